@@ -1,0 +1,63 @@
+/*
+ * Planted bugs: each takes away one protection of the core, so that the harness can be seen to
+ * notice. They exist in simulation only: the constructor of a machine is handed the set, and a host
+ * that serves production hands none. `murphy list bugs` prints this table; `--bug NAME` switches
+ * one.
+ */
+#ifndef MURPHY_PIPELINE_BUGS_H
+#define MURPHY_PIPELINE_BUGS_H
+
+#include <stdbool.h>
+
+/* X(identifier, "name", "about", "check that is meant to catch it") */
+#define BUGS(X)                                                                                    \
+    X(NO_VERSION_CHECK, "no-version-check",                                                        \
+      "sink writes are unconditional: a delayed or repeated write may overwrite a newer one",      \
+      "version-monotone")                                                                          \
+    X(NO_TOMBSTONE, "no-tombstone",                                                                \
+      "a DELETE leaves no tombstone in the document: an older UPSERT that arrives later revives "  \
+      "it",                                                                                        \
+      "convergence")                                                                               \
+    X(NO_DEDUPE, "no-dedupe",                                                                      \
+      "a repeated event counts as a change: history gets a second row, an order counts twice",     \
+      "no-duplicate-row")                                                                          \
+    X(OFFSET_BEFORE_STATE, "offset-before-state",                                                  \
+      "offsets are checkpointed before the state that they stand for: a crash loses the events "   \
+      "between",                                                                                   \
+      "convergence")                                                                               \
+    X(ALWAYS_REEMBED, "always-reembed",                                                            \
+      "the content hash is ignored: every change makes embeddings anew", "embedding-economy")      \
+    X(NEVER_REEMBED, "never-reembed",                                                              \
+      "an embedding once made is kept whatever its text or images become", "convergence")          \
+    X(NO_POLICY_FANOUT, "no-policy-fanout",                                                        \
+      "a seller's suppression reaches only listings that change later", "gone-in-time")
+
+enum bug_id {
+#define BUG_ENUM(identifier, name, about, check) BUG_##identifier,
+    BUGS(BUG_ENUM)
+#undef BUG_ENUM
+        BUG_COUNT
+};
+
+struct bugs {
+    bool on[BUG_COUNT];
+};
+
+struct bug_about {
+    const char *name;
+    const char *about;
+    const char *check;
+};
+
+/* The table, BUG_COUNT rows in the order of the enum. */
+const struct bug_about *bug_table(void);
+
+/* True when bugs is not NULL and the bug is on. */
+static inline bool bug_on(const struct bugs *bugs, enum bug_id id) {
+    return bugs != 0 && bugs->on[id];
+}
+
+/* Index of the bug of that name, or -1. */
+int bug_find(const char *name);
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * The canonical document of one listing: a fold over its records (A3, A4).
+ *
+ * Every field holds the stamp of the event that set it; the greater stamp wins. A DELETE is a
+ * tombstone at its own stamp: nothing at or below it survives it, fields and images alike, and a
+ * later UPSERT starts a life that holds only what was set after it. Images are a set with the same
+ * rule per image id; a document shows the images that its image_ids name, that media ingest
+ * delivered after the tombstone and did not withdraw. Policy status belongs to a seller, has the
+ * same rule per seller and survives the tombstone.
+ *
+ * Invariants (document_check asserts them):
+ *  1. fields are sorted by (id, name), none twice; every field's stamp is above the tombstone;
+ *  2. images are sorted by id, none twice; every image's stamp is above the tombstone;
+ *  3. policies are sorted by seller id, none twice;
+ *  4. version is the position of the last record that changed anything, or DOC_VERSION_NONE.
+ *
+ * Because each part is a maximum over stamps, folding is commutative, associative and idempotent:
+ * tests/pipeline/test_document.c says so on random event sets.
+ *
+ * Memory: a document owns copies of all text; document_fold may allocate.
+ */
+#ifndef MURPHY_PIPELINE_DOCUMENT_H
+#define MURPHY_PIPELINE_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/bugs.h"
+#include "pipeline/bytes.h"
+#include "pipeline/record.h"
+#include "pipeline/stamp.h"
+
+struct document_field; /* private to document.c */
+struct document_image;
+struct document_policy;
+
+struct document {
+    uint64_t listing_id;
+    doc_version version;
+    vtime changed_at;       /* append time of the log record at `version` */
+    struct stamp tombstone; /* STAMP_NONE when never deleted */
+    struct stamp last_set;  /* greatest stamp of a listing event folded in this life, or NONE */
+    struct document_field *fields;
+    struct document_image *images;
+    struct document_policy *policies;
+    uint16_t field_count, field_capacity;
+    uint16_t image_count, image_capacity;
+    uint16_t policy_count, policy_capacity;
+};
+
+void document_init(struct document *d, uint64_t listing_id);
+void document_release(struct document *d);
+
+/*
+ * Folds one decoded record of this listing (LISTING, MEDIA or POLICY as the listing log carries
+ * them; the policy section is folded too) at the given position.
+ * Returns 1 when the document changed, 0 when the record told nothing that was not known, or
+ * -ENOMEM with the document as it was. bugs may be NULL.
+ */
+int document_fold(struct document *d, const struct record *r, doc_version position, vtime append,
+                  const struct bugs *bugs);
+
+/* merge(a, b) into a: everything that either knows. Same return values as document_fold. */
+int document_merge(struct document *a, const struct document *b);
+
+/* True while the listing lives: an UPSERT survives the tombstone. Says nothing about policy. */
+bool document_alive(const struct document *d);
+/* Present status of the listing's seller; active when nothing was said. */
+enum policy_status document_policy(const struct document *d);
+/* Alive and not suppressed: has rows in the serving stores. */
+bool document_served(const struct document *d);
+
+/* The value of a field, or a field of type VALUE_NULL when absent or null. Points into d. */
+struct field document_field(const struct document *d, enum field_id id);
+/* Attributes in name order; null ones are skipped. i counts from 0; false at the end. */
+bool document_attribute(const struct document *d, size_t i, struct field *out);
+/* Images that the document shows, in the order of image_ids. false at the end. */
+bool document_visible_image(const struct document *d, size_t i, uint64_t *image_id,
+                            struct bytes *descriptor);
+size_t document_visible_image_count(const struct document *d);
+
+/* What the canonical document says, in hashes (XXH3-64 of a stable serialisation). */
+struct document_digest {
+    uint64_t source; /* the listing's own fields and whether it lives: equal to what OLTP holds */
+    uint64_t text;   /* what the text embedding depends on: title, description, attributes, locale;
+                        0 when there is no title, description or attribute text */
+    uint64_t image;  /* what the image embedding depends on: visible images; 0 when none */
+    uint64_t fused;  /* text and image together; 0 when neither */
+    uint64_t whole;  /* everything a reader could see, policy and images included */
+};
+void document_digest(const struct document *d, struct document_digest *out);
+
+/*
+ * Checkpointed form: a stable byte string (equal documents give equal bytes).
+ * document_encode returns the length needed; it writes only when capacity suffices.
+ * document_decode returns 0, -EINVAL for bytes that are no document, or -ENOMEM.
+ */
+size_t document_encode(const struct document *d, char *buffer, size_t capacity);
+int document_decode(struct document *d, struct bytes input);
+
+/* Asserts the invariants. */
+void document_check(const struct document *d);
+
+#endif

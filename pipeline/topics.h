@@ -1,0 +1,28 @@
+/*
+ * The topics of the pipeline and what each is keyed by. Order of the enum is the order in which a
+ * consumer of several topics is shown them. All topics but `policy` are partitioned by listing id
+ * with the same partition count, so partition p of one meets partition p of the other (B11).
+ */
+#ifndef MURPHY_PIPELINE_TOPICS_H
+#define MURPHY_PIPELINE_TOPICS_H
+
+#include <stdint.h>
+
+enum topic_id {
+    TOPIC_LISTING,     /* listing changes, from the outbox; key: listing id */
+    TOPIC_MEDIA,       /* media ingest; key: listing id */
+    TOPIC_POLICY,      /* seller policy; key: seller id; every router reads all partitions */
+    TOPIC_ORDER,       /* orders; key: listing id */
+    TOPIC_LISTING_LOG, /* the one ordered log per listing; key: listing id */
+    TOPIC_LATE,        /* older than the allowed lateness; key: listing id */
+    TOPIC_DEAD_LETTER, /* records that the pipeline refused; key: as in their own topic */
+    TOPIC_COUNT
+};
+
+/* Stable name for people and for stores, e.g. "listing-changes". */
+const char *topic_name(enum topic_id topic);
+
+/* The partition of a key among n: a hash, so neighbouring ids spread. n > 0. */
+uint32_t topic_partition(uint64_t key, uint32_t n);
+
+#endif
