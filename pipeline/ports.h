@@ -1,0 +1,232 @@
+/*
+ * Ports: what a host offers to the effects of the core, as {ops, ctx}.
+ *
+ * The core never calls a port; it emits effects, and the host carries each out through one of
+ * these. A fake implements a port, a driver of a real system implements it, and a fault wraps it
+ * in the same port. All calls happen at a stated moment `now`, do not block, do not re-enter the
+ * core, and take effect at once; how long the request and its reply travel is the host's business.
+ *
+ * Batch calls fill one status per item and return 0, or return a negative PORT_ error that holds
+ * for the whole batch, with no statement about any item except where said.
+ */
+#ifndef MURPHY_PIPELINE_PORTS_H
+#define MURPHY_PIPELINE_PORTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/bytes.h"
+#include "pipeline/record.h"
+#include "pipeline/rows.h"
+#include "pipeline/topics.h"
+#include "pipeline/vtime.h"
+
+enum port_error {
+    PORT_OK = 0,
+    PORT_UNAVAILABLE = -1,  /* nothing was done; try again later */
+    PORT_UNKNOWN = -2,      /* some, all or none of it was done: the reply was lost */
+    PORT_THROTTLED = -3,    /* nothing was done; try again later and slower (429) */
+    PORT_TOO_LARGE = -4,    /* nothing was done; never will be at this size */
+    PORT_FENCED = -5,       /* the caller's generation is over */
+    PORT_OUT_OF_RANGE = -6, /* log: the offset is below the start or above the end */
+    PORT_NO_MEMORY = -7,
+    PORT_NOT_FOUND = -8 /* no such topic, collection, alias */
+};
+const char *port_error_name(int error);
+
+/* ---- Log (Kafka) ---- */
+
+struct log_record {
+    int64_t offset;
+    uint32_t epoch; /* leader epoch at append */
+    vtime append;   /* broker's time */
+    uint64_t key;
+    struct bytes value; /* owned by the log; good until the next call that changes the log */
+};
+
+struct produce_item {
+    enum topic_id topic;
+    uint64_t key;       /* the log picks the partition by topic_partition(key, partitions) */
+    struct bytes value; /* copied */
+};
+
+/* Where a produced item went. */
+struct produce_result {
+    enum item_status status; /* APPLIED, RETRYABLE or UNKNOWN */
+    uint32_t partition;
+    int64_t offset; /* APPLIED only */
+};
+
+struct log_port_ops {
+    int (*produce)(void *ctx, vtime now, const struct produce_item *items, size_t count,
+                   struct produce_result *results);
+    /* Up to max records of a partition from `offset` on, in order; *count may be 0. */
+    int (*fetch)(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t offset,
+                 struct log_record *out, size_t max, size_t *count);
+    /* First offset still kept, and the offset of the next append. */
+    int (*bounds)(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t *start,
+                  int64_t *end);
+    /* Informs the group's coordinator of progress; fenced by generation. */
+    int (*commit)(void *ctx, vtime now, const char *group, uint32_t member, uint32_t generation,
+                  enum topic_id topic, uint32_t partition, int64_t offset);
+};
+struct log_port {
+    const struct log_port_ops *ops;
+    void *ctx;
+};
+
+/* ---- OLTP with outbox ---- */
+
+struct outbox_row {
+    int64_t sequence; /* commit order, from 1 */
+    enum topic_id topic;
+    uint64_t key;
+    struct bytes value; /* an encoded record; owned by the port, good until its next call */
+};
+
+struct oltp_port_ops {
+    /* Up to max outbox rows after `sequence`, in order. */
+    int (*outbox_read)(void *ctx, vtime now, int64_t sequence, struct outbox_row *out, size_t max,
+                       size_t *count);
+    /* Rows up to and including `sequence` are published and may be removed. */
+    int (*outbox_trim)(void *ctx, vtime now, int64_t sequence);
+    /* Listing rows with first <= id <= last, in id order, at most max; source_hash is computed
+     * from the row's columns. */
+    int (*scan)(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
+                size_t max, size_t *count);
+    /* Puts the present row of each listing into the outbox once more as a whole (UPSERT of every
+     * column, absent ones null; DELETE for a deleted or unknown listing), with the stamp of its
+     * last change: the repair of a change that the log never got. */
+    int (*republish)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count);
+};
+struct oltp_port {
+    const struct oltp_port_ops *ops;
+    void *ctx;
+};
+
+/* ---- Embedding service ---- */
+
+struct text_input {
+    struct bytes title, description, attributes, locale;
+};
+struct image_input {
+    uint64_t image_id;
+    struct bytes descriptor;
+};
+
+struct embed_item {
+    uint64_t listing_id;
+    uint8_t modalities; /* bits: which vectors are wanted */
+    struct text_input text;
+    const struct image_input *images;
+    size_t image_count;
+};
+struct embed_result {
+    enum item_status status;
+    uint32_t model_version;
+    /* Of the wanted modalities: pointers into the caller's float buffers, filled on APPLIED. */
+    float *vectors[MODALITY_COUNT];
+};
+struct embedding_port_ops {
+    int (*embed)(void *ctx, vtime now, uint32_t model_version, const struct embed_item *items,
+                 size_t count, struct embed_result *results);
+};
+struct embedding_port {
+    const struct embedding_port_ops *ops;
+    void *ctx;
+};
+
+/* ---- Vector database ---- */
+
+/* All must hold; a zero or empty member filters nothing. */
+struct row_filter {
+    struct bytes category;
+    struct bytes locale;
+    uint64_t seller_id;
+    bool servable_only; /* active and policy status active */
+};
+
+struct search_hit {
+    uint64_t listing_id;
+    float score; /* cosine similarity, or BM25 (greater is better) */
+    doc_version version;
+};
+
+struct vector_port_ops {
+    int (*write)(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                 const struct vector_write *items, size_t count, enum item_status *statuses);
+    /* Rows with first <= id <= last in id order, at most max, duplicates included. */
+    int (*scan)(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                enum scan_path path, uint64_t first, uint64_t last, struct scan_row *out,
+                size_t max, size_t *count);
+    /* Through the alias "listing-MODALITY": what readers see. k results at most, best first. */
+    int (*search)(void *ctx, vtime now, enum modality modality, const float *query, size_t k,
+                  uint32_t ef, bool exact, const struct row_filter *filter, struct search_hit *hits,
+                  size_t *count);
+};
+struct vector_port {
+    const struct vector_port_ops *ops;
+    void *ctx;
+};
+
+/* ---- Keyword index ---- */
+
+struct keyword_port_ops {
+    int (*write)(void *ctx, vtime now, const struct keyword_write *items, size_t count,
+                 enum item_status *statuses);
+    int (*scan)(void *ctx, vtime now, enum scan_path path, uint64_t first, uint64_t last,
+                struct scan_row *out, size_t max, size_t *count);
+    int (*search)(void *ctx, vtime now, struct bytes query, size_t k,
+                  const struct row_filter *filter, struct search_hit *hits, size_t *count);
+};
+struct keyword_port {
+    const struct keyword_port_ops *ops;
+    void *ctx;
+};
+
+/* ---- Warehouse and dashboard ---- */
+
+struct warehouse_port_ops {
+    /* 0 when every row is in; otherwise the batch may be in partly and must be sent again. */
+    int (*load)(void *ctx, vtime now, const struct warehouse_batch *batch);
+    /* Gold rows over a range, dead ones included (alive false). */
+    int (*scan)(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
+                size_t max, size_t *count);
+    /* Brings the dashboard's materialised view of sales by category and hour up to date. */
+    int (*refresh_dashboard)(void *ctx, vtime now);
+};
+struct warehouse_port {
+    const struct warehouse_port_ops *ops;
+    void *ctx;
+};
+
+/* ---- State store: checkpoints of machines ---- */
+
+struct state_entry {
+    uint64_t key;
+    struct bytes value; /* empty: the key is gone */
+};
+
+struct state_port_ops {
+    /*
+     * Atomically replaces the offsets and the named entries of (group, partition), or nothing.
+     * PORT_FENCED when a checkpoint of a later generation exists.
+     */
+    int (*save)(void *ctx, vtime now, const char *group, uint32_t partition, uint32_t generation,
+                struct bytes offsets, const struct state_entry *entries, size_t count);
+    /*
+     * Reads a checkpoint: calls entry() for each entry in key order, fills *offsets (empty when
+     * there never was a checkpoint). From then on, saves of generations below `generation` are
+     * fenced.
+     */
+    int (*load)(void *ctx, vtime now, const char *group, uint32_t partition, uint32_t generation,
+                struct bytes *offsets,
+                int (*entry)(void *entry_ctx, uint64_t key, struct bytes value), void *entry_ctx);
+};
+struct state_port {
+    const struct state_port_ops *ops;
+    void *ctx;
+};
+
+#endif
