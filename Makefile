@@ -1,0 +1,182 @@
+# Builds Murphy. `make help` lists the targets.
+#
+# Sources are found by folder, so a file added to a folder is built without a change here:
+#   pipeline sim faults scenarios reports   $(BUILD)/libmurphy.a
+#   cli                                     $(BUILD)/murphy
+#   tests/FOLDER/test_*.c                   one cmocka program each, $(BUILD)/tests/FOLDER/test_*
+#   tests/support/*.c                       linked into every cmocka program
+#   tests/FOLDER/*.c that is none of those  a plain program that a test runs: no Murphy, no sanitizer
+#   bench                                   $(BUILD)/murphy-bench
+#   sim/clock_shim*.c                       linked into every program above as objects (an archive
+#                                           would drop them), never into the library
+#   sim/clock_shim_preload.c                $(BUILD)/libmurphyclock.so, with those of the other
+#                                           sim/clock_shim*.c that it refers to
+#
+# A variant elsewhere: make BUILD=DIR CC=clang OPT=-O0 SANITIZE=address,undefined
+
+BUILD    ?= build
+OPT      ?= -O3
+SANITIZE ?=
+# 1 turns warnings into errors; meant for CI, not for a compiler we have never seen.
+WERROR   ?=
+# More flags at the end of every compilation.
+EXTRA    ?=
+# How many compilations, suites and variants at once where make was given no -j.
+JOBS     ?= 2
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+MAKEFLAGS += --no-builtin-rules
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+SHELL := /bin/bash
+
+# --- flags -------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wvla \
+	-Wstrict-prototypes -Wmissing-prototypes -Wundef -Wwrite-strings -Wpointer-arith
+ifneq ($(WERROR),)
+WARNINGS += -Werror
+endif
+# Floating point gives the same bits everywhere (D3): no contraction, never fast-math. math-errno
+# off lets sqrt be the instruction.
+LANGUAGE := -std=c17 -ffp-contract=off -fno-math-errno
+ifneq ($(SANITIZE),)
+SANITIZERS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+CPPFLAGS := -I. -MMD -MP
+PLAIN    := $(LANGUAGE) -g $(OPT) $(WARNINGS) $(EXTRA)
+CFLAGS   := $(PLAIN) $(SANITIZERS)
+# -rdynamic: the clock shim in the program also takes the calls that libsqlite3 makes.
+LDFLAGS  := -rdynamic -Wl,--as-needed $(SANITIZERS)
+LDLIBS   := -lsqlite3 -ljansson -lxxhash -lm -ldl -pthread
+
+# Where the scenario files are, seen from the folder of the program (/proc/self/exe): `murphy run
+# calm-day` works from any folder without an installation, whatever BUILD is.
+SCENARIOS := $(shell realpath -m --relative-to='$(BUILD)' scenarios)
+
+# --- files -------------------------------------------------------------------------------------
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+SHIM_C    := $(filter-out sim/clock_shim_preload.c,$(wildcard sim/clock_shim*.c))
+PRELOAD_C := $(wildcard sim/clock_shim_preload.c)
+LIBRARY_C := $(filter-out $(SHIM_C) $(PRELOAD_C), \
+	$(foreach d,pipeline sim faults scenarios reports,$(sort $(wildcard $(d)/*.c))))
+CLI_C     := $(sort $(wildcard cli/*.c))
+BENCH_C   := $(sort $(wildcard bench/*.c))
+TEST_C    := $(sort $(wildcard tests/*/test_*.c))
+SUPPORT_C := $(sort $(wildcard tests/support/*.c))
+HELPER_C  := $(filter-out $(TEST_C) $(SUPPORT_C),$(sort $(wildcard tests/*/*.c)))
+
+LIBRARY := $(BUILD)/libmurphy.a
+SHIM_O  := $(call objects,$(SHIM_C))
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_C))
+HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_C))
+CORE_O  := $(call objects,$(filter pipeline/%,$(LIBRARY_C)))
+OBJECTS := $(call objects,$(LIBRARY_C) $(SHIM_C) $(CLI_C) $(BENCH_C) $(TEST_C) $(SUPPORT_C))
+PIC_O   := $(patsubst %.c,$(BUILD)/%.pic.o,$(SHIM_C) $(PRELOAD_C))
+
+MURPHY  := $(if $(CLI_C),$(BUILD)/murphy)
+PRELOAD := $(if $(PRELOAD_C),$(BUILD)/libmurphyclock.so)
+BENCH   := $(if $(BENCH_C),$(BUILD)/murphy-bench)
+
+# --- build -------------------------------------------------------------------------------------
+
+.PHONY: all help demo test unit check bench format hashes clean tests objects core FORCE
+
+all: $(MURPHY) $(PRELOAD) ## build/murphy and build/libmurphyclock.so (the default)
+
+tests: $(TESTS) $(HELPERS) $(MURPHY) $(PRELOAD) $(BENCH)
+objects: $(OBJECTS)
+core: $(CORE_O)
+
+# Stamps: rewritten only when their text differs, so other flags or another compiler rebuild
+# everything and a removed source leaves the archive.
+define stamp
+@mkdir -p $(dir $@)
+@printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) >$@
+endef
+
+$(BUILD)/flags: FORCE
+	$(call stamp,'$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SCENARIOS)' "$$($(CC) --version | head -n 1)")
+
+$(BUILD)/sources: FORCE
+	$(call stamp,'$(LIBRARY_C) $(SHIM_C) $(CLI_C) $(BENCH_C) $(SUPPORT_C)')
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(DEFINES) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/cli/%.o $(BUILD)/scenarios/%.o $(BUILD)/tests/%.o: \
+	DEFINES = -DMURPHY_SCENARIOS_DIR='"$(SCENARIOS)"'
+
+# A preload library goes into programs that were built without our sanitizers.
+$(BUILD)/%.pic.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PLAIN) -fPIC -c -o $@ $<
+
+$(LIBRARY): $(call objects,$(LIBRARY_C)) $(BUILD)/sources
+	@rm -f $@
+	ar rcs $@ $(filter %.o,$^)
+
+$(BUILD)/murphy: $(call objects,$(CLI_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
+
+$(BUILD)/murphy-bench: $(call objects,$(BENCH_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
+
+$(BUILD)/clock_shim.pic.a: $(filter-out %clock_shim_preload.pic.o,$(PIC_O)) $(BUILD)/sources
+	@rm -f $@
+	@ar rcs $@ $(filter %.o,$^)
+
+$(BUILD)/libmurphyclock.so: $(BUILD)/sim/clock_shim_preload.pic.o $(BUILD)/clock_shim.pic.a
+	$(CC) -shared -Wl,-soname,libmurphyclock.so -o $@ $^ -ldl -pthread
+
+$(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(SUPPORT_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(LDLIBS)
+
+$(HELPERS): $(BUILD)/%: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -MF $@.d $(PLAIN) -o $@ $< -pthread
+
+-include $(OBJECTS:.o=.d) $(PIC_O:.o=.d) $(addsuffix .d,$(HELPERS))
+
+# --- what people call ----------------------------------------------------------------------------
+
+help: ## this list
+	@echo 'make TARGET [BUILD=DIR] [CC=clang] [OPT=-O0] [SANITIZE=address,undefined] [WERROR=1] [JOBS=N]'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+
+demo: ## install what is missing, build, and play the live story
+	@bash ci/install.sh run
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/murphy demo
+
+test: ## install what is missing, build, and run every suite and scenario
+	@bash ci/install.sh test
+	@$(MAKE) --no-print-directory tests
+	@bash ci/test.sh '$(BUILD)' $(JOBS)
+
+check: ## what the code may not do: see ci/check.sh
+	@bash ci/install.sh test
+	@bash ci/check.sh
+
+bench: $(BENCH) ## one JSON line per benchmark; make bench ONLY=NAME for one of them
+	@$(BENCH) $(ONLY)
+
+format: ## lay out every source by .clang-format
+	@bash ci/check.sh --fix layout
+
+hashes: ## the same trace hash from every compiler, level and sanitizer: see ci/hashes.sh
+	@bash ci/install.sh test
+	@JOBS=$(JOBS) bash ci/hashes.sh
+
+clean: ## remove what was built
+	rm -rf '$(BUILD)'
