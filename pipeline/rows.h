@@ -149,8 +149,8 @@ struct warehouse_batch {
 
 /*
  * What every store of listings can be asked for reconciliation: its rows over a range of listing
- * ids, in id order, each reduced to what can be compared. A path picks the access path, because real
- * stores disagree with themselves.
+ * ids, in id order, each reduced to what can be compared. A path picks the access path, because
+ * real stores disagree with themselves.
  */
 enum scan_path { SCAN_BY_SCAN, SCAN_BY_ID, SCAN_BY_SEARCH, SCAN_PATH_COUNT };
 
@@ -161,8 +161,9 @@ struct scan_row {
     uint64_t whole_hash;   /* 0 in OLTP */
     uint64_t content_hash; /* 0 where the store has no content of its own */
     uint32_t model_version;
-    vtime changed_at; /* OLTP: moment of the last change; elsewhere when the row was written */
-    bool alive;       /* false: a row that says that the listing is gone (OLTP, gold) */
+    uint8_t modalities; /* gold: bits of what the listing shows; elsewhere 0 */
+    vtime changed_at;   /* OLTP: moment of the last change; elsewhere when the row was written */
+    bool alive;         /* false: a row that says that the listing is gone (OLTP, gold) */
     bool suppressed;
 };
 

@@ -1,0 +1,186 @@
+/*
+ * A pipeline machine: an event in, effects out.
+ *
+ *     pipeline_step(machine, &event, &effects)
+ *
+ * A machine does no I/O, reads no clock, draws no random number, starts no thread and keeps no
+ * global. Time arrives inside the event. Every host (simulator, service, replay) builds machines
+ * through machine_new and feeds them the same kinds of events; the sequence of events into a
+ * machine is its journal, and the same journal gives the same effects, byte for byte (D7).
+ *
+ * Life: machine_new; EVENT_START once; then events in any order until machine_free. A crash is
+ * machine_free without notice: what was not in a store or a checkpoint is gone.
+ */
+#ifndef MURPHY_PIPELINE_MACHINE_H
+#define MURPHY_PIPELINE_MACHINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/bugs.h"
+#include "pipeline/effects.h"
+#include "pipeline/ports.h"
+#include "pipeline/vtime.h"
+
+enum machine_kind {
+    MACHINE_RELAY,      /* outbox -> feeds */
+    MACHINE_ROUTER,     /* feeds -> one log per listing; policy fan-out; late queue */
+    MACHINE_BUILDER,    /* log -> documents -> embeddings -> vector database, keyword index */
+    MACHINE_LOADER,     /* log and orders -> warehouse, dashboard */
+    MACHINE_RECONCILER, /* compares the stores, repairs what differs */
+    MACHINE_WATCH,      /* freshness and volume of each feed */
+    MACHINE_KIND_COUNT
+};
+const char *machine_kind_name(enum machine_kind kind);
+/* The consumer group of a machine kind that has one (router, builder, loader), also the name of
+ * its checkpoints; the relay has checkpoints only. NULL for the others. */
+const char *machine_group(enum machine_kind kind);
+
+enum event_kind {
+    EVENT_START,
+    EVENT_ASSIGNED, /* this member now owns these partitions, under this generation, and no others
+                     */
+    EVENT_STATE,
+    EVENT_SAVED,
+    EVENT_RECORDS,
+    EVENT_OUTBOX,
+    EVENT_PRODUCED,
+    EVENT_EMBEDDED,
+    EVENT_WRITTEN,
+    EVENT_LOADED,
+    EVENT_SCANNED,
+    EVENT_OBSERVED,
+    EVENT_TIMER,
+    EVENT_COMMAND,
+    EVENT_KIND_COUNT
+};
+const char *event_kind_name(enum event_kind kind);
+
+/* What a monitor sees of one feed. */
+struct feed_observation {
+    enum topic_id topic;
+    uint64_t records; /* appended since the run began */
+    uint64_t upserts, deletes;
+    vtime last_append; /* meaningless while records is 0 */
+};
+
+enum command_kind {
+    COMMAND_REPAIR,    /* builder: write these listings to that store anew */
+    COMMAND_RECONCILE, /* reconciler: begin now */
+};
+
+struct event {
+    enum event_kind kind;
+    vtime now;
+    uint64_t request; /* of the effect that this answers, else 0 */
+    int error;        /* enum port_error of the request as a whole */
+    /* The answered effect, for events that answer one: its items with their results. It belongs
+     * to the host and is good for the step. */
+    const struct effect *answered;
+    union {
+        struct {
+            uint32_t generation;
+            const uint32_t *partitions; /* ascending */
+            size_t count;
+        } assigned;
+        struct {
+            struct bytes offsets; /* empty: there never was a checkpoint */
+            const struct state_entry *entries;
+            size_t count;
+        } state;
+        struct {
+            const struct log_record *records;
+            size_t count;
+        } records;
+        struct {
+            const struct outbox_row *rows;
+            size_t count;
+        } outbox;
+        struct {
+            const struct feed_observation *feeds;
+            size_t count;
+        } observed;
+        uint64_t timer; /* the machine's own name for it */
+        struct {
+            enum command_kind kind;
+            enum scan_store store;
+            const uint64_t *listing_ids;
+            size_t count;
+        } command;
+    };
+};
+
+/* How much of what; zero means the default beside it. */
+struct pipeline_config {
+    uint32_t partitions;            /* of every topic; 8 */
+    uint32_t model_version;         /* of embeddings; 1 */
+    int64_t allowed_lateness_ns;    /* 2 h */
+    int64_t late_batch_interval_ns; /* 1 h: how often the late queue is drained */
+    int64_t checkpoint_interval_ns; /* 10 s */
+    uint32_t fetch_records_max;     /* 512 */
+    uint32_t embed_batch_max;       /* 128 */
+    uint32_t backlog_max;           /* 4,096 listings that wait for a sink before fetching stops */
+    int64_t retry_base_ns;          /* 200 ms, doubled by every attempt */
+    int64_t retry_max_ns;           /* 30 s */
+    int64_t dashboard_interval_ns;  /* 60 s */
+    int64_t watch_interval_ns;      /* 30 s */
+    int64_t feed_warn_ns[TOPIC_COUNT]; /* per feed; 0: that feed is not watched */
+    int64_t feed_error_ns[TOPIC_COUNT];
+    int64_t volume_window_ns;      /* 1 h */
+    uint64_t volume_deletes_min;   /* 100: fewer deletes in a window are never an anomaly */
+    uint32_t volume_factor;        /* 10 times the usual deletes of a window are one */
+    int64_t reconcile_interval_ns; /* 0: on command only */
+    int64_t reconcile_cutoff_ns;   /* 5 min: changes younger than this are in flight */
+    int64_t reconcile_settle_ns;   /* 2 min from repair to the next pass */
+    uint32_t reconcile_passes_max; /* 5 */
+    bool reconcile_repair_off;     /* show the differences only */
+};
+/* A copy with every zero replaced by its default (feed thresholds stay). */
+struct pipeline_config pipeline_config_with_defaults(const struct pipeline_config *config);
+
+struct machine;
+
+/* What a machine counted since it was made; the host adds up incarnations. */
+#define MACHINE_COUNTERS(X)                                                                        \
+    X(RECORDS_READ, "records_read")                                                                \
+    X(RECORDS_ROUTED, "records_routed")                                                            \
+    X(POLICY_FANOUT, "policy_fanout")                                                              \
+    X(LATE, "late")                                                                                \
+    X(DEAD_LETTERED, "dead_lettered")                                                              \
+    X(FOLDED, "folded")                                                                            \
+    X(NOT_NEWS, "not_news")                                                                        \
+    X(EMBEDDINGS_MADE, "embeddings_made")                                                          \
+    X(EMBEDDINGS_AVOIDED, "embeddings_avoided")                                                    \
+    X(VECTORS_WRITTEN, "vectors_written")                                                          \
+    X(METADATA_WRITES, "metadata_only_writes")                                                     \
+    X(ROW_DELETES, "row_deletes")                                                                  \
+    X(STALE_REJECTED, "stale_rejected")                                                            \
+    X(RETRIES, "retries")                                                                          \
+    X(CHECKPOINTS, "checkpoints")
+enum machine_counter {
+#define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
+    MACHINE_COUNTERS(COUNTER_ENUM)
+#undef COUNTER_ENUM
+        MACHINE_COUNTER_COUNT
+};
+const char *machine_counter_name(enum machine_counter counter);
+
+/*
+ * Makes a machine. `member` tells the instances of one kind apart and seeds their retry jitter.
+ * config and bugs (NULL: none) must outlive the machine. NULL when out of memory.
+ */
+struct machine *machine_new(enum machine_kind kind, uint32_t member,
+                            const struct pipeline_config *config, const struct bugs *bugs);
+void machine_free(struct machine *machine);
+
+/*
+ * Takes one event and appends effects. Returns 0, or -ENOMEM: then the machine's memory may hold
+ * half a step, and the host must treat it as crashed (free it, release the effects unsent, and
+ * restart it from its checkpoint).
+ */
+int pipeline_step(struct machine *machine, const struct event *event, struct effects *effects);
+
+const uint64_t *machine_counters(const struct machine *machine);
+enum machine_kind machine_kind_of(const struct machine *machine);
+
+#endif
