@@ -28,7 +28,8 @@ CC := gcc
 endif
 
 MAKEFLAGS += --no-builtin-rules
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# Only the first make may say it: below it, the job server that it started is shared.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
@@ -87,15 +88,19 @@ MURPHY  := $(if $(CLI_C),$(BUILD)/murphy)
 PRELOAD := $(if $(PRELOAD_C),$(BUILD)/libmurphyclock.so)
 BENCH   := $(if $(BENCH_C),$(BUILD)/murphy-bench)
 
+# Short lines; V=1 shows the commands.
+say = $(if $(V),,@printf "  %s  %s\n" $(1) $@;)
+
 # --- build -------------------------------------------------------------------------------------
 
-.PHONY: all help demo test unit check bench format hashes clean tests objects core FORCE
+.PHONY: all help demo test check bench format hashes clean tests objects core flags FORCE
 
 all: $(MURPHY) $(PRELOAD) ## build/murphy and build/libmurphyclock.so (the default)
 
 tests: $(TESTS) $(HELPERS) $(MURPHY) $(PRELOAD) $(BENCH)
 objects: $(OBJECTS)
 core: $(CORE_O)
+flags: ; @echo '-I. $(LANGUAGE) $(WARNINGS)'
 
 # Stamps: rewritten only when their text differs, so other flags or another compiler rebuild
 # everything and a removed source leaves the archive.
@@ -112,7 +117,7 @@ $(BUILD)/sources: FORCE
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(DEFINES) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(DEFINES) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/cli/%.o $(BUILD)/scenarios/%.o $(BUILD)/tests/%.o: \
 	DEFINES = -DMURPHY_SCENARIOS_DIR='"$(SCENARIOS)"'
@@ -120,31 +125,31 @@ $(BUILD)/cli/%.o $(BUILD)/scenarios/%.o $(BUILD)/tests/%.o: \
 # A preload library goes into programs that were built without our sanitizers.
 $(BUILD)/%.pic.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PLAIN) -fPIC -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(PLAIN) -fPIC -c -o $@ $<
 
 $(LIBRARY): $(call objects,$(LIBRARY_C)) $(BUILD)/sources
 	@rm -f $@
-	ar rcs $@ $(filter %.o,$^)
+	$(call say,AR)ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/murphy: $(call objects,$(CLI_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
 
 $(BUILD)/murphy-bench: $(call objects,$(BENCH_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
 
 $(BUILD)/clock_shim.pic.a: $(filter-out %clock_shim_preload.pic.o,$(PIC_O)) $(BUILD)/sources
 	@rm -f $@
-	@ar rcs $@ $(filter %.o,$^)
+	$(call say,AR)ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/libmurphyclock.so: $(BUILD)/sim/clock_shim_preload.pic.o $(BUILD)/clock_shim.pic.a
-	$(CC) -shared -Wl,-soname,libmurphyclock.so -o $@ $^ -ldl -pthread
+	$(call say,LD)$(CC) -shared -Wl,-soname,libmurphyclock.so -o $@ $^ -ldl -pthread
 
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(SUPPORT_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(LDLIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(LDLIBS)
 
 $(HELPERS): $(BUILD)/%: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -MF $@.d $(PLAIN) -o $@ $< -pthread
+	$(call say,LD)$(CC) $(CPPFLAGS) -MF $@.d $(PLAIN) -o $@ $< -pthread
 
 -include $(OBJECTS:.o=.d) $(PIC_O:.o=.d) $(addsuffix .d,$(HELPERS))
 
