@@ -1,0 +1,81 @@
+/*
+ * The inside of the fake Kafka, shared by its two halves: fake_kafka_log.c (topics, partitions,
+ * segments) and fake_kafka_group.c (consumer groups). Nobody else includes this.
+ */
+#ifndef MURPHY_SIM_FAKE_KAFKA_PARTS_H
+#define MURPHY_SIM_FAKE_KAFKA_PARTS_H
+
+#include "sim/fake_kafka.h"
+
+/* A run of records: their index, and one block with their values end to end. */
+struct kafka_segment {
+    int64_t base; /* end of the log when the segment was opened: no record is below it */
+    vtime first_append;
+    vtime last_append;
+    struct log_record *records; /* count of them, ascending offsets, dense unless skipped */
+    size_t count;
+    size_t capacity;
+    char *block;
+    size_t block_used;
+    size_t block_size;
+};
+
+struct kafka_partition {
+    struct kafka_segment *segments; /* oldest first; the last one is appended to; none is empty */
+    size_t segment_count;
+    size_t segment_capacity;
+    int64_t start;
+    int64_t end;
+    vtime last_append;
+    uint32_t epoch;
+    bool offline;
+    uint64_t bytes; /* sum of block_used */
+};
+
+struct kafka_topic {
+    struct kafka_partition *partitions;
+    uint32_t partition_count;
+    int64_t retention_ns;    /* negative: for ever */
+    int64_t retention_bytes; /* negative: no limit */
+};
+
+struct kafka_member {
+    uint32_t id;
+    bool change_pending;
+    vtime deadline; /* VTIME_NEVER unless silent */
+};
+
+struct kafka_group {
+    char *name;
+    unsigned topics;
+    uint32_t generation;
+    struct kafka_member *members; /* by id */
+    size_t member_count;
+    size_t member_capacity;
+    uint32_t partition_count; /* of each topic read; 0 before the first join */
+    uint32_t *owners;         /* member id by partition number, or FAKE_KAFKA_NOBODY */
+    uint32_t *assigned;       /* room for the partitions of one change */
+    int64_t *committed[TOPIC_COUNT];
+};
+
+struct fake_kafka {
+    struct kafka_topic topics[TOPIC_COUNT];
+    size_t segment_bytes;
+    int64_t segment_ns;
+    size_t record_bytes_max;
+    int64_t session_timeout_ns;
+    enum fake_kafka_assignor assignor;
+    struct fake_kafka_observer observer;
+    bool telling; /* an observer is being called: nothing may change */
+    uint64_t appended;
+    struct kafka_group *groups; /* in order of creation */
+    size_t group_count;
+    size_t group_capacity;
+};
+
+int fake_kafka_commit(void *ctx, vtime now, const char *group, uint32_t member, uint32_t generation,
+                      enum topic_id topic, uint32_t partition, int64_t offset);
+void fake_kafka_groups_release(struct fake_kafka *k);
+void fake_kafka_groups_check(const struct fake_kafka *k);
+
+#endif
