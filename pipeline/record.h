@@ -4,20 +4,31 @@
  * Little-endian, no padding. A record opens with a fixed header
  *
  *     u8  format (1)        u8  type          u8  op             u8  sections (bit set)
- *     u32 length            u32 checksum: low half of XXH3-64 of everything after this field
+ *     u32 length            u32 checksum: low half of XXH3-64 of everything after this field,
+ *                                         plus the first four bytes times 0x9E3779B1
  *     u16 contract version  u16 field count   u64 event id, high and low halves (16 bytes)
  *     i64 event_ts (ns)     u64 subject: listing id, or seller id of a policy event
  *
- * then the type's body, then the sections that the bit set names. Formats were measured: JSON by
- * jansson is parsed at 66 K records/s a core, below the marketplace's promotion peak of 120 K/s;
- * a fixed layout costs well under a microsecond.
+ * then the type's body, then the sections that the bit set names:
+ *
+ *     listing  of each field: u8 id, u8 type, u16 bytes of name, u32 bytes of value, name, value
+ *     media    u64 image id, u32 bytes of descriptor, descriptor
+ *     policy   u64 seller id, u8 status
+ *     order    u64 order id, i64 quantity, i64 amount, u32 bytes of category, category
+ *     origin   u8 topic, u32 partition, i64 offset, i64 append time (ns)
+ *     note     u64 seller id, u8 status, i64 event_ts (ns), u64 event id, high and low halves
+ *
+ * Formats were measured: JSON by jansson is parsed at 66 K records/s a core, below the
+ * marketplace's promotion peak of 120 K/s; a fixed layout costs well under a microsecond.
  *
  * Decoding never copies: a struct record points into the bytes that it was decoded from and lives
  * as long as they do. Encoding writes into a caller's buffer.
  *
  * Limits (A1): description to 20 KB and any other text to 20 KB (RECORD_TEXT_MAX), attribute names
- * to 255 bytes, 1,000 fields, 64 images a listing; text is valid UTF-8 without NUL. A record that
- * breaks one is malformed and goes to the dead letters (A13).
+ * to 255 bytes, 1,000 fields, 64 images a listing, a whole record to 1 MiB; text is valid UTF-8
+ * without NUL. Fields come in the order of (id, name), none twice. A DELETE has no fields; policy
+ * events and orders are never DELETEs; times are not before 1970; a quantity is 1 or more, an
+ * amount 0 or more. A record that breaks one is malformed and goes to the dead letters (A13).
  */
 #ifndef MURPHY_PIPELINE_RECORD_H
 #define MURPHY_PIPELINE_RECORD_H
@@ -64,7 +75,7 @@ enum value_type {
     VALUE_NULL = 1, /* set to nothing: not the same as absent (a partial update leaves absent) */
     VALUE_TEXT,
     VALUE_INTEGER,
-    VALUE_NUMBER, /* a JSON number that is no 64-bit integer, kept as its decimal text */
+    VALUE_NUMBER, /* a JSON number that is no 64-bit integer, kept as its text (RFC 8259) */
     VALUE_IDS,    /* list of 64-bit ids, 8 bytes each, little-endian, in `text` */
 };
 
@@ -154,15 +165,15 @@ size_t field_id_count(const struct field *f);
 uint64_t field_id_at(const struct field *f, size_t i);
 
 /*
- * Encodes r with the given fields (RECORD_LISTING; r->field_bytes is ignored; an IDS field carries
- * its packed ids in `text`). Returns the length written, or -1 when it does not fit in capacity.
- * What it writes decodes to the same record provided the limits hold (the encoder asserts nothing
- * about text: a poison record can be made on purpose).
+ * Encodes r with the given fields (RECORD_LISTING; r->field_bytes and r->field_count are ignored;
+ * an IDS field carries its packed ids in `text`), in canonical order. Returns the length written,
+ * or -1 when it does not fit in capacity. What it writes decodes to the same record provided the
+ * limits hold (the encoder asserts nothing about values: a poison record can be made on purpose).
  */
 int64_t record_encode(const struct record *r, const struct field *fields, size_t field_count,
                       char *buffer, size_t capacity);
 
-/* An upper bound of what record_encode writes for the same arguments. */
+/* What record_encode writes for the same arguments. */
 size_t record_encoded_bound(const struct record *r, const struct field *fields, size_t field_count);
 
 /*
