@@ -171,7 +171,7 @@ test: ## install what is missing, build, and run every suite and scenario
 
 check: ## what the code may not do: see ci/check.sh
 	@bash ci/install.sh test
-	@bash ci/check.sh
+	+@bash ci/check.sh
 
 bench: $(BENCH) ## one JSON line per benchmark; make bench ONLY=NAME for one of them
 	@$(BENCH) $(ONLY)
@@ -181,7 +181,7 @@ format: ## lay out every source by .clang-format
 
 hashes: ## the same trace hash from every compiler, level and sanitizer: see ci/hashes.sh
 	@bash ci/install.sh test
-	@JOBS=$(JOBS) bash ci/hashes.sh
+	+@JOBS=$(JOBS) bash ci/hashes.sh
 
 clean: ## remove what was built
 	rm -rf '$(BUILD)'

@@ -35,7 +35,7 @@ while read -r name settings; do
     names="$names $name"
     echo "building $name" >&2
     # shellcheck disable=SC2086
-    make -s -j"$jobs" BUILD="$folder/$name" OPT= SANITIZE= EXTRA= WERROR= $settings all >&2 || exit 1
+    make -s BUILD="$folder/$name" OPT= SANITIZE= EXTRA= WERROR= $settings all >&2 || exit 1
 done <<<"$variants"
 
 # One run: its trace hash, or what went wrong instead of it. The verdict of the run is not judged here.
