@@ -14,10 +14,16 @@
  *  3. policies are sorted by seller id, none twice;
  *  4. version is the position of the last record that changed anything, or DOC_VERSION_NONE.
  *
- * Because each part is a maximum over stamps, folding is commutative, associative and idempotent:
- * tests/pipeline/test_document.c says so on random event sets.
+ *  5. last_set is above the tombstone and no field's stamp is above it, or it is STAMP_NONE and
+ *     there are no fields.
  *
- * Memory: a document owns copies of all text; document_fold may allocate.
+ * Because each part is a maximum over stamps, folding is commutative, associative and idempotent
+ * in all but version and changed_at, which say by what way the document came to know:
+ * tests/pipeline/test_document.c says so on random event sets. That rests on a stamp naming one
+ * event: of two records with the same stamp that disagree on a field, the first one folded stays.
+ *
+ * Memory: a document owns copies of all text; document_fold may allocate. A value that fits in the
+ * room of the one before needs no allocation.
  */
 #ifndef MURPHY_PIPELINE_DOCUMENT_H
 #define MURPHY_PIPELINE_DOCUMENT_H
@@ -31,7 +37,7 @@
 #include "pipeline/record.h"
 #include "pipeline/stamp.h"
 
-struct document_field; /* private to document.c */
+struct document_field; /* private: pipeline/document_parts.h */
 struct document_image;
 struct document_policy;
 
@@ -44,12 +50,13 @@ struct document {
     struct document_field *fields;
     struct document_image *images;
     struct document_policy *policies;
-    uint16_t field_count, field_capacity;
-    uint16_t image_count, image_capacity;
-    uint16_t policy_count, policy_capacity;
+    uint32_t field_count, field_capacity;
+    uint32_t image_count, image_capacity;
+    uint32_t policy_count, policy_capacity;
 };
 
 void document_init(struct document *d, uint64_t listing_id);
+/* Frees what d owns; d is then as after document_init. */
 void document_release(struct document *d);
 
 /*
@@ -57,11 +64,17 @@ void document_release(struct document *d);
  * them; the policy section is folded too) at the given position.
  * Returns 1 when the document changed, 0 when the record told nothing that was not known, or
  * -ENOMEM with the document as it was. bugs may be NULL.
+ * A change need not be one that a reader sees: an image that image_ids does not name, or a value
+ * set again by a later event, is knowledge too. document_digest.whole tells them apart.
+ * version never goes back: it is the greatest position that changed anything.
  */
 int document_fold(struct document *d, const struct record *r, doc_version position, vtime append,
                   const struct bugs *bugs);
 
-/* merge(a, b) into a: everything that either knows. Same return values as document_fold. */
+/*
+ * merge(a, b) into a, of the same listing: everything that either knows, and the greater version
+ * with its changed_at. Same return values as document_fold; a greater version alone is a change.
+ */
 int document_merge(struct document *a, const struct document *b);
 
 /* True while the listing lives: an UPSERT survives the tombstone. Says nothing about policy. */
@@ -72,7 +85,7 @@ enum policy_status document_policy(const struct document *d);
 bool document_served(const struct document *d);
 
 /* The value of a field, or a field of type VALUE_NULL when absent or null. Points into d. */
-struct field document_field(const struct document *d, enum field_id id);
+struct field document_field(const struct document *d, enum field_id id); /* not FIELD_ATTRIBUTE */
 /* Attributes in name order; null ones are skipped. i counts from 0; false at the end. */
 bool document_attribute(const struct document *d, size_t i, struct field *out);
 /* Images that the document shows, in the order of image_ids. false at the end. */
@@ -80,11 +93,17 @@ bool document_visible_image(const struct document *d, size_t i, uint64_t *image_
                             struct bytes *descriptor);
 size_t document_visible_image_count(const struct document *d);
 
-/* What the canonical document says, in hashes (XXH3-64 of a stable serialisation). */
+/*
+ * What the canonical document says, in hashes (XXH3-64 of a stable serialisation). No stamp,
+ * version, tombstone or listing id goes in.
+ */
 struct document_digest {
-    uint64_t source; /* the listing's own fields and whether it lives: equal to what OLTP holds */
+    uint64_t source; /* the listing's own fields and whether it lives; null and absent are one. The
+                        OLTP row, folded as one UPSERT into an empty document, gives the same; all
+                        dead listings share one value */
     uint64_t text;   /* what the text embedding depends on: title, description, attributes, locale;
-                        0 when there is no title, description or attribute text */
+                        null and empty text are one; 0 when there is neither title, description
+                        nor attribute */
     uint64_t image;  /* what the image embedding depends on: visible images; 0 when none */
     uint64_t fused;  /* text and image together; 0 when neither */
     uint64_t whole;  /* everything a reader could see, policy and images included */
@@ -94,7 +113,10 @@ void document_digest(const struct document *d, struct document_digest *out);
 /*
  * Checkpointed form: a stable byte string (equal documents give equal bytes).
  * document_encode returns the length needed; it writes only when capacity suffices.
- * document_decode returns 0, -EINVAL for bytes that are no document, or -ENOMEM.
+ * document_decode takes d as storage that owns nothing; it returns 0, or -EINVAL for bytes that are
+ * no document or -ENOMEM, both with d owning nothing. Structure and values are checked, so a
+ * decoded document keeps the invariants; a changed byte that makes another valid document is for
+ * the checkpoint's own checksum to find.
  */
 size_t document_encode(const struct document *d, char *buffer, size_t capacity);
 int document_decode(struct document *d, struct bytes input);

@@ -1,0 +1,295 @@
+#include "pipeline/document.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pipeline/document_parts.h"
+#include "pipeline/memory.h"
+
+void document_init(struct document *d, uint64_t listing_id) {
+    *d = (struct document){
+        .listing_id = listing_id,
+        .version = DOC_VERSION_NONE,
+        .tombstone = STAMP_NONE,
+        .last_set = STAMP_NONE,
+    };
+}
+
+void document_release(struct document *d) {
+    for (uint32_t i = 0; i < d->field_count; i++) {
+        free(d->fields[i].data);
+    }
+    for (uint32_t i = 0; i < d->image_count; i++) {
+        free(d->images[i].data);
+    }
+    free(d->fields);
+    free(d->images);
+    free(d->policies);
+    document_init(d, d->listing_id);
+}
+
+/* ---- finding ---- */
+
+uint32_t document_field_at(const struct document *d, uint32_t from, enum field_id id,
+                           struct bytes name) {
+    uint32_t end = d->field_count;
+    while (from < end) {
+        uint32_t middle = from + (end - from) / 2;
+        const struct document_field *held = &d->fields[middle];
+        if (field_order((enum field_id)held->id, held_name(held), id, name) < 0) {
+            from = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return from;
+}
+
+uint32_t document_image_at(const struct document *d, uint32_t from, uint64_t image_id) {
+    uint32_t end = d->image_count;
+    while (from < end) {
+        uint32_t middle = from + (end - from) / 2;
+        if (d->images[middle].image_id < image_id) {
+            from = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return from;
+}
+
+uint32_t document_policy_at(const struct document *d, uint32_t from, uint64_t seller_id) {
+    uint32_t end = d->policy_count;
+    while (from < end) {
+        uint32_t middle = from + (end - from) / 2;
+        if (d->policies[middle].seller_id < seller_id) {
+            from = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return from;
+}
+
+const struct document_field *document_find(const struct document *d, enum field_id id) {
+    assert(id != FIELD_ATTRIBUTE);
+    uint32_t at = document_field_at(d, 0, id, (struct bytes){0});
+    return at < d->field_count && d->fields[at].id == id ? &d->fields[at] : NULL;
+}
+
+const struct document_image *document_image_find(const struct document *d, uint64_t image_id) {
+    uint32_t at = document_image_at(d, 0, image_id);
+    return at < d->image_count && d->images[at].image_id == image_id ? &d->images[at] : NULL;
+}
+
+/* ---- room ---- */
+
+/* `array` with room for `need` items, *capacity raised, or NULL. Half as much again, so that the
+ * cost of growing is spread; the first time exactly, since most documents are filled at once. */
+static void *grown(void *array, uint32_t *capacity, size_t need, size_t item_bytes) {
+    size_t wanted = *capacity + *capacity / 2;
+    if (wanted < need) {
+        wanted = need;
+    }
+    if (wanted > UINT32_MAX) {
+        return NULL;
+    }
+    void *moved = memory_resize(array, wanted * item_bytes);
+    if (moved != NULL) {
+        *capacity = (uint32_t)wanted;
+    }
+    return moved;
+}
+
+int document_reserve_fields(struct document *d, size_t count) {
+    if (count > d->field_capacity) {
+        struct document_field *moved =
+            grown(d->fields, &d->field_capacity, count, sizeof *d->fields);
+        if (moved == NULL) {
+            return -ENOMEM;
+        }
+        d->fields = moved;
+    }
+    return 0;
+}
+
+int document_reserve_images(struct document *d, size_t count) {
+    if (count > d->image_capacity) {
+        struct document_image *moved =
+            grown(d->images, &d->image_capacity, count, sizeof *d->images);
+        if (moved == NULL) {
+            return -ENOMEM;
+        }
+        d->images = moved;
+    }
+    return 0;
+}
+
+int document_reserve_policies(struct document *d, size_t count) {
+    if (count > d->policy_capacity) {
+        struct document_policy *moved =
+            grown(d->policies, &d->policy_capacity, count, sizeof *d->policies);
+        if (moved == NULL) {
+            return -ENOMEM;
+        }
+        d->policies = moved;
+    }
+    return 0;
+}
+
+int document_reserve_data(char **data, uint32_t *capacity, size_t size) {
+    if (size > *capacity) {
+        /* Heaps hand out multiples of 16 anyway. */
+        size_t rounded = (size + 15) & ~(size_t)15;
+        char *moved = rounded <= UINT32_MAX ? memory_resize(*data, rounded) : NULL;
+        if (moved == NULL) {
+            return -ENOMEM;
+        }
+        *data = moved;
+        *capacity = (uint32_t)rounded;
+    }
+    return 0;
+}
+
+/* ---- filling ---- */
+
+void document_set_field(struct document_field *held, const struct field *f, struct stamp stamp) {
+    assert(f->name.len + f->text.len <= held->capacity);
+    held->stamp = stamp;
+    held->id = (uint8_t)f->id;
+    held->type = (uint8_t)f->type;
+    held->integer = f->integer;
+    held->name_len = (uint16_t)f->name.len;
+    held->text_len = (uint32_t)f->text.len;
+    if (f->name.len > 0) {
+        memcpy(held->data, f->name.data, f->name.len);
+    }
+    if (f->text.len > 0) {
+        memcpy(held->data + f->name.len, f->text.data, f->text.len);
+    }
+}
+
+void document_set_image(struct document_image *held, uint64_t image_id, bool delivered,
+                        struct bytes descriptor, struct stamp stamp) {
+    assert(descriptor.len <= held->capacity);
+    held->image_id = image_id;
+    held->delivered = delivered;
+    held->stamp = stamp;
+    held->len = (uint32_t)descriptor.len;
+    if (descriptor.len > 0) {
+        memcpy(held->data, descriptor.data, descriptor.len);
+    }
+}
+
+/* ---- reading ---- */
+
+bool document_alive(const struct document *d) {
+    return !stamp_is_none(d->last_set);
+}
+
+enum policy_status document_policy(const struct document *d) {
+    const struct document_field *seller = document_find(d, FIELD_SELLER);
+    if (seller == NULL || seller->type != VALUE_INTEGER) {
+        return POLICY_ACTIVE;
+    }
+    uint64_t id = (uint64_t)seller->integer;
+    uint32_t at = document_policy_at(d, 0, id);
+    return at < d->policy_count && d->policies[at].seller_id == id ? d->policies[at].status
+                                                                   : POLICY_ACTIVE;
+}
+
+bool document_served(const struct document *d) {
+    return document_alive(d) && document_policy(d) == POLICY_ACTIVE;
+}
+
+struct field document_field(const struct document *d, enum field_id id) {
+    const struct document_field *held = document_find(d, id);
+    return held != NULL ? held_field(held) : (struct field){.id = id, .type = VALUE_NULL};
+}
+
+bool document_attribute(const struct document *d, size_t i, struct field *out) {
+    uint32_t at = document_field_at(d, 0, FIELD_ATTRIBUTE, (struct bytes){0});
+    for (; at < d->field_count; at++) {
+        if (d->fields[at].type != VALUE_NULL && i-- == 0) {
+            *out = held_field(&d->fields[at]);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool document_visible_image(const struct document *d, size_t i, uint64_t *image_id,
+                            struct bytes *descriptor) {
+    struct field ids = document_field(d, FIELD_IMAGE_IDS);
+    if (ids.type != VALUE_IDS) {
+        return false;
+    }
+    for (size_t n = 0; n < field_id_count(&ids); n++) {
+        const struct document_image *image = document_image_find(d, field_id_at(&ids, n));
+        if (image != NULL && image->delivered && i-- == 0) {
+            *image_id = image->image_id;
+            *descriptor = (struct bytes){image->data, image->len};
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t document_visible_image_count(const struct document *d) {
+    uint64_t image_id;
+    struct bytes descriptor;
+    size_t count = 0;
+    while (document_visible_image(d, count, &image_id, &descriptor)) {
+        count++;
+    }
+    return count;
+}
+
+/* ---- invariants ---- */
+
+static void check_fields(const struct document *d) {
+    assert(d->field_count <= d->field_capacity);
+    for (uint32_t i = 0; i < d->field_count; i++) {
+        const struct document_field *held = &d->fields[i];
+        struct field f = held_field(held);
+        struct record_error error;
+        assert(field_check(&f, &error) == 0);
+        assert((size_t)held->name_len + held->text_len <= held->capacity);
+        assert(stamp_compare(held->stamp, d->tombstone) > 0);
+        assert(stamp_compare(held->stamp, d->last_set) <= 0);
+        if (i > 0) {
+            struct field before = held_field(held - 1);
+            assert(field_order(before.id, before.name, f.id, f.name) < 0);
+        }
+    }
+}
+
+static void check_images(const struct document *d) {
+    assert(d->image_count <= d->image_capacity);
+    for (uint32_t i = 0; i < d->image_count; i++) {
+        const struct document_image *held = &d->images[i];
+        assert(held->len <= held->capacity);
+        assert(held->delivered || held->len == 0);
+        assert(stamp_compare(held->stamp, d->tombstone) > 0);
+        assert(i == 0 || d->images[i - 1].image_id < held->image_id);
+    }
+}
+
+static void check_policies(const struct document *d) {
+    assert(d->policy_count <= d->policy_capacity);
+    for (uint32_t i = 0; i < d->policy_count; i++) {
+        const struct document_policy *held = &d->policies[i];
+        assert(held->status == POLICY_ACTIVE || held->status == POLICY_SUPPRESSED);
+        assert(!stamp_is_none(held->stamp));
+        assert(i == 0 || d->policies[i - 1].seller_id < held->seller_id);
+    }
+}
+
+void document_check(const struct document *d) {
+    assert(d->version >= DOC_VERSION_NONE);
+    assert(stamp_is_none(d->last_set) || stamp_compare(d->last_set, d->tombstone) > 0);
+    check_fields(d);
+    check_images(d);
+    check_policies(d);
+}

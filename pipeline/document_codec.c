@@ -1,0 +1,287 @@
+/*
+ * The checkpointed form of a document. Little-endian, no padding:
+ *
+ *     u8 format (1)
+ *     u64 listing id, i64 version, i64 changed_at, stamp tombstone, stamp last_set
+ *     u32 fields, u32 images, u32 policies: how many of each follow
+ *     field:  u8 id, u8 type, u16 bytes of name, u32 bytes of text, stamp, i64 integer, name, text
+ *     image:  u64 image id, u8 delivered, u32 bytes of descriptor, stamp, descriptor
+ *     policy: u64 seller id, u8 status, stamp
+ *
+ * where a stamp is i64 event_ts, u64 event id's high half, u64 low half. Parts stand in the order
+ * of their keys; room that a document keeps for growing is not part of it.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "pipeline/document_parts.h"
+#include "pipeline/little_endian.h"
+
+enum {
+    DOCUMENT_FORMAT = 1,
+    STAMP_BYTES = 24,
+    HEAD_BYTES = 1 + 3 * 8 + 2 * STAMP_BYTES + 3 * 4,
+    FIELD_BYTES = 8 + STAMP_BYTES + 8,
+    IMAGE_BYTES = 13 + STAMP_BYTES,
+    POLICY_BYTES = 9 + STAMP_BYTES
+};
+
+/* ---- encoding ---- */
+
+static char *put_stamp(char *at, struct stamp s) {
+    at = le64_put(at, (uint64_t)s.ts.ns);
+    at = le64_put(at, s.id.hi);
+    return le64_put(at, s.id.lo);
+}
+
+static char *put_data(char *at, const char *data, size_t len) {
+    if (len > 0) {
+        memcpy(at, data, len);
+    }
+    return at + len;
+}
+
+static char *put_head(char *at, const struct document *d) {
+    at = le8_put(at, DOCUMENT_FORMAT);
+    at = le64_put(at, d->listing_id);
+    at = le64_put(at, (uint64_t)d->version);
+    at = le64_put(at, (uint64_t)d->changed_at.ns);
+    at = put_stamp(at, d->tombstone);
+    at = put_stamp(at, d->last_set);
+    at = le32_put(at, d->field_count);
+    at = le32_put(at, d->image_count);
+    return le32_put(at, d->policy_count);
+}
+
+static char *put_field(char *at, const struct document_field *held) {
+    at = le8_put(at, held->id);
+    at = le8_put(at, held->type);
+    at = le16_put(at, held->name_len);
+    at = le32_put(at, held->text_len);
+    at = put_stamp(at, held->stamp);
+    at = le64_put(at, (uint64_t)held->integer);
+    return put_data(at, held->data, (size_t)held->name_len + held->text_len);
+}
+
+static char *put_image(char *at, const struct document_image *held) {
+    at = le64_put(at, held->image_id);
+    at = le8_put(at, held->delivered);
+    at = le32_put(at, held->len);
+    at = put_stamp(at, held->stamp);
+    return put_data(at, held->data, held->len);
+}
+
+static char *put_policy(char *at, const struct document_policy *held) {
+    at = le64_put(at, held->seller_id);
+    at = le8_put(at, (uint8_t)held->status);
+    return put_stamp(at, held->stamp);
+}
+
+static size_t encoded_size(const struct document *d) {
+    size_t size = HEAD_BYTES + (size_t)d->field_count * FIELD_BYTES +
+                  (size_t)d->image_count * IMAGE_BYTES + (size_t)d->policy_count * POLICY_BYTES;
+    for (uint32_t i = 0; i < d->field_count; i++) {
+        size += (size_t)d->fields[i].name_len + d->fields[i].text_len;
+    }
+    for (uint32_t i = 0; i < d->image_count; i++) {
+        size += d->images[i].len;
+    }
+    return size;
+}
+
+size_t document_encode(const struct document *d, char *buffer, size_t capacity) {
+    size_t size = encoded_size(d);
+    if (size > capacity) {
+        return size;
+    }
+    char *at = put_head(buffer, d);
+    for (uint32_t i = 0; i < d->field_count; i++) {
+        at = put_field(at, &d->fields[i]);
+    }
+    for (uint32_t i = 0; i < d->image_count; i++) {
+        at = put_image(at, &d->images[i]);
+    }
+    for (uint32_t i = 0; i < d->policy_count; i++) {
+        at = put_policy(at, &d->policies[i]);
+    }
+    assert(at == buffer + size);
+    return size;
+}
+
+/* ---- decoding: every function returns 0, -EINVAL or -ENOMEM ---- */
+
+/* What is left to read. */
+struct reader {
+    const char *at;
+    size_t left;
+};
+
+/* The next `size` bytes, or NULL when there are fewer. */
+static const char *take(struct reader *in, size_t size) {
+    if (size > in->left) {
+        return NULL;
+    }
+    const char *at = in->at;
+    in->at += size;
+    in->left -= size;
+    return at;
+}
+
+static struct stamp stamp_get(const char *at) {
+    return (struct stamp){{(int64_t)le64_get(at)}, {le64_get(at + 8), le64_get(at + 16)}};
+}
+
+/* STAMP_NONE in its one spelling, or a stamp that an event can have. */
+static bool is_stamp_or_none(struct stamp s) {
+    return s.ts.ns >= 0 || stamp_compare(s, STAMP_NONE) == 0;
+}
+
+struct part_counts {
+    uint32_t fields, images, policies;
+};
+
+static int decode_head(struct document *d, struct reader *in, struct part_counts *counts) {
+    const char *at = take(in, HEAD_BYTES);
+    if (at == NULL || le8_get(at) != DOCUMENT_FORMAT) {
+        return -EINVAL;
+    }
+    d->listing_id = le64_get(at + 1);
+    d->version = (doc_version)le64_get(at + 9);
+    d->changed_at.ns = (int64_t)le64_get(at + 17);
+    d->tombstone = stamp_get(at + 25);
+    d->last_set = stamp_get(at + 49);
+    *counts = (struct part_counts){le32_get(at + 73), le32_get(at + 77), le32_get(at + 81)};
+    bool sound = d->version >= DOC_VERSION_NONE && is_stamp_or_none(d->tombstone) &&
+                 is_stamp_or_none(d->last_set) &&
+                 (stamp_is_none(d->last_set) || stamp_compare(d->last_set, d->tombstone) > 0);
+    /* Before room is made for that many: are there bytes for them? */
+    bool covered = in->left >= (uint64_t)counts->fields * FIELD_BYTES +
+                                   (uint64_t)counts->images * IMAGE_BYTES +
+                                   (uint64_t)counts->policies * POLICY_BYTES;
+    return sound && covered ? 0 : -EINVAL;
+}
+
+static bool field_fits(const struct document *d, const struct field *f, struct stamp stamp) {
+    struct record_error error;
+    bool typed = f->type == VALUE_NULL      ? f->text.len == 0 && f->integer == 0
+                 : f->type == VALUE_INTEGER ? f->text.len == 0
+                                            : f->integer == 0;
+    if (!typed || field_check(f, &error) != 0 || stamp.ts.ns < 0 ||
+        stamp_compare(stamp, d->tombstone) <= 0 || stamp_compare(stamp, d->last_set) > 0) {
+        return false;
+    }
+    if (d->field_count == 0) {
+        return true;
+    }
+    struct field before = held_field(&d->fields[d->field_count - 1]);
+    return field_order(before.id, before.name, f->id, f->name) < 0;
+}
+
+static int decode_field(struct document *d, struct reader *in) {
+    const char *head = take(in, FIELD_BYTES);
+    if (head == NULL) {
+        return -EINVAL;
+    }
+    size_t name_len = le16_get(head + 2);
+    size_t text_len = le32_get(head + 4);
+    const char *data = take(in, name_len + text_len);
+    if (data == NULL) {
+        return -EINVAL;
+    }
+    struct field f = {
+        .id = (enum field_id)le8_get(head),
+        .type = (enum value_type)le8_get(head + 1),
+        .name = {data, name_len},
+        .integer = (int64_t)le64_get(head + 8 + STAMP_BYTES),
+        .text = {data + name_len, text_len},
+    };
+    struct stamp stamp = stamp_get(head + 8);
+    if (!field_fits(d, &f, stamp)) {
+        return -EINVAL;
+    }
+    struct document_field *held = &d->fields[d->field_count];
+    *held = (struct document_field){0};
+    if (document_reserve_data(&held->data, &held->capacity, name_len + text_len) != 0) {
+        return -ENOMEM;
+    }
+    document_set_field(held, &f, stamp);
+    d->field_count++;
+    return 0;
+}
+
+static int decode_image(struct document *d, struct reader *in) {
+    const char *head = take(in, IMAGE_BYTES);
+    if (head == NULL) {
+        return -EINVAL;
+    }
+    uint64_t image_id = le64_get(head);
+    uint8_t delivered = le8_get(head + 8);
+    struct stamp stamp = stamp_get(head + 13);
+    struct bytes descriptor = {NULL, le32_get(head + 9)};
+    descriptor.data = take(in, descriptor.len);
+    struct record_error error;
+    if (descriptor.data == NULL || delivered > 1 || (delivered == 0 && descriptor.len > 0) ||
+        text_check(descriptor, "image_descriptor", RECORD_TEXT_MAX, "", &error) != 0 ||
+        stamp.ts.ns < 0 || stamp_compare(stamp, d->tombstone) <= 0 ||
+        (d->image_count > 0 && d->images[d->image_count - 1].image_id >= image_id)) {
+        return -EINVAL;
+    }
+    struct document_image *held = &d->images[d->image_count];
+    *held = (struct document_image){0};
+    if (document_reserve_data(&held->data, &held->capacity, descriptor.len) != 0) {
+        return -ENOMEM;
+    }
+    document_set_image(held, image_id, delivered == 1, descriptor, stamp);
+    d->image_count++;
+    return 0;
+}
+
+static int decode_policy(struct document *d, struct reader *in) {
+    const char *head = take(in, POLICY_BYTES);
+    if (head == NULL) {
+        return -EINVAL;
+    }
+    struct document_policy policy = {
+        .seller_id = le64_get(head),
+        .status = (enum policy_status)le8_get(head + 8),
+        .stamp = stamp_get(head + 9),
+    };
+    if ((policy.status != POLICY_ACTIVE && policy.status != POLICY_SUPPRESSED) ||
+        policy.stamp.ts.ns < 0 ||
+        (d->policy_count > 0 && d->policies[d->policy_count - 1].seller_id >= policy.seller_id)) {
+        return -EINVAL;
+    }
+    d->policies[d->policy_count++] = policy;
+    return 0;
+}
+
+static int decode_parts(struct document *d, struct reader *in) {
+    struct part_counts counts;
+    int status = decode_head(d, in, &counts);
+    if (status == 0 && (document_reserve_fields(d, counts.fields) != 0 ||
+                        document_reserve_images(d, counts.images) != 0 ||
+                        document_reserve_policies(d, counts.policies) != 0)) {
+        status = -ENOMEM;
+    }
+    for (uint32_t i = 0; status == 0 && i < counts.fields; i++) {
+        status = decode_field(d, in);
+    }
+    for (uint32_t i = 0; status == 0 && i < counts.images; i++) {
+        status = decode_image(d, in);
+    }
+    for (uint32_t i = 0; status == 0 && i < counts.policies; i++) {
+        status = decode_policy(d, in);
+    }
+    return status == 0 && in->left != 0 ? -EINVAL : status;
+}
+
+int document_decode(struct document *d, struct bytes input) {
+    struct reader in = {input.data, input.len};
+    document_init(d, 0);
+    int status = decode_parts(d, &in);
+    if (status != 0) {
+        document_release(d);
+        document_init(d, 0);
+    }
+    return status;
+}

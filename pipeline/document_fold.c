@@ -1,0 +1,431 @@
+/*
+ * Fold and merge: both bring parts with stamps, in the order of their keys, and the greater stamp
+ * stays.
+ *
+ * Each goes in two steps, so that lack of memory leaves the document as it was. The first makes
+ * room: it widens the data of parts that will be overwritten, and builds parts that the document
+ * does not have yet behind the end of the arrays, where no reader looks ("staged"). The second
+ * cannot fail: it overwrites, moves the staged parts to their places and buries what the tombstone
+ * covers.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pipeline/document_parts.h"
+
+struct intake {
+    struct document *d;
+    struct stamp cut; /* nothing at or below it survives */
+    bool repeats_win; /* BUG_NO_DEDUPE */
+    bool changed;
+    uint32_t staged_fields;
+    uint32_t staged_images;
+};
+
+static struct stamp stamp_max(struct stamp a, struct stamp b) {
+    return stamp_compare(a, b) < 0 ? b : a;
+}
+
+/* Does an incoming stamp replace the one that is held? */
+static inline bool wins(const struct intake *in, struct stamp incoming, struct stamp held) {
+    int order = stamp_compare(incoming, held);
+    return order > 0 || (order == 0 && in->repeats_win);
+}
+
+static inline bool buried(const struct intake *in, struct stamp incoming) {
+    return stamp_compare(incoming, in->cut) <= 0;
+}
+
+/* ---- fields ---- */
+
+/* The held field that f would replace, at or behind *from; NULL when there is none. */
+static struct document_field *counterpart(const struct intake *in, uint32_t *from,
+                                          const struct field *f) {
+    struct document *d = in->d;
+    *from = document_field_at(d, *from, f->id, f->name);
+    if (*from == d->field_count) {
+        return NULL;
+    }
+    struct document_field *held = &d->fields[*from];
+    return held->id == f->id && bytes_equal(held_name(held), f->name) ? held : NULL;
+}
+
+static int stage_field(struct intake *in, const struct field *f, struct stamp stamp) {
+    struct document *d = in->d;
+    uint32_t at = d->field_count + in->staged_fields;
+    if (document_reserve_fields(d, (size_t)at + 1) != 0) {
+        return -ENOMEM;
+    }
+    struct document_field *fresh = &d->fields[at];
+    *fresh = (struct document_field){0};
+    if (document_reserve_data(&fresh->data, &fresh->capacity, f->name.len + f->text.len) != 0) {
+        return -ENOMEM;
+    }
+    document_set_field(fresh, f, stamp);
+    in->staged_fields++;
+    return 0;
+}
+
+static int prepare_field(struct intake *in, uint32_t *from, const struct field *f,
+                         struct stamp stamp) {
+    if (buried(in, stamp)) {
+        return 0;
+    }
+    struct document_field *held = counterpart(in, from, f);
+    if (held == NULL) {
+        return stage_field(in, f, stamp);
+    }
+    return wins(in, stamp, held->stamp)
+               ? document_reserve_data(&held->data, &held->capacity, f->name.len + f->text.len)
+               : 0;
+}
+
+static void apply_field(struct intake *in, uint32_t *from, const struct field *f,
+                        struct stamp stamp) {
+    if (buried(in, stamp)) {
+        return;
+    }
+    struct document_field *held = counterpart(in, from, f);
+    if (held != NULL && wins(in, stamp, held->stamp)) {
+        document_set_field(held, f, stamp);
+        in->changed = true;
+    }
+}
+
+/* Staged fields rise among themselves, and each stands right behind the end when its turn comes. */
+static void place_staged_fields(struct intake *in) {
+    struct document *d = in->d;
+    uint32_t from = 0;
+    for (; in->staged_fields > 0; in->staged_fields--) {
+        struct document_field fresh = d->fields[d->field_count];
+        from = document_field_at(d, from, (enum field_id)fresh.id, held_name(&fresh));
+        memmove(&d->fields[from + 1], &d->fields[from],
+                (d->field_count - from) * sizeof *d->fields);
+        d->fields[from] = fresh;
+        d->field_count++;
+        in->changed = true;
+    }
+}
+
+/* ---- images ---- */
+
+static struct document_image *image_counterpart(const struct intake *in, uint32_t *from,
+                                                uint64_t image_id) {
+    struct document *d = in->d;
+    *from = document_image_at(d, *from, image_id);
+    return *from < d->image_count && d->images[*from].image_id == image_id ? &d->images[*from]
+                                                                           : NULL;
+}
+
+static int stage_image(struct intake *in, const struct document_image *image) {
+    struct document *d = in->d;
+    uint32_t at = d->image_count + in->staged_images;
+    if (document_reserve_images(d, (size_t)at + 1) != 0) {
+        return -ENOMEM;
+    }
+    struct document_image *fresh = &d->images[at];
+    *fresh = (struct document_image){0};
+    if (document_reserve_data(&fresh->data, &fresh->capacity, image->len) != 0) {
+        return -ENOMEM;
+    }
+    document_set_image(fresh, image->image_id, image->delivered,
+                       (struct bytes){image->data, image->len}, image->stamp);
+    in->staged_images++;
+    return 0;
+}
+
+static int prepare_image(struct intake *in, uint32_t *from, const struct document_image *image) {
+    if (buried(in, image->stamp)) {
+        return 0;
+    }
+    struct document_image *held = image_counterpart(in, from, image->image_id);
+    if (held == NULL) {
+        return stage_image(in, image);
+    }
+    return wins(in, image->stamp, held->stamp)
+               ? document_reserve_data(&held->data, &held->capacity, image->len)
+               : 0;
+}
+
+static void apply_image(struct intake *in, uint32_t *from, const struct document_image *image) {
+    if (buried(in, image->stamp)) {
+        return;
+    }
+    struct document_image *held = image_counterpart(in, from, image->image_id);
+    if (held != NULL && wins(in, image->stamp, held->stamp)) {
+        document_set_image(held, image->image_id, image->delivered,
+                           (struct bytes){image->data, image->len}, image->stamp);
+        in->changed = true;
+    }
+}
+
+static void place_staged_images(struct intake *in) {
+    struct document *d = in->d;
+    uint32_t from = 0;
+    for (; in->staged_images > 0; in->staged_images--) {
+        struct document_image fresh = d->images[d->image_count];
+        from = document_image_at(d, from, fresh.image_id);
+        memmove(&d->images[from + 1], &d->images[from],
+                (d->image_count - from) * sizeof *d->images);
+        d->images[from] = fresh;
+        d->image_count++;
+        in->changed = true;
+    }
+}
+
+/* ---- policies ---- */
+
+/* Room for one more seller, when this one is not known. */
+static int prepare_policy(struct document *d, uint64_t seller_id, uint32_t *missing) {
+    uint32_t at = document_policy_at(d, 0, seller_id);
+    if (at < d->policy_count && d->policies[at].seller_id == seller_id) {
+        return 0;
+    }
+    ++*missing;
+    return document_reserve_policies(d, (size_t)d->policy_count + *missing);
+}
+
+static void apply_policy(struct intake *in, uint64_t seller_id, enum policy_status status,
+                         struct stamp stamp) {
+    struct document *d = in->d;
+    uint32_t at = document_policy_at(d, 0, seller_id);
+    struct document_policy *held = &d->policies[at];
+    if (at == d->policy_count || held->seller_id != seller_id) {
+        memmove(held + 1, held, (d->policy_count - at) * sizeof *held);
+        d->policy_count++;
+    } else if (!wins(in, stamp, held->stamp)) {
+        return;
+    }
+    *held = (struct document_policy){.seller_id = seller_id, .stamp = stamp, .status = status};
+    in->changed = true;
+}
+
+/* ---- the tombstone, and the end of an intake ---- */
+
+static void bury_fields(struct intake *in) {
+    struct document *d = in->d;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < d->field_count; i++) {
+        if (buried(in, d->fields[i].stamp)) {
+            free(d->fields[i].data);
+            in->changed = true;
+        } else {
+            d->fields[kept++] = d->fields[i];
+        }
+    }
+    d->field_count = kept;
+}
+
+static void bury_images(struct intake *in) {
+    struct document *d = in->d;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < d->image_count; i++) {
+        if (buried(in, d->images[i].stamp)) {
+            free(d->images[i].data);
+            in->changed = true;
+        } else {
+            d->images[kept++] = d->images[i];
+        }
+    }
+    d->image_count = kept;
+}
+
+/* Removes what is at or below the cut. */
+static void bury(struct intake *in) {
+    struct document *d = in->d;
+    bury_fields(in);
+    bury_images(in);
+    if (!stamp_is_none(d->last_set) && buried(in, d->last_set)) {
+        d->last_set = STAMP_NONE;
+        in->changed = true;
+    }
+}
+
+static void raise_tombstone(struct intake *in, struct stamp stamp) {
+    if (wins(in, stamp, in->d->tombstone)) {
+        in->d->tombstone = stamp;
+        in->changed = true;
+    }
+}
+
+static void raise_last_set(struct intake *in, struct stamp stamp) {
+    if (!buried(in, stamp) && wins(in, stamp, in->d->last_set)) {
+        in->d->last_set = stamp;
+        in->changed = true;
+    }
+}
+
+/* Forgets what was staged: there was no memory for all of it. */
+static int give_up(struct intake *in) {
+    struct document *d = in->d;
+    for (uint32_t i = 0; i < in->staged_fields; i++) {
+        free(d->fields[d->field_count + i].data);
+    }
+    for (uint32_t i = 0; i < in->staged_images; i++) {
+        free(d->images[d->image_count + i].data);
+    }
+    return -ENOMEM;
+}
+
+/* ---- fold ---- */
+
+static int fold_upsert(struct intake *in, const struct record *r) {
+    struct document *d = in->d;
+    struct field f;
+    uint32_t from = 0;
+    if (d->field_count == 0 && !buried(in, r->stamp) &&
+        document_reserve_fields(d, r->field_count) != 0) {
+        return -ENOMEM;
+    }
+    for (struct field_cursor c = record_fields(r); record_fields_next(&c, &f);) {
+        if (prepare_field(in, &from, &f, r->stamp) != 0) {
+            return give_up(in);
+        }
+    }
+    from = 0;
+    for (struct field_cursor c = record_fields(r); record_fields_next(&c, &f);) {
+        apply_field(in, &from, &f, r->stamp);
+    }
+    place_staged_fields(in);
+    raise_last_set(in, r->stamp);
+    return 0;
+}
+
+static void fold_delete(struct intake *in, const struct record *r, const struct bugs *bugs) {
+    if (!bug_on(bugs, BUG_NO_TOMBSTONE)) {
+        raise_tombstone(in, r->stamp);
+    }
+    in->cut = stamp_max(in->cut, r->stamp);
+    bury(in);
+}
+
+static int fold_media(struct intake *in, const struct record *r) {
+    bool delivered = r->op == RECORD_UPSERT;
+    /* The data is only read: the casts away from const go no further than this intake. */
+    struct document_image image = {
+        .image_id = r->image_id,
+        .stamp = r->stamp,
+        .data = delivered ? (char *)r->image_descriptor.data : NULL,
+        .len = delivered ? (uint32_t)r->image_descriptor.len : 0,
+        .delivered = delivered,
+    };
+    uint32_t from = 0;
+    if (prepare_image(in, &from, &image) != 0) {
+        return give_up(in);
+    }
+    apply_image(in, &from, &image);
+    place_staged_images(in);
+    return 0;
+}
+
+/* Room for the sellers that r speaks of, before anything of it is applied. */
+static int prepare_policies(struct document *d, const struct record *r) {
+    uint32_t missing = 0;
+    if (r->type == RECORD_POLICY && prepare_policy(d, r->seller_id, &missing) != 0) {
+        return -ENOMEM;
+    }
+    return r->sections & SECTION_POLICY ? prepare_policy(d, r->policy.seller_id, &missing) : 0;
+}
+
+static int fold_body(struct intake *in, const struct record *r, const struct bugs *bugs) {
+    switch (r->type) {
+    case RECORD_LISTING:
+        if (r->op == RECORD_UPSERT) {
+            return fold_upsert(in, r);
+        }
+        fold_delete(in, r, bugs);
+        return 0;
+    case RECORD_MEDIA:
+        return fold_media(in, r);
+    case RECORD_POLICY:
+        apply_policy(in, r->seller_id, r->status, r->stamp);
+        return 0;
+    case RECORD_ORDER:
+        break;
+    }
+    assert(false && "the listing log carries no orders");
+    return 0;
+}
+
+int document_fold(struct document *d, const struct record *r, doc_version position, vtime append,
+                  const struct bugs *bugs) {
+    assert(r->subject_id == d->listing_id);
+    assert(position > DOC_VERSION_NONE);
+    struct intake in = {.d = d, .cut = d->tombstone, .repeats_win = bug_on(bugs, BUG_NO_DEDUPE)};
+    if (prepare_policies(d, r) != 0 || fold_body(&in, r, bugs) != 0) {
+        return -ENOMEM;
+    }
+    if (r->sections & SECTION_POLICY) {
+        apply_policy(&in, r->policy.seller_id, r->policy.status, r->policy.stamp);
+    }
+    if (in.changed && position > d->version) {
+        d->version = position;
+        d->changed_at = append;
+    }
+    return in.changed;
+}
+
+/* ---- merge ---- */
+
+static int merge_prepare(struct intake *in, const struct document *b) {
+    uint32_t from = 0;
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < b->field_count; i++) {
+        struct field f = held_field(&b->fields[i]);
+        if (prepare_field(in, &from, &f, b->fields[i].stamp) != 0) {
+            return -ENOMEM;
+        }
+    }
+    from = 0;
+    for (uint32_t i = 0; i < b->image_count; i++) {
+        if (prepare_image(in, &from, &b->images[i]) != 0) {
+            return -ENOMEM;
+        }
+    }
+    for (uint32_t i = 0; i < b->policy_count; i++) {
+        if (prepare_policy(in->d, b->policies[i].seller_id, &missing) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static void merge_apply(struct intake *in, const struct document *b) {
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < b->field_count; i++) {
+        struct field f = held_field(&b->fields[i]);
+        apply_field(in, &from, &f, b->fields[i].stamp);
+    }
+    place_staged_fields(in);
+    from = 0;
+    for (uint32_t i = 0; i < b->image_count; i++) {
+        apply_image(in, &from, &b->images[i]);
+    }
+    place_staged_images(in);
+    for (uint32_t i = 0; i < b->policy_count; i++) {
+        const struct document_policy *policy = &b->policies[i];
+        apply_policy(in, policy->seller_id, policy->status, policy->stamp);
+    }
+    raise_last_set(in, b->last_set);
+    raise_tombstone(in, b->tombstone);
+    bury(in);
+}
+
+int document_merge(struct document *a, const struct document *b) {
+    assert(a->listing_id == b->listing_id);
+    if (a == b) {
+        return 0;
+    }
+    struct intake in = {.d = a, .cut = stamp_max(a->tombstone, b->tombstone)};
+    if (merge_prepare(&in, b) != 0) {
+        return give_up(&in);
+    }
+    merge_apply(&in, b);
+    if (b->version > a->version) {
+        a->version = b->version;
+        a->changed_at = b->changed_at;
+        in.changed = true;
+    }
+    return in.changed;
+}
