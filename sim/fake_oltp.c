@@ -1,0 +1,701 @@
+#include "sim/fake_oltp.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/array.h"
+#include "pipeline/document.h"
+#include "pipeline/little_endian.h"
+#include "sim/cell.h"
+#include "sim/sqlite_host.h"
+
+static const char schema[] =
+    "CREATE TABLE oltp_listing(key INTEGER PRIMARY KEY, seller_id, title, description, locale,"
+    " category, price, image_ids, attributes, deleted, updated_at, event_hi, event_lo);"
+    "CREATE TABLE oltp_tombstone(key INTEGER PRIMARY KEY, deleted_at, event_hi, event_lo);"
+    "CREATE TABLE oltp_seller(key INTEGER PRIMARY KEY, status, updated_at, event_hi, event_lo);"
+    "CREATE TABLE oltp_order(key INTEGER PRIMARY KEY, listing_id, category, quantity, amount,"
+    " ordered_at, event_hi, event_lo, created_at);"
+    "CREATE TABLE outbox(sequence INTEGER PRIMARY KEY, topic, key, value, created_at);";
+
+enum statement {
+    PUT_LISTING,
+    PUT_TOMBSTONE,
+    PUT_SELLER,
+    PUT_ORDER,
+    PUT_OUTBOX,
+    READ_LISTING,
+    READ_TOMBSTONE,
+    READ_OUTBOX,
+    READ_ORDERS,
+    SCAN_LISTINGS,
+    TRIM_OUTBOX,
+    BEGIN,
+    COMMIT,
+    UNDO,
+    STATEMENT_COUNT
+};
+
+static const char *const sql[STATEMENT_COUNT] = {
+    [PUT_LISTING] = "REPLACE INTO oltp_listing VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [PUT_TOMBSTONE] = "REPLACE INTO oltp_tombstone VALUES(?,?,?,?)",
+    [PUT_SELLER] = "REPLACE INTO oltp_seller VALUES(?,?,?,?,?)",
+    [PUT_ORDER] = "REPLACE INTO oltp_order VALUES(?,?,?,?,?,?,?,?,?)",
+    [PUT_OUTBOX] = "INSERT INTO outbox VALUES(?,?,?,?,?)",
+    [READ_LISTING] = "SELECT * FROM oltp_listing WHERE key = ?",
+    [READ_TOMBSTONE] = "SELECT * FROM oltp_tombstone WHERE key = ?",
+    [READ_OUTBOX] = "SELECT * FROM outbox WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
+                    " LIMIT ?",
+    [READ_ORDERS] = "SELECT * FROM oltp_order ORDER BY key",
+    [SCAN_LISTINGS] = "SELECT l.*, s.status FROM oltp_listing l"
+                      " LEFT JOIN oltp_seller s ON s.key = l.seller_id"
+                      " WHERE l.key BETWEEN ? AND ? ORDER BY l.key LIMIT ?",
+    [TRIM_OUTBOX] = "DELETE FROM outbox WHERE sequence <= ?",
+    [BEGIN] = "SAVEPOINT application",
+    [COMMIT] = "RELEASE application",
+    [UNDO] = "ROLLBACK TO application",
+};
+
+/* Columns of oltp_listing. */
+enum {
+    KEY,
+    SELLER,
+    TITLE,
+    DESCRIPTION,
+    LOCALE,
+    CATEGORY,
+    PRICE,
+    IMAGE_IDS,
+    ATTRIBUTES,
+    DELETED,
+    UPDATED_AT,
+    EVENT_HI,
+    EVENT_LO,
+    LISTING_COLUMNS,
+    SELLER_STATUS = LISTING_COLUMNS /* of the scan */
+};
+
+#define OWN_FIELDS 7 /* fields of a listing that are no attributes */
+
+struct buffer {
+    char *data;
+    size_t capacity;
+};
+
+struct fake_oltp {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    int64_t sequence;  /* the last given out */
+    int64_t committed; /* the last that the relay may see */
+    int64_t trimmed;   /* every row up to here is gone */
+    bool in_transaction;
+    struct journal_mark listing_mark, seller_mark, outbox_mark;
+    struct row_journal listings, sellers, outbox;
+    struct buffer packed;  /* attributes of the row being written */
+    struct buffer encoded; /* a record being made */
+    struct buffer handed;  /* what the last call handed out */
+    struct field *fields;  /* of a row that was read */
+    size_t field_capacity;
+};
+
+/* Listing ids in the order of signed integers: SQLite knows no others. */
+static int64_t key_of(uint64_t id) {
+    return (int64_t)(id ^ (UINT64_C(1) << 63));
+}
+
+static uint64_t id_of(int64_t key) {
+    return (uint64_t)key ^ (UINT64_C(1) << 63);
+}
+
+static int reserve(struct buffer *buffer, size_t needed) {
+    return ARRAY_RESERVE(buffer->data, buffer->capacity, needed + 1);
+}
+
+struct fake_oltp *fake_oltp_new(const struct fake_oltp_options *options) {
+    struct fake_oltp *o = calloc(1, sizeof(*o));
+    if (o == 0) {
+        return 0;
+    }
+    row_journal_init(&o->listings, options->journal);
+    row_journal_init(&o->sellers, options->journal);
+    row_journal_init(&o->outbox, options->journal);
+    int rc = sqlite_host_open(&o->db, SQLITE_HOST_MEMORY, 0);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_exec(o->db, schema, 0, 0, 0);
+    }
+    for (int i = 0; i < STATEMENT_COUNT && rc == SQLITE_OK; i++) {
+        rc = sqlite_host_prepare(o->db, sql[i], &o->statements[i]);
+    }
+    assert(rc == SQLITE_OK || rc == SQLITE_NOMEM);
+    if (rc != SQLITE_OK) {
+        fake_oltp_free(o);
+        return 0;
+    }
+    return o;
+}
+
+void fake_oltp_free(struct fake_oltp *o) {
+    if (o == 0) {
+        return;
+    }
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        sqlite3_finalize(o->statements[i]);
+    }
+    sqlite3_close(o->db);
+    row_journal_release(&o->listings);
+    row_journal_release(&o->sellers);
+    row_journal_release(&o->outbox);
+    free(o->packed.data);
+    free(o->encoded.data);
+    free(o->handed.data);
+    free(o->fields);
+    free(o);
+}
+
+/* Runs a statement with these cells as its parameters. */
+static int run(struct fake_oltp *o, enum statement which, const struct cell *cells, int count) {
+    sqlite3_stmt *statement = o->statements[which];
+    if (cells_bind(statement, 1, cells, count) != SQLITE_OK || statement_run(statement) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    return 0;
+}
+
+/* ---- transactions and the outbox ---- */
+
+int fake_oltp_begin(struct fake_oltp *o) {
+    assert(!o->in_transaction);
+    if (run(o, BEGIN, 0, 0) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    o->in_transaction = true;
+    o->listing_mark = row_journal_mark(&o->listings);
+    o->seller_mark = row_journal_mark(&o->sellers);
+    o->outbox_mark = row_journal_mark(&o->outbox);
+    return 0;
+}
+
+int fake_oltp_commit(struct fake_oltp *o) {
+    assert(o->in_transaction);
+    if (run(o, COMMIT, 0, 0) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    o->in_transaction = false;
+    o->committed = o->sequence;
+    return 0;
+}
+
+int fake_oltp_rollback(struct fake_oltp *o) {
+    assert(o->in_transaction);
+    if (run(o, UNDO, 0, 0) != 0 || run(o, COMMIT, 0, 0) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    o->in_transaction = false;
+    o->sequence = o->committed;
+    row_journal_rewind(&o->listings, o->listing_mark);
+    row_journal_rewind(&o->sellers, o->seller_mark);
+    row_journal_rewind(&o->outbox, o->outbox_mark);
+    return 0;
+}
+
+/* Ends a write: its outbox row, and its commit when it stands alone. */
+static int finish_write(struct fake_oltp *o, vtime now, const struct outbox_item *item) {
+    if (item != 0) {
+        struct cell cells[] = {cell_integer(o->sequence + 1), cell_integer(item->topic),
+                               cell_pattern(item->key), cell_blob(item->value),
+                               cell_integer(now.ns)};
+        if (run(o, PUT_OUTBOX, cells, 5) != 0 ||
+            row_journal_put(&o->outbox, now, (struct row_key){(uint64_t)o->sequence + 1, 0}, cells,
+                            5) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        o->sequence++;
+    }
+    if (!o->in_transaction) {
+        o->committed = o->sequence;
+    }
+    return 0;
+}
+
+int fake_oltp_publish(struct fake_oltp *o, vtime now, const struct outbox_item *item) {
+    return finish_write(o, now, item);
+}
+
+/* ---- rows ---- */
+
+static size_t packed_bound(const struct field *attributes, size_t count) {
+    size_t bound = 0;
+    for (size_t i = 0; i < count; i++) {
+        bound += 1 + 2 + 8 + attributes[i].name.len + attributes[i].text.len;
+    }
+    return bound;
+}
+
+static char *put_bytes(char *at, struct bytes bytes) {
+    if (bytes.len > 0) {
+        memcpy(at, bytes.data, bytes.len);
+    }
+    return at + bytes.len;
+}
+
+/* One attribute: type, length of name, name, then 8 bytes of integer or of length and text. */
+static char *pack_attribute(char *at, const struct field *f) {
+    assert(f->id == FIELD_ATTRIBUTE && f->name.len <= UINT16_MAX);
+    at = le8_put(at, (uint8_t)f->type);
+    at = le16_put(at, (uint16_t)f->name.len);
+    at = put_bytes(at, f->name);
+    if (f->type == VALUE_TEXT || f->type == VALUE_NUMBER) {
+        at = le64_put(at, f->text.len);
+        return put_bytes(at, f->text);
+    }
+    return le64_put(at, (uint64_t)(f->type == VALUE_INTEGER ? f->integer : 0));
+}
+
+bool fake_oltp_attribute_next(struct bytes packed, size_t *at, struct field *out) {
+    if (*at >= packed.len) {
+        return false;
+    }
+    const char *p = packed.data + *at;
+    *out = (struct field){.id = FIELD_ATTRIBUTE, .type = (enum value_type)le8_get(p)};
+    out->name = (struct bytes){p + 3, le16_get(p + 1)};
+    p += 3 + out->name.len;
+    uint64_t number = le64_get(p);
+    p += 8;
+    if (out->type == VALUE_TEXT || out->type == VALUE_NUMBER) {
+        out->text = (struct bytes){p, (size_t)number};
+        p += number;
+    } else if (out->type == VALUE_INTEGER) {
+        out->integer = (int64_t)number;
+    }
+    *at = (size_t)(p - packed.data);
+    return true;
+}
+
+static int pack_attributes(struct fake_oltp *o, const struct oltp_listing *row,
+                           struct bytes *packed) {
+    if (reserve(&o->packed, packed_bound(row->attributes, row->attribute_count)) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    char *at = o->packed.data;
+    for (size_t i = 0; i < row->attribute_count; i++) {
+        assert(i == 0 || bytes_compare(row->attributes[i - 1].name, row->attributes[i].name) < 0);
+        at = pack_attribute(at, &row->attributes[i]);
+    }
+    *packed = (struct bytes){o->packed.data, (size_t)(at - o->packed.data)};
+    return 0;
+}
+
+int fake_oltp_write_listing(struct fake_oltp *o, vtime now, const struct oltp_listing *row,
+                            const struct outbox_item *item) {
+    struct bytes packed;
+    if (pack_attributes(o, row, &packed) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    struct cell cells[LISTING_COLUMNS] = {
+        [KEY] = cell_integer(key_of(row->listing_id)),
+        [SELLER] = row->seller_id == 0 ? cell_null() : cell_pattern(row->seller_id),
+        [TITLE] = cell_text(row->title),
+        [DESCRIPTION] = cell_text(row->description),
+        [LOCALE] = cell_text(row->locale),
+        [CATEGORY] = cell_text(row->category),
+        [PRICE] = row->price < 0 ? cell_null() : cell_integer(row->price),
+        [IMAGE_IDS] = cell_blob(row->image_ids),
+        [ATTRIBUTES] = cell_blob(packed),
+        [DELETED] = cell_integer(row->deleted),
+        [UPDATED_AT] = cell_integer(row->stamp.ts.ns),
+        [EVENT_HI] = cell_pattern(row->stamp.id.hi),
+        [EVENT_LO] = cell_pattern(row->stamp.id.lo),
+    };
+    if (run(o, PUT_LISTING, cells, LISTING_COLUMNS) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    if (row->deleted) {
+        struct cell tombstone[] = {cells[KEY], cells[UPDATED_AT], cells[EVENT_HI], cells[EVENT_LO]};
+        if (run(o, PUT_TOMBSTONE, tombstone, 4) != 0) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    cells[KEY] = cell_pattern(row->listing_id);
+    if (row_journal_put(&o->listings, now, (struct row_key){row->listing_id, 0}, cells,
+                        LISTING_COLUMNS) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    return finish_write(o, now, item);
+}
+
+int fake_oltp_write_seller(struct fake_oltp *o, vtime now, uint64_t seller_id,
+                           enum policy_status status, struct stamp stamp,
+                           const struct outbox_item *item) {
+    struct cell cells[] = {cell_pattern(seller_id), cell_integer(status), cell_integer(stamp.ts.ns),
+                           cell_pattern(stamp.id.hi), cell_pattern(stamp.id.lo)};
+    if (run(o, PUT_SELLER, cells, 5) != 0 ||
+        row_journal_put(&o->sellers, now, (struct row_key){seller_id, 0}, cells, 5) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    return finish_write(o, now, item);
+}
+
+int fake_oltp_write_order(struct fake_oltp *o, vtime now, const struct order_row *order,
+                          const struct outbox_item *item) {
+    struct cell cells[] = {cell_integer(key_of(order->order_id)),
+                           cell_pattern(order->listing_id),
+                           cell_text(order->category),
+                           cell_integer(order->quantity),
+                           cell_integer(order->amount),
+                           cell_integer(order->stamp.ts.ns),
+                           cell_pattern(order->stamp.id.hi),
+                           cell_pattern(order->stamp.id.lo),
+                           cell_integer(now.ns)};
+    if (run(o, PUT_ORDER, cells, 9) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    return finish_write(o, now, item);
+}
+
+static struct stamp stamp_at(sqlite3_stmt *statement, int column) {
+    return (struct stamp){{sqlite3_column_int64(statement, column)},
+                          {(uint64_t)sqlite3_column_int64(statement, column + 1),
+                           (uint64_t)sqlite3_column_int64(statement, column + 2)}};
+}
+
+/* The present row of a statement; its pointers are good until the statement steps. */
+static int load_row(struct fake_oltp *o, sqlite3_stmt *s, struct oltp_listing *out) {
+    struct bytes packed = statement_bytes(s, ATTRIBUTES);
+    size_t count = 0;
+    struct field attribute;
+    for (size_t at = 0; fake_oltp_attribute_next(packed, &at, &attribute); count++) {
+        if (ARRAY_RESERVE(o->fields, o->field_capacity, OWN_FIELDS + count + 1) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        o->fields[OWN_FIELDS + count] = attribute;
+    }
+    *out = (struct oltp_listing){
+        .listing_id = id_of(sqlite3_column_int64(s, KEY)),
+        .seller_id = (uint64_t)sqlite3_column_int64(s, SELLER),
+        .title = statement_bytes(s, TITLE),
+        .description = statement_bytes(s, DESCRIPTION),
+        .locale = statement_bytes(s, LOCALE),
+        .category = statement_bytes(s, CATEGORY),
+        .price = sqlite3_column_type(s, PRICE) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, PRICE),
+        .image_ids = statement_bytes(s, IMAGE_IDS),
+        .attributes = count == 0 ? 0 : o->fields + OWN_FIELDS,
+        .attribute_count = count,
+        .deleted = sqlite3_column_int(s, DELETED) != 0,
+        .stamp = stamp_at(s, UPDATED_AT),
+    };
+    return 0;
+}
+
+static void move_text(char **at, struct bytes *text) {
+    if (text->data != 0) {
+        char *place = *at;
+        *at = put_bytes(place, *text);
+        text->data = place;
+    }
+}
+
+/* Moves what a row points to into the buffer that lasts until the next call. */
+static int keep_row(struct fake_oltp *o, struct oltp_listing *row) {
+    size_t needed = row->title.len + row->description.len + row->locale.len + row->category.len +
+                    row->image_ids.len + packed_bound(row->attributes, row->attribute_count);
+    if (reserve(&o->handed, needed) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    char *at = o->handed.data;
+    move_text(&at, &row->title);
+    move_text(&at, &row->description);
+    move_text(&at, &row->locale);
+    move_text(&at, &row->category);
+    move_text(&at, &row->image_ids);
+    for (size_t i = 0; i < row->attribute_count; i++) {
+        move_text(&at, &o->fields[OWN_FIELDS + i].name);
+        move_text(&at, &o->fields[OWN_FIELDS + i].text);
+    }
+    return 0;
+}
+
+int fake_oltp_read_listing(struct fake_oltp *o, uint64_t listing_id, struct oltp_listing *out) {
+    sqlite3_stmt *s = o->statements[READ_LISTING];
+    sqlite3_bind_int64(s, 1, key_of(listing_id));
+    int found = statement_row(s);
+    if (found <= 0) {
+        return found == 0 ? 0 : PORT_NO_MEMORY;
+    }
+    int rc = load_row(o, s, out);
+    if (rc == 0) {
+        rc = keep_row(o, out);
+    }
+    sqlite3_reset(s);
+    return rc == 0 ? 1 : rc;
+}
+
+/* ---- records made from rows ---- */
+
+static struct field text_field(enum field_id id, struct bytes text) {
+    return (struct field){.id = id, .type = text.data == 0 ? VALUE_NULL : VALUE_TEXT, .text = text};
+}
+
+static struct field integer_field(enum field_id id, bool null, int64_t value) {
+    return (struct field){
+        .id = id, .type = null ? VALUE_NULL : VALUE_INTEGER, .integer = null ? 0 : value};
+}
+
+/* Encodes a record of this listing into o->encoded. A whole row is an UPSERT of every column. */
+static int encode(struct fake_oltp *o, uint64_t listing_id, struct stamp stamp,
+                  const struct oltp_listing *row, struct bytes *out) {
+    struct record record = {
+        .type = RECORD_LISTING,
+        .op = row == 0 ? RECORD_DELETE : RECORD_UPSERT,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .stamp = stamp,
+        .subject_id = listing_id,
+    };
+    size_t count = 0;
+    if (row != 0) {
+        if (ARRAY_RESERVE(o->fields, o->field_capacity, OWN_FIELDS) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        o->fields[count++] = text_field(FIELD_TITLE, row->title);
+        o->fields[count++] = text_field(FIELD_DESCRIPTION, row->description);
+        o->fields[count++] = text_field(FIELD_LOCALE, row->locale);
+        o->fields[count++] = text_field(FIELD_CATEGORY, row->category);
+        o->fields[count++] =
+            integer_field(FIELD_SELLER, row->seller_id == 0, (int64_t)row->seller_id);
+        o->fields[count++] = integer_field(FIELD_PRICE, row->price < 0, row->price);
+        o->fields[count] = text_field(FIELD_IMAGE_IDS, row->image_ids);
+        if (o->fields[count].type == VALUE_TEXT) {
+            o->fields[count].type = VALUE_IDS;
+        }
+        count += 1 + row->attribute_count; /* attributes stand behind the row's own fields */
+    }
+    if (reserve(&o->encoded, record_encoded_bound(&record, o->fields, count)) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    int64_t length = record_encode(&record, o->fields, count, o->encoded.data, o->encoded.capacity);
+    assert(length > 0);
+    *out = (struct bytes){o->encoded.data, (size_t)length};
+    return 0;
+}
+
+/* The source hash that a document holds which was told this row and nothing else; 0 for a row that
+ * breaks the contract, which no document can equal. */
+static int hash_row(struct fake_oltp *o, const struct oltp_listing *row, uint64_t *hash) {
+    *hash = 0;
+    struct bytes encoded;
+    if (encode(o, row->listing_id, row->stamp, row->deleted ? 0 : row, &encoded) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    struct record record;
+    struct record_error error;
+    if (record_decode(encoded, &record, &error) != 0) {
+        return 0;
+    }
+    struct document document;
+    document_init(&document, row->listing_id);
+    int rc = document_fold(&document, &record, doc_version_pack(0, 0), row->stamp.ts, 0);
+    if (rc >= 0) {
+        struct document_digest digest;
+        document_digest(&document, &digest);
+        *hash = digest.source;
+    }
+    document_release(&document);
+    return rc < 0 ? PORT_NO_MEMORY : 0;
+}
+
+static int publish_record(struct fake_oltp *o, vtime now, uint64_t listing_id, struct stamp stamp,
+                          const struct oltp_listing *row) {
+    struct bytes encoded;
+    if (encode(o, listing_id, stamp, row, &encoded) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    struct outbox_item item = {TOPIC_LISTING, listing_id, encoded};
+    return finish_write(o, now, &item);
+}
+
+/* The listing's last deletion; STAMP_NONE when there was none. */
+static int read_tombstone(struct fake_oltp *o, uint64_t listing_id, struct stamp *out) {
+    sqlite3_stmt *s = o->statements[READ_TOMBSTONE];
+    sqlite3_bind_int64(s, 1, key_of(listing_id));
+    *out = STAMP_NONE;
+    int found = statement_row(s);
+    if (found == 1) {
+        *out = stamp_at(s, 1);
+        sqlite3_reset(s);
+    }
+    return found < 0 ? PORT_NO_MEMORY : 0;
+}
+
+static int republish_listing(struct fake_oltp *o, vtime now, uint64_t listing_id) {
+    struct oltp_listing row;
+    int found = fake_oltp_read_listing(o, listing_id, &row);
+    if (found < 0) {
+        return found;
+    }
+    if (found == 0) {
+        return publish_record(o, now, listing_id, (struct stamp){now, {0, listing_id}}, 0);
+    }
+    if (row.deleted) {
+        return publish_record(o, now, listing_id, row.stamp, 0);
+    }
+    struct stamp tombstone;
+    int rc = read_tombstone(o, listing_id, &tombstone);
+    if (rc == 0 && !stamp_is_none(tombstone)) {
+        rc = publish_record(o, now, listing_id, tombstone, 0);
+    }
+    return rc == 0 ? publish_record(o, now, listing_id, row.stamp, &row) : rc;
+}
+
+/* ---- the port ---- */
+
+static int port_outbox_read(void *ctx, vtime now, int64_t sequence, struct outbox_row *out,
+                            size_t max, size_t *count) {
+    struct fake_oltp *o = ctx;
+    (void)now;
+    assert(!o->in_transaction);
+    *count = 0;
+    if (sequence >= o->committed || max == 0) {
+        return 0; /* the usual answer to a poll */
+    }
+    sqlite3_stmt *s = o->statements[READ_OUTBOX];
+    sqlite3_bind_int64(s, 1, sequence);
+    sqlite3_bind_int64(s, 2, o->committed);
+    sqlite3_bind_int64(s, 3, (int64_t)max);
+    size_t used = 0;
+    int more = statement_row(s);
+    while (more == 1) {
+        struct bytes value = statement_bytes(s, 3);
+        if (reserve(&o->handed, used + value.len) != 0) {
+            sqlite3_reset(s);
+            return PORT_NO_MEMORY;
+        }
+        put_bytes(o->handed.data + used, value);
+        out[*count] = (struct outbox_row){sqlite3_column_int64(s, 0),
+                                          (enum topic_id)sqlite3_column_int(s, 1),
+                                          (uint64_t)sqlite3_column_int64(s, 2),
+                                          {0, value.len}};
+        used += value.len;
+        ++*count;
+        more = statement_row(s);
+    }
+    const char *at = o->handed.data; /* the buffer no longer moves */
+    for (size_t i = 0; i < *count; i++) {
+        out[i].value.data = at;
+        at += out[i].value.len;
+    }
+    return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+static int port_outbox_trim(void *ctx, vtime now, int64_t sequence) {
+    struct fake_oltp *o = ctx;
+    assert(!o->in_transaction);
+    if (sequence > o->committed) {
+        sequence = o->committed;
+    }
+    if (sequence <= o->trimmed) {
+        return 0;
+    }
+    struct cell cell = cell_integer(sequence);
+    if (run(o, TRIM_OUTBOX, &cell, 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    for (; o->trimmed < sequence; o->trimmed++) {
+        if (row_journal_gone(&o->outbox, now, (struct row_key){(uint64_t)o->trimmed + 1, 0}) != 0) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    return 0;
+}
+
+static int port_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
+                     size_t max, size_t *count) {
+    struct fake_oltp *o = ctx;
+    (void)now;
+    assert(!o->in_transaction);
+    sqlite3_stmt *s = o->statements[SCAN_LISTINGS];
+    sqlite3_bind_int64(s, 1, key_of(first));
+    sqlite3_bind_int64(s, 2, key_of(last));
+    sqlite3_bind_int64(s, 3, (int64_t)max);
+    *count = 0;
+    int more = statement_row(s);
+    while (more == 1) {
+        struct oltp_listing row;
+        struct scan_row *line = &out[*count];
+        *line = (struct scan_row){0};
+        if (load_row(o, s, &row) != 0 || hash_row(o, &row, &line->source_hash) != 0) {
+            sqlite3_reset(s);
+            return PORT_NO_MEMORY;
+        }
+        line->listing_id = row.listing_id;
+        line->changed_at = row.stamp.ts;
+        line->alive = !row.deleted;
+        line->suppressed = sqlite3_column_int(s, SELLER_STATUS) == POLICY_SUPPRESSED;
+        ++*count;
+        more = statement_row(s);
+    }
+    return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+static int port_republish(void *ctx, vtime now, const uint64_t *listing_ids, size_t count) {
+    struct fake_oltp *o = ctx;
+    assert(!o->in_transaction);
+    for (size_t i = 0; i < count; i++) {
+        int rc = republish_listing(o, now, listing_ids[i]);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+struct oltp_port fake_oltp_port(struct fake_oltp *o) {
+    static const struct oltp_port_ops ops = {port_outbox_read, port_outbox_trim, port_scan,
+                                             port_republish};
+    return (struct oltp_port){&ops, o};
+}
+
+/* ---- what is asked from outside the simulation ---- */
+
+int64_t fake_oltp_outbox_count(const struct fake_oltp *o) {
+    return o->committed - o->trimmed;
+}
+
+int64_t fake_oltp_last_sequence(const struct fake_oltp *o) {
+    return o->committed;
+}
+
+const struct row_journal *fake_oltp_listing_journal(const struct fake_oltp *o) {
+    return &o->listings;
+}
+
+const struct row_journal *fake_oltp_seller_journal(const struct fake_oltp *o) {
+    return &o->sellers;
+}
+
+const struct row_journal *fake_oltp_outbox_journal(const struct fake_oltp *o) {
+    return &o->outbox;
+}
+
+int fake_oltp_each_order(struct fake_oltp *o,
+                         int (*each)(void *ctx, vtime created, const struct order_row *order),
+                         void *ctx) {
+    sqlite3_stmt *s = o->statements[READ_ORDERS];
+    int more = statement_row(s);
+    while (more == 1) {
+        struct order_row order = {
+            .order_id = id_of(sqlite3_column_int64(s, 0)),
+            .listing_id = (uint64_t)sqlite3_column_int64(s, 1),
+            .category = statement_bytes(s, 2),
+            .quantity = sqlite3_column_int64(s, 3),
+            .amount = sqlite3_column_int64(s, 4),
+            .stamp = stamp_at(s, 5),
+        };
+        int rc = each(ctx, (vtime){sqlite3_column_int64(s, 8)}, &order);
+        if (rc != 0) {
+            sqlite3_reset(s);
+            return rc;
+        }
+        more = statement_row(s);
+    }
+    return more < 0 ? PORT_NO_MEMORY : 0;
+}
