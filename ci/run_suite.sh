@@ -19,7 +19,7 @@ status=$?
 took=$((SECONDS - began))
 
 # cmocka says '[  PASSED  ] 3 test(s).' for each group, or the script closes with its own counts.
-read -r passed failed skipped < <(awk '
+read -r passed failed skipped <<<"$(awk '
     /^\[  PASSED  \] [0-9]+ test\(s\)/ { passed += $4 }
     /^\[  FAILED  \] [0-9]+ test\(s\)/ { failed += $4 }
     /^\[  SKIPPED \] [0-9]+ test\(s\)/ { skipped += $4 }
@@ -27,7 +27,7 @@ read -r passed failed skipped < <(awk '
     END {
         if (last != "") { split(last, n, " "); passed += n[1]; failed += n[3]; skipped += n[5] }
         print passed + 0, failed + 0, skipped + 0
-    }' "$base.log")
+    }' "$base.log")"
 
 why=
 if [ $status = 124 ] || [ $status = 137 ]; then
