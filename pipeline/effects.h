@@ -63,6 +63,27 @@ enum scan_store {
 };
 const char *scan_store_name(enum scan_store store);
 
+/* Rows of a range, counted and summed by what they have in common between stores. Sums are over a
+ * hash of each row, so that they do not depend on order. */
+enum scan_view {
+    VIEW_ALIVE,  /* the listing lives */
+    VIEW_SERVED, /* it lives and its seller is not suppressed */
+    VIEW_TEXT,   /* it is served and has that modality: as gold knows it; in a serving store each */
+    VIEW_IMAGE,  /* row counts in the view of its own store */
+    VIEW_FUSED,
+    VIEW_COUNT
+};
+struct scan_digest {
+    uint64_t rows[VIEW_COUNT];
+    uint64_t source_sum[VIEW_COUNT]; /* of (listing id, source hash) */
+    uint64_t whole_sum[VIEW_COUNT];  /* of (listing id, whole hash, version) */
+    uint64_t rows_total;
+    uint64_t id_first, id_last; /* meaningless while rows_total is 0 */
+};
+
+/* Adds a row of the given store to a digest; the one definition that every host sums with. */
+void scan_digest_add(struct scan_digest *digest, enum scan_store store, const struct scan_row *row);
+
 /* Classes of difference (DESIGN section 3). */
 enum drift_class {
     DRIFT_MISSING,     /* should be there, is not */
@@ -126,6 +147,7 @@ struct effect {
             uint32_t partition;
             int64_t offset;
             uint32_t max;
+            bool no_wait; /* answer at once, with nothing if there is nothing */
         } fetch;
         struct {
             int64_t sequence;
@@ -160,10 +182,11 @@ struct effect {
             enum scan_path path;
             uint32_t model_version;
             uint64_t first, last;
-            uint32_t max;          /* rows wanted; 0: count and checksums only */
+            uint32_t max;          /* rows wanted; 0: the digest alone */
             struct scan_row *rows; /* room for max rows, filled by the host */
             size_t count;
             bool complete; /* false: there are more rows than max */
+            struct scan_digest digest;
         } scan;
         struct {
             uint64_t *listing_ids;

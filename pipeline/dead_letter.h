@@ -1,0 +1,35 @@
+/*
+ * Dead letters: what the pipeline refused, why, and the bytes themselves, so that an operator can
+ * read the reason and replay the record after a fix (A13).
+ */
+#ifndef MURPHY_PIPELINE_DEAD_LETTER_H
+#define MURPHY_PIPELINE_DEAD_LETTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/bytes.h"
+#include "pipeline/record.h"
+#include "pipeline/topics.h"
+#include "pipeline/vtime.h"
+
+struct dead_letter {
+    enum topic_id topic; /* where the record stood */
+    uint32_t partition;
+    int64_t offset;
+    vtime append;
+    uint16_t contract_version; /* 0 when not even that could be read */
+    struct bytes reason;       /* e.g. "text is not valid UTF-8" */
+    struct bytes field;        /* violating field, "record" for the frame */
+    struct bytes expected;
+    int64_t actual;
+    struct bytes value; /* the refused bytes */
+};
+
+size_t dead_letter_size(const struct dead_letter *letter);
+/* Writes dead_letter_size() bytes. */
+void dead_letter_encode(const struct dead_letter *letter, char *buffer);
+/* 0, or -1 for bytes that are no dead letter; pointers into input. */
+int dead_letter_decode(struct bytes input, struct dead_letter *out);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * A document together with what readers of it are told: its hashes, and the position of the last
+ * record that changed anything a reader could see.
+ *
+ * Rows in stores carry that position as their version. It is as good as the document's own: it too
+ * is a function of the log's prefix alone, so two writers of version v write the same bytes; and a
+ * repeat or a late loser, which changes nothing visible, causes no write. Where content goes from A
+ * to B and back to A between two writes, the version moves although the content did not: a delayed
+ * write of B by somebody else is then still refused.
+ */
+#ifndef MURPHY_PIPELINE_FOLDED_H
+#define MURPHY_PIPELINE_FOLDED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/bugs.h"
+#include "pipeline/bytes.h"
+#include "pipeline/document.h"
+#include "pipeline/ports.h"
+#include "pipeline/rows.h"
+#include "pipeline/wire.h"
+
+struct folded {
+    struct document document;
+    struct document_digest digest;
+    doc_version visible_version; /* NONE until something was visible */
+    vtime visible_at;            /* append time of that record */
+    struct stamp visible_stamp;  /* its event's stamp */
+};
+
+void folded_init(struct folded *folded, uint64_t listing_id);
+void folded_release(struct folded *folded);
+
+enum fold_outcome {
+    FOLD_NOT_NEWS, /* nothing that was not known */
+    FOLD_LEARNED,  /* knowledge that no reader sees yet */
+    FOLD_VISIBLE   /* readers must be told: visible_version moved */
+};
+/* Folds a record of the listing log. A fold_outcome, or -ENOMEM with nothing changed. */
+int folded_fold(struct folded *folded, const struct record *record, const struct log_record *logged,
+                const struct bugs *bugs);
+
+/* Checkpointed form. The size is an upper bound; encode returns the length written. */
+size_t folded_encoded_size(const struct folded *folded);
+size_t folded_encode(const struct folded *folded, char *buffer);
+/* Reads what encode wrote; 0, -EINVAL or -ENOMEM. */
+int folded_decode(struct folded *folded, struct wire_reader *reader);
+
+/*
+ * The document's attributes as one text: names and values, one attribute a line, or (json) as a
+ * JSON object. Returns the length; writes only when capacity suffices.
+ */
+size_t folded_attributes_text(const struct folded *folded, char *buffer, size_t capacity);
+size_t folded_attributes_json(const struct folded *folded, char *buffer, size_t capacity);
+/* Visible image ids as a JSON array of strings, since JSON numbers do not hold 64 bits. */
+size_t folded_images_json(const struct folded *folded, char *buffer, size_t capacity);
+
+/* Metadata of a row of this document; content_hash and model_version are the caller's to fill.
+ * Category and locale point into the document. */
+struct row_meta folded_row_meta(const struct folded *folded);
+
+/* Price in the unit of FIELD_PRICE, or -1. */
+int64_t folded_price(const struct folded *folded);
+uint64_t folded_seller(const struct folded *folded);
+/* A text field, or empty. */
+struct bytes folded_text(const struct folded *folded, enum field_id id);
+
+#endif

@@ -1,0 +1,373 @@
+/*
+ * The warehouse loader (B4): raw records into bronze, every visible version of a document into
+ * silver (SCD2), the present one into gold, orders into silver, and now and then the dashboard's
+ * view brought up to date (A1).
+ *
+ * A fetched batch of a source is one micro-batch; the next is fetched when it is in. A batch that
+ * fails is sent again as it is: every row has a key, so a torn or repeated batch does no harm (A9).
+ *
+ * Invariants: a source's safe offset is below the first record whose batch is not in; the folded
+ * documents are at least as far as the rows sent.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/array.h"
+#include "pipeline/folded.h"
+#include "pipeline/id_map.h"
+#include "pipeline/partitioned.h"
+#include "pipeline/record.h"
+#include "pipeline/wire.h"
+
+enum { PURPOSE_BATCH = TASK_PURPOSE_OWN, PURPOSE_DASHBOARD };
+enum { TIMER_DASHBOARD = TASK_TIMER_OWN };
+enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_COUNT };
+
+struct loaded {
+    struct folded folded;
+    bool in_batch;   /* visibly changed by the batch that is being made */
+    uint8_t unsaved; /* 0: the last checkpoint has it; else how many checkpoints it waited, + 1 */
+};
+
+struct loader_task {
+    struct task task;
+    struct id_map index;
+    struct loaded *listings;
+    size_t listing_count, listing_capacity;
+    size_t *unsaved;
+    size_t unsaved_count, unsaved_capacity;
+    size_t *batch; /* listings whose gold row the batch being made must bring up to date */
+    size_t batch_count, batch_capacity;
+    bool dashboard_armed;
+};
+
+static int task_init(struct partitioned *loader, struct task *head) {
+    (void)loader;
+    struct loader_task *task = (struct loader_task *)head;
+    id_map_init(&task->index);
+    if (task_sources(head, SOURCE_COUNT) != 0) {
+        return -ENOMEM;
+    }
+    head->sources[SOURCE_LOG].topic = TOPIC_LISTING_LOG;
+    head->sources[SOURCE_ORDER].topic = TOPIC_ORDER;
+    head->sources[SOURCE_LOG].partition = head->sources[SOURCE_ORDER].partition = head->partition;
+    return 0;
+}
+
+static void task_release(struct task *head) {
+    struct loader_task *task = (struct loader_task *)head;
+    for (size_t i = 0; i < task->listing_count; i++) {
+        folded_release(&task->listings[i].folded);
+    }
+    free(task->listings);
+    free(task->unsaved);
+    free(task->batch);
+    id_map_release(&task->index);
+}
+
+static int64_t listing_of(struct loader_task *task, uint64_t id) {
+    uint32_t index;
+    if (id_map_index(&task->index, id, &index)) {
+        return index;
+    }
+    if (ARRAY_RESERVE(task->listings, task->listing_capacity, task->listing_count + 1) != 0 ||
+        id_map_put_index(&task->index, id, task->listing_count) != 0) {
+        return -ENOMEM;
+    }
+    struct loaded *listing = &task->listings[task->listing_count];
+    memset(listing, 0, sizeof *listing);
+    folded_init(&listing->folded, id);
+    return (int64_t)task->listing_count++;
+}
+
+static int listing_unsaved(struct loader_task *task, size_t at) {
+    if (task->listings[at].unsaved > 0) {
+        return 0;
+    }
+    if (ARRAY_RESERVE(task->unsaved, task->unsaved_capacity, task->unsaved_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    task->listings[at].unsaved = 1;
+    task->unsaved[task->unsaved_count++] = at;
+    return 0;
+}
+
+/* ---- Making a batch ---- */
+
+static int document_row(struct effects *effects, struct effect *load, const struct folded *folded,
+                        struct document_row *row) {
+    size_t attributes_length = folded_attributes_json(folded, NULL, 0);
+    size_t images_length = folded_images_json(folded, NULL, 0);
+    char *attributes = effect_alloc(effects, load, attributes_length);
+    char *images = effect_alloc(effects, load, images_length);
+    if (attributes == NULL || images == NULL) {
+        return -ENOMEM;
+    }
+    folded_attributes_json(folded, attributes, attributes_length);
+    folded_images_json(folded, images, images_length);
+    *row = (struct document_row){
+        .listing_id = folded->document.listing_id,
+        .version = folded->visible_version,
+        .changed_at = folded->visible_at,
+        .stamp = folded->visible_stamp,
+        .source_hash = folded->digest.source,
+        .whole_hash = folded->digest.whole,
+        .alive = document_alive(&folded->document),
+        .policy = document_policy(&folded->document),
+        .seller_id = folded_seller(folded),
+        .price = folded_price(folded),
+        .title = effect_copy(effects, load, folded_text(folded, FIELD_TITLE)),
+        .description = effect_copy(effects, load, folded_text(folded, FIELD_DESCRIPTION)),
+        .locale = effect_copy(effects, load, folded_text(folded, FIELD_LOCALE)),
+        .category = effect_copy(effects, load, folded_text(folded, FIELD_CATEGORY)),
+        .attributes = {attributes, attributes_length},
+        .images = {images, images_length},
+    };
+    return effects->out_of_memory ? -ENOMEM : 0;
+}
+
+/* A batch under construction; its arrays live in the effect and have room for every record. */
+struct batch {
+    struct effect *load;
+    struct bronze_row *bronze;
+    struct document_row *silver;
+    struct order_row *orders;
+};
+
+static int batch_begin(struct partitioned *loader, size_t room, struct batch *batch,
+                       struct effects *effects) {
+    batch->load = machine_request(&loader->machine, effects, EFFECT_LOAD_WAREHOUSE, 0);
+    if (batch->load == NULL) {
+        return -ENOMEM;
+    }
+    batch->bronze = effect_alloc(effects, batch->load, room * sizeof *batch->bronze);
+    batch->silver = effect_alloc(effects, batch->load, room * sizeof *batch->silver);
+    batch->orders = effect_alloc(effects, batch->load, room * sizeof *batch->orders);
+    struct warehouse_batch *rows = &batch->load->warehouse;
+    rows->bronze = batch->bronze;
+    rows->silver = batch->silver;
+    rows->orders = batch->orders;
+    rows->dedupe = !bug_on(loader->machine.bugs, BUG_NO_DEDUPE);
+    return effects->out_of_memory ? -ENOMEM : 0;
+}
+
+static int fold(struct partitioned *loader, struct loader_task *task, struct batch *batch,
+                const struct log_record *logged, const struct record *record,
+                struct effects *effects) {
+    int64_t at = listing_of(task, record->subject_id);
+    if (at < 0) {
+        return -ENOMEM;
+    }
+    struct loaded *listing = &task->listings[at];
+    int outcome = folded_fold(&listing->folded, record, logged, loader->machine.bugs);
+    if (outcome < 0) {
+        return outcome;
+    }
+    machine_count(&loader->machine, outcome == FOLD_NOT_NEWS ? COUNTER_NOT_NEWS : COUNTER_FOLDED,
+                  1);
+    if (outcome == FOLD_NOT_NEWS) {
+        return 0;
+    }
+    if (outcome == FOLD_VISIBLE) {
+        if (document_row(effects, batch->load, &listing->folded,
+                         &batch->silver[batch->load->warehouse.silver_count++]) != 0) {
+            return -ENOMEM;
+        }
+        if (!listing->in_batch) {
+            if (ARRAY_RESERVE(task->batch, task->batch_capacity, task->batch_count + 1) != 0) {
+                return -ENOMEM;
+            }
+            listing->in_batch = true;
+            task->batch[task->batch_count++] = (size_t)at;
+        }
+    }
+    return listing_unsaved(task, (size_t)at);
+}
+
+static void order_row(struct batch *batch, const struct record *record, struct effects *effects) {
+    batch->orders[batch->load->warehouse.order_count++] = (struct order_row){
+        .order_id = record->order_id,
+        .listing_id = record->subject_id,
+        .stamp = record->stamp,
+        .quantity = record->quantity,
+        .amount = record->amount,
+        .category = effect_copy(effects, batch->load, record->order_category),
+    };
+}
+
+/* The latest silver row of each listing of the batch is its gold row too. */
+static int gold_rows(struct loader_task *task, struct batch *batch, struct effects *effects) {
+    struct warehouse_batch *rows = &batch->load->warehouse;
+    struct document_row *gold =
+        effect_alloc(effects, batch->load, task->batch_count * sizeof *gold);
+    if (gold == NULL) {
+        return -ENOMEM;
+    }
+    rows->gold = gold;
+    for (size_t i = rows->silver_count; i > 0; i--) {
+        uint32_t at;
+        bool found = id_map_index(&task->index, rows->silver[i - 1].listing_id, &at);
+        assert(found);
+        if (found && task->listings[at].in_batch) {
+            task->listings[at].in_batch = false;
+            gold[rows->gold_count++] = rows->silver[i - 1];
+        }
+    }
+    assert(rows->gold_count == task->batch_count);
+    task->batch_count = 0;
+    return 0;
+}
+
+static int records(struct partitioned *loader, struct task *head, size_t index,
+                   const struct event *event, struct effects *effects) {
+    struct loader_task *task = (struct loader_task *)head;
+    struct source *source = &head->sources[index];
+    size_t count = event->records.count;
+    struct batch batch;
+    if (batch_begin(loader, count, &batch, effects) != 0) {
+        return -ENOMEM;
+    }
+    source->next = event->records.records[count - 1].offset + 1;
+    machine_count(&loader->machine, COUNTER_RECORDS_READ, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct log_record *logged = &event->records.records[i];
+        struct bronze_row *bronze = &batch.bronze[batch.load->warehouse.bronze_count++];
+        *bronze = (struct bronze_row){
+            .topic = source->topic,
+            .partition = source->partition,
+            .epoch = logged->epoch,
+            .offset = logged->offset,
+            .append = logged->append,
+            .value = effect_copy(effects, batch.load, logged->value),
+        };
+        struct record record;
+        struct record_error error;
+        if (record_decode(logged->value, &record, &error) != 0) {
+            /* Bronze keeps what came; the builder or the router writes the dead letter. */
+            continue;
+        }
+        bronze->type = record.type;
+        bronze->stamp = record.stamp;
+        bronze->subject_id = record.subject_id;
+        if (record.type == RECORD_ORDER) {
+            order_row(&batch, &record, effects);
+        } else if (fold(loader, task, &batch, logged, &record, effects) != 0) {
+            return -ENOMEM;
+        }
+    }
+    if (gold_rows(task, &batch, effects) != 0) {
+        return -ENOMEM;
+    }
+    task_changed(loader, head, event->now, effects);
+    return task_expect(loader, head, batch.load, PURPOSE_BATCH, (uint32_t)index);
+}
+
+/* ---- Answers ---- */
+
+static int batch_in(struct partitioned *loader, struct loader_task *task, size_t index,
+                    const struct event *event, struct effects *effects) {
+    struct source *source = &task->task.sources[index];
+    source->safe = source->next;
+    task_changed(loader, &task->task, event->now, effects);
+    if (event->answered->warehouse.order_count > 0 && !task->dashboard_armed) {
+        task->dashboard_armed = true;
+        task_timer(effects, &task->task, TIMER_DASHBOARD,
+                   vtime_add(event->now, loader->machine.config->dashboard_interval_ns));
+    }
+    return task_fetch(loader, &task->task, index, false, effects);
+}
+
+static int task_answered(struct partitioned *loader, struct task *head, uint32_t purpose,
+                         uint32_t argument, const struct event *event, struct effects *effects,
+                         bool *again) {
+    (void)again;
+    return purpose == PURPOSE_BATCH
+               ? batch_in(loader, (struct loader_task *)head, argument, event, effects)
+               : 0;
+}
+
+static int task_timer_due(struct partitioned *loader, struct task *head, uint32_t id, vtime now,
+                          struct effects *effects) {
+    assert(id == TIMER_DASHBOARD);
+    (void)now;
+    ((struct loader_task *)head)->dashboard_armed = false;
+    struct effect *refresh =
+        machine_request(&loader->machine, effects, EFFECT_REFRESH_DASHBOARD, 0);
+    return task_expect(loader, head, refresh, PURPOSE_DASHBOARD, 0);
+}
+
+/* ---- Checkpoints ---- */
+
+static int save_entries(struct partitioned *loader, struct task *head, struct effect *save,
+                        struct effects *effects) {
+    struct loader_task *task = (struct loader_task *)head;
+    bool late = bug_on(loader->machine.bugs, BUG_OFFSET_BEFORE_STATE);
+    struct state_entry *entries =
+        effect_alloc(effects, save, (task->unsaved_count + 1) * sizeof *entries);
+    if (entries == NULL) {
+        return -ENOMEM;
+    }
+    size_t count = 0, kept = 0;
+    for (size_t i = 0; i < task->unsaved_count; i++) {
+        struct loaded *listing = &task->listings[task->unsaved[i]];
+        if (late && listing->unsaved++ == 1) {
+            task->unsaved[kept++] = task->unsaved[i];
+            continue;
+        }
+        char *value = effect_alloc(effects, save, folded_encoded_size(&listing->folded));
+        if (value == NULL) {
+            return -ENOMEM;
+        }
+        size_t length = folded_encode(&listing->folded, value);
+        entries[count++] =
+            (struct state_entry){listing->folded.document.listing_id, {value, length}};
+        listing->unsaved = 0;
+    }
+    task->unsaved_count = kept;
+    save->save_state.entries = entries;
+    save->save_state.count = count;
+    return 0;
+}
+
+static int restore_entry(struct partitioned *loader, struct task *head, uint64_t key,
+                         struct bytes value) {
+    (void)loader;
+    struct loader_task *task = (struct loader_task *)head;
+    int64_t at = listing_of(task, key);
+    if (at < 0) {
+        return -ENOMEM;
+    }
+    struct wire_reader reader = wire_reader_of(value);
+    return folded_decode(&task->listings[at].folded, &reader);
+}
+
+static int task_begin(struct partitioned *loader, struct task *head, const struct event *event,
+                      struct effects *effects) {
+    /* A refresh that a crash swallowed is caught up with. */
+    ((struct loader_task *)head)->dashboard_armed = true;
+    task_timer(effects, head, TIMER_DASHBOARD,
+               vtime_add(event->now, loader->machine.config->dashboard_interval_ns));
+    for (size_t i = 0; i < SOURCE_COUNT; i++) {
+        if (task_fetch(loader, head, i, false, effects) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+struct machine *loader_new(void) {
+    static const struct task_ops ops = {
+        .task_size = sizeof(struct loader_task),
+        .init = task_init,
+        .release = task_release,
+        .restore_entry = restore_entry,
+        .begin = task_begin,
+        .records = records,
+        .answered = task_answered,
+        .save_entries = save_entries,
+        .timer = task_timer_due,
+    };
+    return partitioned_new(sizeof(struct partitioned), &ops);
+}

@@ -1,0 +1,245 @@
+#include "pipeline/machine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "pipeline/machine_parts.h"
+#include "pipeline/wire.h"
+
+static struct machine *machine_make(enum machine_kind kind) {
+    switch (kind) {
+    case MACHINE_RELAY:
+        return relay_new();
+    case MACHINE_ROUTER:
+        return router_new();
+    case MACHINE_BUILDER:
+        return builder_new();
+    case MACHINE_LOADER:
+        return loader_new();
+    case MACHINE_RECONCILER:
+        return reconciler_new();
+    case MACHINE_WATCH:
+        return watch_new();
+    case MACHINE_KIND_COUNT:
+        break;
+    }
+    assert(!"unknown kind of machine");
+    return NULL;
+}
+
+struct machine *machine_new(enum machine_kind kind, uint32_t member,
+                            const struct pipeline_config *config, const struct bugs *bugs) {
+    struct machine *machine = machine_make(kind);
+    if (machine == NULL) {
+        return NULL;
+    }
+    machine->kind = kind;
+    machine->member = member;
+    machine->config_storage = pipeline_config_with_defaults(config);
+    machine->config = &machine->config_storage;
+    machine->bugs = bugs;
+    return machine;
+}
+
+void machine_free(struct machine *machine) {
+    if (machine != NULL) {
+        machine->free(machine);
+    }
+}
+
+int pipeline_step(struct machine *machine, const struct event *event, struct effects *effects) {
+    int error = machine->step(machine, event, effects);
+    return error != 0 || effects->out_of_memory ? -ENOMEM : 0;
+}
+
+const uint64_t *machine_counters(const struct machine *machine) {
+    return machine->counters;
+}
+
+enum machine_kind machine_kind_of(const struct machine *machine) {
+    return machine->kind;
+}
+
+const char *machine_kind_name(enum machine_kind kind) {
+    static const char *const names[MACHINE_KIND_COUNT] = {"relay",  "router",     "builder",
+                                                          "loader", "reconciler", "watch"};
+    assert(kind < MACHINE_KIND_COUNT);
+    return names[kind];
+}
+
+const char *machine_group(enum machine_kind kind) {
+    return kind <= MACHINE_LOADER ? machine_kind_name(kind) : NULL;
+}
+
+const char *event_kind_name(enum event_kind kind) {
+    static const char *const names[EVENT_KIND_COUNT] = {
+        "start",    "assigned", "state",  "saved",   "records",  "outbox", "produced",
+        "embedded", "written",  "loaded", "scanned", "observed", "timer",  "command"};
+    assert(kind < EVENT_KIND_COUNT);
+    return names[kind];
+}
+
+const char *machine_counter_name(enum machine_counter counter) {
+    static const char *const names[MACHINE_COUNTER_COUNT] = {
+#define COUNTER_NAME(identifier, name) name,
+        MACHINE_COUNTERS(COUNTER_NAME)
+#undef COUNTER_NAME
+    };
+    assert(counter < MACHINE_COUNTER_COUNT);
+    return names[counter];
+}
+
+struct pipeline_config pipeline_config_with_defaults(const struct pipeline_config *config) {
+    struct pipeline_config c = *config;
+#define DEFAULT(member, value)                                                                     \
+    if (c.member == 0) {                                                                           \
+        c.member = value;                                                                          \
+    }
+    DEFAULT(partitions, 8)
+    DEFAULT(model_version, 1)
+    DEFAULT(allowed_lateness_ns, 2 * VTIME_HOUR)
+    DEFAULT(late_batch_interval_ns, VTIME_HOUR)
+    DEFAULT(checkpoint_interval_ns, 10 * VTIME_SECOND)
+    DEFAULT(fetch_records_max, 512)
+    DEFAULT(embed_batch_max, 128)
+    DEFAULT(backlog_max, 4096)
+    DEFAULT(retry_base_ns, 200 * VTIME_MILLISECOND)
+    DEFAULT(retry_max_ns, 30 * VTIME_SECOND)
+    DEFAULT(dashboard_interval_ns, 60 * VTIME_SECOND)
+    DEFAULT(watch_interval_ns, 30 * VTIME_SECOND)
+    DEFAULT(volume_window_ns, VTIME_HOUR)
+    DEFAULT(volume_deletes_min, 100)
+    DEFAULT(volume_factor, 10)
+    DEFAULT(reconcile_cutoff_ns, 5 * VTIME_MINUTE)
+    DEFAULT(reconcile_settle_ns, 2 * VTIME_MINUTE)
+    DEFAULT(reconcile_passes_max, 5)
+#undef DEFAULT
+    return c;
+}
+
+void machine_timer(struct effects *effects, uint64_t id, vtime at) {
+    struct effect *timer = effects_add(effects, EFFECT_TIMER, 0, 0);
+    if (timer != NULL) {
+        timer->timer.id = id;
+        timer->timer.at = at;
+    }
+}
+
+void machine_resend(struct machine *machine, struct effects *effects, const struct event *event,
+                    uint32_t failures) {
+    int64_t delay_ns = machine->config->retry_base_ns;
+    for (uint32_t i = 1; i < failures && delay_ns < machine->config->retry_max_ns; i++) {
+        delay_ns *= 2;
+    }
+    if (delay_ns > machine->config->retry_max_ns) {
+        delay_ns = machine->config->retry_max_ns;
+    }
+    char who[24];
+    char *at = wire_put(who, machine->kind, 4);
+    at = wire_put(at, machine->member, 4);
+    at = wire_put(at, event->request, 8);
+    wire_put(at, failures, 8);
+    uint64_t jitter = XXH3_64bits(who, sizeof who) % (uint64_t)(delay_ns / 2 + 1);
+    machine_count(machine, COUNTER_RETRIES, 1);
+    struct effect *resend = effects_add(effects, EFFECT_RESEND, 0, 0);
+    if (resend != NULL) {
+        resend->resend.request = event->request;
+        resend->resend.at = vtime_add(event->now, delay_ns / 2 + (int64_t)jitter);
+    }
+}
+
+bool produce_incomplete(const struct effect *produce) {
+    for (size_t i = 0; i < produce->produce.count; i++) {
+        if (produce->produce.results[i].status != ITEM_APPLIED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pending_release(struct pending_requests *pending) {
+    free(pending->items);
+    *pending = (struct pending_requests){NULL, 0, 0};
+}
+
+int pending_add(struct pending_requests *pending, uint64_t request, uint32_t partition,
+                uint32_t purpose) {
+    if (pending->count == pending->capacity) {
+        size_t capacity = pending->capacity == 0 ? 32 : 2 * pending->capacity;
+        struct pending_request *items = realloc(pending->items, capacity * sizeof *items);
+        if (items == NULL) {
+            return -ENOMEM;
+        }
+        pending->items = items;
+        pending->capacity = capacity;
+    }
+    pending->items[pending->count++] = (struct pending_request){request, partition, purpose, 0};
+    return 0;
+}
+
+struct pending_request *pending_find(struct pending_requests *pending, uint64_t request) {
+    for (size_t i = 0; i < pending->count; i++) {
+        if (pending->items[i].request == request) {
+            return &pending->items[i];
+        }
+    }
+    return NULL;
+}
+
+void pending_remove(struct pending_requests *pending, uint64_t request) {
+    struct pending_request *found = pending_find(pending, request);
+    if (found != NULL) {
+        *found = pending->items[--pending->count];
+    }
+}
+
+void pending_drop_partition(struct pending_requests *pending, uint32_t partition) {
+    size_t kept = 0;
+    for (size_t i = 0; i < pending->count; i++) {
+        if (pending->items[i].partition != partition) {
+            pending->items[kept++] = pending->items[i];
+        }
+    }
+    pending->count = kept;
+}
+
+size_t sources_encode(const struct source *sources, size_t count, bool use_next, char *buffer) {
+    char *at = buffer;
+    for (size_t i = 0; i < count; i++) {
+        at = wire_put(at, sources[i].topic, 1);
+        at = wire_put(at, sources[i].partition, 4);
+        at = wire_put(at, (uint64_t)(use_next ? sources[i].next : sources[i].safe), 8);
+    }
+    return (size_t)(at - buffer);
+}
+
+void sources_decode(struct source *sources, size_t count, struct bytes offsets) {
+    struct wire_reader reader = wire_reader_of(offsets);
+    while (reader.at != reader.end) {
+        uint64_t topic = wire_get(&reader, 1);
+        uint64_t partition = wire_get(&reader, 4);
+        int64_t offset = (int64_t)wire_get(&reader, 8);
+        assert(!reader.failed);
+        for (size_t i = 0; i < count; i++) {
+            if (sources[i].topic == topic && sources[i].partition == partition) {
+                sources[i].next = sources[i].safe = offset;
+            }
+        }
+    }
+}
+
+int dead_letter_item(struct effects *effects, struct effect *produce, struct produce_item *item,
+                     uint64_t key, const struct dead_letter *letter) {
+    size_t size = dead_letter_size(letter);
+    char *buffer = effect_alloc(effects, produce, size);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    dead_letter_encode(letter, buffer);
+    *item = (struct produce_item){TOPIC_DEAD_LETTER, key, {buffer, size}};
+    return 0;
+}

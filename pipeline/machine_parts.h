@@ -1,0 +1,106 @@
+/*
+ * What all machines are made of: the common head, requests under way, backoff, and the sources
+ * that a partition's task reads. Private to the machines.
+ */
+#ifndef MURPHY_PIPELINE_MACHINE_PARTS_H
+#define MURPHY_PIPELINE_MACHINE_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/dead_letter.h"
+#include "pipeline/effects.h"
+#include "pipeline/machine.h"
+
+/* Head of every machine; the concrete one begins with it. */
+struct machine {
+    enum machine_kind kind;
+    uint32_t member;
+    const struct pipeline_config *config; /* complete: every default filled */
+    const struct bugs *bugs;
+    uint64_t request_last;
+    uint64_t counters[MACHINE_COUNTER_COUNT];
+    int (*step)(struct machine *machine, const struct event *event, struct effects *effects);
+    void (*free)(struct machine *machine);
+    struct pipeline_config config_storage;
+};
+
+struct machine *relay_new(void);
+struct machine *router_new(void);
+struct machine *builder_new(void);
+struct machine *loader_new(void);
+struct machine *reconciler_new(void);
+struct machine *watch_new(void);
+
+static inline void machine_count(struct machine *machine, enum machine_counter counter,
+                                 uint64_t n) {
+    machine->counters[counter] += n;
+}
+
+/* A request effect with a number of its own, or NULL when out of memory. */
+static inline struct effect *machine_request(struct machine *machine, struct effects *effects,
+                                             enum effect_kind kind, size_t size_hint) {
+    return effects_add(effects, kind, ++machine->request_last, size_hint);
+}
+
+/* Asks for EVENT_TIMER with that id at that moment. */
+void machine_timer(struct effects *effects, uint64_t id, vtime at);
+
+/*
+ * Asks for the request that the event answers to be sent again after `failures` failures in a row:
+ * exponential backoff with jitter of a half, drawn from a hash of who asks and how often, since the
+ * core has no random numbers (A14).
+ */
+void machine_resend(struct machine *machine, struct effects *effects, const struct event *event,
+                    uint32_t failures);
+
+/* True when some item of a produce was not appended for sure. */
+bool produce_incomplete(const struct effect *produce);
+
+/* ---- Requests under way ---- */
+
+/* The requests that a machine still expects answers to, so that an answer to a request of a former
+ * assignment is recognised and dropped. */
+struct pending_request {
+    uint64_t request;
+    uint32_t partition; /* the task that asked */
+    uint32_t purpose;   /* the machine's own meaning */
+    uint32_t failures;  /* answers in a row that made it be sent again */
+};
+struct pending_requests {
+    struct pending_request *items;
+    size_t count, capacity;
+};
+void pending_release(struct pending_requests *pending);
+/* 0 or -ENOMEM. */
+int pending_add(struct pending_requests *pending, uint64_t request, uint32_t partition,
+                uint32_t purpose);
+/* NULL when the request is not expected. Good until the next change. */
+struct pending_request *pending_find(struct pending_requests *pending, uint64_t request);
+void pending_remove(struct pending_requests *pending, uint64_t request);
+/* Drops all of a partition: their answers will not be expected any more. */
+void pending_drop_partition(struct pending_requests *pending, uint32_t partition);
+
+/* ---- Sources ---- */
+
+/* One topic partition that a task reads. */
+struct source {
+    enum topic_id topic;
+    uint32_t partition;
+    int64_t next;     /* offset to fetch next */
+    int64_t safe;     /* everything below is dealt with: what a checkpoint may say */
+    uint32_t waiting; /* outputs of the fetched records that are not acknowledged yet */
+};
+
+/* Offsets of a checkpoint: (topic, partition, safe offset) of each source. */
+#define SOURCE_ENCODED_BYTES 13
+size_t sources_encode(const struct source *sources, size_t count, bool use_next, char *buffer);
+/* Sets next and safe of every source that the bytes name; others keep 0. */
+void sources_decode(struct source *sources, size_t count, struct bytes offsets);
+
+/* A produce item that carries a dead letter of the record at (source, offset). 0 or -ENOMEM. */
+int dead_letter_item(struct effects *effects, struct effect *produce, struct produce_item *item,
+                     uint64_t key, const struct dead_letter *letter);
+
+#endif

@@ -1,0 +1,327 @@
+#include "pipeline/partitioned.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/array.h"
+
+enum { PURPOSE_LOAD, PURPOSE_SAVE, PURPOSE_FETCH };
+enum { TIMER_SAVE };
+
+/* Purpose and argument share the pending request's one number. */
+enum { PURPOSE_BITS = 8 };
+
+int task_sources(struct task *task, size_t count) {
+    task->sources = calloc(count, sizeof *task->sources);
+    task->source_count = count;
+    return task->sources == NULL ? -ENOMEM : 0;
+}
+
+static void task_free(struct partitioned *machine, struct task *task) {
+    pending_drop_partition(&machine->pending, task->partition);
+    machine->ops->release(task);
+    free(task->sources);
+    free(task);
+}
+
+struct task *task_find(struct partitioned *machine, uint32_t partition) {
+    for (size_t i = 0; i < machine->task_count; i++) {
+        if (machine->tasks[i]->partition == partition) {
+            return machine->tasks[i];
+        }
+    }
+    return NULL;
+}
+
+int task_expect(struct partitioned *machine, struct task *task, struct effect *effect,
+                uint32_t purpose, uint32_t argument) {
+    if (effect == NULL) {
+        return -ENOMEM;
+    }
+    return pending_add(&machine->pending, effect->request, task->partition,
+                       purpose | argument << PURPOSE_BITS);
+}
+
+int task_fetch(struct partitioned *machine, struct task *task, size_t source, bool no_wait,
+               struct effects *effects) {
+    struct effect *fetch = machine_request(&machine->machine, effects, EFFECT_FETCH, 0);
+    if (fetch != NULL) {
+        fetch->fetch.topic = task->sources[source].topic;
+        fetch->fetch.partition = task->sources[source].partition;
+        fetch->fetch.offset = task->sources[source].next;
+        fetch->fetch.max = machine->machine.config->fetch_records_max;
+        fetch->fetch.no_wait = no_wait;
+    }
+    return task_expect(machine, task, fetch, PURPOSE_FETCH, (uint32_t)source);
+}
+
+void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at) {
+    machine_timer(effects, id | (uint64_t)task->partition << 32, at);
+}
+
+void task_changed(struct partitioned *machine, struct task *task, vtime now,
+                  struct effects *effects) {
+    task->changed = true;
+    if (!task->save_armed && !task->saving) {
+        task->save_armed = true;
+        task_timer(effects, task, TIMER_SAVE,
+                   vtime_add(now, machine->machine.config->checkpoint_interval_ns));
+    }
+}
+
+/* ---- Assignment ---- */
+
+static bool assigned_has(const struct event *event, uint32_t partition) {
+    for (size_t i = 0; i < event->assigned.count; i++) {
+        if (event->assigned.partitions[i] == partition) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int task_begin(struct partitioned *machine, uint32_t partition, struct effects *effects) {
+    struct task **tasks =
+        realloc(machine->tasks, (machine->task_count + 1) * sizeof(struct task *));
+    if (tasks == NULL) {
+        return -ENOMEM;
+    }
+    machine->tasks = tasks;
+    struct task *task = calloc(1, machine->ops->task_size);
+    if (task == NULL) {
+        return -ENOMEM;
+    }
+    task->partition = partition;
+    tasks[machine->task_count++] = task;
+    if (machine->ops->init(machine, task) != 0) {
+        return -ENOMEM;
+    }
+    struct effect *load = machine_request(&machine->machine, effects, EFFECT_LOAD_STATE, 0);
+    if (load != NULL) {
+        load->load_state.group = machine_group(machine->machine.kind);
+        load->load_state.partition = partition;
+        load->load_state.generation = machine->generation;
+    }
+    return task_expect(machine, task, load, PURPOSE_LOAD, 0);
+}
+
+static int assigned(struct partitioned *machine, const struct event *event,
+                    struct effects *effects) {
+    /* Only what this member owned in the generation just before is surely still its own. */
+    bool successive = event->assigned.generation == machine->generation + 1;
+    machine->generation = event->assigned.generation;
+    size_t kept = 0;
+    for (size_t i = 0; i < machine->task_count; i++) {
+        struct task *task = machine->tasks[i];
+        if (successive && assigned_has(event, task->partition)) {
+            machine->tasks[kept++] = task;
+        } else {
+            task_free(machine, task);
+        }
+    }
+    machine->task_count = kept;
+    for (size_t i = 0; i < event->assigned.count; i++) {
+        uint32_t partition = event->assigned.partitions[i];
+        if (task_find(machine, partition) == NULL && task_begin(machine, partition, effects) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* A later generation exists: the task belongs to somebody else. */
+static void task_lost(struct partitioned *machine, struct task *task) {
+    for (size_t i = 0; i < machine->task_count; i++) {
+        if (machine->tasks[i] == task) {
+            machine->tasks[i] = machine->tasks[--machine->task_count];
+            break;
+        }
+    }
+    task_free(machine, task);
+}
+
+/* ---- Checkpoints ---- */
+
+static int restored(struct partitioned *machine, struct task *task, const struct event *event,
+                    struct effects *effects) {
+    sources_decode(task->sources, task->source_count, event->state.offsets);
+    for (size_t i = 0; i < event->state.count; i++) {
+        const struct state_entry *entry = &event->state.entries[i];
+        if (machine->ops->restore_entry(machine, task, entry->key, entry->value) != 0) {
+            return -ENOMEM;
+        }
+    }
+    task->ready = true;
+    return machine->ops->begin(machine, task, event, effects);
+}
+
+static int save(struct partitioned *machine, struct task *task, struct effects *effects) {
+    task->save_armed = false;
+    if (task->saving || !task->changed) {
+        return 0;
+    }
+    struct effect *save = machine_request(&machine->machine, effects, EFFECT_SAVE_STATE, 0);
+    if (save == NULL) {
+        return -ENOMEM;
+    }
+    save->save_state.group = machine_group(machine->machine.kind);
+    save->save_state.partition = task->partition;
+    save->save_state.generation = machine->generation;
+    char *offsets = effect_alloc(effects, save, task->source_count * SOURCE_ENCODED_BYTES);
+    if (offsets == NULL || machine->ops->save_entries(machine, task, save, effects) != 0) {
+        return -ENOMEM;
+    }
+    bool early = bug_on(machine->machine.bugs, BUG_OFFSET_BEFORE_STATE);
+    size_t length = sources_encode(task->sources, task->source_count, early, offsets);
+    save->save_state.offsets = (struct bytes){offsets, length};
+    task->saving = true;
+    task->changed = false;
+    machine_count(&machine->machine, COUNTER_CHECKPOINTS, 1);
+    return task_expect(machine, task, save, PURPOSE_SAVE, 0);
+}
+
+/* A checkpoint is in: the group hears how far the task is with the sources of its own. */
+static int saved(struct partitioned *machine, struct task *task, const struct event *event,
+                 struct effects *effects) {
+    const struct effect *save = event->answered;
+    task->saving = false;
+    for (size_t i = 0; i < task->source_count; i++) {
+        struct source source = task->sources[i];
+        if (source.partition != task->partition) {
+            continue;
+        }
+        sources_decode(&source, 1, save->save_state.offsets);
+        struct effect *commit = effects_add(effects, EFFECT_COMMIT, 0, 0);
+        if (commit == NULL) {
+            return -ENOMEM;
+        }
+        commit->commit.group = save->save_state.group;
+        commit->commit.generation = save->save_state.generation;
+        commit->commit.topic = source.topic;
+        commit->commit.partition = source.partition;
+        commit->commit.offset = source.safe;
+    }
+    if (task->changed) {
+        task_changed(machine, task, event->now, effects);
+    }
+    return 0;
+}
+
+/* ---- Steps ---- */
+
+static void alert_out_of_range(const struct event *event, struct effects *effects) {
+    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
+    if (alert != NULL) {
+        alert->alert.name = "offset-out-of-range";
+        alert->alert.subject = topic_name(event->answered->fetch.topic);
+        alert->alert.state = ALERT_ERROR;
+        alert->alert.evidence = effect_copy(
+            effects, alert,
+            bytes_of("the offset to read next is not kept any more: records were lost unread"));
+    }
+}
+
+static int answered(struct partitioned *machine, const struct event *event,
+                    struct effects *effects) {
+    struct pending_request *pending = pending_find(&machine->pending, event->request);
+    if (pending == NULL) {
+        return 0;
+    }
+    struct task *task = task_find(machine, pending->partition);
+    assert(task != NULL);
+    if (event->error == PORT_FENCED) {
+        task_lost(machine, task);
+        return 0;
+    }
+    uint32_t purpose = pending->purpose & ((1u << PURPOSE_BITS) - 1);
+    uint32_t argument = pending->purpose >> PURPOSE_BITS;
+    uint32_t failures = pending->failures;
+    bool own = purpose >= TASK_PURPOSE_OWN;
+    bool again = event->error != PORT_OK ||
+                 (event->kind == EVENT_PRODUCED && produce_incomplete(event->answered));
+    if (event->error == PORT_OUT_OF_RANGE && failures == 0) {
+        alert_out_of_range(event, effects);
+    }
+    if (!again && own) {
+        int error =
+            machine->ops->answered(machine, task, purpose, argument, event, effects, &again);
+        if (error != 0) {
+            return error;
+        }
+    }
+    if (again) {
+        pending = pending_find(&machine->pending, event->request);
+        pending->failures = failures + 1;
+        machine_resend(&machine->machine, effects, event, failures + 1);
+    } else {
+        pending_remove(&machine->pending, event->request);
+    }
+    if (own) {
+        if (machine->ops->failing != NULL && (again || failures > 0)) {
+            machine->ops->failing(task, purpose, again ? failures + 1 : 0);
+        }
+        return again || machine->ops->settled == NULL
+                   ? 0
+                   : machine->ops->settled(machine, task, effects);
+    }
+    if (again) {
+        return 0;
+    }
+    switch (purpose) {
+    case PURPOSE_LOAD:
+        return restored(machine, task, event, effects);
+    case PURPOSE_SAVE:
+        return saved(machine, task, event, effects);
+    default:
+        return machine->ops->records(machine, task, argument, event, effects);
+    }
+}
+
+static int timer(struct partitioned *machine, const struct event *event, struct effects *effects) {
+    struct task *task = task_find(machine, (uint32_t)(event->timer >> 32));
+    if (task == NULL || !task->ready) {
+        return 0;
+    }
+    uint32_t id = (uint32_t)event->timer;
+    return id == TIMER_SAVE ? save(machine, task, effects)
+                            : machine->ops->timer(machine, task, id, event->now, effects);
+}
+
+static int partitioned_step(struct machine *machine, const struct event *event,
+                            struct effects *effects) {
+    struct partitioned *self = (struct partitioned *)machine;
+    if (event->request != 0) {
+        return answered(self, event, effects);
+    }
+    switch (event->kind) {
+    case EVENT_ASSIGNED:
+        return assigned(self, event, effects);
+    case EVENT_TIMER:
+        return timer(self, event, effects);
+    default:
+        return self->ops->other == NULL ? 0 : self->ops->other(self, event, effects);
+    }
+}
+
+static void partitioned_free(struct machine *machine) {
+    struct partitioned *self = (struct partitioned *)machine;
+    for (size_t i = 0; i < self->task_count; i++) {
+        task_free(self, self->tasks[i]);
+    }
+    free(self->tasks);
+    pending_release(&self->pending);
+    free(self);
+}
+
+struct machine *partitioned_new(size_t size, const struct task_ops *ops) {
+    struct partitioned *machine = calloc(1, size);
+    if (machine == NULL) {
+        return NULL;
+    }
+    machine->ops = ops;
+    machine->machine.step = partitioned_step;
+    machine->machine.free = partitioned_free;
+    return &machine->machine;
+}

@@ -1,0 +1,106 @@
+/*
+ * Machines that own partitions: what the router, the builder and the loader have in common.
+ *
+ * A member of a consumer group is told its partitions and a generation; for each partition it
+ * keeps a task: the sources that the task reads, the knowledge folded from them, and a checkpoint
+ * that holds both together. The life of a task:
+ *
+ *     assigned --> load state --> restored --> [ fetch -> records -> ... ] with a checkpoint now
+ *        ^                                       and then
+ *        |                                         |
+ *        +---- next generation, other owner <------+---- fenced: somebody else owns it
+ *
+ * Invariants:
+ *  1. an answer reaches a task only if that very task asked (pending requests);
+ *  2. at most one fetch is under way for a source, and none while its outputs are;
+ *  3. at most one checkpoint of a task is under way; the next one is armed by the first change;
+ *  4. a checkpoint names only offsets below which everything is dealt with or in its entries (A15).
+ * Private to the machines.
+ */
+#ifndef MURPHY_PIPELINE_PARTITIONED_H
+#define MURPHY_PIPELINE_PARTITIONED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/machine_parts.h"
+
+/* Head of every machine's task; the concrete one begins with it. */
+struct task {
+    uint32_t partition;
+    bool ready;      /* its checkpoint is restored */
+    bool saving;     /* a checkpoint is under way */
+    bool changed;    /* since the last checkpoint was taken */
+    bool save_armed; /* the timer of the next checkpoint runs */
+    struct source *sources;
+    size_t source_count;
+};
+
+struct partitioned;
+
+/* What a concrete machine adds. Those that return int: 0 or -ENOMEM. */
+struct task_ops {
+    size_t task_size;
+    /* Fills the machine's own part of a zeroed task and calls task_sources. */
+    int (*init)(struct partitioned *machine, struct task *task);
+    void (*release)(struct task *task);
+    /* One entry of a restored checkpoint. */
+    int (*restore_entry)(struct partitioned *machine, struct task *task, uint64_t key,
+                         struct bytes value);
+    /* All entries are restored; the sources are fetched by task_fetch from here. */
+    int (*begin)(struct partitioned *machine, struct task *task, const struct event *event,
+                 struct effects *effects);
+    /* Records of a source, at least one unless the fetch did not wait. */
+    int (*records)(struct partitioned *machine, struct task *task, size_t source,
+                   const struct event *event, struct effects *effects);
+    /* An answer without a request-wide error to a request of the machine's own purpose. True in
+     * *again asks for it to be sent again. */
+    int (*answered)(struct partitioned *machine, struct task *task, uint32_t purpose,
+                    uint32_t argument, const struct event *event, struct effects *effects,
+                    bool *again);
+    /* A request of the machine's own purpose failed `failures` times in a row and will be sent
+     * again, or (0) went through after having failed. May be NULL. */
+    void (*failing)(struct task *task, uint32_t purpose, uint32_t failures);
+    /* A request of the machine's own purpose is settled: what waited for it may go on. May be
+     * NULL. */
+    int (*settled)(struct partitioned *machine, struct task *task, struct effects *effects);
+    /* Fills the entries of a checkpoint with what changed since the last one. */
+    int (*save_entries)(struct partitioned *machine, struct task *task, struct effect *save,
+                        struct effects *effects);
+    /* A timer of the machine's own, named by task_timer. */
+    int (*timer)(struct partitioned *machine, struct task *task, uint32_t id, vtime now,
+                 struct effects *effects);
+    /* Events that the frame does not know, such as commands. May be NULL. */
+    int (*other)(struct partitioned *machine, const struct event *event, struct effects *effects);
+};
+
+struct partitioned {
+    struct machine machine;
+    const struct task_ops *ops;
+    struct pending_requests pending;
+    uint32_t generation;
+    struct task **tasks; /* in no particular order */
+    size_t task_count;
+};
+
+/* Purposes and timers below these are the frame's. */
+enum { TASK_PURPOSE_OWN = 16, TASK_TIMER_OWN = 16 };
+
+struct machine *partitioned_new(size_t size, const struct task_ops *ops);
+
+/* Makes `count` zeroed sources. */
+int task_sources(struct task *task, size_t count);
+struct task *task_find(struct partitioned *machine, uint32_t partition);
+/* Registers the request effect as the task's, to be answered under that purpose. Passes on the
+ * failure of an effect that is NULL. */
+int task_expect(struct partitioned *machine, struct task *task, struct effect *effect,
+                uint32_t purpose, uint32_t argument);
+int task_fetch(struct partitioned *machine, struct task *task, size_t source, bool no_wait,
+               struct effects *effects);
+/* Something is worth a checkpoint: arms its timer if none runs. */
+void task_changed(struct partitioned *machine, struct task *task, vtime now,
+                  struct effects *effects);
+void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at);
+
+#endif

@@ -1,0 +1,577 @@
+/*
+ * The router: re-keys the feeds into one ordered log per listing (A1, A8).
+ *
+ * A task owns partition p of the listing and media feeds and of the listing log; it reads every
+ * partition of the policy feed, since a seller's listings are spread over all partitions. It knows
+ * which listings each seller ever had (of its own partition), so that
+ *  - a policy event fans out to those listings, in slices, so that a seller with very many does
+ *    not hold up the rest;
+ *  - the seller's present status rides along with each record that names the seller, so that a
+ *    listing that comes after the policy event has it too.
+ * A listing record older than the allowed lateness, against the greatest event time seen, goes to
+ * the late queue, which is drained into the log once every late-batch interval.
+ *
+ * Invariants of a task:
+ *  1. a source's `safe` offset is below the first record whose output is not acknowledged;
+ *  2. at most one fetch or produce is under way for a source: outputs of a source keep its order;
+ *  3. knowledge (sellers, listings) may be ahead of the offsets, never behind: replaying a record
+ *     fans out again, which is harmless.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/array.h"
+#include "pipeline/id_map.h"
+#include "pipeline/partitioned.h"
+#include "pipeline/record.h"
+#include "pipeline/wire.h"
+
+enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT };
+enum { TIMER_LATE = TASK_TIMER_OWN };
+
+/* Sources of a task: three of its own partition, then every policy partition. */
+enum { SOURCE_LISTING, SOURCE_MEDIA, SOURCE_LATE, SOURCE_POLICY };
+
+/* Listings of a seller that one produce carries. */
+enum { FANOUT_SLICE = 512 };
+
+struct seller {
+    uint64_t id;
+    bool known; /* a policy event told its status */
+    bool dirty;
+    enum policy_status status;
+    struct stamp stamp;
+    uint64_t *listings; /* in the order in which they were first seen */
+    size_t listing_count, listing_capacity;
+};
+
+/* A listing and the sellers that ever had it, nearly always one. */
+struct routed_listing {
+    uint64_t id;
+    bool dirty;
+    size_t seller_count, seller_capacity;
+    uint64_t *sellers;
+};
+
+/* A policy record on its way to the listings of its seller, as many as there are when it begins;
+ * those that come later get the status by riding along. */
+struct fanout {
+    size_t source;
+    size_t seller;
+    size_t next; /* listing to send next */
+    bool last_of_batch;
+    struct record record; /* without pointers */
+};
+
+struct router_task {
+    struct task task;
+    bool late_open; /* the late queue is being drained */
+    vtime watermark;
+    struct id_map seller_index;
+    struct seller *sellers;
+    size_t seller_count, seller_capacity;
+    struct id_map listing_index;
+    struct routed_listing *listings;
+    size_t listing_count, listing_capacity;
+    struct fanout *fanouts; /* a queue: [fanout_first, fanout_count) */
+    size_t fanout_first, fanout_count, fanout_capacity;
+};
+
+static int task_init(struct partitioned *router, struct task *head) {
+    struct router_task *task = (struct router_task *)head;
+    id_map_init(&task->seller_index);
+    id_map_init(&task->listing_index);
+    task->watermark = (vtime){INT64_MIN};
+    if (task_sources(head, SOURCE_POLICY + router->machine.config->partitions) != 0) {
+        return -ENOMEM;
+    }
+    head->sources[SOURCE_LISTING].topic = TOPIC_LISTING;
+    head->sources[SOURCE_MEDIA].topic = TOPIC_MEDIA;
+    head->sources[SOURCE_LATE].topic = TOPIC_LATE;
+    for (size_t i = 0; i < SOURCE_POLICY; i++) {
+        head->sources[i].partition = head->partition;
+    }
+    for (size_t i = SOURCE_POLICY; i < head->source_count; i++) {
+        head->sources[i].topic = TOPIC_POLICY;
+        head->sources[i].partition = (uint32_t)(i - SOURCE_POLICY);
+    }
+    return 0;
+}
+
+static void task_release(struct task *head) {
+    struct router_task *task = (struct router_task *)head;
+    for (size_t i = 0; i < task->seller_count; i++) {
+        free(task->sellers[i].listings);
+    }
+    for (size_t i = 0; i < task->listing_count; i++) {
+        free(task->listings[i].sellers);
+    }
+    free(task->sellers);
+    free(task->listings);
+    free(task->fanouts);
+    id_map_release(&task->seller_index);
+    id_map_release(&task->listing_index);
+}
+
+/* ---- Knowledge: sellers and their listings ---- */
+
+/* The index of the seller, made if need be; -ENOMEM when out of memory. */
+static int64_t seller_of(struct router_task *task, uint64_t id) {
+    uint32_t index;
+    if (id_map_index(&task->seller_index, id, &index)) {
+        return index;
+    }
+    if (ARRAY_RESERVE(task->sellers, task->seller_capacity, task->seller_count + 1) != 0 ||
+        id_map_put_index(&task->seller_index, id, task->seller_count) != 0) {
+        return -ENOMEM;
+    }
+    task->sellers[task->seller_count] = (struct seller){.id = id, .stamp = STAMP_NONE};
+    return (int64_t)task->seller_count++;
+}
+
+static int64_t listing_of(struct router_task *task, uint64_t id) {
+    uint32_t index;
+    if (id_map_index(&task->listing_index, id, &index)) {
+        return index;
+    }
+    if (ARRAY_RESERVE(task->listings, task->listing_capacity, task->listing_count + 1) != 0 ||
+        id_map_put_index(&task->listing_index, id, task->listing_count) != 0) {
+        return -ENOMEM;
+    }
+    task->listings[task->listing_count] = (struct routed_listing){.id = id};
+    return (int64_t)task->listing_count++;
+}
+
+/* Remembers that the listing is, or was, the seller's. 0 or -ENOMEM. */
+static int seller_has(struct router_task *task, uint64_t seller_id, uint64_t listing_id) {
+    int64_t seller_index = seller_of(task, seller_id);
+    int64_t listing_index = listing_of(task, listing_id);
+    if (seller_index < 0 || listing_index < 0) {
+        return -ENOMEM;
+    }
+    struct seller *seller = &task->sellers[seller_index];
+    struct routed_listing *listing = &task->listings[listing_index];
+    for (size_t i = 0; i < listing->seller_count; i++) {
+        if (listing->sellers[i] == seller_id) {
+            return 0;
+        }
+    }
+    if (ARRAY_RESERVE(listing->sellers, listing->seller_capacity, listing->seller_count + 1) != 0 ||
+        ARRAY_RESERVE(seller->listings, seller->listing_capacity, seller->listing_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    listing->sellers[listing->seller_count++] = seller_id;
+    listing->dirty = true;
+    seller->listings[seller->listing_count++] = listing_id;
+    return 0;
+}
+
+/* ---- Progress ---- */
+
+/* Everything of the source up to its next offset is dealt with: it may be read on. */
+static int source_done(struct partitioned *router, struct router_task *task, size_t source,
+                       vtime now, struct effects *effects) {
+    task->task.sources[source].safe = task->task.sources[source].next;
+    task_changed(router, &task->task, now, effects);
+    return task_fetch(router, &task->task, source, source == SOURCE_LATE, effects);
+}
+
+/* One output of a source's fetched records is acknowledged. */
+static int output_done(struct partitioned *router, struct router_task *task, size_t source,
+                       vtime now, struct effects *effects) {
+    assert(task->task.sources[source].waiting > 0);
+    return --task->task.sources[source].waiting > 0
+               ? 0
+               : source_done(router, task, source, now, effects);
+}
+
+/* ---- Routing ---- */
+
+static int produce_reserve(struct effects *effects, struct effect *produce, size_t count) {
+    produce->produce.items = effect_alloc(effects, produce, count * sizeof *produce->produce.items);
+    produce->produce.results =
+        effect_alloc(effects, produce, count * sizeof *produce->produce.results);
+    return produce->produce.items == NULL || produce->produce.results == NULL ? -ENOMEM : 0;
+}
+
+/* Learns what a listing record says of its seller; the seller's status rides along. */
+static int route_listing(struct router_task *task, struct record *record) {
+    struct field_cursor cursor = record_fields(record);
+    struct field field;
+    while (record_fields_next(&cursor, &field)) {
+        if (field.id != FIELD_SELLER || field.type != VALUE_INTEGER) {
+            continue;
+        }
+        uint64_t seller_id = (uint64_t)field.integer;
+        if (seller_has(task, seller_id, record->subject_id) != 0) {
+            return -ENOMEM;
+        }
+        const struct seller *seller = &task->sellers[seller_of(task, seller_id)];
+        if (seller->known) {
+            record->sections |= SECTION_POLICY;
+            record->policy = (struct policy_note){seller_id, seller->status, seller->stamp};
+        }
+    }
+    return 0;
+}
+
+/* Appends the record, re-keyed, to the produce. 0 or -ENOMEM. */
+static int route(struct partitioned *router, struct router_task *task, size_t source,
+                 const struct log_record *logged, struct record *record, struct effect *produce,
+                 struct effects *effects) {
+    enum topic_id topic = TOPIC_LISTING_LOG;
+    if (source != SOURCE_LATE) {
+        record->sections |= SECTION_ORIGIN;
+        record->origin =
+            (struct origin){(uint8_t)task->task.sources[source].topic,
+                            task->task.sources[source].partition, logged->offset, logged->append};
+    }
+    if (record->type == RECORD_LISTING && route_listing(task, record) != 0) {
+        return -ENOMEM;
+    }
+    if (source == SOURCE_LISTING) {
+        int64_t horizon_ns = task->watermark.ns == INT64_MIN
+                                 ? INT64_MIN
+                                 : task->watermark.ns - router->machine.config->allowed_lateness_ns;
+        if (record->stamp.ts.ns < horizon_ns) {
+            topic = TOPIC_LATE;
+            machine_count(&router->machine, COUNTER_LATE, 1);
+        }
+        int64_t seen_ns =
+            record->stamp.ts.ns < logged->append.ns ? record->stamp.ts.ns : logged->append.ns;
+        task->watermark = vtime_max(task->watermark, (vtime){seen_ns});
+    }
+    size_t room = logged->value.len + RECORD_SECTIONS_MAX;
+    char *buffer = effect_alloc(effects, produce, room);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    int64_t length = record_reframe(logged->value, record, buffer, room);
+    assert(length > 0);
+    produce->produce.items[produce->produce.count++] =
+        (struct produce_item){topic, record->subject_id, {buffer, (size_t)length}};
+    machine_count(&router->machine, COUNTER_RECORDS_ROUTED, 1);
+    return 0;
+}
+
+static int refuse(struct partitioned *router, struct router_task *task, size_t source,
+                  const struct log_record *logged, const struct record_error *error,
+                  struct effect *produce, struct effects *effects) {
+    struct dead_letter letter = {
+        .topic = task->task.sources[source].topic,
+        .partition = task->task.sources[source].partition,
+        .offset = logged->offset,
+        .append = logged->append,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .reason = bytes_of(error->reason),
+        .field = bytes_of(error->field),
+        .expected = bytes_of(error->expected),
+        .actual = error->actual,
+        .value = logged->value,
+    };
+    machine_count(&router->machine, COUNTER_DEAD_LETTERED, 1);
+    return dead_letter_item(effects, produce, &produce->produce.items[produce->produce.count++],
+                            logged->key, &letter);
+}
+
+/* Queues the fan-out of a policy record and learns the seller's status. A repeat fans out again:
+ * it may be a replay whose first fan-out was cut short. */
+static int learn_policy(struct router_task *task, size_t source, const struct log_record *logged,
+                        const struct record *record, bool keep_from_existing) {
+    int64_t index = seller_of(task, record->seller_id);
+    if (index < 0) {
+        return -ENOMEM;
+    }
+    struct seller *seller = &task->sellers[index];
+    if (seller->known && stamp_compare(record->stamp, seller->stamp) < 0) {
+        return 0;
+    }
+    seller->known = true;
+    seller->dirty = true;
+    seller->status = record->status;
+    seller->stamp = record->stamp;
+    if (keep_from_existing) {
+        return 0;
+    }
+    if (ARRAY_RESERVE(task->fanouts, task->fanout_capacity, task->fanout_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    struct fanout *fanout = &task->fanouts[task->fanout_count++];
+    *fanout = (struct fanout){.source = source, .seller = (size_t)index, .record = *record};
+    fanout->record.sections = SECTION_ORIGIN;
+    fanout->record.origin = (struct origin){TOPIC_POLICY, task->task.sources[source].partition,
+                                            logged->offset, logged->append};
+    return 0;
+}
+
+/* Sends the next slice of the fan-out queue; 0 when there is nothing to send or it was sent. */
+static int fanout_send(struct partitioned *router, struct router_task *task, vtime now,
+                       struct effects *effects) {
+    while (task->fanout_first < task->fanout_count) {
+        struct fanout *fanout = &task->fanouts[task->fanout_first];
+        const struct seller *seller = &task->sellers[fanout->seller];
+        size_t left = seller->listing_count - fanout->next;
+        if (left == 0) {
+            task->fanout_first++;
+            if (fanout->last_of_batch &&
+                output_done(router, task, fanout->source, now, effects) != 0) {
+                return -ENOMEM;
+            }
+            continue;
+        }
+        size_t count = left < FANOUT_SLICE ? left : FANOUT_SLICE;
+        struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
+        if (produce == NULL || produce_reserve(effects, produce, count) != 0) {
+            return -ENOMEM;
+        }
+        for (size_t i = 0; i < count; i++) {
+            fanout->record.subject_id = seller->listings[fanout->next + i];
+            size_t room = record_encoded_bound(&fanout->record, NULL, 0);
+            char *buffer = effect_alloc(effects, produce, room);
+            if (buffer == NULL) {
+                return -ENOMEM;
+            }
+            int64_t length = record_encode(&fanout->record, NULL, 0, buffer, room);
+            assert(length > 0);
+            produce->produce.items[produce->produce.count++] = (struct produce_item){
+                TOPIC_LISTING_LOG, fanout->record.subject_id, {buffer, (size_t)length}};
+        }
+        fanout->next += count;
+        machine_count(&router->machine, COUNTER_POLICY_FANOUT, count);
+        return task_expect(router, &task->task, produce, PURPOSE_FANOUT, (uint32_t)fanout->source);
+    }
+    task->fanout_first = task->fanout_count = 0;
+    return 0;
+}
+
+static bool fanout_idle(const struct router_task *task) {
+    return task->fanout_first == task->fanout_count;
+}
+
+static int policy_records(struct partitioned *router, struct router_task *task, size_t source,
+                          const struct event *event, struct effect *produce,
+                          struct effects *effects) {
+    bool existing_kept = bug_on(router->machine.bugs, BUG_NO_POLICY_FANOUT);
+    for (size_t i = 0; i < event->records.count; i++) {
+        const struct log_record *logged = &event->records.records[i];
+        struct record record;
+        struct record_error error;
+        int failed = record_decode(logged->value, &record, &error) != 0
+                         ? refuse(router, task, source, logged, &error, produce, effects)
+                         : learn_policy(task, source, logged, &record, existing_kept);
+        if (failed != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static int listing_records(struct partitioned *router, struct router_task *task, size_t source,
+                           const struct event *event, struct effect *produce,
+                           struct effects *effects) {
+    for (size_t i = 0; i < event->records.count; i++) {
+        const struct log_record *logged = &event->records.records[i];
+        struct record record;
+        struct record_error error;
+        int failed = record_decode(logged->value, &record, &error) != 0
+                         ? refuse(router, task, source, logged, &error, produce, effects)
+                         : route(router, task, source, logged, &record, produce, effects);
+        if (failed != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static int records(struct partitioned *router, struct task *head, size_t index,
+                   const struct event *event, struct effects *effects) {
+    struct router_task *task = (struct router_task *)head;
+    size_t count = event->records.count;
+    if (count == 0) {
+        assert(index == SOURCE_LATE);
+        task->late_open = false;
+        return 0;
+    }
+    struct source *source = &task->task.sources[index];
+    source->next = event->records.records[count - 1].offset + 1;
+    machine_count(&router->machine, COUNTER_RECORDS_READ, count);
+    struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
+    if (produce == NULL || produce_reserve(effects, produce, count) != 0) {
+        return -ENOMEM;
+    }
+    source->waiting = 1; /* this produce, empty or not */
+    bool idle = fanout_idle(task);
+    size_t queued = task->fanout_count;
+    int failed = index >= SOURCE_POLICY
+                     ? policy_records(router, task, index, event, produce, effects)
+                     : listing_records(router, task, index, event, produce, effects);
+    if (failed != 0 ||
+        task_expect(router, &task->task, produce, PURPOSE_PRODUCE, (uint32_t)index) != 0) {
+        return -ENOMEM;
+    }
+    if (task->fanout_count > queued) {
+        source->waiting++;
+        task->fanouts[task->fanout_count - 1].last_of_batch = true;
+        return idle ? fanout_send(router, task, event->now, effects) : 0;
+    }
+    return 0;
+}
+
+/* ---- Checkpoints ---- */
+
+#define SELLER_KEY (UINT64_C(1) << 63)
+#define WATERMARK_KEY UINT64_MAX
+
+static int save_entries(struct partitioned *router, struct task *head, struct effect *save,
+                        struct effects *effects) {
+    (void)router;
+    struct router_task *task = (struct router_task *)head;
+    size_t count = 1;
+    for (size_t i = 0; i < task->seller_count; i++) {
+        count += task->sellers[i].dirty;
+    }
+    for (size_t i = 0; i < task->listing_count; i++) {
+        count += task->listings[i].dirty;
+    }
+    struct state_entry *entry = effect_alloc(effects, save, count * sizeof *entry);
+    if (entry == NULL) {
+        return -ENOMEM;
+    }
+    save->save_state.entries = entry;
+    save->save_state.count = count;
+    for (size_t i = 0; i < task->seller_count; i++) {
+        struct seller *seller = &task->sellers[i];
+        if (!seller->dirty) {
+            continue;
+        }
+        char value[25];
+        char *at = wire_put(value, seller->status, 1);
+        at = wire_put(at, (uint64_t)seller->stamp.ts.ns, 8);
+        at = wire_put(at, seller->stamp.id.hi, 8);
+        wire_put(at, seller->stamp.id.lo, 8);
+        assert((seller->id & SELLER_KEY) == 0);
+        entry->key = SELLER_KEY | seller->id;
+        entry++->value = effect_copy(effects, save, (struct bytes){value, sizeof value});
+        seller->dirty = false;
+    }
+    for (size_t i = 0; i < task->listing_count; i++) {
+        struct routed_listing *listing = &task->listings[i];
+        if (!listing->dirty) {
+            continue;
+        }
+        size_t size = 8 * (size_t)listing->seller_count;
+        char *value = effect_alloc(effects, save, size);
+        if (value == NULL) {
+            return -ENOMEM;
+        }
+        for (size_t k = 0; k < listing->seller_count; k++) {
+            wire_put(value + 8 * k, listing->sellers[k], 8);
+        }
+        entry->key = listing->id;
+        entry++->value = (struct bytes){value, size};
+        listing->dirty = false;
+    }
+    char watermark[8];
+    wire_put(watermark, (uint64_t)task->watermark.ns, sizeof watermark);
+    entry->key = WATERMARK_KEY;
+    entry->value = effect_copy(effects, save, (struct bytes){watermark, sizeof watermark});
+    return 0;
+}
+
+static int restore_seller(struct router_task *task, uint64_t id, struct bytes value) {
+    int64_t index = seller_of(task, id);
+    if (index < 0) {
+        return -ENOMEM;
+    }
+    struct wire_reader reader = wire_reader_of(value);
+    struct seller *seller = &task->sellers[index];
+    seller->known = true;
+    seller->status = (enum policy_status)wire_get(&reader, 1);
+    seller->stamp.ts.ns = (int64_t)wire_get(&reader, 8);
+    seller->stamp.id.hi = wire_get(&reader, 8);
+    seller->stamp.id.lo = wire_get(&reader, 8);
+    assert(!reader.failed);
+    return 0;
+}
+
+static int restore_listing(struct router_task *task, uint64_t id, struct bytes value) {
+    struct wire_reader reader = wire_reader_of(value);
+    while (reader.at != reader.end) {
+        if (seller_has(task, wire_get(&reader, 8), id) != 0) {
+            return -ENOMEM;
+        }
+    }
+    int64_t index = listing_of(task, id);
+    if (index < 0) {
+        return -ENOMEM;
+    }
+    task->listings[index].dirty = false;
+    return 0;
+}
+
+static int restore_entry(struct partitioned *router, struct task *head, uint64_t key,
+                         struct bytes value) {
+    (void)router;
+    struct router_task *task = (struct router_task *)head;
+    if (key == WATERMARK_KEY) {
+        struct wire_reader reader = wire_reader_of(value);
+        task->watermark.ns = (int64_t)wire_get(&reader, 8);
+        return 0;
+    }
+    return (key & SELLER_KEY) != 0 ? restore_seller(task, key & ~SELLER_KEY, value)
+                                   : restore_listing(task, key, value);
+}
+
+/* ---- Steps ---- */
+
+static int task_begin(struct partitioned *router, struct task *head, const struct event *event,
+                      struct effects *effects) {
+    for (size_t i = 0; i < head->source_count; i++) {
+        if (i != SOURCE_LATE && task_fetch(router, head, i, false, effects) != 0) {
+            return -ENOMEM;
+        }
+    }
+    /* Late batches come at whole multiples of the interval, whoever owns the partition. */
+    int64_t interval_ns = router->machine.config->late_batch_interval_ns;
+    task_timer(effects, head, TIMER_LATE, (vtime){(event->now.ns / interval_ns + 1) * interval_ns});
+    return 0;
+}
+
+static int task_answered(struct partitioned *router, struct task *head, uint32_t purpose,
+                         uint32_t source, const struct event *event, struct effects *effects,
+                         bool *again) {
+    (void)again;
+    struct router_task *task = (struct router_task *)head;
+    return purpose == PURPOSE_FANOUT ? fanout_send(router, task, event->now, effects)
+                                     : output_done(router, task, source, event->now, effects);
+}
+
+static int late_batch(struct partitioned *router, struct task *head, uint32_t id, vtime now,
+                      struct effects *effects) {
+    assert(id == TIMER_LATE);
+    struct router_task *task = (struct router_task *)head;
+    task_timer(effects, head, TIMER_LATE,
+               vtime_add(now, router->machine.config->late_batch_interval_ns));
+    if (task->late_open) {
+        return 0;
+    }
+    task->late_open = true;
+    return task_fetch(router, head, SOURCE_LATE, true, effects);
+}
+
+struct machine *router_new(void) {
+    static const struct task_ops ops = {
+        .task_size = sizeof(struct router_task),
+        .init = task_init,
+        .release = task_release,
+        .restore_entry = restore_entry,
+        .begin = task_begin,
+        .records = records,
+        .answered = task_answered,
+        .save_entries = save_entries,
+        .timer = late_batch,
+    };
+    return partitioned_new(sizeof(struct partitioned), &ops);
+}

@@ -1,0 +1,220 @@
+/*
+ * The watch over the feeds (B10): freshness against warn and error thresholds, in the manner of
+ * dbt's source freshness, and the volume of deletes against what is usual, so that an accident
+ * upstream that empties the catalogue is seen when it happens.
+ *
+ * No data is a state of its own: a feed that never carried a record is not fresh. Alerts are raised
+ * and cleared on change of state, not on every look.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/machine_parts.h"
+#include "pipeline/sentence.h"
+
+enum { TIMER_LOOK = 1, USUAL_WINDOWS = 32, WINDOWS_LEARNT = 2 };
+
+/* Deletes of one feed, window by window. Windows without any record are skipped: a feed that comes
+ * in weekly snapshots is compared snapshot with snapshot. */
+struct volume {
+    vtime window_begin;                      /* meaningless while nothing was seen */
+    vtime first_record;                      /* of the window */
+    uint64_t records_before, deletes_before; /* counts when the window began */
+    uint64_t usual[USUAL_WINDOWS];           /* deletes of former windows, a ring */
+    uint64_t usual_count;
+    bool raised;
+};
+
+struct feed {
+    bool seen;
+    enum alert_state freshness;
+    uint64_t records;
+    struct volume volume;
+};
+
+struct watch {
+    struct machine machine;
+    uint64_t look; /* request under way, or 0 */
+    struct feed feeds[TOPIC_COUNT];
+};
+
+static void alert(struct effects *effects, const char *name, enum topic_id topic,
+                  enum alert_state state, const struct sentence *evidence) {
+    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
+    if (alert != NULL) {
+        alert->alert.name = name;
+        alert->alert.subject = topic_name(topic);
+        alert->alert.state = state;
+        alert->alert.evidence = effect_copy(effects, alert, sentence_bytes(evidence));
+    }
+}
+
+/* ---- Freshness ---- */
+
+static enum alert_state freshness_state(const struct pipeline_config *config,
+                                        const struct feed_observation *seen, vtime now) {
+    if (seen->records == 0) {
+        return ALERT_NO_DATA;
+    }
+    int64_t age_ns = vtime_diff(now, seen->last_append);
+    if (age_ns >= config->feed_error_ns[seen->topic]) {
+        return ALERT_ERROR;
+    }
+    return age_ns >= config->feed_warn_ns[seen->topic] ? ALERT_WARN : ALERT_CLEARED;
+}
+
+static void freshness_look(struct watch *watch, const struct feed_observation *seen, vtime now,
+                           struct effects *effects) {
+    const struct pipeline_config *config = watch->machine.config;
+    struct feed *feed = &watch->feeds[seen->topic];
+    if (config->feed_error_ns[seen->topic] == 0) {
+        return;
+    }
+    enum alert_state state = freshness_state(config, seen, now);
+    if (feed->seen && state == feed->freshness) {
+        return;
+    }
+    bool first_and_fresh = !feed->seen && state == ALERT_CLEARED;
+    feed->seen = true;
+    feed->freshness = state;
+    if (first_and_fresh) {
+        return;
+    }
+    struct sentence evidence = sentence_begin();
+    if (state == ALERT_NO_DATA) {
+        sentence_add(&evidence, "the feed never carried a record");
+    } else {
+        sentence_add(&evidence, "newest record at ");
+        sentence_add_time(&evidence, seen->last_append);
+        sentence_add(&evidence, ", ");
+        sentence_add_duration(&evidence, vtime_diff(now, seen->last_append));
+        sentence_add(&evidence, " ago; error after ");
+        sentence_add_duration(&evidence, config->feed_error_ns[seen->topic]);
+    }
+    alert(effects, "feed-freshness", seen->topic, state, &evidence);
+}
+
+/* ---- Volume ---- */
+
+static uint64_t usual_deletes(const struct volume *volume) {
+    uint64_t count = volume->usual_count < USUAL_WINDOWS ? volume->usual_count : USUAL_WINDOWS;
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        sum += volume->usual[i];
+    }
+    return count == 0 ? 0 : (sum + count / 2) / count;
+}
+
+static void volume_alarm(const struct watch *watch, const struct feed_observation *seen,
+                         uint64_t deletes, enum alert_state state, struct effects *effects) {
+    const struct volume *volume = &watch->feeds[seen->topic].volume;
+    struct sentence evidence = sentence_begin();
+    sentence_add_number(&evidence, deletes);
+    sentence_add(&evidence, " deletes in the window that began at ");
+    sentence_add_time(&evidence, volume->first_record);
+    sentence_add(&evidence, "; usual is ");
+    sentence_add_number(&evidence, usual_deletes(volume));
+    alert(effects, "feed-volume", seen->topic, state, &evidence);
+}
+
+static void volume_close(struct watch *watch, struct volume *volume,
+                         const struct feed_observation *seen, struct effects *effects) {
+    uint64_t deletes = seen->deletes - volume->deletes_before;
+    if (volume->raised) {
+        /* An accident is not what is usual: it does not teach. */
+        volume_alarm(watch, seen, deletes, ALERT_CLEARED, effects);
+        volume->raised = false;
+    } else if (seen->records > volume->records_before) {
+        volume->usual[volume->usual_count++ % USUAL_WINDOWS] = deletes;
+    }
+    volume->records_before = seen->records;
+    volume->deletes_before = seen->deletes;
+}
+
+static void volume_look(struct watch *watch, const struct feed_observation *seen, vtime now,
+                        struct effects *effects) {
+    const struct pipeline_config *config = watch->machine.config;
+    struct volume *volume = &watch->feeds[seen->topic].volume;
+    bool open = seen->records > volume->records_before;
+    bool fresh = seen->records > watch->feeds[seen->topic].records;
+    watch->feeds[seen->topic].records = seen->records;
+    if (!open || (volume->window_begin.ns != 0 &&
+                  vtime_diff(now, volume->window_begin) >= config->volume_window_ns && !fresh)) {
+        if (open) {
+            volume_close(watch, volume, seen, effects);
+            volume->window_begin = (vtime){0};
+        }
+        return;
+    }
+    if (volume->window_begin.ns == 0) {
+        volume->window_begin = now;
+        volume->first_record = seen->last_append;
+    }
+    uint64_t deletes = seen->deletes - volume->deletes_before;
+    bool learnt = volume->usual_count >= WINDOWS_LEARNT;
+    if (learnt && !volume->raised && deletes >= config->volume_deletes_min &&
+        deletes > usual_deletes(volume) * config->volume_factor) {
+        volume->raised = true;
+        volume_alarm(watch, seen, deletes, ALERT_ERROR, effects);
+    }
+    if (vtime_diff(now, volume->window_begin) >= config->volume_window_ns) {
+        volume_close(watch, volume, seen, effects);
+        volume->window_begin = (vtime){0};
+    }
+}
+
+/* ---- Steps ---- */
+
+static int look(struct watch *watch, struct effects *effects) {
+    struct effect *observe = machine_request(&watch->machine, effects, EFFECT_OBSERVE_FEEDS, 0);
+    if (observe == NULL) {
+        return -ENOMEM;
+    }
+    watch->look = observe->request;
+    return 0;
+}
+
+static int observed(struct watch *watch, const struct event *event, struct effects *effects) {
+    if (event->request != watch->look) {
+        return 0;
+    }
+    watch->look = 0;
+    if (event->error != PORT_OK) {
+        return 0; /* the next look comes anyway */
+    }
+    for (size_t i = 0; i < event->observed.count; i++) {
+        freshness_look(watch, &event->observed.feeds[i], event->now, effects);
+        volume_look(watch, &event->observed.feeds[i], event->now, effects);
+    }
+    return 0;
+}
+
+static int watch_step(struct machine *machine, const struct event *event, struct effects *effects) {
+    struct watch *watch = (struct watch *)machine;
+    switch (event->kind) {
+    case EVENT_START:
+    case EVENT_TIMER:
+        machine_timer(effects, TIMER_LOOK,
+                      vtime_add(event->now, machine->config->watch_interval_ns));
+        return event->kind == EVENT_TIMER ? look(watch, effects) : 0;
+    case EVENT_OBSERVED:
+        return observed(watch, event, effects);
+    default:
+        return 0;
+    }
+}
+
+static void watch_free(struct machine *machine) {
+    free(machine);
+}
+
+struct machine *watch_new(void) {
+    struct watch *watch = calloc(1, sizeof *watch);
+    if (watch == NULL) {
+        return NULL;
+    }
+    watch->machine.step = watch_step;
+    watch->machine.free = watch_free;
+    return &watch->machine;
+}
