@@ -97,14 +97,15 @@ static void partition_drop_front(struct kafka_partition *p, size_t n) {
     memmove(p->segments, p->segments + n, p->segment_count * sizeof *p->segments);
 }
 
+/* The newest segment never goes for its size: retention_bytes is above 0 when there is a limit. */
 static void partition_expire(struct kafka_partition *p, const struct kafka_topic *t, vtime now) {
     uint64_t left = p->bytes;
     size_t n = 0;
     for (; n < p->segment_count; n++) {
         const struct kafka_segment *s = &p->segments[n];
         bool old = t->retention_ns >= 0 && vtime_diff(now, s->last_append) > t->retention_ns;
-        bool surplus = t->retention_bytes >= 0 && n + 1 < p->segment_count &&
-                       left - s->block_used >= (uint64_t)t->retention_bytes;
+        bool surplus =
+            t->retention_bytes >= 0 && left - s->block_used >= (uint64_t)t->retention_bytes;
         if (!old && !surplus) {
             break;
         }
@@ -115,7 +116,8 @@ static void partition_expire(struct kafka_partition *p, const struct kafka_topic
     }
     partition_drop_front(p, n);
     int64_t kept = p->segment_count == 0 ? p->end : p->segments[0].base;
-    p->start = p->start < kept ? kept : p->start;
+    assert(p->start <= kept);
+    p->start = kept;
 }
 
 static bool partition_reserve_segment(struct kafka_partition *p) {

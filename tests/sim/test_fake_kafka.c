@@ -415,24 +415,28 @@ struct model {
     vtime last;
     int64_t segments;
     size_t block;
-    int64_t segment_ns, retention_ns;
+    int64_t segment_ns, retention_ns, retention_bytes;
 };
 
-/* What expires is found from the list alone: the first segments whose newest record is too old. */
+/* What expires is found from the list alone: the first segments whose newest record is too old, or
+ * without which enough bytes are left. */
 static void model_expire(struct model *m, vtime now) {
-    for (size_t i = 0; i < m->count;) {
-        size_t next = i;
-        while (next < m->count && m->records[next].segment == m->records[i].segment) {
+    while (m->count > 0) {
+        size_t next = 0;
+        int64_t rest = 0;
+        while (next < m->count && m->records[next].segment == m->records[0].segment) {
             next++;
         }
-        if (vtime_diff(now, m->records[next - 1].append) <= m->retention_ns) {
+        for (size_t i = next; i < m->count; i++) {
+            rest += (int64_t)m->records[i].len;
+        }
+        bool old = vtime_diff(now, m->records[next - 1].append) > m->retention_ns;
+        if (!old && rest < m->retention_bytes) {
             return;
         }
-        int64_t start = next < m->count ? m->records[next].offset : m->end;
-        m->start = m->start < start ? start : m->start;
+        m->start = next < m->count ? m->records[next].offset : m->end;
         m->count -= next;
         memmove(m->records, m->records + next, m->count * sizeof m->records[0]);
-        i = 0;
     }
 }
 
@@ -529,9 +533,11 @@ static void play_log(uint64_t seed) {
     struct fake_kafka_options options = {.segment_bytes = 1 + prng_below(&p, 300),
                                          .segment_ns = prng_range(&p, 1, 2000)};
     options.topics[TOPIC_LISTING].retention_ns = prng_range(&p, 1, 5000);
+    options.topics[TOPIC_LISTING].retention_bytes = prng_range(&p, 1, 10000);
     m = (struct model){.block = options.segment_bytes,
                        .segment_ns = options.segment_ns,
                        .retention_ns = options.topics[TOPIC_LISTING].retention_ns,
+                       .retention_bytes = options.topics[TOPIC_LISTING].retention_bytes,
                        .last = {INT64_MIN}};
     struct fake_kafka *k = one_partition(options);
     struct log_port port = fake_kafka_port(k);

@@ -166,6 +166,19 @@ static void saving_is_whole_or_nothing(void **state) {
     fake_state_store_free(s);
 }
 
+/* Values that shrink and grow back within the room they had are saved without any allocation. */
+static void steady_state_allocates_nothing(void **state) {
+    (void)state;
+    struct fake_state_store *s = fake_state_store_new();
+    assert_int_equal(save_many(s, 0, 100, 100), 0);
+    assert_int_equal(save_many(s, 0, 40, 40), 0);
+    successes_left = 0;
+    assert_int_equal(save_many(s, 0, 100, 100), 0);
+    assert_int_equal(successes_left, 0);
+    successes_left = NEVER_FAIL;
+    fake_state_store_free(s);
+}
+
 /* A load that finds no memory hands out nothing and fences nobody. */
 static void loading_fails_cleanly(void **state) {
     (void)state;
@@ -185,8 +198,11 @@ static void loading_fails_cleanly(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(creation_fails_cleanly), cmocka_unit_test(appending_fails_item_by_item),
-        cmocka_unit_test(joining_fails_cleanly),  cmocka_unit_test(saving_is_whole_or_nothing),
+        cmocka_unit_test(creation_fails_cleanly),
+        cmocka_unit_test(appending_fails_item_by_item),
+        cmocka_unit_test(joining_fails_cleanly),
+        cmocka_unit_test(saving_is_whole_or_nothing),
+        cmocka_unit_test(steady_state_allocates_nothing),
         cmocka_unit_test(loading_fails_cleanly),
     };
     return cmocka_run_group_tests_name("fakes_out_of_memory", tests, NULL, NULL);
