@@ -7,10 +7,9 @@
 #   tests/support/*.c                       linked into every cmocka program
 #   tests/FOLDER/*.c that is none of those  a plain program that a test runs: no Murphy, no sanitizer
 #   bench                                   $(BUILD)/murphy-bench
-#   sim/clock_shim*.c                       linked into every program above as objects (an archive
+#   sim/clock_shim*.c but _preload          linked into every program above as objects (an archive
 #                                           would drop them), never into the library
-#   sim/clock_shim_preload.c                $(BUILD)/libmurphyclock.so, with those of the other
-#                                           sim/clock_shim*.c that it refers to
+#   sim/clock_shim_*.c, with _preload       $(BUILD)/libmurphyclock.so
 #
 # A variant elsewhere: make BUILD=DIR CC=clang OPT=-O0 SANITIZE=address,undefined
 
@@ -66,8 +65,8 @@ SCENARIOS := $(shell realpath -m --relative-to='$(BUILD)' scenarios)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-SHIM_C    := $(filter-out sim/clock_shim_preload.c,$(wildcard sim/clock_shim*.c))
-PRELOAD_C := $(wildcard sim/clock_shim_preload.c)
+SHIM_C    := $(filter-out sim/clock_shim_preload.c,$(sort $(wildcard sim/clock_shim*.c)))
+PRELOAD_C := $(if $(wildcard sim/clock_shim_preload.c),$(sort $(wildcard sim/clock_shim_*.c)))
 LIBRARY_C := $(filter-out $(SHIM_C) $(PRELOAD_C), \
 	$(foreach d,pipeline sim faults scenarios reports,$(sort $(wildcard $(d)/*.c))))
 CLI_C     := $(sort $(wildcard cli/*.c))
@@ -82,7 +81,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(TEST_C))
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_C))
 CORE_O  := $(call objects,$(filter pipeline/%,$(LIBRARY_C)))
 OBJECTS := $(call objects,$(LIBRARY_C) $(SHIM_C) $(CLI_C) $(BENCH_C) $(TEST_C) $(SUPPORT_C))
-PIC_O   := $(patsubst %.c,$(BUILD)/%.pic.o,$(SHIM_C) $(PRELOAD_C))
+PIC_O   := $(patsubst %.c,$(BUILD)/%.pic.o,$(PRELOAD_C))
 
 MURPHY  := $(if $(CLI_C),$(BUILD)/murphy)
 PRELOAD := $(if $(PRELOAD_C),$(BUILD)/libmurphyclock.so)
@@ -113,7 +112,7 @@ $(BUILD)/flags: FORCE
 	$(call stamp,'$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SCENARIOS)' "$$($(CC) --version | head -n 1)")
 
 $(BUILD)/sources: FORCE
-	$(call stamp,'$(LIBRARY_C) $(SHIM_C) $(CLI_C) $(BENCH_C) $(SUPPORT_C)')
+	$(call stamp,'$(LIBRARY_C) $(SHIM_C) $(PRELOAD_C) $(CLI_C) $(BENCH_C) $(SUPPORT_C)')
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -137,12 +136,8 @@ $(BUILD)/murphy: $(call objects,$(CLI_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
 $(BUILD)/murphy-bench: $(call objects,$(BENCH_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
 
-$(BUILD)/clock_shim.pic.a: $(filter-out %clock_shim_preload.pic.o,$(PIC_O)) $(BUILD)/sources
-	@rm -f $@
-	$(call say,AR)ar rcs $@ $(filter %.o,$^)
-
-$(BUILD)/libmurphyclock.so: $(BUILD)/sim/clock_shim_preload.pic.o $(BUILD)/clock_shim.pic.a
-	$(call say,LD)$(CC) -shared -Wl,-soname,libmurphyclock.so -o $@ $^ -ldl -pthread
+$(BUILD)/libmurphyclock.so: $(PIC_O) $(BUILD)/sources
+	$(call say,LD)$(CC) -shared -Wl,-soname,libmurphyclock.so -o $@ $(PIC_O) -ldl -pthread
 
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(SUPPORT_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(LDLIBS)
