@@ -1,0 +1,110 @@
+/*
+ * The marketplace that makes the traffic: a generated catalogue, or a replay of a file of real
+ * changes (A1).
+ *
+ * A workload is a stream of operations in order of time. Each operation is one thing that the
+ * application or a feed's producer does: it changes a row of the OLTP store and publishes a record
+ * through the outbox, or it sends a record straight to a feed (media ingest has a service of its
+ * own). The workload holds the application's present state of every listing, so an operation
+ * carries the whole row after the change beside the record, which may name only what changed.
+ *
+ * Two workloads of equal options and seed give the same operations, byte for byte.
+ */
+#ifndef MURPHY_SIM_WORKLOAD_H
+#define MURPHY_SIM_WORKLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/bytes.h"
+#include "pipeline/record.h"
+#include "pipeline/rows.h"
+#include "pipeline/topics.h"
+#include "pipeline/vtime.h"
+#include "sim/fake_oltp.h"
+
+enum workload_op_kind {
+    OP_LISTING_CREATE,
+    OP_LISTING_UPDATE,
+    OP_LISTING_DELETE,
+    OP_MEDIA,  /* delivered or withdrawn; not through OLTP */
+    OP_POLICY, /* seller suppressed or reinstated */
+    OP_ORDER,
+    OP_POISON, /* bytes that are no valid record, sent straight to a feed */
+    OP_KIND_COUNT
+};
+const char *workload_op_name(enum workload_op_kind kind);
+
+/* One operation. Everything that it points to is the workload's, good until the next call. */
+struct workload_op {
+    enum workload_op_kind kind;
+    vtime at;
+    enum topic_id topic; /* feed that the record goes to */
+    uint64_t key;
+    struct bytes value;          /* encoded record */
+    bool through_oltp;           /* false: sent straight to the feed */
+    struct oltp_listing listing; /* CREATE, UPDATE, DELETE: the row after the change */
+    uint64_t seller_id;          /* POLICY */
+    enum policy_status status;   /* POLICY */
+    struct stamp stamp;          /* of the record; POISON: none */
+    struct order_row order;      /* ORDER */
+};
+
+/* What a generated catalogue is like. Shares are weights among the operations of the day. */
+struct workload_options {
+    uint64_t seed;
+    vtime start;
+    int64_t duration_ns; /* operations fall into [start, start + duration); the catalogue is created
+                            in the first catalogue_load_ns of it */
+    int64_t catalogue_load_ns;
+
+    /* Generated (file is NULL) */
+    uint64_t listings; /* created by the catalogue load */
+    uint64_t events;   /* all operations, catalogue load with its media included */
+    uint64_t sellers;
+    uint32_t weight_create, weight_price, weight_text, weight_attributes, weight_images,
+        weight_delete, weight_recreate, weight_policy, weight_order, weight_poison;
+    unsigned skew_quarters;       /* popularity of listings: exponent of Zipf's law, in quarters */
+    uint32_t media_first_percent; /* of new listings, whose images arrive before them */
+    int64_t media_lead_ns_max;    /* by up to so long */
+    int64_t media_lag_ns_max;     /* the others' images come up to so long after */
+    uint32_t description_words;   /* mean */
+
+    /* Replay */
+    const char *file;  /* JSONL, plain or gzip; NULL: generated */
+    int64_t spread_ns; /* events of one timestamp are spread evenly over so long from it, in the
+                          order of the file; never past the next timestamp */
+};
+
+/* A sentence about what is wrong, with file and line. */
+struct workload_error {
+    char text[512];
+};
+
+struct workload;
+
+/* NULL and *error filled when the file is unreadable or a line is no event (D12). The whole file is
+ * read and checked before the first operation is handed out. */
+struct workload *workload_new(const struct workload_options *options, struct workload_error *error);
+void workload_free(struct workload *w);
+
+/* False when there are no more operations. */
+bool workload_next(struct workload *w, struct workload_op *op);
+/* Moment of the next operation, VTIME_NEVER at the end. */
+vtime workload_peek(const struct workload *w);
+/* Operations that it will hand out in all. */
+uint64_t workload_total(const struct workload *w);
+/* When the last operation falls; start + duration for a generated one. */
+vtime workload_end(const struct workload *w);
+
+/* A search that a buyer might type: words of some living listing, its category at times. */
+struct workload_query {
+    struct bytes text;
+    struct bytes category; /* empty: no filter */
+    uint64_t listing_id;   /* whose words they are */
+};
+/* Draws the i-th query of the run; false while there is no listing. Good until the next call. */
+bool workload_query(struct workload *w, uint64_t i, struct workload_query *query);
+
+#endif
