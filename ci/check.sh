@@ -4,6 +4,7 @@
 # FILE:LINE: SENTENCE and exits with 0 or 1.
 #
 #   warnings      gcc and clang have nothing to say about any source
+#   names         no two sources of the library define the same name
 #   core          pipeline/ touches no clock, randomness, thread, file or socket, and keeps no state
 #   includes      folders include only what they may, and nothing goes round in a circle
 #   headers       every header compiles alone
@@ -12,7 +13,7 @@
 #   words         no leftovers of the work process, no paths of a machine
 set -u
 here=$(dirname "$(realpath "$0")")
-names='warnings core includes headers layout requirements words'
+names='warnings names core includes headers layout requirements words'
 
 if [ "${1-}" = --fix ]; then
     export FIX=1

@@ -104,6 +104,14 @@ printf 'int f(long n);\nint f(long n) {\n    return n;\n}\n' >sim/narrow.c
 expect_fail 'gcc warns and so it fails' '^sim/narrow.c:3:.*\[-Werror=conversion\]' check warnings
 expect_said 'clang is asked too' '^sim/narrow.c:3:.*shorten-64-to-32'
 
+# --- names: each defined once ---
+
+small_tree
+expect_pass 'names that are defined once pass' check names
+printf '#include "pipeline/core.h"\nconst char *core_name(int number) {\n    return number ? "" : 0;\n}\n' >sim/again.c
+expect_fail 'a name that two sources define is found before a program needs both' \
+    '^sim/again.c:2: "core_name" is defined by pipeline/core.c:8 as well' check names
+
 # --- layout: as .clang-format says ---
 
 small_tree
@@ -182,6 +190,6 @@ expect_fail 'the page itself must be there' '^docs/requirements.md: is missing' 
 
 small_tree
 expect_fail 'one red check makes make check red' '^FAILED  requirements' bash ci/check.sh
-expect_said 'and the others still run, and are counted' '^6 passed, 1 failed$'
+expect_said 'and the others still run, and are counted' '^7 passed, 1 failed$'
 expect_fail 'a check that does not exist is no pass' "no check 'colour'" check colour
 expect_end
