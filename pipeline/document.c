@@ -248,6 +248,12 @@ size_t document_visible_image_count(const struct document *d) {
 
 /* ---- invariants ---- */
 
+/* Does a value hold only what its type calls for? So equal values are equal bytes. */
+static bool is_bare(const struct field *f) {
+    bool has_text = f->type != VALUE_NULL && f->type != VALUE_INTEGER;
+    return (has_text || f->text.len == 0) && (f->type == VALUE_INTEGER || f->integer == 0);
+}
+
 static void check_fields(const struct document *d) {
     assert(d->field_count <= d->field_capacity);
     for (uint32_t i = 0; i < d->field_count; i++) {
@@ -255,6 +261,7 @@ static void check_fields(const struct document *d) {
         struct field f = held_field(held);
         struct record_error error;
         assert(field_check(&f, &error) == 0);
+        assert(is_bare(&f));
         assert((size_t)held->name_len + held->text_len <= held->capacity);
         assert(stamp_compare(held->stamp, d->tombstone) > 0);
         assert(stamp_compare(held->stamp, d->last_set) <= 0);

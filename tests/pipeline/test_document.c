@@ -899,7 +899,9 @@ static void tombstone_holds(void **state) {
     set_text(&s, 10, FIELD_TITLE, "lamp");
     delete_listing(&s, 20);
     assert_int_equal(set_text(&s, 15, FIELD_TITLE, "ghost"), 0);
+    assert_int_equal(set_text(&s, 20, FIELD_TITLE, "same stamp"), 0);
     assert_int_equal(image(&s, 16, 1, RECORD_UPSERT, "ghost"), 0);
+    assert_int_equal(image(&s, 20, 1, RECORD_UPSERT, "same stamp"), 0);
     assert_false(document_alive(&s.d));
     assert_false(document_served(&s.d));
     assert_text(&s, FIELD_TITLE, NULL);
@@ -908,6 +910,34 @@ static void tombstone_holds(void **state) {
     assert_int_equal(set_integer(&s, 30, FIELD_PRICE, 1), 1);
     assert_true(document_served(&s.d));
     assert_text(&s, FIELD_TITLE, NULL);
+    document_release(&s.d);
+}
+
+/* Of a DELETE and an UPSERT with one stamp the DELETE wins, in either order. */
+static void delete_wins_at_its_own_stamp(void **state) {
+    (void)state;
+    struct story s;
+    story_begin(&s);
+    set_text(&s, 20, FIELD_TITLE, "lamp");
+    image(&s, 20, 1, RECORD_UPSERT, "red");
+    assert_int_equal(delete_listing(&s, 20), 1);
+    assert_false(document_alive(&s.d));
+    set_images(&s, 21, 1, 2);
+    assert_images(&s, "");
+    document_release(&s.d);
+}
+
+/* A change that comes from an older position is taken, and the version stays. */
+static void version_never_goes_back(void **state) {
+    (void)state;
+    struct story s;
+    story_begin(&s);
+    s.position = 50;
+    set_text(&s, 10, FIELD_TITLE, "lamp");
+    s.position = 40;
+    assert_int_equal(set_text(&s, 20, FIELD_TITLE, "light"), 1);
+    assert_int_equal(s.d.version, 50);
+    assert_text(&s, FIELD_TITLE, "light");
     document_release(&s.d);
 }
 
@@ -1092,6 +1122,56 @@ static void digests_depend_on_their_parts(void **state) {
     document_release(&s.d);
 }
 
+static struct document_digest digest_of_field(struct field f) {
+    struct story s;
+    struct document_digest digest;
+    story_begin(&s);
+    set(&s, 1, f);
+    document_digest(&s.d, &digest);
+    document_release(&s.d);
+    return digest;
+}
+
+/* One document for each of several values that are nearly alike: no two digests are. */
+static void near_values_differ(void **state) {
+    (void)state;
+    const struct field near[] = {
+        {.id = FIELD_TITLE, .type = VALUE_TEXT, .text = bytes_of("5")},
+        {.id = FIELD_DESCRIPTION, .type = VALUE_TEXT, .text = bytes_of("5")},
+        {.id = FIELD_ATTRIBUTE, .name = bytes_of("a"), .type = VALUE_TEXT, .text = bytes_of("5")},
+        {.id = FIELD_ATTRIBUTE, .name = bytes_of("b"), .type = VALUE_TEXT, .text = bytes_of("5")},
+        {.id = FIELD_ATTRIBUTE, .name = bytes_of("a"), .type = VALUE_NUMBER, .text = bytes_of("5")},
+        {.id = FIELD_ATTRIBUTE, .name = bytes_of("a"), .type = VALUE_INTEGER, .integer = 5},
+        {.id = FIELD_ATTRIBUTE, .name = bytes_of("a"), .type = VALUE_INTEGER, .integer = 6},
+        {.id = FIELD_ATTRIBUTE, .name = bytes_of("a"), .type = VALUE_TEXT, .text = bytes_of("bc")},
+        {.id = FIELD_ATTRIBUTE, .name = bytes_of("ab"), .type = VALUE_TEXT, .text = bytes_of("c")},
+        {.id = FIELD_ATTRIBUTE, .name = bytes_of("abc"), .type = VALUE_TEXT, .text = bytes_of("")},
+    };
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        for (size_t j = 0; j < i; j++) {
+            struct document_digest a = digest_of_field(near[i]);
+            struct document_digest b = digest_of_field(near[j]);
+            assert_true(a.source != b.source && a.text != b.text && a.fused != b.fused &&
+                        a.whole != b.whole);
+        }
+    }
+}
+
+/* The same picture under another id is another image, and two are not one that says both. */
+static void images_differ_by_id(void **state) {
+    (void)state;
+    struct story s;
+    struct document_digest last;
+    story_begin(&s);
+    set_images(&s, 1, 1, 2);
+    image(&s, 2, 1, RECORD_UPSERT, "red");
+    document_digest(&s.d, &last);
+    image(&s, 3, 2, RECORD_UPSERT, "red");
+    image(&s, 4, 1, RECORD_DELETE, "");
+    assert_moves(&s, &last, "ifw");
+    document_release(&s.d);
+}
+
 /* All dead listings look alike, whatever they were. */
 static void dead_listings_look_alike(void **state) {
     (void)state;
@@ -1215,12 +1295,16 @@ int main(void) {
         cmocka_unit_test(absent_is_not_null),
         cmocka_unit_test(late_delete_takes_what_is_older),
         cmocka_unit_test(tombstone_holds),
+        cmocka_unit_test(delete_wins_at_its_own_stamp),
+        cmocka_unit_test(version_never_goes_back),
         cmocka_unit_test(empty_upsert_lives),
         cmocka_unit_test(images_follow_image_ids),
         cmocka_unit_test(policy_follows_the_seller),
         cmocka_unit_test(note_is_folded),
         cmocka_unit_test(unseen_knowledge_is_a_change),
         cmocka_unit_test(digests_depend_on_their_parts),
+        cmocka_unit_test(near_values_differ),
+        cmocka_unit_test(images_differ_by_id),
         cmocka_unit_test(dead_listings_look_alike),
         cmocka_unit_test(long_text_counts_to_the_end),
         cmocka_unit_test(fitting_value_allocates_nothing),

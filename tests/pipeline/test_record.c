@@ -677,6 +677,34 @@ static void frame_is_checked(void **state) {
     }
 }
 
+/* An integer is 8 bytes and null is none, whatever length a producer signs. */
+static void value_sizes_are_checked(void **state) {
+    (void)state;
+    struct record r = plain(RECORD_LISTING);
+    for (size_t len = 0; len <= 9; len++) {
+        struct field f = {.id = FIELD_ATTRIBUTE, .type = VALUE_TEXT, .name = bytes_of("n")};
+        f.text = (struct bytes){"123456789", len};
+        struct bytes b = encoded(&r, &f, 1);
+        char *type = (char *)(uintptr_t)b.data + 49;
+        struct record back;
+        *type = VALUE_INTEGER;
+        reseal(b);
+        if (len == 8) {
+            decode_well(b, &back);
+        } else {
+            assert_refused(b, "integer is not 8 bytes", "field");
+        }
+        *type = VALUE_NULL;
+        reseal(b);
+        if (len == 0) {
+            decode_well(b, &back);
+        } else {
+            assert_refused(b, "null has a value", "field");
+        }
+        drop(b);
+    }
+}
+
 /* A DELETE of a listing has no fields to set. */
 static void delete_has_no_fields(void **state) {
     (void)state;
@@ -704,6 +732,7 @@ int main(void) {
         cmocka_unit_test(numbers_are_json),
         cmocka_unit_test(fields_are_in_order),
         cmocka_unit_test(frame_is_checked),
+        cmocka_unit_test(value_sizes_are_checked),
         cmocka_unit_test(delete_has_no_fields),
     };
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);

@@ -97,6 +97,10 @@ static void agrees_at_every_place(void **state) {
                 memset(text, 'a', sizeof text);
                 memcpy(text + at, b.data, b.len);
                 compare(text, at + b.len + behind);
+                /* The text ends within the part, whose rest stands behind the end. */
+                for (size_t cut = 1; cut < b.len; cut++) {
+                    compare(text, at + cut);
+                }
             }
         }
     }
