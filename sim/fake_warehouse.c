@@ -1,0 +1,787 @@
+#include "sim/fake_warehouse.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "pipeline/array.h"
+#include "sim/cell.h"
+#include "sim/id_map.h"
+#include "sim/sqlite_host.h"
+
+#define DOCUMENT_COLUMNS                                                                           \
+    " version, changed_at, event_ts, event_hi, event_lo, source_hash, whole_hash, alive, policy,"  \
+    " seller_id, price, title, description, locale, category, attributes, images"
+#define BRONZE_COLUMNS                                                                             \
+    " append_at, type, event_ts, event_hi, event_lo, subject_id, ingested_at, value"
+#define ORDER_COLUMNS " bucket, listing_id, quantity, amount, event_ts, event_hi, event_lo"
+
+/* Second rows of a key, which plain inserts make, live in tables of their own: the tables by key
+ * stay clustered by it. */
+static const char schema[] =
+    "CREATE TABLE bronze_event(position INTEGER PRIMARY KEY," BRONZE_COLUMNS ");"
+    "CREATE TABLE bronze_second(copy INTEGER PRIMARY KEY, position," BRONZE_COLUMNS ");"
+    "CREATE TABLE silver_listing(row INTEGER PRIMARY KEY, listing_id," DOCUMENT_COLUMNS ");"
+    "CREATE TABLE gold_document(key INTEGER PRIMARY KEY," DOCUMENT_COLUMNS ", written_at);"
+    "CREATE TABLE gold_second(copy INTEGER PRIMARY KEY, key," DOCUMENT_COLUMNS ", written_at);"
+    "CREATE TABLE silver_order(key INTEGER PRIMARY KEY," ORDER_COLUMNS ");"
+    "CREATE INDEX silver_order_bucket ON silver_order(bucket);"
+    "CREATE TABLE order_second(copy INTEGER PRIMARY KEY, key," ORDER_COLUMNS ");"
+    "CREATE INDEX order_second_bucket ON order_second(bucket);";
+
+enum statement {
+    PUT_BRONZE,
+    PUT_BRONZE_SECOND,
+    PUT_SILVER,
+    PUT_GOLD,
+    PUT_GOLD_SECOND,
+    PUT_ORDER,
+    PUT_ORDER_SECOND,
+    ADD_ORDER,
+    READ_ORDER,
+    READ_BRONZE,
+    READ_SILVER,
+    SCAN_GOLD,
+    SCAN_GOLD_SECOND,
+    SUM_BUCKET,
+    STATEMENT_COUNT
+};
+
+static const char *const sql[STATEMENT_COUNT] = {
+    [PUT_BRONZE] = "INSERT OR IGNORE INTO bronze_event VALUES(?,?,?,?,?,?,?,?,?)",
+    [PUT_BRONZE_SECOND] = "INSERT INTO bronze_second VALUES(NULL,?,?,?,?,?,?,?,?,?)",
+    [PUT_SILVER] = "INSERT INTO silver_listing VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [PUT_GOLD] = "REPLACE INTO gold_document VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [PUT_GOLD_SECOND] =
+        "INSERT INTO gold_second VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [PUT_ORDER] = "REPLACE INTO silver_order VALUES(?,?,?,?,?,?,?,?)",
+    [PUT_ORDER_SECOND] = "INSERT INTO order_second VALUES(NULL,?,?,?,?,?,?,?,?)",
+    [ADD_ORDER] = "INSERT OR IGNORE INTO silver_order VALUES(?,?,?,?,?,?,?,?)",
+    [READ_ORDER] = "SELECT bucket, event_ts, event_hi, event_lo FROM silver_order WHERE key = ?",
+    [READ_BRONZE] = "SELECT * FROM bronze_event UNION ALL"
+                    " SELECT position," BRONZE_COLUMNS " FROM bronze_second",
+    [READ_SILVER] = "SELECT * FROM silver_listing ORDER BY row",
+    [SCAN_GOLD] = "SELECT key, version, source_hash, whole_hash, alive, policy, written_at"
+                  " FROM gold_document WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
+    [SCAN_GOLD_SECOND] =
+        "SELECT key, version, source_hash, whole_hash, alive, policy, written_at, 0 AS copy"
+        " FROM gold_document WHERE key BETWEEN ?1 AND ?2 UNION ALL"
+        " SELECT key, version, source_hash, whole_hash, alive, policy, written_at, copy"
+        " FROM gold_second WHERE key BETWEEN ?1 AND ?2 ORDER BY key, copy LIMIT ?3",
+    [SUM_BUCKET] = "SELECT quantity, amount FROM silver_order WHERE bucket = ?1 UNION ALL"
+                   " SELECT quantity, amount FROM order_second WHERE bucket = ?1",
+};
+
+/* A row of silver's index; its columns are the row `index + 1` of silver_listing. */
+struct silver_entry {
+    uint64_t listing_id;
+    doc_version version;
+    int64_t changed_at_ns;
+    int64_t valid_from_ns;
+    int64_t valid_to_ns; /* INT64_MAX: current */
+    int64_t recorded_ns;
+    uint32_t older, newer; /* the listing's rows of the next lower and higher version, or NONE */
+};
+#define NONE ID_MAP_NONE
+
+struct gold_entry {
+    uint64_t listing_id;
+    struct row_state state;
+};
+
+struct bucket {
+    char *category;
+    size_t category_len;
+    int64_t hour_ns;
+    bool touched;
+    struct sales_row shown; /* category is not set */
+};
+
+struct fake_warehouse {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct store_observer observer;
+    struct row_journal gold_journal, order_journal, sales_journal;
+    struct fake_warehouse_counts counts;
+    uint32_t gold_copies, order_copies;
+
+    struct silver_entry *silver;
+    size_t silver_count, silver_capacity;
+    struct id_map silver_newest; /* by listing: its row of the highest version */
+
+    struct gold_entry *gold;
+    size_t gold_count, gold_capacity;
+    struct id_map gold_by_id;
+
+    struct bucket *buckets;
+    size_t bucket_count, bucket_capacity;
+    struct id_map bucket_by_hash;
+    uint32_t *touched;
+    size_t touched_count, touched_capacity;
+};
+
+/* Ids in the order of signed integers: SQLite knows no others. */
+static int64_t key_of(uint64_t id) {
+    return (int64_t)(id ^ (UINT64_C(1) << 63));
+}
+
+static uint64_t id_of(int64_t key) {
+    return (uint64_t)key ^ (UINT64_C(1) << 63);
+}
+
+/* ---- life ---- */
+
+struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *options) {
+    struct fake_warehouse *w = calloc(1, sizeof(*w));
+    if (w == 0) {
+        return 0;
+    }
+    w->observer = options->observer;
+    row_journal_init(&w->gold_journal, options->journal);
+    row_journal_init(&w->order_journal, options->journal);
+    row_journal_init(&w->sales_journal, options->journal);
+    id_map_init(&w->silver_newest);
+    id_map_init(&w->gold_by_id);
+    id_map_init(&w->bucket_by_hash);
+    int rc = sqlite_host_open(&w->db, SQLITE_HOST_MEMORY, 0);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_exec(w->db, schema, 0, 0, 0);
+    }
+    for (int i = 0; i < STATEMENT_COUNT && rc == SQLITE_OK; i++) {
+        rc = sqlite_host_prepare(w->db, sql[i], &w->statements[i]);
+    }
+    assert(rc == SQLITE_OK || rc == SQLITE_NOMEM);
+    if (rc != SQLITE_OK) {
+        fake_warehouse_free(w);
+        return 0;
+    }
+    return w;
+}
+
+void fake_warehouse_free(struct fake_warehouse *w) {
+    if (w == 0) {
+        return;
+    }
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        sqlite3_finalize(w->statements[i]);
+    }
+    sqlite3_close(w->db);
+    for (size_t i = 0; i < w->bucket_count; i++) {
+        free(w->buckets[i].category);
+    }
+    row_journal_release(&w->gold_journal);
+    row_journal_release(&w->order_journal);
+    row_journal_release(&w->sales_journal);
+    id_map_release(&w->silver_newest);
+    id_map_release(&w->gold_by_id);
+    id_map_release(&w->bucket_by_hash);
+    free(w->silver);
+    free(w->gold);
+    free(w->buckets);
+    free(w->touched);
+    free(w);
+}
+
+static int run(struct fake_warehouse *w, enum statement which, const struct cell *cells,
+               int count) {
+    sqlite3_stmt *statement = w->statements[which];
+    if (cells_bind(statement, 1, cells, count) != SQLITE_OK || statement_run(statement) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    return 0;
+}
+
+static struct stamp stamp_at(sqlite3_stmt *s, int column) {
+    return (struct stamp){{sqlite3_column_int64(s, column)},
+                          {(uint64_t)sqlite3_column_int64(s, column + 1),
+                           (uint64_t)sqlite3_column_int64(s, column + 2)}};
+}
+
+/* ---- bronze ---- */
+
+#define OFFSET_BITS 38
+#define EPOCH_BITS 12
+#define PARTITION_BITS 10
+
+/* (topic, partition, epoch, offset) in one integer that sorts like them. */
+static int64_t pack_position(const struct bronze_row *row) {
+    assert(row->topic < TOPIC_COUNT && row->partition < (1u << PARTITION_BITS));
+    assert(row->epoch < (1u << EPOCH_BITS));
+    assert(row->offset >= 0 && row->offset < (INT64_C(1) << OFFSET_BITS));
+    uint64_t packed = (uint64_t)row->topic;
+    packed = (packed << PARTITION_BITS) | row->partition;
+    packed = (packed << EPOCH_BITS) | row->epoch;
+    return (int64_t)((packed << OFFSET_BITS) | (uint64_t)row->offset);
+}
+
+static void unpack_position(int64_t position, struct bronze_row *row) {
+    uint64_t packed = (uint64_t)position;
+    row->offset = (int64_t)(packed & ((UINT64_C(1) << OFFSET_BITS) - 1));
+    packed >>= OFFSET_BITS;
+    row->epoch = (uint32_t)(packed & ((1u << EPOCH_BITS) - 1));
+    packed >>= EPOCH_BITS;
+    row->partition = (uint32_t)(packed & ((1u << PARTITION_BITS) - 1));
+    row->topic = (enum topic_id)(packed >> PARTITION_BITS);
+}
+
+static int load_bronze(struct fake_warehouse *w, vtime now, const struct bronze_row *row,
+                       bool dedupe) {
+    struct cell cells[] = {
+        cell_integer(pack_position(row)),
+        cell_integer(row->append.ns),
+        cell_integer(row->type),
+        cell_integer(row->stamp.ts.ns),
+        cell_pattern(row->stamp.id.hi),
+        cell_pattern(row->stamp.id.lo),
+        cell_pattern(row->subject_id),
+        cell_integer(now.ns),
+        cell_blob(row->value),
+    };
+    if (run(w, PUT_BRONZE, cells, 9) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    if (sqlite3_changes(w->db) == 1) {
+        w->counts.bronze++;
+        return 0;
+    }
+    if (!dedupe) {
+        w->counts.bronze++;
+        w->counts.duplicates++;
+        return run(w, PUT_BRONZE_SECOND, cells, 9);
+    }
+    return 0;
+}
+
+int fake_warehouse_each_bronze(struct fake_warehouse *w,
+                               int (*each)(void *ctx, vtime ingested, const struct bronze_row *row),
+                               void *ctx) {
+    sqlite3_stmt *s = w->statements[READ_BRONZE];
+    int more = statement_row(s);
+    for (; more == 1; more = statement_row(s)) {
+        struct bronze_row row = {
+            .append = {sqlite3_column_int64(s, 1)},
+            .type = (enum record_type)sqlite3_column_int(s, 2),
+            .stamp = stamp_at(s, 3),
+            .subject_id = (uint64_t)sqlite3_column_int64(s, 6),
+            .value = statement_bytes(s, 8),
+        };
+        unpack_position(sqlite3_column_int64(s, 0), &row);
+        int rc = each(ctx, (vtime){sqlite3_column_int64(s, 7)}, &row);
+        if (rc != 0) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+    return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+/* ---- documents: the columns that silver and gold share ---- */
+
+#define DOCUMENT_CELLS 17
+
+static void document_cells(const struct document_row *d, struct cell cells[DOCUMENT_CELLS]) {
+    cells[0] = cell_integer(d->version);
+    cells[1] = cell_integer(d->changed_at.ns);
+    cells[2] = cell_integer(d->stamp.ts.ns);
+    cells[3] = cell_pattern(d->stamp.id.hi);
+    cells[4] = cell_pattern(d->stamp.id.lo);
+    cells[5] = cell_pattern(d->source_hash);
+    cells[6] = cell_pattern(d->whole_hash);
+    cells[7] = cell_integer(d->alive);
+    cells[8] = cell_integer(d->policy);
+    cells[9] = d->seller_id == 0 ? cell_null() : cell_pattern(d->seller_id);
+    cells[10] = d->price < 0 ? cell_null() : cell_integer(d->price);
+    cells[11] = cell_text(d->title);
+    cells[12] = cell_text(d->description);
+    cells[13] = cell_text(d->locale);
+    cells[14] = cell_text(d->category);
+    cells[15] = cell_text(d->attributes);
+    cells[16] = cell_text(d->images);
+}
+
+/* The document whose columns start at `c`. */
+static struct document_row read_document(sqlite3_stmt *s, int c, uint64_t listing_id) {
+    return (struct document_row){
+        .listing_id = listing_id,
+        .version = sqlite3_column_int64(s, c),
+        .changed_at = {sqlite3_column_int64(s, c + 1)},
+        .stamp = stamp_at(s, c + 2),
+        .source_hash = (uint64_t)sqlite3_column_int64(s, c + 5),
+        .whole_hash = (uint64_t)sqlite3_column_int64(s, c + 6),
+        .alive = sqlite3_column_int(s, c + 7) != 0,
+        .policy = (enum policy_status)sqlite3_column_int(s, c + 8),
+        .seller_id = (uint64_t)sqlite3_column_int64(s, c + 9),
+        .price =
+            sqlite3_column_type(s, c + 10) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, c + 10),
+        .title = statement_bytes(s, c + 11),
+        .description = statement_bytes(s, c + 12),
+        .locale = statement_bytes(s, c + 13),
+        .category = statement_bytes(s, c + 14),
+        .attributes = statement_bytes(s, c + 15),
+        .images = statement_bytes(s, c + 16),
+    };
+}
+
+static struct row_state state_of(const struct document_row *d, bool present) {
+    return (struct row_state){.present = present,
+                              .version = d->version,
+                              .source_hash = d->source_hash,
+                              .whole_hash = d->whole_hash};
+}
+
+/* ---- silver ---- */
+
+/* Makes the intervals tile from a row that was linked in on: each starts where the one before it
+ * ends, never before that one started. Stops at the first later row that stays where it was. */
+static void tile(struct fake_warehouse *w, uint32_t linked) {
+    int64_t floor_ns = INT64_MIN;
+    if (w->silver[linked].older != NONE) {
+        floor_ns = w->silver[w->silver[linked].older].valid_from_ns;
+    }
+    for (uint32_t at = linked; at != NONE; at = w->silver[at].newer) {
+        struct silver_entry *entry = &w->silver[at];
+        int64_t from_ns = entry->changed_at_ns > floor_ns ? entry->changed_at_ns : floor_ns;
+        bool stays = at != linked && entry->valid_from_ns == from_ns;
+        entry->valid_from_ns = from_ns;
+        if (entry->older != NONE) {
+            w->silver[entry->older].valid_to_ns = from_ns;
+        }
+        if (stays) {
+            return;
+        }
+        if (entry->newer == NONE) {
+            entry->valid_to_ns = INT64_MAX;
+        }
+        floor_ns = from_ns;
+    }
+}
+
+/* The listing's row of the greatest version that is not above v, or NONE; *newer is the next. */
+static uint32_t find_version(const struct fake_warehouse *w, uint64_t listing_id, doc_version v,
+                             uint32_t *newer) {
+    *newer = NONE;
+    uint32_t at = id_map_get(&w->silver_newest, listing_id);
+    while (at != NONE && w->silver[at].version > v) {
+        *newer = at;
+        at = w->silver[at].older;
+    }
+    return at;
+}
+
+static int link_silver(struct fake_warehouse *w, vtime now, const struct document_row *d,
+                       uint32_t older, uint32_t newer) {
+    uint32_t at = (uint32_t)w->silver_count;
+    if (ARRAY_RESERVE(w->silver, w->silver_capacity, w->silver_count + 1) != 0 ||
+        (newer == NONE && id_map_put(&w->silver_newest, d->listing_id, at) != 0)) {
+        return PORT_NO_MEMORY;
+    }
+    w->silver[w->silver_count++] = (struct silver_entry){
+        .listing_id = d->listing_id,
+        .version = d->version,
+        .changed_at_ns = d->changed_at.ns,
+        .recorded_ns = now.ns,
+        .older = older,
+        .newer = newer,
+    };
+    if (older != NONE) {
+        w->silver[older].newer = at;
+    }
+    if (newer != NONE) {
+        w->silver[newer].older = at;
+    }
+    tile(w, at);
+    return 0;
+}
+
+static int load_silver(struct fake_warehouse *w, vtime now, const struct document_row *d,
+                       bool dedupe) {
+    uint32_t newer;
+    uint32_t older = find_version(w, d->listing_id, d->version, &newer);
+    bool known = older != NONE && w->silver[older].version == d->version;
+    if (known && dedupe) {
+        return 0;
+    }
+    struct cell cells[2 + DOCUMENT_CELLS] = {cell_integer((int64_t)w->silver_count + 1),
+                                             cell_pattern(d->listing_id)};
+    document_cells(d, cells + 2);
+    if (run(w, PUT_SILVER, cells, 2 + DOCUMENT_CELLS) != 0 ||
+        link_silver(w, now, d, older, newer) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    w->counts.silver++;
+    w->counts.duplicates += known;
+    struct row_change change = {.store = STORE_SILVER,
+                                .listing_id = d->listing_id,
+                                .kind = ROW_UPSERT,
+                                .before = {.present = known},
+                                .after = state_of(d, true),
+                                .duplicate = known};
+    if (known) {
+        change.before = change.after;
+    }
+    store_observer_tell(&w->observer, now, &change);
+    return 0;
+}
+
+int fake_warehouse_each_silver(struct fake_warehouse *w,
+                               int (*each)(void *ctx, const struct silver_row *row), void *ctx) {
+    sqlite3_stmt *s = w->statements[READ_SILVER];
+    int more = statement_row(s);
+    for (; more == 1; more = statement_row(s)) {
+        const struct silver_entry *entry = &w->silver[sqlite3_column_int64(s, 0) - 1];
+        struct silver_row row = {
+            .document = read_document(s, 2, (uint64_t)sqlite3_column_int64(s, 1)),
+            .valid_from = {entry->valid_from_ns},
+            .valid_to = {entry->valid_to_ns},
+            .recorded = {entry->recorded_ns},
+        };
+        int rc = each(ctx, &row);
+        if (rc != 0) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+    return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+/* ---- gold ---- */
+
+static bool is_served(const struct document_row *d) {
+    return d->alive && d->policy != POLICY_SUPPRESSED;
+}
+
+/* Writes the row by its key, or as one more row of that key. */
+static int put_gold(struct fake_warehouse *w, vtime now, const struct document_row *d,
+                    bool second) {
+    struct cell cells[2 + DOCUMENT_CELLS];
+    cells[0] = cell_integer(key_of(d->listing_id));
+    document_cells(d, cells + 1);
+    cells[1 + DOCUMENT_CELLS] = cell_integer(now.ns);
+    if (run(w, second ? PUT_GOLD_SECOND : PUT_GOLD, cells, 2 + DOCUMENT_CELLS) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    cells[0] = cell_pattern(d->listing_id);
+    struct row_key key = {d->listing_id, second ? ++w->gold_copies : 0};
+    return row_journal_put(&w->gold_journal, now, key, cells, 2 + DOCUMENT_CELLS) == 0
+               ? 0
+               : PORT_NO_MEMORY;
+}
+
+/* The index entry of a listing, made when there is none; NULL without memory. */
+static struct gold_entry *ensure_gold(struct fake_warehouse *w, uint64_t listing_id) {
+    uint32_t at = id_map_get(&w->gold_by_id, listing_id);
+    if (at != NONE) {
+        return &w->gold[at];
+    }
+    if (ARRAY_RESERVE(w->gold, w->gold_capacity, w->gold_count + 1) != 0 ||
+        id_map_put(&w->gold_by_id, listing_id, (uint32_t)w->gold_count) != 0) {
+        return 0;
+    }
+    w->gold[w->gold_count] =
+        (struct gold_entry){.listing_id = listing_id, .state = {.version = DOC_VERSION_NONE}};
+    return &w->gold[w->gold_count++];
+}
+
+static int load_gold(struct fake_warehouse *w, vtime now, const struct document_row *d,
+                     bool dedupe) {
+    assert(d->version > DOC_VERSION_NONE);
+    struct gold_entry *entry = ensure_gold(w, d->listing_id);
+    if (entry == 0) {
+        return PORT_NO_MEMORY;
+    }
+    bool second = entry->state.version >= d->version;
+    if (second && dedupe) {
+        return 0;
+    }
+    if (put_gold(w, now, d, second) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    struct row_change change = {.store = STORE_GOLD,
+                                .listing_id = d->listing_id,
+                                .kind = ROW_UPSERT,
+                                .before = entry->state,
+                                .after = state_of(d, is_served(d)),
+                                .duplicate = second};
+    w->counts.gold += second || entry->state.version == DOC_VERSION_NONE;
+    w->counts.duplicates += second;
+    if (!second) {
+        entry->state = change.after;
+    }
+    store_observer_tell(&w->observer, now, &change);
+    return 0;
+}
+
+struct row_state fake_warehouse_gold(const struct fake_warehouse *w, uint64_t listing_id) {
+    uint32_t at = id_map_get(&w->gold_by_id, listing_id);
+    return at == NONE ? (struct row_state){.version = DOC_VERSION_NONE} : w->gold[at].state;
+}
+
+/* ---- orders and the dashboard ---- */
+
+static int64_t hour_of(vtime t) {
+    int64_t into_ns = t.ns % VTIME_HOUR;
+    return t.ns - (into_ns < 0 ? into_ns + VTIME_HOUR : into_ns);
+}
+
+/* The bucket of a category and hour, made when there is none; NONE without memory. */
+static uint32_t ensure_bucket(struct fake_warehouse *w, struct bytes category, int64_t hour_ns) {
+    uint64_t hash = XXH3_64bits_withSeed(category.data, category.len, (XXH64_hash_t)hour_ns);
+    for (;; hash++) {
+        uint32_t at = id_map_get(&w->bucket_by_hash, hash);
+        if (at == NONE) {
+            break;
+        }
+        const struct bucket *b = &w->buckets[at];
+        if (b->hour_ns == hour_ns &&
+            bytes_equal((struct bytes){b->category, b->category_len}, category)) {
+            return at;
+        }
+    }
+    if (ARRAY_RESERVE(w->buckets, w->bucket_capacity, w->bucket_count + 1) != 0 ||
+        ARRAY_RESERVE(w->touched, w->touched_capacity, w->bucket_count + 1) != 0) {
+        return NONE;
+    }
+    char *copy = malloc(category.len + 1);
+    if (copy == 0 || id_map_put(&w->bucket_by_hash, hash, (uint32_t)w->bucket_count) != 0) {
+        free(copy);
+        return NONE;
+    }
+    if (category.len > 0) {
+        memcpy(copy, category.data, category.len);
+    }
+    w->buckets[w->bucket_count] =
+        (struct bucket){copy, category.len, hour_ns, false, {{0, 0}, {0}, 0, 0, 0}};
+    return (uint32_t)w->bucket_count++;
+}
+
+static void touch(struct fake_warehouse *w, uint32_t bucket) {
+    if (!w->buckets[bucket].touched) {
+        w->buckets[bucket].touched = true;
+        w->touched[w->touched_count++] = bucket;
+    }
+}
+
+static int keep_order_history(struct fake_warehouse *w, vtime now, const struct order_row *order,
+                              int64_t hour_ns, uint32_t copy) {
+    struct cell cells[] = {
+        cell_pattern(order->order_id),    cell_pattern(order->listing_id),
+        cell_text(order->category),       cell_integer(hour_ns),
+        cell_integer(order->quantity),    cell_integer(order->amount),
+        cell_integer(order->stamp.ts.ns), cell_pattern(order->stamp.id.hi),
+        cell_pattern(order->stamp.id.lo),
+    };
+    struct row_key key = {order->order_id, copy};
+    return row_journal_put(&w->order_journal, now, key, cells, 9) == 0 ? 0 : PORT_NO_MEMORY;
+}
+
+/* What the table holds of an order: its bucket and stamp. */
+static int read_order(struct fake_warehouse *w, uint64_t order_id, uint32_t *bucket,
+                      struct stamp *stamp) {
+    sqlite3_stmt *s = w->statements[READ_ORDER];
+    sqlite3_bind_int64(s, 1, key_of(order_id));
+    int found = statement_row(s);
+    if (found < 0) {
+        return PORT_NO_MEMORY;
+    }
+    assert(found == 1);
+    *bucket = (uint32_t)sqlite3_column_int64(s, 0);
+    *stamp = stamp_at(s, 1);
+    sqlite3_reset(s);
+    return 0;
+}
+
+static int load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
+                      bool dedupe) {
+    int64_t hour_ns = hour_of(order->stamp.ts);
+    uint32_t bucket = ensure_bucket(w, order->category, hour_ns);
+    if (bucket == NONE) {
+        return PORT_NO_MEMORY;
+    }
+    struct cell cells[] = {
+        cell_integer(key_of(order->order_id)), cell_integer(bucket),
+        cell_pattern(order->listing_id),       cell_integer(order->quantity),
+        cell_integer(order->amount),           cell_integer(order->stamp.ts.ns),
+        cell_pattern(order->stamp.id.hi),      cell_pattern(order->stamp.id.lo),
+    };
+    if (run(w, ADD_ORDER, cells, 8) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    bool added = sqlite3_changes(w->db) == 1;
+    uint32_t copy = 0;
+    if (!added) {
+        uint32_t old_bucket;
+        struct stamp old_stamp;
+        if (read_order(w, order->order_id, &old_bucket, &old_stamp) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        bool newer = stamp_compare(order->stamp, old_stamp) > 0;
+        if (!newer && dedupe) {
+            return 0;
+        }
+        if (run(w, newer ? PUT_ORDER : PUT_ORDER_SECOND, cells, 8) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        touch(w, old_bucket);
+        if (!newer) {
+            copy = ++w->order_copies;
+            w->counts.duplicates++;
+        }
+    }
+    touch(w, bucket);
+    w->counts.orders += added || copy != 0;
+    return keep_order_history(w, now, order, hour_ns, copy);
+}
+
+static int64_t add_clamped(int64_t a, int64_t b) {
+    if (b > 0 && a > INT64_MAX - b) {
+        return INT64_MAX;
+    }
+    return b < 0 && a < INT64_MIN - b ? INT64_MIN : a + b;
+}
+
+static int refresh_bucket(struct fake_warehouse *w, vtime now, uint32_t at) {
+    struct bucket *b = &w->buckets[at];
+    struct sales_row sum = {.hour = {b->hour_ns}};
+    sqlite3_stmt *s = w->statements[SUM_BUCKET];
+    sqlite3_bind_int64(s, 1, at);
+    int more = statement_row(s);
+    for (; more == 1; more = statement_row(s)) {
+        sum.orders++;
+        sum.quantity = add_clamped(sum.quantity, sqlite3_column_int64(s, 0));
+        sum.amount = add_clamped(sum.amount, sqlite3_column_int64(s, 1));
+    }
+    if (more < 0) {
+        return PORT_NO_MEMORY;
+    }
+    b->shown = sum;
+    b->touched = false;
+    if (sum.orders == 0) { /* its orders moved to other buckets */
+        return row_journal_gone(&w->sales_journal, now, (struct row_key){at, 0}) == 0
+                   ? 0
+                   : PORT_NO_MEMORY;
+    }
+    struct cell cells[] = {cell_text((struct bytes){b->category, b->category_len}),
+                           cell_integer(b->hour_ns), cell_integer(sum.orders),
+                           cell_integer(sum.quantity), cell_integer(sum.amount)};
+    return row_journal_put(&w->sales_journal, now, (struct row_key){at, 0}, cells, 5) == 0
+               ? 0
+               : PORT_NO_MEMORY;
+}
+
+bool fake_warehouse_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out) {
+    if (i >= w->bucket_count) {
+        return false;
+    }
+    *out = w->buckets[i].shown;
+    out->category = (struct bytes){w->buckets[i].category, w->buckets[i].category_len};
+    out->hour = (vtime){w->buckets[i].hour_ns};
+    return true;
+}
+
+/* ---- the port ---- */
+
+static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
+    struct fake_warehouse *w = ctx;
+    int rc = 0;
+    for (size_t i = 0; i < batch->bronze_count && rc == 0; i++) {
+        rc = load_bronze(w, now, &batch->bronze[i], batch->dedupe);
+    }
+    for (size_t i = 0; i < batch->silver_count && rc == 0; i++) {
+        rc = load_silver(w, now, &batch->silver[i], batch->dedupe);
+    }
+    for (size_t i = 0; i < batch->gold_count && rc == 0; i++) {
+        rc = load_gold(w, now, &batch->gold[i], batch->dedupe);
+    }
+    for (size_t i = 0; i < batch->order_count && rc == 0; i++) {
+        rc = load_order(w, now, &batch->orders[i], batch->dedupe);
+    }
+    return rc;
+}
+
+static int port_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
+                     size_t max, size_t *count) {
+    struct fake_warehouse *w = ctx;
+    (void)now;
+    sqlite3_stmt *s = w->statements[w->gold_copies == 0 ? SCAN_GOLD : SCAN_GOLD_SECOND];
+    sqlite3_bind_int64(s, 1, key_of(first));
+    sqlite3_bind_int64(s, 2, key_of(last));
+    sqlite3_bind_int64(s, 3, (int64_t)max);
+    *count = 0;
+    int more = statement_row(s);
+    for (; more == 1; more = statement_row(s)) {
+        out[(*count)++] = (struct scan_row){
+            .listing_id = id_of(sqlite3_column_int64(s, 0)),
+            .version = sqlite3_column_int64(s, 1),
+            .source_hash = (uint64_t)sqlite3_column_int64(s, 2),
+            .whole_hash = (uint64_t)sqlite3_column_int64(s, 3),
+            .alive = sqlite3_column_int(s, 4) != 0,
+            .suppressed = sqlite3_column_int(s, 5) == POLICY_SUPPRESSED,
+            .changed_at = {sqlite3_column_int64(s, 6)},
+        };
+    }
+    return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+static int port_refresh_dashboard(void *ctx, vtime now) {
+    struct fake_warehouse *w = ctx;
+    for (size_t i = 0; i < w->touched_count; i++) {
+        int rc = refresh_bucket(w, now, w->touched[i]);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    w->touched_count = 0;
+    return 0;
+}
+
+struct warehouse_port fake_warehouse_port(struct fake_warehouse *w) {
+    static const struct warehouse_port_ops ops = {port_load, port_scan, port_refresh_dashboard};
+    return (struct warehouse_port){&ops, w};
+}
+
+/* ---- what is asked from outside the simulation ---- */
+
+struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *w) {
+    return w->counts;
+}
+
+const struct row_journal *fake_warehouse_gold_journal(const struct fake_warehouse *w) {
+    return &w->gold_journal;
+}
+
+const struct row_journal *fake_warehouse_order_journal(const struct fake_warehouse *w) {
+    return &w->order_journal;
+}
+
+const struct row_journal *fake_warehouse_sales_journal(const struct fake_warehouse *w) {
+    return &w->sales_journal;
+}
+
+static void check_silver(const struct fake_warehouse *w) {
+    for (uint32_t i = 0; i < w->silver_count; i++) {
+        const struct silver_entry *e = &w->silver[i];
+        assert(e->valid_from_ns <= e->valid_to_ns && e->valid_from_ns >= e->changed_at_ns);
+        assert((e->valid_to_ns == INT64_MAX) == (e->newer == NONE));
+        if (e->newer == NONE) {
+            assert(id_map_get(&w->silver_newest, e->listing_id) == i);
+            continue;
+        }
+        const struct silver_entry *newer = &w->silver[e->newer];
+        assert(newer->older == i && newer->listing_id == e->listing_id);
+        assert(newer->version >= e->version && newer->valid_from_ns == e->valid_to_ns);
+    }
+}
+
+void fake_warehouse_check(struct fake_warehouse *w) {
+    check_silver(w);
+    assert(w->counts.silver == w->silver_count);
+    for (size_t i = 0; i < w->gold_count; i++) {
+        struct scan_row rows[2];
+        size_t count = 0;
+        uint64_t id = w->gold[i].listing_id;
+        int rc = port_scan(w, (vtime){0}, id, id, rows, 2, &count);
+        assert(rc == 0 && (count == 1 || (count == 2 && w->gold_copies > 0)));
+        assert(rows[0].version == w->gold[i].state.version);
+    }
+}

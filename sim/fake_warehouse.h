@@ -1,0 +1,107 @@
+/*
+ * The warehouse, on SQLite: bronze (raw records as their topics carried them), silver (every
+ * version of every document, SCD2; and orders), gold (the present document of every listing) and
+ * the dashboard's view of sales by category and hour. It implements struct warehouse_port.
+ *
+ * Fidelity
+ *
+ *   modelled
+ *     idempotent loads   every row goes in by its key, so a batch may be torn, repeated or out of
+ *                        order (A9); without `dedupe` a row that its key would have turned away
+ *                        becomes a second row, as plain inserts do
+ *     history            silver's intervals tile the time since a listing's first version, without
+ *                        gap or overlap, in whatever order the versions arrive; where the log's
+ *                        clock went back, an interval starts when the one before it did
+ *     late orders        correct the bucket of the hour in which they were placed
+ *     stale dashboard    the view is what the last refresh made of it
+ *   approximated
+ *     storage            rows in memory; silver's intervals are kept beside its rows, as a
+ *                        clustered warehouse keeps them in a column of their own
+ *     loads              take effect at once; a torn load is a fault that hands over half a batch
+ *   not modelled
+ *     files and compaction, concurrent loads and their snapshots, query cost
+ *
+ * Limits: partitions below 1,024, epochs below 4,096, offsets below 2^38, 2^32 - 2 silver rows.
+ *
+ * Invariants (fake_warehouse_check asserts them):
+ *  1. a listing's silver rows are linked in version order, and their intervals tile;
+ *  2. gold holds each listing once, apart from the rows that plain inserts added.
+ *
+ * Memory: everything handed in is copied; what is handed out is good until the next call.
+ */
+#ifndef MURPHY_SIM_FAKE_WAREHOUSE_H
+#define MURPHY_SIM_FAKE_WAREHOUSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/ports.h"
+#include "sim/row_journal.h"
+#include "sim/store.h"
+
+struct fake_warehouse;
+
+struct fake_warehouse_options {
+    struct store_observer observer; /* hears of STORE_SILVER and STORE_GOLD */
+    bool journal;                   /* keep what every mutable row was at every moment */
+};
+
+/* NULL when there is no memory. */
+struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *options);
+void fake_warehouse_free(struct fake_warehouse *w);
+
+/* Errors: PORT_NO_MEMORY, with part of a batch in. */
+struct warehouse_port fake_warehouse_port(struct fake_warehouse *w);
+
+struct fake_warehouse_counts {
+    uint64_t bronze, silver, gold, orders; /* rows, second rows included */
+    uint64_t duplicates;                   /* second rows that plain inserts added, of any layer */
+};
+struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *w);
+
+/* What a reader sees of a listing in gold now. */
+struct row_state fake_warehouse_gold(const struct fake_warehouse *w, uint64_t listing_id);
+
+/* One bucket of the dashboard, as of the last refresh. */
+struct sales_row {
+    struct bytes category;
+    vtime hour; /* its start */
+    int64_t orders;
+    int64_t quantity;
+    int64_t amount; /* 1/10,000 of the currency unit */
+};
+/* Buckets in the order in which an order first named them, also those that hold none now; false
+ * when there is no i-th. */
+bool fake_warehouse_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out);
+
+/* One silver row. */
+struct silver_row {
+    struct document_row document;
+    vtime valid_from;
+    vtime valid_to; /* VTIME_NEVER: the current version */
+    vtime recorded;
+};
+
+/* Each stops at the first nonzero answer and returns it. Bronze comes by topic, partition, epoch
+ * and offset, then second rows; silver in the order of arrival. */
+int fake_warehouse_each_bronze(struct fake_warehouse *w,
+                               int (*each)(void *ctx, vtime ingested, const struct bronze_row *row),
+                               void *ctx);
+int fake_warehouse_each_silver(struct fake_warehouse *w,
+                               int (*each)(void *ctx, const struct silver_row *row), void *ctx);
+
+/*
+ * For the export. Cells of gold: listing_id, then those of a document (version, changed_at_ns,
+ * event_ts_ns, event id halves, source_hash, whole_hash, alive, policy, seller_id, price, title,
+ * description, locale, category, attributes, images), then written_at_ns. Of an order: order_id,
+ * listing_id, category, hour_ns, quantity, amount, ordered_at_ns, event id halves. Of sales:
+ * category, hour_ns, orders, quantity, amount.
+ */
+const struct row_journal *fake_warehouse_gold_journal(const struct fake_warehouse *w);
+const struct row_journal *fake_warehouse_order_journal(const struct fake_warehouse *w);
+const struct row_journal *fake_warehouse_sales_journal(const struct fake_warehouse *w);
+
+void fake_warehouse_check(struct fake_warehouse *w);
+
+#endif

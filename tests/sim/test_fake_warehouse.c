@@ -1,0 +1,510 @@
+/*
+ * The warehouse (A9): loads that are torn, repeated and out of order end in the tables of a naive
+ * model; silver's intervals tile; late orders correct past buckets; plain inserts leave second
+ * rows.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sim/fake_warehouse.h"
+#include "sim/prng.h"
+
+static struct {
+    int silver, gold, duplicates;
+    struct row_change last;
+} heard;
+
+static void hear(void *ctx, vtime now, const struct row_change *change) {
+    (void)ctx;
+    (void)now;
+    heard.silver += change->store == STORE_SILVER;
+    heard.gold += change->store == STORE_GOLD;
+    heard.duplicates += change->duplicate;
+    heard.last = *change;
+}
+
+static struct fake_warehouse *open_warehouse(void) {
+    memset(&heard, 0, sizeof(heard));
+    struct fake_warehouse *w = fake_warehouse_new(
+        &(struct fake_warehouse_options){.observer = {hear, 0}, .journal = true});
+    assert_non_null(w);
+    return w;
+}
+
+static void load(struct fake_warehouse *w, int64_t now, struct warehouse_batch batch) {
+    struct warehouse_port port = fake_warehouse_port(w);
+    assert_int_equal(port.ops->load(port.ctx, (vtime){now}, &batch), 0);
+    fake_warehouse_check(w);
+}
+
+static struct document_row document(uint64_t id, doc_version version, int64_t changed_at) {
+    return (struct document_row){.listing_id = id,
+                                 .version = version,
+                                 .changed_at = {changed_at},
+                                 .stamp = {{changed_at}, {1, (uint64_t)version}},
+                                 .source_hash = (uint64_t)version * 3,
+                                 .whole_hash = (uint64_t)version * 5,
+                                 .alive = true,
+                                 .policy = POLICY_ACTIVE,
+                                 .price = 100,
+                                 .title = bytes_of("lamp")};
+}
+
+static void load_silver(struct fake_warehouse *w, struct document_row row) {
+    load(w, row.changed_at.ns,
+         (struct warehouse_batch){.silver = &row, .silver_count = 1, .dedupe = true});
+}
+
+static void load_gold(struct fake_warehouse *w, struct document_row row, bool dedupe) {
+    load(w, 77, (struct warehouse_batch){.gold = &row, .gold_count = 1, .dedupe = dedupe});
+}
+
+struct text {
+    char text[2000];
+};
+
+static int note_silver(void *ctx, const struct silver_row *row) {
+    char *text = ((struct text *)ctx)->text;
+    snprintf(text + strlen(text), 2000 - strlen(text), "%d [%d,%d);", (int)row->document.version,
+             (int)row->valid_from.ns, row->valid_to.ns == INT64_MAX ? -1 : (int)row->valid_to.ns);
+    return 0;
+}
+
+static const char *silver_of(struct fake_warehouse *w) {
+    static struct text text;
+    text.text[0] = 0;
+    assert_int_equal(fake_warehouse_each_silver(w, note_silver, &text), 0);
+    return text.text;
+}
+
+/* A version that arrives late takes its place between its neighbours; a repeated one takes none. */
+static void silver_intervals_close_in_any_order(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    load_silver(w, document(1, 10, 100));
+    load_silver(w, document(1, 30, 300));
+    assert_string_equal(silver_of(w), "10 [100,300);30 [300,-1);");
+    load_silver(w, document(1, 20, 200));
+    assert_string_equal(silver_of(w), "10 [100,200);30 [300,-1);20 [200,300);");
+    load_silver(w, document(1, 20, 200));
+    load_silver(w, document(1, 5, 50));
+    load_silver(w, document(2, 1, 1));
+    assert_string_equal(silver_of(w), "10 [100,200);30 [300,-1);20 [200,300);5 [50,100);1 [1,-1);");
+    assert_int_equal(heard.silver, 5);
+    assert_true(heard.last.after.present && !heard.last.before.present);
+    fake_warehouse_free(w);
+}
+
+/* Where the log's clock went back, intervals still tile: the later versions wait for the clock. */
+static void silver_tiles_when_the_clock_goes_back(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    load_silver(w, document(1, 10, 100));
+    load_silver(w, document(1, 30, 80));
+    load_silver(w, document(1, 40, 150));
+    assert_string_equal(silver_of(w), "10 [100,100);30 [100,150);40 [150,-1);");
+    load_silver(w, document(1, 20, 170));
+    assert_string_equal(silver_of(w), "10 [100,170);30 [170,170);40 [170,-1);20 [170,170);");
+    fake_warehouse_free(w);
+}
+
+static size_t scan(struct fake_warehouse *w, uint64_t first, uint64_t last, struct scan_row *rows,
+                   size_t max) {
+    struct warehouse_port port = fake_warehouse_port(w);
+    size_t count = 0;
+    assert_int_equal(port.ops->scan(port.ctx, (vtime){0}, first, last, rows, max, &count), 0);
+    return count;
+}
+
+/* Gold takes a row only over a lower version; what readers see is alive and not suppressed. */
+static void gold_keeps_the_greatest_version(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    struct document_row row = document(UINT64_MAX, 10, 100);
+    load_gold(w, row, true);
+    assert_true(heard.last.after.present && heard.last.before.version == DOC_VERSION_NONE);
+    load_gold(w, row, true);
+    load_gold(w, document(UINT64_MAX, 9, 90), true);
+    assert_int_equal(heard.gold, 1);
+    row.version = 11;
+    row.policy = POLICY_SUPPRESSED;
+    load_gold(w, row, true);
+    assert_false(heard.last.after.present);
+    assert_int_equal(heard.last.before.version, 10);
+    row.version = 12;
+    row.policy = POLICY_ACTIVE;
+    row.alive = false;
+    load_gold(w, row, true);
+    assert_false(fake_warehouse_gold(w, UINT64_MAX).present);
+    assert_int_equal(fake_warehouse_gold(w, UINT64_MAX).version, 12);
+    load_gold(w, document(1, 1, 1), true);
+    struct scan_row rows[3];
+    assert_int_equal(scan(w, 0, UINT64_MAX, rows, 3), 2);
+    assert_true(rows[0].listing_id == 1 && rows[0].alive && !rows[0].suppressed);
+    assert_true(rows[1].listing_id == UINT64_MAX && !rows[1].alive && rows[1].version == 12);
+    assert_int_equal(rows[1].source_hash, 30);
+    assert_int_equal(rows[1].whole_hash, 50);
+    assert_int_equal(rows[1].changed_at.ns, 77);
+    assert_int_equal(scan(w, 2, UINT64_MAX - 1, rows, 3), 0);
+    assert_int_equal(scan(w, 0, UINT64_MAX, rows, 1), 1);
+    assert_int_equal(fake_warehouse_counts(w).gold, 2);
+    fake_warehouse_free(w);
+}
+
+/* Plain inserts turn a repeated row into a second one, in every layer, and the observer hears. */
+static void plain_inserts_leave_second_rows(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    struct document_row row = document(4, 10, 100);
+    struct bronze_row raw = {
+        .topic = TOPIC_LISTING_LOG, .partition = 3, .offset = 9, .value = bytes_of("x")};
+    struct order_row order = {
+        .order_id = 1, .listing_id = 4, .quantity = 1, .amount = 50, .category = bytes_of("home")};
+    struct warehouse_batch batch = {&raw, 1, &row, 1, &row, 1, &order, 1, false};
+    load(w, 1, batch);
+    assert_int_equal(heard.duplicates, 0);
+    load(w, 2, batch);
+    assert_int_equal(heard.duplicates, 2);
+    struct fake_warehouse_counts counts = fake_warehouse_counts(w);
+    assert_int_equal(counts.bronze, 2);
+    assert_int_equal(counts.silver, 2);
+    assert_int_equal(counts.gold, 2);
+    assert_int_equal(counts.orders, 2);
+    assert_int_equal(counts.duplicates, 4);
+    struct scan_row rows[4];
+    assert_int_equal(scan(w, 4, 4, rows, 4), 2);
+    assert_string_equal(silver_of(w), "10 [100,100);10 [100,-1);");
+    struct warehouse_port port = fake_warehouse_port(w);
+    assert_int_equal(port.ops->refresh_dashboard(port.ctx, (vtime){3}), 0);
+    struct sales_row sales;
+    assert_true(fake_warehouse_sales(w, 0, &sales));
+    assert_int_equal(sales.orders, 2);
+    assert_int_equal(sales.amount, 100);
+    batch.dedupe = true;
+    load(w, 4, batch);
+    assert_int_equal(fake_warehouse_counts(w).duplicates, 4);
+    fake_warehouse_free(w);
+}
+
+static void load_order(struct fake_warehouse *w, uint64_t id, int64_t ts, const char *category,
+                       int64_t amount) {
+    struct order_row order = {.order_id = id,
+                              .listing_id = 1,
+                              .stamp = {{ts}, {0, 1}},
+                              .quantity = 2,
+                              .amount = amount,
+                              .category = bytes_of(category)};
+    load(w, ts, (struct warehouse_batch){.orders = &order, .order_count = 1, .dedupe = true});
+}
+
+static const char *sales_of(struct fake_warehouse *w, bool refresh) {
+    static char text[500];
+    struct warehouse_port port = fake_warehouse_port(w);
+    if (refresh) {
+        assert_int_equal(port.ops->refresh_dashboard(port.ctx, (vtime){0}), 0);
+    }
+    text[0] = 0;
+    struct sales_row row;
+    for (size_t i = 0; fake_warehouse_sales(w, i, &row); i++) {
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.*s %d: %d %d %d;",
+                 (int)row.category.len, row.category.data, (int)(row.hour.ns / VTIME_HOUR),
+                 (int)row.orders, (int)row.quantity, (int)row.amount);
+    }
+    return text;
+}
+
+/* The view stands still between refreshes; a late order corrects its own hour, and a later version
+ * of an order moves it from one bucket to another. */
+static void dashboard_follows_orders(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    load_order(w, 1, 5 * VTIME_HOUR, "home", 10);
+    load_order(w, 2, 5 * VTIME_HOUR + 1, "toys", 20);
+    assert_string_equal(sales_of(w, false), "home 5: 0 0 0;toys 5: 0 0 0;");
+    assert_string_equal(sales_of(w, true), "home 5: 1 2 10;toys 5: 1 2 20;");
+    load_order(w, 3, 6 * VTIME_HOUR, "home", 30);
+    load_order(w, 4, 6 * VTIME_HOUR - 1, "home", 40);
+    assert_string_equal(sales_of(w, false), "home 5: 1 2 10;toys 5: 1 2 20;home 6: 0 0 0;");
+    assert_string_equal(sales_of(w, true), "home 5: 2 4 50;toys 5: 1 2 20;home 6: 1 2 30;");
+    load_order(w, 3, 7 * VTIME_HOUR, "home", 31);
+    load_order(w, 4, 1 * VTIME_HOUR, "home", 99);
+    assert_string_equal(
+        sales_of(w, true),
+        "home 5: 2 4 50;toys 5: 1 2 20;home 6: 0 0 0;home 7: 1 2 31;home 1: 0 0 0;");
+    fake_warehouse_free(w);
+}
+
+/* ---- random loads against a naive model ---- */
+
+#define LISTINGS 12
+#define VERSIONS 25
+#define ORDERS 60
+#define RAW 200
+
+static struct document_row made[LISTINGS][VERSIONS];
+static struct order_row orders[ORDERS][3]; /* states of one order by growing stamp */
+static struct bronze_row raw[RAW];
+static bool silver_sent[LISTINGS][VERSIONS], gold_sent[LISTINGS][VERSIONS];
+static bool order_sent[ORDERS][3], raw_sent[RAW];
+
+static void make_rows(struct prng *prng) {
+    for (int i = 0; i < LISTINGS; i++) {
+        int64_t clock = (int64_t)prng_below(prng, 1000);
+        int64_t version = 1;
+        for (int v = 0; v < VERSIONS; v++) {
+            clock += prng_range(prng, -20, 100);
+            version += prng_range(prng, 1, 50);
+            made[i][v] = document((uint64_t)i + 1, version, clock);
+            made[i][v].alive = prng_ratio(prng, 4, 5);
+        }
+    }
+    static const char *const categories[] = {"home", "toys", ""};
+    for (int i = 0; i < ORDERS; i++) {
+        for (int s = 0; s < 3; s++) {
+            orders[i][s] = (struct order_row){
+                .order_id = prng_next(prng),
+                .listing_id = 1,
+                .stamp = {{prng_range(prng, -3, 3) * VTIME_HOUR / 2}, {0, (uint64_t)s}},
+                .quantity = prng_range(prng, 1, 5),
+                .amount = prng_range(prng, 0, 1000),
+                .category = bytes_of(categories[prng_below(prng, 3)])};
+            if (s > 0) {
+                orders[i][s].order_id = orders[i][0].order_id;
+                orders[i][s].stamp.ts.ns += orders[i][s - 1].stamp.ts.ns;
+                orders[i][s].stamp.ts = vtime_max(orders[i][s].stamp.ts, orders[i][s - 1].stamp.ts);
+            }
+        }
+    }
+    for (int i = 0; i < RAW; i++) {
+        raw[i] = (struct bronze_row){.topic = (enum topic_id)(i % TOPIC_COUNT),
+                                     .partition = (uint32_t)(i / TOPIC_COUNT % 3),
+                                     .epoch = (uint32_t)(i / (TOPIC_COUNT * 3) % 2),
+                                     .offset = i / (TOPIC_COUNT * 6),
+                                     .append = {i},
+                                     .subject_id = (uint64_t)i,
+                                     .value = bytes_of("raw")};
+    }
+}
+
+static void send_random_batch(struct fake_warehouse *w, struct prng *prng, int64_t now) {
+    struct document_row silver[8], gold[8];
+    struct order_row order[4];
+    struct bronze_row bronze[8];
+    struct warehouse_batch batch = {bronze, 0, silver, 0, gold, 0, order, 0, true};
+    batch.bronze_count = (size_t)prng_below(prng, 8);
+    batch.silver_count = (size_t)prng_below(prng, 8);
+    batch.gold_count = (size_t)prng_below(prng, 8);
+    batch.order_count = (size_t)prng_below(prng, 4);
+    for (size_t i = 0; i < batch.bronze_count; i++) {
+        uint64_t at = prng_below(prng, RAW);
+        bronze[i] = raw[at];
+        raw_sent[at] = true;
+    }
+    for (size_t i = 0; i < batch.silver_count; i++) {
+        uint64_t id = prng_below(prng, LISTINGS), v = prng_below(prng, VERSIONS);
+        silver[i] = made[id][v];
+        silver_sent[id][v] = true;
+    }
+    for (size_t i = 0; i < batch.gold_count; i++) {
+        uint64_t id = prng_below(prng, LISTINGS), v = prng_below(prng, VERSIONS);
+        gold[i] = made[id][v];
+        gold_sent[id][v] = true;
+    }
+    for (size_t i = 0; i < batch.order_count; i++) {
+        uint64_t id = prng_below(prng, ORDERS), s = prng_below(prng, 3);
+        order[i] = orders[id][s];
+        order_sent[id][s] = true;
+    }
+    load(w, now, batch);
+}
+
+/* The silver rows as they came, gathered by listing. */
+static struct silver_row gathered[LISTINGS * VERSIONS];
+static size_t gathered_count;
+
+static int gather(void *ctx, const struct silver_row *row) {
+    (void)ctx;
+    assert_true(gathered_count < LISTINGS * VERSIONS);
+    assert_true(bytes_equal(row->document.title, bytes_of("lamp")));
+    gathered[gathered_count++] = *row;
+    return 0;
+}
+
+static const struct silver_row *gathered_row(uint64_t id, doc_version version) {
+    for (size_t i = 0; i < gathered_count; i++) {
+        if (gathered[i].document.listing_id == id && gathered[i].document.version == version) {
+            return &gathered[i];
+        }
+    }
+    return 0;
+}
+
+/* Silver holds each version that was sent once, and the intervals tile in version order. */
+static void compare_silver(struct fake_warehouse *w) {
+    gathered_count = 0;
+    assert_int_equal(fake_warehouse_each_silver(w, gather, 0), 0);
+    size_t expected = 0;
+    for (int i = 0; i < LISTINGS; i++) {
+        const struct silver_row *before = 0;
+        for (int v = 0; v < VERSIONS; v++) {
+            if (!silver_sent[i][v]) {
+                continue;
+            }
+            const struct silver_row *row = gathered_row((uint64_t)i + 1, made[i][v].version);
+            assert_non_null(row);
+            assert_int_equal(row->document.changed_at.ns, made[i][v].changed_at.ns);
+            vtime from = made[i][v].changed_at;
+            if (before != 0) {
+                from = vtime_max(from, before->valid_from);
+                assert_int_equal(before->valid_to.ns, from.ns);
+            }
+            assert_int_equal(row->valid_from.ns, from.ns);
+            before = row;
+            expected++;
+        }
+        assert_true(before == 0 || before->valid_to.ns == INT64_MAX);
+    }
+    assert_int_equal(gathered_count, expected);
+}
+
+static void compare_gold(struct fake_warehouse *w) {
+    struct scan_row rows[LISTINGS + 1];
+    size_t count = scan(w, 0, UINT64_MAX, rows, LISTINGS + 1), at = 0;
+    for (int i = 0; i < LISTINGS; i++) {
+        int best = -1;
+        for (int v = 0; v < VERSIONS; v++) {
+            best = gold_sent[i][v] ? v : best;
+        }
+        if (best >= 0) {
+            assert_true(at < count && rows[at].listing_id == (uint64_t)i + 1);
+            assert_int_equal(rows[at].version, made[i][best].version);
+            assert_int_equal(rows[at].alive, made[i][best].alive);
+            at++;
+        }
+    }
+    assert_int_equal(at, count);
+}
+
+static void compare_sales(struct fake_warehouse *w) {
+    struct warehouse_port port = fake_warehouse_port(w);
+    assert_int_equal(port.ops->refresh_dashboard(port.ctx, (vtime){0}), 0);
+    struct sales_row row;
+    int64_t shown = 0, expected = 0;
+    for (size_t i = 0; fake_warehouse_sales(w, i, &row); i++) {
+        int64_t count = 0, quantity = 0, amount = 0;
+        for (int o = 0; o < ORDERS; o++) {
+            int s = order_sent[o][2] ? 2 : order_sent[o][1] ? 1 : order_sent[o][0] ? 0 : -1;
+            if (s >= 0 && bytes_equal(orders[o][s].category, row.category) &&
+                orders[o][s].stamp.ts.ns >= row.hour.ns &&
+                orders[o][s].stamp.ts.ns < row.hour.ns + VTIME_HOUR) {
+                count++;
+                quantity += orders[o][s].quantity;
+                amount += orders[o][s].amount;
+            }
+        }
+        assert_int_equal(row.orders, count);
+        assert_int_equal(row.quantity, quantity);
+        assert_int_equal(row.amount, amount);
+        shown += count;
+    }
+    for (int o = 0; o < ORDERS; o++) {
+        expected += order_sent[o][0] || order_sent[o][1] || order_sent[o][2];
+    }
+    assert_int_equal(shown, expected);
+}
+
+static int check_raw(void *ctx, vtime ingested, const struct bronze_row *row) {
+    int *count = ctx;
+    (void)ingested;
+    const struct bronze_row *expected = &raw[row->subject_id];
+    assert_true(raw_sent[row->subject_id]);
+    assert_true(row->topic == expected->topic && row->partition == expected->partition);
+    assert_true(row->epoch == expected->epoch && row->offset == expected->offset);
+    assert_int_equal(row->append.ns, expected->append.ns);
+    assert_true(bytes_equal(row->value, bytes_of("raw")));
+    ++*count;
+    return 0;
+}
+
+static void compare_bronze(struct fake_warehouse *w) {
+    int count = 0, expected = 0;
+    assert_int_equal(fake_warehouse_each_bronze(w, check_raw, &count), 0);
+    for (int i = 0; i < RAW; i++) {
+        expected += raw_sent[i];
+    }
+    assert_int_equal(count, expected);
+}
+
+/* Whatever pieces the rows come in, however often and in whatever order, the tables end as the
+ * naive model says, and nothing counts twice. */
+static void any_order_of_loads_ends_the_same(void **state) {
+    (void)state;
+    struct prng prng;
+    prng_init(&prng, 21, "warehouse");
+    for (int round = 0; round < 60; round++) {
+        struct fake_warehouse *w = open_warehouse();
+        memset(silver_sent, 0, sizeof(silver_sent));
+        memset(gold_sent, 0, sizeof(gold_sent));
+        memset(order_sent, 0, sizeof(order_sent));
+        memset(raw_sent, 0, sizeof(raw_sent));
+        make_rows(&prng);
+        int batches = (int)prng_range(&prng, 1, 150);
+        for (int i = 0; i < batches; i++) {
+            send_random_batch(w, &prng, i);
+            if (prng_ratio(&prng, 1, 20)) {
+                compare_sales(w);
+            }
+        }
+        compare_silver(w);
+        compare_gold(w);
+        compare_sales(w);
+        compare_bronze(w);
+        assert_int_equal(fake_warehouse_counts(w).duplicates, 0);
+        assert_int_equal(heard.duplicates, 0);
+        fake_warehouse_free(w);
+    }
+}
+
+static int note_gold(void *ctx, const struct row_version *v) {
+    char *text = ((struct text *)ctx)->text;
+    snprintf(text + strlen(text), 2000 - strlen(text), "%d.%d v%d [%d,%d);", (int)v->key.key,
+             (int)v->key.copy, (int)v->cells[1].integer, (int)v->from.ns,
+             v->to.ns == INT64_MAX ? -1 : (int)v->to.ns);
+    return 0;
+}
+
+/* The journal of gold holds every state and none that was turned away. */
+static void history_is_kept(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    struct document_row rows[] = {document(1, 10, 1), document(1, 9, 1), document(1, 11, 2)};
+    for (int i = 0; i < 3; i++) {
+        load(w, 10 * (i + 1),
+             (struct warehouse_batch){.gold = &rows[i], .gold_count = 1, .dedupe = true});
+    }
+    load(w, 40, (struct warehouse_batch){.gold = &rows[0], .gold_count = 1, .dedupe = false});
+    struct text text = {""};
+    assert_int_equal(row_journal_each(fake_warehouse_gold_journal(w), note_gold, &text), 0);
+    assert_string_equal(text.text, "1.0 v10 [10,30);1.0 v11 [30,-1);1.1 v10 [40,-1);");
+    fake_warehouse_free(w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(silver_intervals_close_in_any_order),
+        cmocka_unit_test(silver_tiles_when_the_clock_goes_back),
+        cmocka_unit_test(gold_keeps_the_greatest_version),
+        cmocka_unit_test(plain_inserts_leave_second_rows),
+        cmocka_unit_test(dashboard_follows_orders),
+        cmocka_unit_test(any_order_of_loads_ends_the_same),
+        cmocka_unit_test(history_is_kept),
+    };
+    return cmocka_run_group_tests(tests, 0, 0);
+}
