@@ -343,12 +343,15 @@ size_t run_slos_with(const struct run_result *r, enum run_slo_status status) {
     return n;
 }
 
+int run_freshness_permille(const struct run_freshness *f) {
+    return f->objective_permille ? f->objective_permille : 950;
+}
+
 enum run_slo_status run_freshness_status(const struct run_freshness *f) {
     if (f->visibility.count == 0 || f->objective_ns == 0)
         return RUN_SLO_NO_DATA;
-    int permille = f->objective_permille ? f->objective_permille : 950;
-    return histogram_quantile_ns(&f->visibility, permille) < f->objective_ns ? RUN_SLO_MET
-                                                                             : RUN_SLO_BREACHED;
+    int64_t observed_ns = histogram_quantile_ns(&f->visibility, run_freshness_permille(f));
+    return observed_ns < f->objective_ns ? RUN_SLO_MET : RUN_SLO_BREACHED;
 }
 
 enum run_verdict run_result_judge(const struct run_result *r) {

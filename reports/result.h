@@ -266,6 +266,9 @@ uint64_t run_drift_total(const uint64_t counts[RUN_DRIFT_COUNT]);
 size_t run_checks_with(const struct run_result *r, enum run_check_status status);
 size_t run_slos_with(const struct run_result *r, enum run_slo_status status);
 
+/* The quantile that the objective speaks of: 950 unless set. */
+int run_freshness_permille(const struct run_freshness *f);
+
 /* Met or breached by the objective's quantile of visibility lag; no data with no samples or no
  * objective. */
 enum run_slo_status run_freshness_status(const struct run_freshness *f);
