@@ -9,9 +9,9 @@
  * It is a 4-ary heap (D. B. Johnson, "Priority queues with update and finding minimum spanning
  * trees", IPL 4(3), 1975), as three arrays: 16-byte keys, four siblings to a cache line; the number
  * of the slot that each key stands for; and the slots with the events themselves, which never move.
- * A pop walks the hole down to a leaf and lifts the last key into it (I. Wegener, "Bottom-up
- * heapsort", TCS 118(1), 1993), choosing among siblings without a branch. A pop only marks the
- * root; the push that usually follows replaces it.
+ * A pop leaves the root's key as dead. The push that usually follows takes its place: it walks the
+ * hole down to a leaf and lifts its own key into it (I. Wegener, "Bottom-up heapsort", TCS 118(1),
+ * 1993), choosing among siblings without a branch. Without a push the last key is lifted instead.
  *
  * Popping and cancelling free the slot and leave the key; a key whose slot has moved on to another
  * sequence is dead and is dropped when it surfaces. A cancel that leaves more dead keys than live
