@@ -26,9 +26,7 @@ static const char schema[] =
     "CREATE TABLE gold_document(key INTEGER PRIMARY KEY," DOCUMENT_COLUMNS ", written_at);"
     "CREATE TABLE gold_second(copy INTEGER PRIMARY KEY, key," DOCUMENT_COLUMNS ", written_at);"
     "CREATE TABLE silver_order(key INTEGER PRIMARY KEY," ORDER_COLUMNS ");"
-    "CREATE INDEX silver_order_bucket ON silver_order(bucket);"
-    "CREATE TABLE order_second(copy INTEGER PRIMARY KEY, key," ORDER_COLUMNS ");"
-    "CREATE INDEX order_second_bucket ON order_second(bucket);";
+    "CREATE TABLE order_second(copy INTEGER PRIMARY KEY, key," ORDER_COLUMNS ");";
 
 enum statement {
     PUT_BRONZE,
@@ -58,7 +56,7 @@ static const char *const sql[STATEMENT_COUNT] = {
     [PUT_ORDER] = "REPLACE INTO silver_order VALUES(?,?,?,?,?,?,?,?)",
     [PUT_ORDER_SECOND] = "INSERT INTO order_second VALUES(NULL,?,?,?,?,?,?,?,?)",
     [ADD_ORDER] = "INSERT OR IGNORE INTO silver_order VALUES(?,?,?,?,?,?,?,?)",
-    [READ_ORDER] = "SELECT bucket, event_ts, event_hi, event_lo FROM silver_order WHERE key = ?",
+    [READ_ORDER] = "SELECT * FROM silver_order WHERE key = ?",
     [READ_BRONZE] = "SELECT * FROM bronze_event UNION ALL"
                     " SELECT position," BRONZE_COLUMNS " FROM bronze_second",
     [READ_SILVER] = "SELECT * FROM silver_listing ORDER BY row",
@@ -95,7 +93,8 @@ struct bucket {
     size_t category_len;
     int64_t hour_ns;
     bool touched;
-    struct sales_row shown; /* category is not set */
+    struct sales_row present; /* the sums over the orders as they are; no category or hour */
+    struct sales_row shown;   /* as the last refresh took them over */
 };
 
 struct fake_warehouse {
@@ -551,15 +550,8 @@ static uint32_t ensure_bucket(struct fake_warehouse *w, struct bytes category, i
         memcpy(copy, category.data, category.len);
     }
     w->buckets[w->bucket_count] =
-        (struct bucket){copy, category.len, hour_ns, false, {{0, 0}, {0}, 0, 0, 0}};
+        (struct bucket){.category = copy, .category_len = category.len, .hour_ns = hour_ns};
     return (uint32_t)w->bucket_count++;
-}
-
-static void touch(struct fake_warehouse *w, uint32_t bucket) {
-    if (!w->buckets[bucket].touched) {
-        w->buckets[bucket].touched = true;
-        w->touched[w->touched_count++] = bucket;
-    }
 }
 
 static int keep_order_history(struct fake_warehouse *w, vtime now, const struct order_row *order,
@@ -575,9 +567,15 @@ static int keep_order_history(struct fake_warehouse *w, vtime now, const struct 
     return row_journal_put(&w->order_journal, now, key, cells, 9) == 0 ? 0 : PORT_NO_MEMORY;
 }
 
-/* What the table holds of an order: its bucket and stamp. */
-static int read_order(struct fake_warehouse *w, uint64_t order_id, uint32_t *bucket,
-                      struct stamp *stamp) {
+/* An order as its bucket counts it. */
+struct counted_order {
+    uint32_t bucket;
+    int64_t quantity;
+    int64_t amount;
+    struct stamp stamp;
+};
+
+static int read_order(struct fake_warehouse *w, uint64_t order_id, struct counted_order *out) {
     sqlite3_stmt *s = w->statements[READ_ORDER];
     sqlite3_bind_int64(s, 1, key_of(order_id));
     int found = statement_row(s);
@@ -585,21 +583,37 @@ static int read_order(struct fake_warehouse *w, uint64_t order_id, uint32_t *buc
         return PORT_NO_MEMORY;
     }
     assert(found == 1);
-    *bucket = (uint32_t)sqlite3_column_int64(s, 0);
-    *stamp = stamp_at(s, 1);
+    *out = (struct counted_order){(uint32_t)sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 3),
+                                  sqlite3_column_int64(s, 4), stamp_at(s, 5)};
     sqlite3_reset(s);
     return 0;
+}
+
+/* Counts an order into its bucket (sign 1) or out of it (-1). Sums wrap around, so what goes in
+ * comes out exactly. */
+static void count_order(struct fake_warehouse *w, const struct counted_order *order, int sign) {
+    struct bucket *b = &w->buckets[order->bucket];
+    uint64_t factor = (uint64_t)(int64_t)sign;
+    b->present.orders += sign;
+    b->present.quantity =
+        (int64_t)((uint64_t)b->present.quantity + factor * (uint64_t)order->quantity);
+    b->present.amount = (int64_t)((uint64_t)b->present.amount + factor * (uint64_t)order->amount);
+    if (!b->touched) {
+        b->touched = true;
+        w->touched[w->touched_count++] = order->bucket;
+    }
 }
 
 static int load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
                       bool dedupe) {
     int64_t hour_ns = hour_of(order->stamp.ts);
-    uint32_t bucket = ensure_bucket(w, order->category, hour_ns);
-    if (bucket == NONE) {
+    struct counted_order counted = {ensure_bucket(w, order->category, hour_ns), order->quantity,
+                                    order->amount, order->stamp};
+    if (counted.bucket == NONE) {
         return PORT_NO_MEMORY;
     }
     struct cell cells[] = {
-        cell_integer(key_of(order->order_id)), cell_integer(bucket),
+        cell_integer(key_of(order->order_id)), cell_integer(counted.bucket),
         cell_pattern(order->listing_id),       cell_integer(order->quantity),
         cell_integer(order->amount),           cell_integer(order->stamp.ts.ns),
         cell_pattern(order->stamp.id.hi),      cell_pattern(order->stamp.id.lo),
@@ -610,63 +624,41 @@ static int load_order(struct fake_warehouse *w, vtime now, const struct order_ro
     bool added = sqlite3_changes(w->db) == 1;
     uint32_t copy = 0;
     if (!added) {
-        uint32_t old_bucket;
-        struct stamp old_stamp;
-        if (read_order(w, order->order_id, &old_bucket, &old_stamp) != 0) {
+        struct counted_order old;
+        if (read_order(w, order->order_id, &old) != 0) {
             return PORT_NO_MEMORY;
         }
-        bool newer = stamp_compare(order->stamp, old_stamp) > 0;
+        bool newer = stamp_compare(order->stamp, old.stamp) > 0;
         if (!newer && dedupe) {
             return 0;
         }
         if (run(w, newer ? PUT_ORDER : PUT_ORDER_SECOND, cells, 8) != 0) {
             return PORT_NO_MEMORY;
         }
-        touch(w, old_bucket);
-        if (!newer) {
+        if (newer) {
+            count_order(w, &old, -1);
+        } else {
             copy = ++w->order_copies;
             w->counts.duplicates++;
         }
     }
-    touch(w, bucket);
+    count_order(w, &counted, 1);
     w->counts.orders += added || copy != 0;
     return keep_order_history(w, now, order, hour_ns, copy);
 }
 
-static int64_t add_clamped(int64_t a, int64_t b) {
-    if (b > 0 && a > INT64_MAX - b) {
-        return INT64_MAX;
-    }
-    return b < 0 && a < INT64_MIN - b ? INT64_MIN : a + b;
-}
-
 static int refresh_bucket(struct fake_warehouse *w, vtime now, uint32_t at) {
     struct bucket *b = &w->buckets[at];
-    struct sales_row sum = {.hour = {b->hour_ns}};
-    sqlite3_stmt *s = w->statements[SUM_BUCKET];
-    sqlite3_bind_int64(s, 1, at);
-    int more = statement_row(s);
-    for (; more == 1; more = statement_row(s)) {
-        sum.orders++;
-        sum.quantity = add_clamped(sum.quantity, sqlite3_column_int64(s, 0));
-        sum.amount = add_clamped(sum.amount, sqlite3_column_int64(s, 1));
-    }
-    if (more < 0) {
-        return PORT_NO_MEMORY;
-    }
-    b->shown = sum;
+    b->shown = b->present;
     b->touched = false;
-    if (sum.orders == 0) { /* its orders moved to other buckets */
-        return row_journal_gone(&w->sales_journal, now, (struct row_key){at, 0}) == 0
-                   ? 0
-                   : PORT_NO_MEMORY;
+    struct row_key key = {at, 0};
+    if (b->shown.orders == 0) { /* its orders moved to other buckets */
+        return row_journal_gone(&w->sales_journal, now, key);
     }
     struct cell cells[] = {cell_text((struct bytes){b->category, b->category_len}),
-                           cell_integer(b->hour_ns), cell_integer(sum.orders),
-                           cell_integer(sum.quantity), cell_integer(sum.amount)};
-    return row_journal_put(&w->sales_journal, now, (struct row_key){at, 0}, cells, 5) == 0
-               ? 0
-               : PORT_NO_MEMORY;
+                           cell_integer(b->hour_ns), cell_integer(b->shown.orders),
+                           cell_integer(b->shown.quantity), cell_integer(b->shown.amount)};
+    return row_journal_put(&w->sales_journal, now, key, cells, 5);
 }
 
 bool fake_warehouse_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out) {
@@ -726,9 +718,8 @@ static int port_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct
 static int port_refresh_dashboard(void *ctx, vtime now) {
     struct fake_warehouse *w = ctx;
     for (size_t i = 0; i < w->touched_count; i++) {
-        int rc = refresh_bucket(w, now, w->touched[i]);
-        if (rc != 0) {
-            return rc;
+        if (refresh_bucket(w, now, w->touched[i]) != 0) {
+            return PORT_NO_MEMORY;
         }
     }
     w->touched_count = 0;
@@ -773,8 +764,26 @@ static void check_silver(const struct fake_warehouse *w) {
     }
 }
 
+/* Adds up a bucket's orders from the tables. */
+static void check_bucket(struct fake_warehouse *w, uint32_t at) {
+    struct sales_row sum = {.orders = 0};
+    sqlite3_stmt *s = w->statements[SUM_BUCKET];
+    sqlite3_bind_int64(s, 1, at);
+    while (statement_row(s) == 1) {
+        sum.orders++;
+        sum.quantity += sqlite3_column_int64(s, 0);
+        sum.amount += sqlite3_column_int64(s, 1);
+    }
+    const struct sales_row *present = &w->buckets[at].present;
+    assert(sum.orders == present->orders && sum.quantity == present->quantity);
+    assert(sum.amount == present->amount);
+}
+
 void fake_warehouse_check(struct fake_warehouse *w) {
     check_silver(w);
+    for (uint32_t i = 0; i < w->bucket_count; i++) {
+        check_bucket(w, i);
+    }
     assert(w->counts.silver == w->silver_count);
     for (size_t i = 0; i < w->gold_count; i++) {
         struct scan_row rows[2];

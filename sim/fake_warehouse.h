@@ -25,7 +25,8 @@
  *
  * Invariants (fake_warehouse_check asserts them):
  *  1. a listing's silver rows are linked in version order, and their intervals tile;
- *  2. gold holds each listing once, apart from the rows that plain inserts added.
+ *  2. gold holds each listing once, apart from the rows that plain inserts added;
+ *  3. the sums of a bucket, kept as orders come and go, are those of its orders in the table.
  *
  * Memory: everything handed in is copied; what is handed out is good until the next call.
  */

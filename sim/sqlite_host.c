@@ -138,7 +138,7 @@ int sqlite_host_open(sqlite3 **db, enum sqlite_host_mode mode, const char *name)
         [SQLITE_HOST_READ] = SQLITE_OPEN_READONLY,
     };
     static const char *const setup[] = {
-        [SQLITE_HOST_MEMORY] = "PRAGMA page_size=4096; PRAGMA encoding='UTF-8';"
+        [SQLITE_HOST_MEMORY] = "PRAGMA page_size=16384; PRAGMA encoding='UTF-8';"
                                "PRAGMA secure_delete=OFF; PRAGMA auto_vacuum=NONE;"
                                "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=MEMORY;"
                                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; BEGIN;",

@@ -99,7 +99,7 @@ static void settings_are_fixed(void **state) {
     (void)state;
     sqlite3 *db = 0;
     assert_int_equal(sqlite_host_open(&db, SQLITE_HOST_MEMORY, 0), SQLITE_OK);
-    assert_string_equal(answer(db, "PRAGMA page_size"), "4096");
+    assert_string_equal(answer(db, "PRAGMA page_size"), "16384");
     assert_string_equal(answer(db, "PRAGMA encoding"), "UTF-8");
     assert_string_equal(answer(db, "PRAGMA secure_delete"), "0");
     assert_string_equal(answer(db, "PRAGMA journal_mode"), "memory");
