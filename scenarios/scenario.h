@@ -1,0 +1,118 @@
+/*
+ * A scenario: what traffic, what goes wrong, what must hold and what must be caught.
+ *
+ * Scenarios are JSON files, NAME.json in scenarios/, checked here against the same rules that
+ * scenario.schema.json states for editors. A file that breaks a rule is refused with file, line,
+ * column and the path of the value (D12); nothing of it is used.
+ *
+ * Times are strings like "90s", "5m", "2h30m", "250ms"; shares are strings like "1/20", "5%" or
+ * numbers from 0 to 1 with at most 6 decimals: both become exact integers.
+ */
+#ifndef MURPHY_SCENARIOS_SCENARIO_H
+#define MURPHY_SCENARIOS_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "faults/faults.h"
+#include "pipeline/machine.h"
+#include "sim/workload.h"
+
+/* Something that the pipeline's own monitors must notice: the scenario fails if they do not (D1).
+ */
+struct expected_alert {
+    const char *name;    /* "feed-freshness", "feed-volume", "offset-out-of-range" */
+    const char *subject; /* topic name */
+    enum alert_state state;
+    int64_t after_ns;     /* raised no earlier than this, from the start of the run */
+    int64_t before_ns;    /* and no later; 0: any time */
+    bool cleared;         /* and cleared again before the end */
+    const char *evidence; /* must occur in the alert's sentence; NULL: anything */
+};
+
+/* Drift that reconciliation must find and repair: at least `min` rows of a class in a store. */
+struct expected_drift {
+    enum scan_store store;
+    enum drift_class drift;
+    uint64_t min;
+};
+
+/* Service level objectives of the run; zero: not stated, not judged. */
+struct objectives {
+    int64_t freshness_p95_ns;  /* visibility lag, in each serving store; default 5 min */
+    int64_t gone_within_ns;    /* deletes and suppressions leave serving within; default 5 min */
+    uint32_t recall_ppm;       /* recall@10 of probes, parts per million */
+    int64_t search_p95_ns;     /* latency of probes */
+    uint32_t availability_ppm; /* probes answered; default 999,000 */
+    int64_t convergence_ns;    /* from healing to all stores right; default 2 h 30 min */
+    uint32_t
+        needless_embeddings_ppm; /* share of embeddings made twice for one content; default 0 */
+};
+
+struct scenario {
+    const char *name;
+    const char *about; /* one or two sentences: what it shows */
+    const char *path;  /* file that it came from */
+
+    struct workload_options workload; /* seed is set by the run */
+    struct pipeline_config pipeline;
+    uint32_t workers[MACHINE_KIND_COUNT];
+    int64_t session_timeout_ns;
+    bool explore_ties;
+
+    struct fault *faults;
+    size_t fault_count;
+
+    int64_t probe_every_ns; /* 0: no probe searches */
+    uint32_t probe_queries; /* per round */
+    uint32_t probe_ef;
+
+    bool reconcile_at_end;    /* the pipeline's reconciler runs once all is quiet */
+    int64_t *reconcile_at_ns; /* and at these moments, from the start */
+    size_t reconcile_at_count;
+
+    struct objectives objectives;
+    struct expected_alert *alerts;
+    size_t alert_count;
+    struct expected_drift *drifts; /* none: reconciliation at the end must find nothing */
+    size_t drift_count;
+    const char **breached; /* objectives that must be breached, by name, as "freshness_p95" */
+    size_t breached_count;
+
+    void *memory; /* owns everything above */
+};
+
+/* One sentence: file, line, column, path, what is wrong, and the nearest known name if any. */
+struct scenario_error {
+    char text[512];
+};
+
+/* A `PATH=VALUE` of the command line: replaces or adds one value, before the rules are checked. */
+struct scenario_setting {
+    const char *text;
+};
+
+/*
+ * Loads a scenario by file (anything with a slash or ending in .json) or by name (NAME.json in
+ * `directory`). 0, or -1 with *error filled and *out zeroed.
+ */
+int scenario_load(const char *name_or_file, const char *directory,
+                  const struct scenario_setting *settings, size_t setting_count,
+                  struct scenario *out, struct scenario_error *error);
+void scenario_release(struct scenario *scenario);
+
+/* Names and abouts of all scenarios in a directory, sorted by name. */
+struct scenario_entry {
+    char *name;
+    char *about;
+};
+struct scenario_list {
+    struct scenario_entry *entries;
+    size_t count;
+};
+int scenario_list_load(const char *directory, struct scenario_list *out,
+                       struct scenario_error *error);
+void scenario_list_release(struct scenario_list *list);
+
+#endif
