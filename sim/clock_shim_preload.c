@@ -142,6 +142,9 @@ static bool is_ready(void) {
         return true;
     }
     int unread = UNREAD;
+    if (environ == NULL) {
+        return false;
+    }
     if (!atomic_compare_exchange_strong(&readiness, &unread, READING)) {
         return unread == READY;
     }

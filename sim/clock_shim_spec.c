@@ -113,15 +113,19 @@ static int64_t take_unit_ns(const char **at) {
 /* "90", "1h30m", "1.5s", "20ms": a number without a unit counts seconds and stands alone. */
 static bool parse_duration(const char *at, int64_t *duration_ns) {
     shim_wide sum = 0;
-    bool bare = false;
+    const char *first = at;
     do {
         int64_t value;
         int64_t divisor;
-        if (bare || !take_decimal(&at, &value, &divisor)) {
+        const char *number = at;
+        if (!take_decimal(&at, &value, &divisor)) {
             return false;
         }
         int64_t unit_ns = take_unit_ns(&at);
-        bare = unit_ns == 0;
+        bool bare = unit_ns == 0;
+        if (bare && (number != first || !at_end(at))) {
+            return false;
+        }
         sum += (shim_wide)value * (bare ? SHIM_SECOND_NS : unit_ns) / divisor;
         if (sum > INT64_MAX) {
             return false;
