@@ -330,7 +330,13 @@ static int embed_add(struct effects *effects, struct effect *embed, struct listi
 
 /* ---- Writing vectors ---- */
 
-/* One write request per modality, made when its first item comes. */
+/* Items of one write request: stores limit their batches (Pinecone to 1,000 rows). */
+static size_t batch_room(size_t items) {
+    enum { WRITE_ITEMS_MAX = 1000 };
+    return items < WRITE_ITEMS_MAX ? items : WRITE_ITEMS_MAX;
+}
+
+/* The write request of each modality that is being filled; a full one is followed by the next. */
 struct vector_batch {
     struct effect *effects[MODALITY_COUNT];
     size_t room;
@@ -340,7 +346,7 @@ static struct vector_write *vector_item(struct partitioned *builder, struct buil
                                         struct effects *effects, struct vector_batch *batch,
                                         size_t m) {
     struct effect *write = batch->effects[m];
-    if (write == NULL) {
+    if (write == NULL || write->vectors.count == batch->room) {
         write = machine_request(&builder->machine, effects, EFFECT_WRITE_VECTORS, 0);
         if (task_expect(builder, &task->task, write, PURPOSE_VECTORS, (uint32_t)m) != 0) {
             return NULL;
@@ -356,7 +362,6 @@ static struct vector_write *vector_item(struct partitioned *builder, struct buil
         }
         batch->effects[m] = write;
     }
-    assert(write->vectors.count < batch->room);
     return &write->vectors.items[write->vectors.count++];
 }
 
@@ -425,7 +430,7 @@ static int pump_vectors(struct partitioned *builder, struct builder_task *task,
     if (task->embed_failing > 0 || task->vectors_failing > 0) {
         return 0;
     }
-    struct vector_batch batch = {.room = task->vectors.count};
+    struct vector_batch batch = {.room = batch_room(task->vectors.count)};
     struct effect *embed = NULL;
     uint32_t embed_max = builder->machine.config->embed_batch_max;
     while (task->vectors.count > 0) {
@@ -486,14 +491,14 @@ static int pump_keywords(struct partitioned *builder, struct builder_task *task,
         return 0;
     }
     struct effect *write = NULL;
-    size_t room = task->keywords.count;
+    size_t room = batch_room(task->keywords.count);
     while (task->keywords.count > 0) {
         struct listing *listing = &task->listings[queue_pop(&task->keywords)];
         listing->keyword_queued = false;
         if (listing->keyword_busy || row_need(builder, listing, ROW_KEYWORD) == NEED_NOTHING) {
             continue;
         }
-        if (write == NULL) {
+        if (write == NULL || write->keywords.count == room) {
             write = machine_request(&builder->machine, effects, EFFECT_WRITE_KEYWORDS, 0);
             if (task_expect(builder, &task->task, write, PURPOSE_KEYWORDS, 0) != 0) {
                 return -ENOMEM;
@@ -761,7 +766,7 @@ static int embedded(struct partitioned *builder, struct builder_task *task,
             return 0;
         }
     }
-    struct vector_batch batch = {.room = count};
+    struct vector_batch batch = {.room = batch_room(count)};
     struct effect *letters = NULL;
     for (size_t i = 0; i < count; i++) {
         const struct embed_item *item = &embed->embed.items[i];

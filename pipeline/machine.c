@@ -27,7 +27,7 @@ static struct machine *machine_make(enum machine_kind kind) {
     case MACHINE_KIND_COUNT:
         break;
     }
-    assert(!"unknown kind of machine");
+    assert(0 && "unknown kind of machine");
     return NULL;
 }
 

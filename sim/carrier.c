@@ -1,0 +1,543 @@
+#include "sim/carrier.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "pipeline/array.h"
+#include "pipeline/wire.h"
+
+/* Rows that one read of a scan asks for. */
+enum { SCAN_CHUNK = 1024 };
+
+/* Median, 99th percentile and maximum of a request's way in one direction. Sources: in-zone network
+ * round trips of a millisecond or two; for the rest, what an operator of such systems sees daily.
+ */
+void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]) {
+    static const struct {
+        enum effect_kind kind;
+        int64_t p50_us, p99_us, max_us;
+    } table[] = {
+        {EFFECT_LOAD_STATE, 20000, 200000, 2000000},
+        {EFFECT_SAVE_STATE, 3000, 30000, 500000},
+        {EFFECT_FETCH, 1000, 10000, 200000},
+        {EFFECT_OUTBOX_FETCH, 1000, 10000, 200000},
+        {EFFECT_PRODUCE, 1500, 20000, 500000},
+        {EFFECT_EMBED, 5000, 40000, 1000000},
+        {EFFECT_WRITE_VECTORS, 6000, 60000, 1500000},
+        {EFFECT_WRITE_KEYWORDS, 4000, 50000, 1500000},
+        {EFFECT_LOAD_WAREHOUSE, 40000, 400000, 4000000},
+        {EFFECT_REFRESH_DASHBOARD, 100000, 900000, 5000000},
+        {EFFECT_SCAN, 10000, 100000, 1000000},
+        {EFFECT_REPUBLISH, 3000, 30000, 500000},
+        {EFFECT_OBSERVE_FEEDS, 2000, 20000, 200000},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int error = latency_model_init(
+            &latencies[table[i].kind], table[i].p50_us * VTIME_MICROSECOND,
+            table[i].p99_us * VTIME_MICROSECOND, table[i].max_us * VTIME_MICROSECOND);
+        assert(error == 0);
+        (void)error;
+    }
+}
+
+/* The event that answers a request. */
+static enum event_kind answer_of(enum effect_kind kind) {
+    switch (kind) {
+    case EFFECT_LOAD_STATE:
+        return EVENT_STATE;
+    case EFFECT_SAVE_STATE:
+        return EVENT_SAVED;
+    case EFFECT_FETCH:
+        return EVENT_RECORDS;
+    case EFFECT_OUTBOX_FETCH:
+        return EVENT_OUTBOX;
+    case EFFECT_PRODUCE:
+        return EVENT_PRODUCED;
+    case EFFECT_EMBED:
+        return EVENT_EMBEDDED;
+    case EFFECT_WRITE_VECTORS:
+    case EFFECT_WRITE_KEYWORDS:
+        return EVENT_WRITTEN;
+    case EFFECT_LOAD_WAREHOUSE:
+    case EFFECT_REFRESH_DASHBOARD:
+    case EFFECT_REPUBLISH:
+        return EVENT_LOADED;
+    case EFFECT_SCAN:
+        return EVENT_SCANNED;
+    case EFFECT_OBSERVE_FEEDS:
+        return EVENT_OBSERVED;
+    default:
+        assert(0 && "not a request");
+        return EVENT_START;
+    }
+}
+
+/* Reads take effect when their answer leaves, so they need no arrival of their own. */
+static bool is_read(enum effect_kind kind) {
+    return kind == EFFECT_LOAD_STATE || kind == EFFECT_FETCH || kind == EFFECT_OUTBOX_FETCH ||
+           kind == EFFECT_SCAN || kind == EFFECT_OBSERVE_FEEDS;
+}
+
+static int64_t travel_ns(struct simulation *s, const struct effect *effect) {
+    int64_t travel = latency_model_draw_ns(&s->latencies[effect->kind], &s->latency);
+    if (effect->kind == EFFECT_EMBED) {
+        travel += fake_embedding_latency_ns(s->embedding, effect->embed.count) / 2;
+    }
+    return travel;
+}
+
+void carrier_send(struct simulation *s, struct flight *flight, vtime at) {
+    const struct effect *effect = flight->effect;
+    flight->event = answer_of(effect->kind);
+    int64_t travel = travel_ns(s, effect);
+    if (is_read(effect->kind)) {
+        simulation_push(s, vtime_add(at, 2 * travel), flight->actor,
+                        KIND_DELIVER + (uint32_t)flight->event, 0, flight);
+    } else {
+        simulation_push(s, vtime_add(at, travel), flight->actor,
+                        KIND_ARRIVE + (uint32_t)effect->kind, 0, flight);
+    }
+}
+
+/* ---- Digests ---- */
+
+static uint64_t mix(uint64_t digest, uint64_t value) {
+    return (digest ^ value) * UINT64_C(0x9e3779b97f4a7c15) + (digest >> 29);
+}
+
+static uint64_t mix_bytes(uint64_t digest, struct bytes bytes) {
+    return mix(digest, XXH3_64bits(bytes.data, bytes.len));
+}
+
+static uint64_t digest_produce(const struct effect *effect) {
+    uint64_t digest = effect->produce.count;
+    for (size_t i = 0; i < effect->produce.count; i++) {
+        digest = mix(digest, effect->produce.items[i].topic);
+        digest = mix_bytes(digest, effect->produce.items[i].value);
+    }
+    return digest;
+}
+
+static uint64_t digest_vectors(const struct effect *effect) {
+    uint64_t digest = (uint64_t)effect->vectors.modality;
+    size_t size = modality_dimension(effect->vectors.modality) * sizeof(float);
+    for (size_t i = 0; i < effect->vectors.count; i++) {
+        const struct vector_write *item = &effect->vectors.items[i];
+        digest = mix(digest, item->listing_id ^ (uint64_t)item->kind << 60);
+        digest = mix(digest, (uint64_t)item->meta.version);
+        digest = mix(digest, item->meta.whole_hash);
+        if (item->kind == ROW_UPSERT) {
+            digest = mix_bytes(digest, (struct bytes){(const char *)item->vector, size});
+        }
+    }
+    return digest;
+}
+
+static uint64_t digest_keywords(const struct effect *effect) {
+    uint64_t digest = effect->keywords.count;
+    for (size_t i = 0; i < effect->keywords.count; i++) {
+        const struct keyword_write *item = &effect->keywords.items[i];
+        digest = mix(digest, item->listing_id ^ (uint64_t)item->kind << 60);
+        digest = mix(digest, (uint64_t)item->meta.version);
+        digest = mix(digest, item->meta.whole_hash);
+    }
+    return digest;
+}
+
+static uint64_t digest_warehouse(const struct effect *effect) {
+    const struct warehouse_batch *batch = &effect->warehouse;
+    uint64_t digest = batch->bronze_count;
+    for (size_t i = 0; i < batch->bronze_count; i++) {
+        digest = mix(digest, (uint64_t)batch->bronze[i].offset);
+        digest = mix_bytes(digest, batch->bronze[i].value);
+    }
+    for (size_t i = 0; i < batch->silver_count; i++) {
+        digest = mix(digest, (uint64_t)batch->silver[i].version);
+        digest = mix(digest, batch->silver[i].whole_hash);
+    }
+    return mix(digest, batch->gold_count);
+}
+
+static uint64_t digest_state(const struct effect *effect) {
+    uint64_t digest = effect->save_state.generation;
+    digest = mix_bytes(digest, effect->save_state.offsets);
+    for (size_t i = 0; i < effect->save_state.count; i++) {
+        digest = mix(digest, effect->save_state.entries[i].key);
+        digest = mix_bytes(digest, effect->save_state.entries[i].value);
+    }
+    return digest;
+}
+
+/* Covers what a request asks for. */
+static uint64_t digest_request(const struct effect *effect) {
+    switch (effect->kind) {
+    case EFFECT_PRODUCE:
+        return digest_produce(effect);
+    case EFFECT_WRITE_VECTORS:
+        return digest_vectors(effect);
+    case EFFECT_WRITE_KEYWORDS:
+        return digest_keywords(effect);
+    case EFFECT_LOAD_WAREHOUSE:
+        return digest_warehouse(effect);
+    case EFFECT_SAVE_STATE:
+        return digest_state(effect);
+    case EFFECT_EMBED:
+        return mix(effect->embed.count, effect->embed.items[0].listing_id);
+    case EFFECT_FETCH:
+        return mix(effect->fetch.topic,
+                   mix(effect->fetch.partition, (uint64_t)effect->fetch.offset));
+    case EFFECT_OUTBOX_FETCH:
+        return (uint64_t)effect->outbox_fetch.sequence;
+    case EFFECT_SCAN:
+        return mix(effect->scan.store, mix(effect->scan.first, effect->scan.last));
+    case EFFECT_REPUBLISH:
+        return mix_bytes(0, (struct bytes){(const char *)effect->listings.listing_ids,
+                                           effect->listings.count * sizeof(uint64_t)});
+    default:
+        return 0;
+    }
+}
+
+uint64_t carrier_digest(const struct flight *flight) {
+    uint64_t digest = mix(flight->incarnation, (uint64_t)(int64_t)flight->error);
+    digest = mix(digest, flight->timer);
+    digest = mix(digest, flight->generation);
+    for (size_t i = 0; i < flight->partition_count; i++) {
+        digest = mix(digest, flight->partitions[i]);
+    }
+    if (flight->effect == NULL || flight->event == EVENT_ASSIGNED ||
+        flight->event == EVENT_COMMAND) {
+        return digest;
+    }
+    digest = mix(digest, flight->effect->request);
+    return is_read(flight->effect->kind) ? mix(digest, digest_request(flight->effect)) : digest;
+}
+
+/* ---- Writes ---- */
+
+static int carry_out(struct simulation *s, struct effect *effect) {
+    struct simulation_ports *p = &s->ports;
+    switch (effect->kind) {
+    case EFFECT_PRODUCE:
+        return effect->produce.count == 0
+                   ? PORT_OK
+                   : p->log.ops->produce(p->log.ctx, s->now, effect->produce.items,
+                                         effect->produce.count, effect->produce.results);
+    case EFFECT_EMBED:
+        return p->embedding.ops->embed(p->embedding.ctx, s->now, effect->embed.model_version,
+                                       effect->embed.items, effect->embed.count,
+                                       effect->embed.results);
+    case EFFECT_WRITE_VECTORS:
+        return p->vectors.ops->write(p->vectors.ctx, s->now, effect->vectors.modality,
+                                     effect->vectors.model_version, effect->vectors.items,
+                                     effect->vectors.count, effect->vectors.statuses);
+    case EFFECT_WRITE_KEYWORDS:
+        return p->keywords.ops->write(p->keywords.ctx, s->now, effect->keywords.items,
+                                      effect->keywords.count, effect->keywords.statuses);
+    case EFFECT_LOAD_WAREHOUSE:
+        return p->warehouse.ops->load(p->warehouse.ctx, s->now, &effect->warehouse);
+    case EFFECT_REFRESH_DASHBOARD:
+        return p->warehouse.ops->refresh_dashboard(p->warehouse.ctx, s->now);
+    case EFFECT_SAVE_STATE:
+        return p->state.ops->save(p->state.ctx, s->now, effect->save_state.group,
+                                  effect->save_state.partition, effect->save_state.generation,
+                                  effect->save_state.offsets, effect->save_state.entries,
+                                  effect->save_state.count);
+    case EFFECT_REPUBLISH:
+        return p->oltp.ops->republish(p->oltp.ctx, s->now, effect->listings.listing_ids,
+                                      effect->listings.count);
+    default:
+        assert(0 && "not a write");
+        return PORT_UNAVAILABLE;
+    }
+}
+
+/* True when some item was refused for want of memory: such a run is worth nothing. */
+static void note_error(struct simulation *s, int error) {
+    if (error == PORT_NO_MEMORY) {
+        s->out_of_memory = true;
+    }
+}
+
+uint64_t carrier_arrive(struct simulation *s, struct flight *flight) {
+    struct effect *effect = flight->effect;
+    uint64_t digest = digest_request(effect);
+    s->caller = flight->actor;
+    flight->error = carry_out(s, effect);
+    s->caller = SIMULATION_ACTOR_NONE;
+    note_error(s, flight->error);
+    if (effect->kind == EFFECT_EMBED && flight->error == PORT_OK && s->observer.embedded != NULL) {
+        s->observer.embedded(s->observer.ctx, s->now, effect->embed.items, effect->embed.results,
+                             effect->embed.count);
+    }
+    if (effect->kind == EFFECT_REPUBLISH) {
+        simulation_wake(s, &s->waiting_outbox, s->now);
+    }
+    simulation_push(s, vtime_add(s->now, travel_ns(s, effect)), flight->actor,
+                    KIND_DELIVER + (uint32_t)flight->event, 0, flight);
+    return mix(digest, (uint64_t)(int64_t)flight->error);
+}
+
+/* ---- Reads ---- */
+
+/* Parks a read that found nothing until there is something. */
+static void park(struct flight *flight, struct waiting *waiting) {
+    flight->next = waiting->first;
+    waiting->first = flight;
+}
+
+/* False when the request waits on. */
+static bool read_log(struct simulation *s, struct flight *flight, struct event *event) {
+    const struct effect *effect = flight->effect;
+    if (ARRAY_RESERVE(s->records, s->record_capacity, effect->fetch.max) != 0) {
+        s->out_of_memory = true;
+        return true;
+    }
+    size_t count = 0;
+    event->error = s->ports.log.ops->fetch(s->ports.log.ctx, s->now, effect->fetch.topic,
+                                           effect->fetch.partition, effect->fetch.offset,
+                                           s->records, effect->fetch.max, &count);
+    if (event->error == PORT_OK && count == 0 && !effect->fetch.no_wait) {
+        park(flight, &s->waiting[effect->fetch.topic][effect->fetch.partition]);
+        return false;
+    }
+    event->records.records = s->records;
+    event->records.count = count;
+    return true;
+}
+
+static bool read_outbox(struct simulation *s, struct flight *flight, struct event *event) {
+    const struct effect *effect = flight->effect;
+    if (ARRAY_RESERVE(s->outbox_rows, s->outbox_capacity, effect->outbox_fetch.max) != 0) {
+        s->out_of_memory = true;
+        return true;
+    }
+    size_t count = 0;
+    event->error =
+        s->ports.oltp.ops->outbox_read(s->ports.oltp.ctx, s->now, effect->outbox_fetch.sequence,
+                                       s->outbox_rows, effect->outbox_fetch.max, &count);
+    if (event->error == PORT_OK && count == 0) {
+        park(flight, &s->waiting_outbox);
+        return false;
+    }
+    event->outbox.rows = s->outbox_rows;
+    event->outbox.count = count;
+    return true;
+}
+
+static int state_entry(void *ctx, uint64_t key, struct bytes value) {
+    struct simulation *s = ctx;
+    if (ARRAY_RESERVE(s->entries, s->entry_capacity, s->entry_count + 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    s->entries[s->entry_count++] = (struct state_entry){key, value};
+    return 0;
+}
+
+static void read_state(struct simulation *s, const struct effect *effect, struct event *event) {
+    s->entry_count = 0;
+    event->error = s->ports.state.ops->load(
+        s->ports.state.ctx, s->now, effect->load_state.group, effect->load_state.partition,
+        effect->load_state.generation, &event->state.offsets, state_entry, s);
+    event->state.entries = s->entries;
+    event->state.count = s->entry_count;
+}
+
+static int scan_chunk(struct simulation *s, const struct effect *effect, uint64_t first,
+                      size_t *count) {
+    struct simulation_ports *p = &s->ports;
+    uint64_t last = effect->scan.last;
+    switch (effect->scan.store) {
+    case SCAN_OLTP:
+        return p->oltp.ops->scan(p->oltp.ctx, s->now, first, last, s->scan_rows, SCAN_CHUNK, count);
+    case SCAN_GOLD:
+        return p->warehouse.ops->scan(p->warehouse.ctx, s->now, first, last, s->scan_rows,
+                                      SCAN_CHUNK, count);
+    case SCAN_KEYWORD:
+        return p->keywords.ops->scan(p->keywords.ctx, s->now, effect->scan.path, first, last,
+                                     s->scan_rows, SCAN_CHUNK, count);
+    default:
+        return p->vectors.ops->scan(p->vectors.ctx, s->now,
+                                    (enum modality)(effect->scan.store - SCAN_VECTOR_TEXT),
+                                    effect->scan.model_version, effect->scan.path, first, last,
+                                    s->scan_rows, SCAN_CHUNK, count);
+    }
+}
+
+/* Takes over the rows of a chunk: all into the digest, the first ones as rows. */
+static void scan_take(struct simulation *s, struct effect *effect, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        scan_digest_add(&effect->scan.digest, effect->scan.store, &s->scan_rows[i]);
+        if (effect->scan.count < effect->scan.max) {
+            effect->scan.rows[effect->scan.count++] = s->scan_rows[i];
+        } else {
+            effect->scan.complete = false;
+        }
+    }
+}
+
+static void read_scan(struct simulation *s, struct effect *effect, struct event *event) {
+    if (s->scan_rows == NULL) {
+        s->scan_rows = malloc(SCAN_CHUNK * sizeof *s->scan_rows);
+        if (s->scan_rows == NULL) {
+            s->out_of_memory = true;
+            return;
+        }
+    }
+    memset(&effect->scan.digest, 0, sizeof effect->scan.digest);
+    effect->scan.count = 0;
+    effect->scan.complete = true;
+    uint64_t first = effect->scan.first;
+    size_t count;
+    do {
+        count = 0;
+        event->error = scan_chunk(s, effect, first, &count);
+        if (event->error != PORT_OK) {
+            return;
+        }
+        scan_take(s, effect, count);
+        first = count == 0 ? first : s->scan_rows[count - 1].listing_id + 1;
+    } while (count == SCAN_CHUNK && first != 0);
+}
+
+/* ---- Deliveries ---- */
+
+void carrier_deliver(struct simulation *s, struct flight *flight) {
+    struct event event = {
+        .kind = flight->event, .now = s->now, .error = flight->error, .answered = flight->effect};
+    struct effect *effect = flight->effect;
+    s->caller = flight->actor;
+    switch (flight->event) {
+    case EVENT_START:
+        break;
+    case EVENT_TIMER:
+        event.timer = flight->timer;
+        break;
+    case EVENT_COMMAND:
+        event.command.kind = flight->command;
+        if (effect != NULL) {
+            event.command.store = effect->listings.store;
+            event.command.listing_ids = effect->listings.listing_ids;
+            event.command.count = effect->listings.count;
+        }
+        event.answered = NULL;
+        break;
+    case EVENT_ASSIGNED:
+        event.assigned.generation = flight->generation;
+        event.assigned.partitions = flight->partitions;
+        event.assigned.count = flight->partition_count;
+        event.answered = NULL;
+        break;
+    case EVENT_RECORDS:
+        if (!read_log(s, flight, &event)) {
+            s->caller = SIMULATION_ACTOR_NONE;
+            return;
+        }
+        break;
+    case EVENT_OUTBOX:
+        if (!read_outbox(s, flight, &event)) {
+            s->caller = SIMULATION_ACTOR_NONE;
+            return;
+        }
+        break;
+    case EVENT_STATE:
+        read_state(s, effect, &event);
+        break;
+    case EVENT_SCANNED:
+        read_scan(s, effect, &event);
+        break;
+    case EVENT_OBSERVED:
+        event.observed.feeds = s->feeds;
+        event.observed.count = TOPIC_LISTING_LOG; /* the feeds come first among the topics */
+        break;
+    default:
+        break;
+    }
+    s->caller = SIMULATION_ACTOR_NONE;
+    note_error(s, event.error);
+    if (event.answered != NULL) {
+        event.request = effect->request;
+    }
+    simulation_step(s, flight->actor, &event, flight);
+}
+
+/* ---- Statements ---- */
+
+/* Every builder hears of a repair; the owner of each listing carries it out. */
+static void send_repair(struct simulation *s, const struct effect *repair) {
+    for (uint32_t i = 0; i < s->actor_count; i++) {
+        if (s->actors[i].kind != MACHINE_BUILDER || s->actors[i].machine == NULL) {
+            continue;
+        }
+        struct effects effects;
+        effects_init(&effects, &s->pool);
+        struct effect *copy = effects_add(&effects, EFFECT_REPAIR, 0, 0);
+        struct flight *flight = copy == NULL ? NULL : flight_new(s, i, EVENT_COMMAND, copy);
+        if (flight == NULL) {
+            s->out_of_memory = true;
+            return;
+        }
+        size_t size = repair->listings.count * sizeof(uint64_t);
+        uint64_t *ids = effect_alloc(&effects, copy, size);
+        if (ids == NULL) {
+            s->out_of_memory = true;
+            flight_free(s, flight);
+            return;
+        }
+        memcpy(ids, repair->listings.listing_ids, size);
+        copy->listings.listing_ids = ids;
+        copy->listings.count = repair->listings.count;
+        copy->listings.store = repair->listings.store;
+        flight->command = COMMAND_REPAIR;
+        int64_t travel = latency_model_draw_ns(&s->latencies[EFFECT_PRODUCE], &s->latency);
+        simulation_push(s, vtime_add(s->now, travel), i, KIND_DELIVER + EVENT_COMMAND, 0, flight);
+    }
+}
+
+static void arm_timer(struct simulation *s, uint32_t actor, const struct effect *effect) {
+    struct flight *flight = flight_new(s, actor, EVENT_TIMER, NULL);
+    if (flight != NULL) {
+        flight->timer = effect->timer.id;
+        simulation_push(s, effect->timer.at, actor, KIND_DELIVER + EVENT_TIMER, 0, flight);
+    }
+}
+
+void carrier_state(struct simulation *s, uint32_t actor, struct effect *effect) {
+    s->caller = actor;
+    switch (effect->kind) {
+    case EFFECT_TIMER:
+        arm_timer(s, actor, effect);
+        break;
+    case EFFECT_COMMIT:
+        /* A fenced commit is no news to the machine: its next checkpoint is fenced too. */
+        s->ports.log.ops->commit(s->ports.log.ctx, s->now, effect->commit.group,
+                                 s->actors[actor].member, effect->commit.generation,
+                                 effect->commit.topic, effect->commit.partition,
+                                 effect->commit.offset);
+        break;
+    case EFFECT_TRIM_OUTBOX:
+        note_error(
+            s, s->ports.oltp.ops->outbox_trim(s->ports.oltp.ctx, s->now, effect->trim_sequence));
+        break;
+    case EFFECT_REPAIR:
+        send_repair(s, effect);
+        break;
+    case EFFECT_ALERT:
+        if (s->observer.alert != NULL) {
+            s->observer.alert(s->observer.ctx, s->now, effect->alert.name, effect->alert.subject,
+                              effect->alert.state, effect->alert.evidence);
+        }
+        break;
+    case EFFECT_REPORT:
+        if (s->observer.reconciled != NULL) {
+            s->observer.reconciled(s->observer.ctx, s->now, &effect->report);
+        }
+        break;
+    default:
+        assert(0 && "not a statement");
+    }
+    s->caller = SIMULATION_ACTOR_NONE;
+}

@@ -1,0 +1,847 @@
+#include "sim/simulation.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "pipeline/array.h"
+#include "sim/carrier.h"
+#include "sim/clock_shim.h"
+#include "sim/event_queue.h"
+#include "sim/fake_embedding.h"
+#include "sim/prng.h"
+#include "sim/simulation_parts.h"
+#include "sim/sqlite_host.h"
+
+/* A rebalance reaches its members so long after the coordinator decided. */
+#define ASSIGNMENT_NS (10 * VTIME_MILLISECOND)
+/* The application tries a record again so long after its feed refused it. */
+#define SEND_AGAIN_NS VTIME_SECOND
+
+/* What actors send travels by flights; flights come from a free list. */
+struct flight *flight_new(struct simulation *s, uint32_t actor, enum event_kind event,
+                          struct effect *effect) {
+    struct flight *flight = s->free_flights;
+    if (flight != NULL) {
+        s->free_flights = flight->next;
+    } else {
+        flight = malloc(sizeof *flight);
+        if (flight == NULL) {
+            s->out_of_memory = true;
+            return NULL;
+        }
+    }
+    memset(flight, 0, sizeof *flight);
+    flight->actor = actor;
+    flight->incarnation = s->actors[actor].incarnation;
+    flight->event = event;
+    flight->effect = effect;
+    return flight;
+}
+
+void flight_free(struct simulation *s, struct flight *flight) {
+    if (flight->effect != NULL) {
+        effect_release(&s->pool, flight->effect);
+    }
+    flight->next = s->free_flights;
+    s->free_flights = flight;
+}
+
+int simulation_push(struct simulation *s, vtime at, uint32_t actor, uint32_t kind, uint64_t arg,
+                    void *payload) {
+    struct sim_event event = {
+        .at = vtime_max(at, s->now), .actor = actor, .kind = kind, .arg = arg, .payload = payload};
+    if (s->options.explore_ties) {
+        event.tie = (uint16_t)prng_next(&s->scheduling);
+    }
+    if (event_queue_push(&s->queue, &event, NULL) != 0) {
+        s->out_of_memory = true;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* ---- Making and ending ---- */
+
+static uint32_t kind_workers(const struct simulation_options *options, enum machine_kind kind) {
+    bool grouped = kind == MACHINE_ROUTER || kind == MACHINE_BUILDER || kind == MACHINE_LOADER;
+    uint32_t workers = options->workers[kind];
+    assert(workers <= SIMULATION_WORKERS_MAX);
+    return grouped && workers > 0 ? workers : 1;
+}
+
+static int actors_make(struct simulation *s) {
+    uint32_t count = 0;
+    for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
+        count += kind_workers(&s->options, (enum machine_kind)kind);
+    }
+    s->actors = calloc(count, sizeof *s->actors);
+    if (s->actors == NULL) {
+        return -ENOMEM;
+    }
+    for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
+        uint32_t workers = kind_workers(&s->options, (enum machine_kind)kind);
+        for (uint32_t member = 0; member < workers; member++) {
+            struct actor *actor = &s->actors[s->actor_count++];
+            actor->kind = (enum machine_kind)kind;
+            actor->member = member;
+            actor->deferred_last = &actor->deferred;
+            const char *name = machine_kind_name(actor->kind);
+            size_t length = strlen(name);
+            memcpy(actor->name, name, length);
+            if (workers > 1) {
+                actor->name[length++] = '-';
+                if (member >= 9) {
+                    actor->name[length++] = '1';
+                }
+                actor->name[length++] = (char)('0' + (member + 1) % 10);
+            }
+        }
+    }
+    return 0;
+}
+
+/* An appended record: consumers that wait for it are woken, monitors count it, the oracle hears. */
+static void appended(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                     const struct log_record *record) {
+    struct simulation *s = ctx;
+    struct feed_observation *feed = &s->feeds[topic];
+    feed->records++;
+    feed->last_append = record->append;
+    if (record->value.len > 2) {
+        feed->upserts += record->value.data[2] == RECORD_UPSERT;
+        feed->deletes += record->value.data[2] == RECORD_DELETE;
+    }
+    simulation_wake(s, &s->waiting[topic][partition], now);
+    if (s->observer.appended != NULL) {
+        s->observer.appended(s->observer.ctx, now, topic, partition, record);
+    }
+}
+
+static void row_changed(void *ctx, vtime now, const struct row_change *change) {
+    struct simulation *s = ctx;
+    if (s->observer.row_changed != NULL) {
+        s->observer.row_changed(s->observer.ctx, now, change);
+    }
+}
+
+static int fakes_make(struct simulation *s) {
+    const struct simulation_options *o = &s->options;
+    struct store_observer observer = {row_changed, s};
+    struct fake_kafka_options kafka = {.session_timeout_ns = o->session_timeout_ns};
+    for (int topic = 0; topic < TOPIC_COUNT; topic++) {
+        kafka.topics[topic].partitions = s->config.partitions;
+    }
+    s->kafka = fake_kafka_new(&kafka);
+    s->oltp = fake_oltp_new(&(struct fake_oltp_options){.journal = o->journal});
+    s->state_store = fake_state_store_new();
+    s->keyword = fake_keyword_new(
+        &(struct fake_keyword_options){.journal = o->journal, .observer = observer});
+    s->warehouse = fake_warehouse_new(
+        &(struct fake_warehouse_options){.journal = o->journal, .observer = observer});
+    s->embedding = fake_embedding_new(NULL);
+    struct fake_vector_db_options vectors = {
+        .journal = o->journal, .observer = observer, .seed = o->seed};
+    vectors.index[MODALITY_TEXT].on = true;
+    s->vector_db = fake_vector_db_new(&vectors);
+    if (s->kafka == NULL || s->oltp == NULL || s->state_store == NULL || s->keyword == NULL ||
+        s->warehouse == NULL || s->embedding == NULL || s->vector_db == NULL) {
+        return -ENOMEM;
+    }
+    for (int m = 0; m < MODALITY_COUNT; m++) {
+        int error = fake_vector_db_create_collection(s->vector_db, (enum modality)m,
+                                                     s->config.model_version);
+        if (error != 0) {
+            return -ENOMEM;
+        }
+        struct vector_alias alias = {(enum modality)m, s->config.model_version};
+        error = fake_vector_db_switch_aliases(s->vector_db, s->now, &alias, 1);
+        if (error != 0) {
+            return -ENOMEM;
+        }
+    }
+    fake_kafka_observe(s->kafka, (struct fake_kafka_observer){.appended = appended, .ctx = s});
+    s->ports = (struct simulation_ports){
+        .log = fake_kafka_port(s->kafka),
+        .oltp = fake_oltp_port(s->oltp),
+        .embedding = fake_embedding_port(s->embedding),
+        .vectors = fake_vector_db_port(s->vector_db),
+        .keywords = fake_keyword_port(s->keyword),
+        .warehouse = fake_warehouse_port(s->warehouse),
+        .state = fake_state_store_port(s->state_store),
+    };
+    return 0;
+}
+
+struct simulation *simulation_new(const struct simulation_options *options,
+                                  struct workload *workload) {
+    struct simulation *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return NULL;
+    }
+    s->options = *options;
+    s->config = pipeline_config_with_defaults(&options->pipeline);
+    s->workload = workload;
+    s->now = options->start;
+    s->caller = SIMULATION_ACTOR_NONE;
+    if (s->options.fetch_linger_ns == 0) {
+        s->options.fetch_linger_ns = 100 * VTIME_MILLISECOND;
+    }
+    if (s->options.group_commit_ns == 0) {
+        s->options.group_commit_ns = 20 * VTIME_MILLISECOND;
+    }
+    for (int topic = 0; topic < TOPIC_COUNT; topic++) {
+        s->feeds[topic].topic = (enum topic_id)topic;
+        s->waiting[topic] = calloc(s->config.partitions, sizeof *s->waiting[topic]);
+        s->out_of_memory = s->out_of_memory || s->waiting[topic] == NULL;
+    }
+    effect_pool_init(&s->pool);
+    event_queue_init(&s->queue);
+    prng_init(&s->latency, options->seed, "latency");
+    prng_init(&s->scheduling, options->seed, "scheduling");
+    carrier_latencies_init(s->latencies);
+    if (sqlite_host_start(options->seed, s->now) != 0 || s->out_of_memory ||
+        trace_init(&s->trace, NULL) != 0 || actors_make(s) != 0 || fakes_make(s) != 0 ||
+        event_queue_reserve(&s->queue, 4096) != 0) {
+        simulation_free(s);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < s->actor_count; i++) {
+        simulation_restart(s, i);
+    }
+    if (workload != NULL && workload_peek(workload).ns != VTIME_NEVER.ns) {
+        simulation_push(s, workload_peek(workload), simulation_application(s), KIND_APPLICATION, 0,
+                        NULL);
+    }
+    if (s->out_of_memory) {
+        simulation_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void waiters_free(struct simulation *s, struct waiting *waiting) {
+    while (waiting->first != NULL) {
+        struct flight *flight = waiting->first;
+        waiting->first = flight->next;
+        flight_free(s, flight);
+    }
+}
+
+/* Gives back what a pending event carries. */
+static void payload_free(struct simulation *s, const struct sim_event *event) {
+    if (event->payload == NULL) {
+        return;
+    }
+    if (event->kind == KIND_SCHEDULED) {
+        free(event->payload);
+    } else if (event->kind == KIND_SEND_AGAIN) {
+        free(event->payload);
+    } else if (event->kind < KIND_APPLICATION) {
+        flight_free(s, event->payload);
+    }
+}
+
+void simulation_free(struct simulation *s) {
+    if (s == NULL) {
+        return;
+    }
+    struct sim_event event;
+    while (event_queue_pop(&s->queue, &event)) {
+        payload_free(s, &event);
+    }
+    for (int topic = 0; topic < TOPIC_COUNT; topic++) {
+        for (uint32_t p = 0; s->waiting[topic] != NULL && p < s->config.partitions; p++) {
+            waiters_free(s, &s->waiting[topic][p]);
+        }
+        free(s->waiting[topic]);
+    }
+    waiters_free(s, &s->waiting_outbox);
+    for (uint32_t i = 0; i < s->actor_count; i++) {
+        machine_free(s->actors[i].machine);
+        while (s->actors[i].deferred != NULL) {
+            struct flight *flight = s->actors[i].deferred;
+            s->actors[i].deferred = flight->next;
+            flight_free(s, flight);
+        }
+    }
+    while (s->free_flights != NULL) {
+        struct flight *flight = s->free_flights;
+        s->free_flights = flight->next;
+        free(flight);
+    }
+    free(s->actors);
+    free(s->records);
+    free(s->outbox_rows);
+    free(s->entries);
+    free(s->scan_rows);
+    event_queue_release(&s->queue);
+    effect_pool_release(&s->pool);
+    trace_release(&s->trace);
+    fake_vector_db_free(s->vector_db);
+    fake_embedding_free(s->embedding);
+    fake_warehouse_free(s->warehouse);
+    fake_keyword_free(s->keyword);
+    fake_state_store_free(s->state_store);
+    fake_oltp_free(s->oltp);
+    fake_kafka_free(s->kafka);
+    free(s);
+}
+
+/* ---- Steps ---- */
+
+/* Carries out what a step asked for. `answered` is the flight that the step answered, or NULL. */
+static void effects_send(struct simulation *s, uint32_t index, struct effects *effects,
+                         struct flight *answered) {
+    bool kept = false;
+    struct effect *effect;
+    while ((effect = effects_take(effects)) != NULL) {
+        if (effect->kind == EFFECT_RESEND) {
+            assert(answered != NULL && answered->effect != NULL &&
+                   answered->effect->request == effect->resend.request);
+            kept = true;
+            carrier_send(s, answered, effect->resend.at);
+            effect_release(&s->pool, effect);
+            continue;
+        }
+        if (effect->request == 0) {
+            carrier_state(s, index, effect);
+            effect_release(&s->pool, effect);
+            continue;
+        }
+        struct flight *flight = flight_new(s, index, EVENT_START, effect);
+        if (flight == NULL) {
+            effect_release(&s->pool, effect);
+            continue;
+        }
+        carrier_send(s, flight, s->now);
+    }
+    if (answered != NULL && !kept) {
+        flight_free(s, answered);
+    }
+}
+
+void simulation_step(struct simulation *s, uint32_t index, const struct event *event,
+                     struct flight *answered) {
+    struct actor *actor = &s->actors[index];
+    struct effects effects;
+    effects_init(&effects, &s->pool);
+    clock_shim_guard_begin(actor->name);
+    int error = pipeline_step(actor->machine, event, &effects);
+    clock_shim_guard_end();
+    if (error != 0) {
+        s->out_of_memory = true;
+    }
+    effects_send(s, index, &effects, answered);
+}
+
+/* The actor can take an answer now; otherwise the flight is kept or dropped. */
+static bool actor_receives(struct simulation *s, struct flight *flight) {
+    struct actor *actor = &s->actors[flight->actor];
+    if (actor->machine == NULL || actor->incarnation != flight->incarnation) {
+        flight_free(s, flight);
+        return false;
+    }
+    if (actor->paused) {
+        flight->next = NULL;
+        *actor->deferred_last = flight;
+        actor->deferred_last = &flight->next;
+        return false;
+    }
+    return true;
+}
+
+/* ---- Consumer groups ---- */
+
+static unsigned group_topics(enum machine_kind kind) {
+    switch (kind) {
+    case MACHINE_ROUTER:
+        return 1u << TOPIC_LISTING | 1u << TOPIC_MEDIA | 1u << TOPIC_LATE;
+    case MACHINE_BUILDER:
+        return 1u << TOPIC_LISTING_LOG;
+    case MACHINE_LOADER:
+        return 1u << TOPIC_LISTING_LOG | 1u << TOPIC_ORDER;
+    default:
+        return 0;
+    }
+}
+
+/* Tells members what the coordinator decided. */
+static void group_changes(struct simulation *s) {
+    struct fake_kafka_change change;
+    while (fake_kafka_group_next_change(s->kafka, &change)) {
+        for (uint32_t i = 0; i < s->actor_count; i++) {
+            struct actor *actor = &s->actors[i];
+            const char *group = machine_group(actor->kind);
+            if (group == NULL || strcmp(group, change.group) != 0 ||
+                actor->member != change.member || actor->machine == NULL) {
+                continue;
+            }
+            struct effects effects;
+            effects_init(&effects, &s->pool);
+            struct effect *carrier = effects_add(&effects, EFFECT_COUNT, 0, 0);
+            struct flight *flight = flight_new(s, i, EVENT_ASSIGNED, carrier);
+            if (carrier == NULL || flight == NULL) {
+                s->out_of_memory = true;
+                return;
+            }
+            size_t size = change.count * sizeof *flight->partitions;
+            flight->partitions =
+                (const uint32_t *)(const void *)effect_copy(
+                    &effects, carrier, (struct bytes){(const char *)change.partitions, size})
+                    .data;
+            flight->partition_count = change.count;
+            flight->generation = change.generation;
+            simulation_push(s, vtime_add(s->now, ASSIGNMENT_NS), i, KIND_DELIVER + EVENT_ASSIGNED,
+                            0, flight);
+        }
+    }
+}
+
+static void group_verdicts(struct simulation *s) {
+    vtime next = fake_kafka_group_check(s->kafka, s->now);
+    group_changes(s);
+    if (next.ns != VTIME_NEVER.ns) {
+        simulation_push(s, next, simulation_harness(s), KIND_GROUP, 0, NULL);
+    }
+}
+
+static void group_silence(struct simulation *s, const struct actor *actor) {
+    unsigned topics = group_topics(actor->kind);
+    if (topics == 0) {
+        return;
+    }
+    vtime deadline =
+        fake_kafka_group_silence(s->kafka, s->now, machine_group(actor->kind), actor->member);
+    if (deadline.ns != VTIME_NEVER.ns) {
+        simulation_push(s, deadline, simulation_harness(s), KIND_GROUP, 0, NULL);
+    }
+}
+
+static void group_join(struct simulation *s, uint32_t index) {
+    struct actor *actor = &s->actors[index];
+    unsigned topics = group_topics(actor->kind);
+    if (topics != 0) {
+        if (fake_kafka_group_join(s->kafka, s->now, machine_group(actor->kind), actor->member,
+                                  topics) != 0) {
+            s->out_of_memory = true;
+        }
+        group_changes(s);
+        return;
+    }
+    if (actor->kind != MACHINE_RELAY) {
+        return;
+    }
+    /* The relay has no group: a lease with a number takes its place. */
+    struct flight *flight = flight_new(s, index, EVENT_ASSIGNED, NULL);
+    if (flight == NULL) {
+        return;
+    }
+    static const uint32_t only[] = {0};
+    flight->partitions = only;
+    flight->partition_count = 1;
+    flight->generation = ++s->relay_generation;
+    simulation_push(s, vtime_add(s->now, ASSIGNMENT_NS), index, KIND_DELIVER + EVENT_ASSIGNED, 0,
+                    flight);
+}
+
+/* ---- Actors ---- */
+
+void simulation_crash(struct simulation *s, uint32_t index) {
+    struct actor *actor = &s->actors[index];
+    if (actor->machine == NULL) {
+        return;
+    }
+    const uint64_t *counters = machine_counters(actor->machine);
+    for (int i = 0; i < MACHINE_COUNTER_COUNT; i++) {
+        s->counters[i] += counters[i];
+    }
+    machine_free(actor->machine);
+    actor->machine = NULL;
+    actor->incarnation++;
+    actor->paused = false;
+    while (actor->deferred != NULL) {
+        struct flight *flight = actor->deferred;
+        actor->deferred = flight->next;
+        flight_free(s, flight);
+    }
+    actor->deferred_last = &actor->deferred;
+    group_silence(s, actor);
+}
+
+void simulation_restart(struct simulation *s, uint32_t index) {
+    struct actor *actor = &s->actors[index];
+    if (actor->machine != NULL) {
+        return;
+    }
+    actor->machine = machine_new(actor->kind, actor->member, &s->config, &s->options.bugs);
+    struct flight *start = actor->machine == NULL ? NULL : flight_new(s, index, EVENT_START, NULL);
+    if (start == NULL) {
+        s->out_of_memory = true;
+        return;
+    }
+    simulation_push(s, s->now, index, KIND_DELIVER + EVENT_START, 0, start);
+    group_join(s, index);
+}
+
+void simulation_pause(struct simulation *s, uint32_t index) {
+    struct actor *actor = &s->actors[index];
+    if (actor->machine == NULL || actor->paused) {
+        return;
+    }
+    actor->paused = true;
+    group_silence(s, actor);
+}
+
+void simulation_resume(struct simulation *s, uint32_t index) {
+    struct actor *actor = &s->actors[index];
+    if (actor->machine == NULL || !actor->paused) {
+        return;
+    }
+    actor->paused = false;
+    /* What waited is worked off first, in order, before the group is heard: a zombie's moment. */
+    while (actor->deferred != NULL) {
+        struct flight *flight = actor->deferred;
+        actor->deferred = flight->next;
+        simulation_push(s, s->now, index, KIND_DELIVER + (uint32_t)flight->event, 0, flight);
+    }
+    actor->deferred_last = &actor->deferred;
+    if (group_topics(actor->kind) == 0) {
+        return;
+    }
+    if (fake_kafka_group_speak(s->kafka, s->now, machine_group(actor->kind), actor->member) != 0) {
+        group_join(s, index);
+    } else {
+        group_changes(s);
+    }
+}
+
+void simulation_command(struct simulation *s, uint32_t index, enum command_kind kind) {
+    struct flight *flight = flight_new(s, index, EVENT_COMMAND, NULL);
+    if (flight != NULL) {
+        flight->command = kind;
+        simulation_push(s, s->now, index, KIND_DELIVER + EVENT_COMMAND, 0, flight);
+    }
+}
+
+/* ---- The application ---- */
+
+/* A record that its feed did not take; sent again until it does. */
+struct unsent {
+    enum topic_id topic;
+    uint64_t key;
+    size_t length;
+    char value[];
+};
+
+static void send_direct(struct simulation *s, enum topic_id topic, uint64_t key,
+                        struct bytes value) {
+    struct produce_item item = {topic, key, value};
+    struct produce_result result = {.status = ITEM_RETRYABLE};
+    int error = s->ports.log.ops->produce(s->ports.log.ctx, s->now, &item, 1, &result);
+    if (error == PORT_OK && result.status == ITEM_APPLIED) {
+        return;
+    }
+    struct unsent *unsent = malloc(sizeof *unsent + value.len);
+    if (unsent == NULL) {
+        s->out_of_memory = true;
+        return;
+    }
+    unsent->topic = topic;
+    unsent->key = key;
+    unsent->length = value.len;
+    memcpy(unsent->value, value.data, value.len);
+    simulation_push(s, vtime_add(s->now, SEND_AGAIN_NS), simulation_application(s), KIND_SEND_AGAIN,
+                    0, unsent);
+}
+
+static int operation_commit(struct simulation *s, const struct workload_op *op) {
+    struct outbox_item item = {op->topic, op->key, op->value};
+    bool publish =
+        s->outbox_gate.publish == NULL || s->outbox_gate.publish(s->outbox_gate.ctx, s->now, op);
+    const struct outbox_item *outbox = publish ? &item : NULL;
+    switch (op->kind) {
+    case OP_LISTING_CREATE:
+    case OP_LISTING_UPDATE:
+    case OP_LISTING_DELETE:
+        return fake_oltp_write_listing(s->oltp, s->now, &op->listing, outbox);
+    case OP_POLICY:
+        return fake_oltp_write_seller(s->oltp, s->now, op->seller_id, op->status, op->stamp,
+                                      outbox);
+    case OP_ORDER:
+        return fake_oltp_write_order(s->oltp, s->now, &op->order, outbox);
+    default:
+        return fake_oltp_publish(s->oltp, s->now, &item);
+    }
+}
+
+/* Carries out every operation that is due, those of the OLTP store in one transaction. */
+static uint64_t application_tick(struct simulation *s) {
+    uint64_t digest = 0;
+    bool open = false;
+    struct workload_op op;
+    while (workload_peek(s->workload).ns <= s->now.ns && workload_next(s->workload, &op)) {
+        digest = digest * UINT64_C(0x9e3779b97f4a7c15) + XXH3_64bits(op.value.data, op.value.len);
+        if (op.through_oltp) {
+            if ((!open && fake_oltp_begin(s->oltp) != 0) || operation_commit(s, &op) != 0) {
+                s->out_of_memory = true;
+            }
+            open = true;
+        } else {
+            send_direct(s, op.topic, op.key, op.value);
+        }
+        if (s->observer.operation != NULL) {
+            s->observer.operation(s->observer.ctx, s->now, &op);
+        }
+    }
+    if (open) {
+        if (fake_oltp_commit(s->oltp) != 0) {
+            s->out_of_memory = true;
+        }
+        simulation_wake(s, &s->waiting_outbox, s->now);
+    }
+    vtime next = workload_peek(s->workload);
+    if (next.ns != VTIME_NEVER.ns) {
+        simulation_push(s, vtime_add(next, s->options.group_commit_ns), simulation_application(s),
+                        KIND_APPLICATION, 0, NULL);
+    }
+    return digest;
+}
+
+/* ---- Waiting consumers ---- */
+
+void simulation_wake(struct simulation *s, struct waiting *waiting, vtime now) {
+    if (waiting->first == NULL || waiting->woken) {
+        return;
+    }
+    waiting->woken = true;
+    simulation_push(s, vtime_add(now, s->options.fetch_linger_ns), simulation_harness(s), KIND_WAKE,
+                    0, waiting);
+}
+
+/* Sends the waiting requests on their way again. */
+static void wake(struct simulation *s, struct waiting *waiting) {
+    waiting->woken = false;
+    struct flight *flight = waiting->first;
+    waiting->first = NULL;
+    while (flight != NULL) {
+        struct flight *next = flight->next;
+        flight->next = NULL;
+        if (s->actors[flight->actor].incarnation != flight->incarnation) {
+            flight_free(s, flight);
+        } else {
+            carrier_send(s, flight, s->now);
+        }
+        flight = next;
+    }
+}
+
+/* ---- Scheduling by the harness ---- */
+
+struct scheduled {
+    const char *name;
+    void (*run)(void *ctx, vtime now, uint64_t arg);
+    void *ctx;
+    uint64_t digest;
+};
+
+int simulation_schedule(struct simulation *s, vtime at, const char *name, uint64_t digest,
+                        void (*run)(void *ctx, vtime now, uint64_t arg), void *ctx, uint64_t arg) {
+    struct scheduled *scheduled = malloc(sizeof *scheduled);
+    if (scheduled == NULL) {
+        s->out_of_memory = true;
+        return -ENOMEM;
+    }
+    *scheduled = (struct scheduled){name, run, ctx, digest};
+    if (simulation_push(s, at, simulation_harness(s), KIND_SCHEDULED, arg, scheduled) != 0) {
+        free(scheduled);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* ---- Running ---- */
+
+/* Runs one event; returns the digest of what it carried. */
+static uint64_t execute(struct simulation *s, const struct sim_event *event) {
+    if (event->kind < KIND_ARRIVE) {
+        struct flight *flight = event->payload;
+        uint64_t digest = carrier_digest(flight);
+        if (actor_receives(s, flight)) {
+            carrier_deliver(s, flight);
+        }
+        return digest;
+    }
+    if (event->kind < KIND_APPLICATION) {
+        return carrier_arrive(s, event->payload);
+    }
+    switch (event->kind) {
+    case KIND_APPLICATION:
+        return application_tick(s);
+    case KIND_GROUP:
+        group_verdicts(s);
+        return 0;
+    case KIND_WAKE:
+        wake(s, event->payload);
+        return 0;
+    case KIND_SEND_AGAIN: {
+        struct unsent *unsent = event->payload;
+        send_direct(s, unsent->topic, unsent->key, (struct bytes){unsent->value, unsent->length});
+        free(unsent);
+        return 0;
+    }
+    default: {
+        struct scheduled *scheduled = event->payload;
+        uint64_t digest = scheduled->digest ^ XXH3_64bits(scheduled->name, strlen(scheduled->name));
+        scheduled->run(scheduled->ctx, s->now, event->arg);
+        free(scheduled);
+        return digest ^ event->arg;
+    }
+    }
+}
+
+enum simulation_status simulation_run(struct simulation *s, vtime until) {
+    struct sim_event event;
+    clock_shim_enter(s->now, s->options.seed);
+    while (!s->stopped && !s->out_of_memory && event_queue_peek(&s->queue, &event) &&
+           event.at.ns <= until.ns) {
+        event_queue_pop(&s->queue, &event);
+        s->now = event.at;
+        clock_shim_set(s->now);
+        sqlite_host_set_time(s->now);
+        s->events++;
+        uint64_t digest = execute(s, &event);
+        trace_add(&s->trace, &(struct trace_event){
+                                 event.sequence, s->now, event.actor, event.kind, {.lo = digest}});
+    }
+    clock_shim_leave();
+    if (s->out_of_memory) {
+        return SIMULATION_NO_MEMORY;
+    }
+    if (s->stopped) {
+        return SIMULATION_STOPPED;
+    }
+    s->now = vtime_max(s->now, until);
+    return SIMULATION_RUNNING;
+}
+
+/* ---- Looking ---- */
+
+void simulation_stop(struct simulation *s) {
+    s->stopped = 1;
+}
+
+vtime simulation_now(const struct simulation *s) {
+    return s->now;
+}
+
+uint64_t simulation_events(const struct simulation *s) {
+    return s->events;
+}
+
+struct trace *simulation_trace(struct simulation *s) {
+    return &s->trace;
+}
+
+uint64_t simulation_seed(const struct simulation *s) {
+    return s->options.seed;
+}
+
+bool simulation_workload_done(const struct simulation *s) {
+    return s->workload == NULL || workload_peek(s->workload).ns == VTIME_NEVER.ns;
+}
+
+struct simulation_ports *simulation_ports(struct simulation *s) {
+    return &s->ports;
+}
+
+struct outbox_gate *simulation_outbox_gate(struct simulation *s) {
+    return &s->outbox_gate;
+}
+
+void simulation_observe(struct simulation *s, const struct simulation_observer *observer) {
+    s->observer = *observer;
+}
+
+struct fake_kafka *simulation_kafka(struct simulation *s) {
+    return s->kafka;
+}
+
+struct fake_oltp *simulation_oltp(struct simulation *s) {
+    return s->oltp;
+}
+
+struct fake_vector_db *simulation_vector_db(struct simulation *s) {
+    return s->vector_db;
+}
+
+struct fake_keyword *simulation_keyword(struct simulation *s) {
+    return s->keyword;
+}
+
+struct fake_warehouse *simulation_warehouse(struct simulation *s) {
+    return s->warehouse;
+}
+
+struct fake_state_store *simulation_state_store(struct simulation *s) {
+    return s->state_store;
+}
+
+size_t simulation_actor_count(const struct simulation *s) {
+    return s->actor_count;
+}
+
+const char *simulation_actor_name(const struct simulation *s, uint32_t actor) {
+    if (actor < s->actor_count) {
+        return s->actors[actor].name;
+    }
+    return actor == simulation_application(s) ? "application" : "harness";
+}
+
+enum machine_kind simulation_actor_kind(const struct simulation *s, uint32_t actor) {
+    assert(actor < s->actor_count);
+    return s->actors[actor].kind;
+}
+
+uint32_t simulation_actor_find(const struct simulation *s, enum machine_kind kind, uint32_t i) {
+    for (uint32_t actor = 0; actor < s->actor_count; actor++) {
+        if (s->actors[actor].kind == kind && s->actors[actor].member == i) {
+            return actor;
+        }
+    }
+    return SIMULATION_ACTOR_NONE;
+}
+
+uint32_t simulation_caller(const struct simulation *s) {
+    return s->caller;
+}
+
+bool simulation_actor_up(const struct simulation *s, uint32_t actor) {
+    return s->actors[actor].machine != NULL;
+}
+
+uint64_t simulation_counter(const struct simulation *s, enum machine_counter counter) {
+    uint64_t sum = s->counters[counter];
+    for (uint32_t i = 0; i < s->actor_count; i++) {
+        if (s->actors[i].machine != NULL) {
+            sum += machine_counters(s->actors[i].machine)[counter];
+        }
+    }
+    return sum;
+}
+
+const char *simulation_kind_name(uint32_t kind) {
+    if (kind < KIND_ARRIVE) {
+        return event_kind_name((enum event_kind)(kind - KIND_DELIVER));
+    }
+    if (kind < KIND_APPLICATION) {
+        return effect_kind_name((enum effect_kind)(kind - KIND_ARRIVE));
+    }
+    static const char *const names[] = {"application", "group-verdict", "wake", "send-again",
+                                        "scheduled"};
+    assert(kind - KIND_APPLICATION < sizeof names / sizeof *names);
+    return names[kind - KIND_APPLICATION];
+}

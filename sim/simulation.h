@@ -1,0 +1,170 @@
+/*
+ * The simulator: the host that runs the machines of the core in virtual time against fakes (D3).
+ *
+ * It owns the event queue, the trace, the fakes, and one actor per machine: a worker process that
+ * can crash, be restarted, and be paused until the group takes its partitions away. Effects of a
+ * machine travel to a port and their answers travel back; both ways take time drawn from the
+ * latency stream. A write takes effect when its request arrives; a read, when its answer leaves.
+ * The answer to a crashed actor is dropped: what was written stays written.
+ *
+ *     actor --effect--> [latency] --> port (fault wrappers --> fake) --> [latency] --event--> actor
+ *
+ * Order: events run by (time, tie, sequence of scheduling). The tie is 0, or with explore_ties a
+ * number from the scheduling stream, which tries other orders of what happens at one moment.
+ *
+ * Everything that runs is an event of the queue and goes into the trace: sequence, time, actor,
+ * kind, digest of what it carries. Two runs of equal options give equal traces; the first differing
+ * event of two that do not is found by bisection (sim/trace.h).
+ *
+ * Faults replace members of simulation_ports() by wrappers in the same port, crash and pause
+ * actors, and schedule what they hold back. The oracle listens through struct simulation_observer.
+ */
+#ifndef MURPHY_SIM_SIMULATION_H
+#define MURPHY_SIM_SIMULATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/bugs.h"
+#include "pipeline/effects.h"
+#include "pipeline/machine.h"
+#include "pipeline/ports.h"
+#include "sim/fake_kafka.h"
+#include "sim/fake_keyword.h"
+#include "sim/fake_oltp.h"
+#include "sim/fake_state_store.h"
+#include "sim/fake_vector_db.h"
+#include "sim/fake_warehouse.h"
+#include "sim/store.h"
+#include "sim/trace.h"
+#include "sim/workload.h"
+
+struct simulation;
+
+enum { SIMULATION_WORKERS_MAX = 16 };
+
+struct simulation_options {
+    uint64_t seed;
+    vtime start;
+    struct pipeline_config pipeline;
+    uint32_t workers[MACHINE_KIND_COUNT]; /* 0: one; relay, reconciler and watch are always one */
+    struct bugs bugs;
+    bool explore_ties;
+    int64_t session_timeout_ns; /* of consumer groups; 0: 45 s */
+    int64_t fetch_linger_ns;    /* how long a consumer that waits lets records gather; 0: 100 ms */
+    int64_t group_commit_ns;    /* how long the application gathers a transaction; 0: 20 ms */
+    bool journal;               /* keep the history of every store, for the export */
+};
+
+/* What a reader could know at the moment it happens. Any member may be NULL. */
+struct simulation_observer {
+    void *ctx;
+    /* The application committed or sent an operation. */
+    void (*operation)(void *ctx, vtime now, const struct workload_op *op);
+    /* A record was appended to a topic. */
+    void (*appended)(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                     const struct log_record *record);
+    void (*row_changed)(void *ctx, vtime now, const struct row_change *change);
+    void (*alert)(void *ctx, vtime now, const char *name, const char *subject,
+                  enum alert_state state, struct bytes evidence);
+    void (*reconciled)(void *ctx, vtime now, const struct reconciliation_report *report);
+    /* Vectors were made: which, and of what. */
+    void (*embedded)(void *ctx, vtime now, const struct embed_item *items,
+                     const struct embed_result *results, size_t count);
+};
+
+/* The ports that effects go through. Replace members to wrap them. simulation_caller
+ * tells on whose behalf one is called. */
+struct simulation_ports {
+    struct log_port log;
+    struct oltp_port oltp;
+    struct embedding_port embedding;
+    struct vector_port vectors;
+    struct keyword_port keywords;
+    struct warehouse_port warehouse;
+    struct state_port state;
+};
+
+/* Asked for each change whether its outbox row is written with it; a fault says no where an
+ * application writes to its database and to the log one after the other, and dies in between. */
+struct outbox_gate {
+    bool (*publish)(void *ctx, vtime now, const struct workload_op *op); /* NULL: always */
+    void *ctx;
+};
+struct outbox_gate *simulation_outbox_gate(struct simulation *s);
+
+/* NULL when out of memory. The workload must outlive it and is fed from its first operation. */
+struct simulation *simulation_new(const struct simulation_options *options,
+                                  struct workload *workload);
+void simulation_free(struct simulation *s);
+
+struct simulation_ports *simulation_ports(struct simulation *s);
+void simulation_observe(struct simulation *s, const struct simulation_observer *observer);
+
+/* The fakes themselves: for the oracle, for export, and for faults that strike a store itself. */
+struct fake_kafka *simulation_kafka(struct simulation *s);
+struct fake_oltp *simulation_oltp(struct simulation *s);
+struct fake_vector_db *simulation_vector_db(struct simulation *s);
+struct fake_keyword *simulation_keyword(struct simulation *s);
+struct fake_warehouse *simulation_warehouse(struct simulation *s);
+struct fake_state_store *simulation_state_store(struct simulation *s);
+
+/* ---- Running ---- */
+
+enum simulation_status {
+    SIMULATION_RUNNING,   /* ran to the given moment; there is more */
+    SIMULATION_STOPPED,   /* simulation_stop was called */
+    SIMULATION_NO_MEMORY, /* the run is worth nothing */
+};
+/* Runs everything up to and including `until`; the present is then `until`. */
+enum simulation_status simulation_run(struct simulation *s, vtime until);
+/* Makes simulation_run return after the present event; safe from a signal handler. */
+void simulation_stop(struct simulation *s);
+
+vtime simulation_now(const struct simulation *s);
+uint64_t simulation_events(const struct simulation *s);
+struct trace *simulation_trace(struct simulation *s);
+uint64_t simulation_seed(const struct simulation *s);
+/* True once every operation of the workload was carried out. */
+bool simulation_workload_done(const struct simulation *s);
+
+/* ---- Actors ---- */
+
+enum { SIMULATION_ACTOR_NONE = UINT32_MAX };
+
+size_t simulation_actor_count(const struct simulation *s);
+/* As in "builder-1"; "application" and "harness" name who is no machine. */
+const char *simulation_actor_name(const struct simulation *s, uint32_t actor);
+enum machine_kind simulation_actor_kind(const struct simulation *s, uint32_t actor);
+/* Member `i` (from 0) of a kind, or SIMULATION_ACTOR_NONE. */
+uint32_t simulation_actor_find(const struct simulation *s, enum machine_kind kind, uint32_t i);
+/* The actor whose effect is being carried out, or SIMULATION_ACTOR_NONE. */
+uint32_t simulation_caller(const struct simulation *s);
+
+bool simulation_actor_up(const struct simulation *s, uint32_t actor);
+/* The process dies: memory and answers under way are gone. No effect on one that is down. */
+void simulation_crash(struct simulation *s, uint32_t actor);
+/* A new process takes its place and joins its group. No effect on one that is up. */
+void simulation_restart(struct simulation *s, uint32_t actor);
+/* The process stands still: events wait; requests already sent arrive. Its group evicts it after
+ * the session timeout; when it goes on, it first does what was waiting, as a zombie does. */
+void simulation_pause(struct simulation *s, uint32_t actor);
+void simulation_resume(struct simulation *s, uint32_t actor);
+/* Hands a command to the machine, as an operator would. */
+void simulation_command(struct simulation *s, uint32_t actor, enum command_kind kind);
+
+/* Sum of a counter over all machines, those that died included. */
+uint64_t simulation_counter(const struct simulation *s, enum machine_counter counter);
+
+/* ---- What the harness itself schedules ---- */
+
+/* Calls run(ctx, now, arg) at a moment, as an event of the trace. `name` is static and stands in
+ * the trace's text; digest covers what the event carries. 0 or -ENOMEM. */
+int simulation_schedule(struct simulation *s, vtime at, const char *name, uint64_t digest,
+                        void (*run)(void *ctx, vtime now, uint64_t arg), void *ctx, uint64_t arg);
+
+/* Text of one traced event, for showing where two runs part. */
+const char *simulation_kind_name(uint32_t kind);
+
+#endif

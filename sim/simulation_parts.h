@@ -1,0 +1,123 @@
+/*
+ * The inside of the simulator, shared by its two halves: simulation.c decides what runs when,
+ * carrier.c takes effects to ports and answers back. Private to them.
+ */
+#ifndef MURPHY_SIM_SIMULATION_PARTS_H
+#define MURPHY_SIM_SIMULATION_PARTS_H
+
+#include <signal.h>
+
+#include "sim/event_queue.h"
+#include "sim/fake_embedding.h"
+#include "sim/prng.h"
+#include "sim/simulation.h"
+
+/* Kinds of queue events, as the trace shows them. */
+enum {
+    KIND_DELIVER = 0, /* + enum event_kind: an actor is told something; payload: flight */
+    KIND_ARRIVE = 32, /* + enum effect_kind: a request reaches its port; payload: flight */
+    KIND_APPLICATION = 64,
+    KIND_GROUP,
+    KIND_WAKE,       /* payload: the struct waiting, not owned */
+    KIND_SEND_AGAIN, /* payload: malloc'ed */
+    KIND_SCHEDULED,  /* payload: malloc'ed */
+};
+
+/* Something on its way to an actor, or from it and back. */
+struct flight {
+    struct flight *next;
+    struct effect *effect; /* owned; NULL for what no request asked for */
+    uint32_t actor;
+    uint32_t incarnation; /* of the actor that asked; another one gets no answer */
+    enum event_kind event;
+    int error; /* of a write that was carried out */
+    uint64_t timer;
+    enum command_kind command;
+    uint32_t generation; /* EVENT_ASSIGNED; partitions live in `effect` or are static */
+    const uint32_t *partitions;
+    size_t partition_count;
+};
+
+/* Requests that wait for something to read. */
+struct waiting {
+    struct flight *first;
+    bool woken; /* a wake-up is on its way */
+};
+
+struct actor {
+    enum machine_kind kind;
+    uint32_t member;
+    uint32_t incarnation;
+    bool paused;
+    struct machine *machine; /* NULL while down */
+    struct flight *deferred; /* what came while paused, in order */
+    struct flight **deferred_last;
+    char name[24];
+};
+
+struct simulation {
+    struct simulation_options options;
+    struct pipeline_config config; /* complete */
+    vtime now;
+    uint64_t events;
+    volatile sig_atomic_t stopped;
+    bool out_of_memory;
+    struct event_queue queue;
+    struct trace trace;
+    struct prng latency;
+    struct prng scheduling;
+    struct latency_model latencies[EFFECT_COUNT];
+    struct workload *workload;
+
+    struct fake_kafka *kafka;
+    struct fake_oltp *oltp;
+    struct fake_state_store *state_store;
+    struct fake_keyword *keyword;
+    struct fake_warehouse *warehouse;
+    struct fake_embedding *embedding;
+    struct fake_vector_db *vector_db;
+    struct simulation_ports ports;
+    struct outbox_gate outbox_gate;
+    struct simulation_observer observer;
+
+    struct actor *actors;
+    uint32_t actor_count;
+    uint32_t caller;
+    uint32_t relay_generation;
+    uint64_t counters[MACHINE_COUNTER_COUNT]; /* of machines that are gone */
+    struct effect_pool pool;
+    struct flight *free_flights;
+
+    struct waiting *waiting[TOPIC_COUNT]; /* by partition */
+    struct waiting waiting_outbox;
+    struct feed_observation feeds[TOPIC_COUNT];
+
+    /* Room for one answer at a time. */
+    struct log_record *records;
+    size_t record_capacity;
+    struct outbox_row *outbox_rows;
+    size_t outbox_capacity;
+    struct state_entry *entries;
+    size_t entry_count, entry_capacity;
+    struct scan_row *scan_rows;
+};
+
+static inline uint32_t simulation_application(const struct simulation *s) {
+    return s->actor_count;
+}
+static inline uint32_t simulation_harness(const struct simulation *s) {
+    return s->actor_count + 1;
+}
+
+/* NULL sets out_of_memory. The flight owns the effect. */
+struct flight *flight_new(struct simulation *s, uint32_t actor, enum event_kind event,
+                          struct effect *effect);
+void flight_free(struct simulation *s, struct flight *flight);
+int simulation_push(struct simulation *s, vtime at, uint32_t actor, uint32_t kind, uint64_t arg,
+                    void *payload);
+void simulation_wake(struct simulation *s, struct waiting *waiting, vtime now);
+/* Steps the actor's machine; the answered flight, if any, is released or sent again. */
+void simulation_step(struct simulation *s, uint32_t index, const struct event *event,
+                     struct flight *answered);
+
+#endif
