@@ -1,0 +1,213 @@
+/*
+ * The oracle: judges a run from outside (D2). It hears what sellers said, what was appended to the
+ * log and what readers of each store can see, and never asks the pipeline what it thinks; of the
+ * core it uses the wire format alone.
+ *
+ *     operations ---------> reference model ------------------------+
+ *     feeds appended -----> who must be gone, and since when        |  oracle_finish compares
+ *     log appended -------> which position changed what readers see |  every store with it
+ *     row_changed --------> safety checks, freshness samples        |
+ *
+ * Safety is judged as writes happen; convergence at the end, when the run has healed. A check that
+ * had nothing to look at says no_data, which is never a pass.
+ *
+ * Freshness: a log record that changes what a reader sees of a listing opens a sample per store
+ * (vector-fused, keyword, gold). It is visible when a reader can see that position or something
+ * newer; where the change takes the listing out of a store, when readers no longer see it there.
+ * Visibility lag runs from the append to the feed, event lag from the producer's time. Records that
+ * went through the late queue, and are older than the allowed lateness, are counted apart.
+ *
+ * Not judged: runs that switch aliases or lose log records to an unclean leader change; the oracle
+ * then expects what readers of the lost records expected.
+ */
+#ifndef MURPHY_SIM_ORACLE_H
+#define MURPHY_SIM_ORACLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/effects.h"
+#include "pipeline/ports.h"
+#include "pipeline/topics.h"
+#include "sim/reference.h"
+#include "sim/simulation.h"
+#include "sim/store.h"
+#include "sim/workload.h"
+
+struct oracle;
+
+/* A zero member means its default. */
+struct oracle_options {
+    vtime start;                 /* of the run: minute 0 of every series */
+    uint32_t model_version;      /* that rows must be made by; 1 */
+    int64_t allowed_lateness_ns; /* as the pipeline is configured; 2 h */
+    int64_t gone_within_ns;      /* a deleted or suppressed listing has left every serving store so
+                                    long after its feed took the change; 5 min */
+    uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
+    uint32_t vectors_every; /* recompute the vectors of each n-th listing at the end; 1: of all */
+};
+
+/* NULL when out of memory. */
+struct oracle *oracle_new(const struct oracle_options *options);
+void oracle_free(struct oracle *o);
+
+/* ---- Hearing: hand them on from a struct simulation_observer ---- */
+
+void oracle_operation(struct oracle *o, vtime now, const struct workload_op *op);
+void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
+                     const struct log_record *record);
+void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *change);
+void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items,
+                     const struct embed_result *results, size_t count);
+/* An observer that does just that. */
+struct simulation_observer oracle_observer(struct oracle *o);
+/* What a probe search through the alias, or the keyword index, answered. */
+void oracle_hits(struct oracle *o, vtime now, enum store_id store, const struct search_hit *hits,
+                 size_t count);
+
+/* True once memory ran out: nothing that the oracle says then counts. */
+bool oracle_out_of_memory(const struct oracle *o);
+
+/*
+ * Cheap. Nothing that was appended to a feed is still on its way: everything is routed, late queue
+ * included, every change is visible in its stores, whoever must be gone is gone, every poison has
+ * its dead letter. What is still in the outbox or in the workload, and the dashboard's next
+ * refresh, are for the caller to wait for.
+ */
+bool oracle_settled(const struct oracle *o);
+/* Says in one sentence what it waits for; for the message of a run that does not settle. Good until
+ * the next call. */
+const char *oracle_waits_for(struct oracle *o);
+
+/* The end checks. Once, after the run healed; call oracle_checks after it. */
+void oracle_finish(struct oracle *o, struct simulation *s);
+
+/* ---- Checks ---- */
+
+enum oracle_status { ORACLE_NO_DATA = 0, ORACLE_PASS, ORACLE_FAIL };
+
+struct oracle_check {
+    const char *name;
+    const char *id;   /* requirements that it serves, e.g. "A9" */
+    const char *kind; /* "safety", "convergence", "freshness" */
+    enum oracle_status status;
+    const char *expected; /* one clause each */
+    const char *observed;
+    vtime at;             /* of the first violation; else of the judgement */
+    const char *evidence; /* first violations, a line each; "" when there are none */
+};
+/* All of them, in the order of the table. Before oracle_finish the convergence checks have no data.
+ * Owned by the oracle, good until the next call. NULL and 0 when out of memory. */
+const struct oracle_check *oracle_checks(struct oracle *o, size_t *count);
+
+struct oracle_check_about {
+    const char *name;
+    const char *requirement;
+    const char *kind;
+    const char *about;
+};
+/* Static. */
+const struct oracle_check_about *oracle_check_table(size_t *count);
+
+/* ---- Differences found by oracle_finish ---- */
+
+/* Differences of one class in one store, classes as in reconciliation. */
+uint64_t oracle_drift(const struct oracle *o, enum store_id store, enum drift_class class);
+uint64_t oracle_drift_total(const struct oracle *o);
+/* Listings compared in a store. */
+uint64_t oracle_compared(const struct oracle *o, enum store_id store);
+
+struct oracle_difference {
+    enum store_id store;
+    enum drift_class class;
+    uint64_t listing_id;
+    doc_version expected_version; /* NONE: no row */
+    doc_version observed_version;
+    const char *expected; /* e.g. "price 123000" */
+    const char *observed;
+};
+/* The first of each store, by store and listing. */
+size_t oracle_difference_count(const struct oracle *o);
+struct oracle_difference oracle_difference(const struct oracle *o, size_t i);
+
+/* ---- Freshness ---- */
+
+/*
+ * Durations in buckets: milliseconds below 32 have one each, above that each power of two is cut in
+ * 32 equal parts (so 1/32 exact), the last bucket holds the rest. The layout of
+ * reports/histogram.h.
+ */
+#define ORACLE_BUCKETS 1024
+struct oracle_histogram {
+    uint64_t count;
+    int64_t min_ns; /* exact; 0 while count is 0 */
+    int64_t max_ns;
+    uint64_t buckets[ORACLE_BUCKETS];
+};
+/* The upper edge of the bucket that holds the quantile, at most max_ns; -1 with no data. */
+int64_t oracle_quantile_ns(const struct oracle_histogram *h, int permille);
+
+#define ORACLE_FRESH_STORES 3
+/* STORE_VECTOR_FUSED, STORE_KEYWORD, STORE_GOLD */
+enum store_id oracle_fresh_store(size_t i);
+
+struct oracle_freshness {
+    const struct oracle_histogram *visibility; /* t_visible - t_log */
+    const struct oracle_histogram *event;      /* t_visible - t_event */
+    uint64_t pending;                          /* samples that are not visible yet */
+    uint64_t late;          /* visible, but went through the late queue: in neither histogram */
+    uint64_t worst_listing; /* of visibility->max_ns; meaningless without data */
+    vtime worst_at;         /* when it became visible */
+};
+struct oracle_freshness oracle_freshness(const struct oracle *o, size_t fresh_store);
+
+/* One virtual minute of a store: of the samples that became visible in it. */
+struct oracle_minute {
+    uint64_t samples;
+    int64_t lag_max_ns; /* visibility lag; meaningless without samples */
+    int64_t lag_p95_ns;
+    int64_t pending_age_ns; /* of the oldest sample still waiting at the end of it; 0: none */
+};
+/* Minute i spans [start + i min, start + (i + 1) min). Complete minutes, and after oracle_finish
+ * the last one too. */
+const struct oracle_minute *oracle_minutes(const struct oracle *o, size_t fresh_store,
+                                           size_t *count);
+
+/* One virtual minute of a feed. */
+struct oracle_feed_minute {
+    uint64_t records;   /* appended in it */
+    int64_t lag_max_ns; /* append - event time; meaningless without records; poison not counted */
+    int64_t silence_ns; /* from the last append to the end of it; -1: never appended */
+};
+/* topic: LISTING, MEDIA, POLICY or ORDER. */
+const struct oracle_feed_minute *oracle_feed_minutes(const struct oracle *o, enum topic_id topic,
+                                                     size_t *count);
+/* append - event time of all records of a feed, late ones included. */
+const struct oracle_histogram *oracle_feed_lag(const struct oracle *o, enum topic_id topic);
+
+/* ---- Counts ---- */
+
+struct oracle_counts {
+    uint64_t operations;
+    uint64_t poison;
+    uint64_t feed_records;    /* appended to the four feeds */
+    uint64_t feed_duplicates; /* of them, events that the feed had already */
+    uint64_t late_records;    /* appended to the late queue */
+    uint64_t log_records;     /* appended to the listing log */
+    uint64_t visible_changes; /* of them, those that changed what a reader sees */
+    uint64_t dead_letters;
+    uint64_t row_changes[STORE_COUNT];
+    uint64_t full_vector_writes; /* ROW_UPSERT on a vector row */
+    uint64_t metadata_writes;    /* ROW_METADATA on a vector row */
+    uint64_t needless_embeddings;
+    uint64_t embeddings[MODALITY_COUNT]; /* made by the service */
+    uint64_t tampered_rows; /* rows that were not as last written when the next write came */
+    uint64_t hits;          /* judged */
+};
+struct oracle_counts oracle_counts(const struct oracle *o);
+
+/* The model that it compares with. */
+struct reference *oracle_reference(struct oracle *o);
+
+#endif
