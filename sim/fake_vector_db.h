@@ -19,7 +19,7 @@
  *     limits             items of a batch
  *     segments           changed vectors go to a growing segment, searched exactly; it is sealed
  *                        into the graph when it has grown; the graph masks rows that changed or
- *                        went, and is built again when too many are masked (Milvus)
+ *                        went, and is compacted when more than a third of it is masked (Milvus)
  *     filters            evaluated inside the traversal, so a filter does not eat the results
  *     access paths       the row table, the id table and the segments are three structures, and a
  *                        fault can take a row from any of them
@@ -171,7 +171,7 @@ struct vector_collection_info {
     uint64_t sealed;        /* live vectors in the graph */
     uint64_t masked;        /* nodes of the graph that no search returns */
     uint64_t graph_inserts; /* ever, rebuilds included */
-    uint64_t graph_rebuilds;
+    uint64_t graph_compactions;
     /*
      * For the export; key: listing id, copy 1 and on for duplicates. Cells: listing_id, kind
      * (enum row_write_kind of the last write), version, source_hash, whole_hash, content_hash,

@@ -1,0 +1,375 @@
+#include "sim/fake_vector_db.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/array.h"
+#include "sim/label_set.h"
+#include "sim/vector_collection.h"
+#include "sim/vector_math.h"
+
+enum {
+    BATCH_ITEMS_MAX_DEFAULT = 4096,
+    M_DEFAULT = 16,
+    EF_CONSTRUCTION_DEFAULT = 100,
+    SEAL_ROWS_MIN_DEFAULT = 256,
+};
+
+struct collection_entry {
+    enum modality modality;
+    uint32_t model_version;
+    bool dropped;
+    struct vector_collection *collection;
+};
+
+struct fake_vector_db {
+    struct fake_vector_db_options options;
+    struct label_set labels;
+    struct collection_entry *entries; /* in the order of creation; few */
+    size_t entry_count, entry_capacity;
+    uint32_t alias[MODALITY_COUNT]; /* model version, 0: none */
+    struct fake_vector_db_counts counts;
+};
+
+/* ---- life ---- */
+
+static void set_default(uint32_t *option, uint32_t value) {
+    if (*option == 0) {
+        *option = value;
+    }
+}
+
+struct fake_vector_db *fake_vector_db_new(const struct fake_vector_db_options *options) {
+    struct fake_vector_db *db = calloc(1, sizeof(*db));
+    if (db == 0) {
+        return 0;
+    }
+    db->options = *options;
+    if (db->options.batch_items_max == 0) {
+        db->options.batch_items_max = BATCH_ITEMS_MAX_DEFAULT;
+    }
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        struct vector_index_options *index = &db->options.index[m];
+        set_default(&index->m, M_DEFAULT);
+        set_default(&index->ef_construction, EF_CONSTRUCTION_DEFAULT);
+        set_default(&index->seal_rows_min, SEAL_ROWS_MIN_DEFAULT);
+    }
+    label_set_init(&db->labels);
+    return db;
+}
+
+void fake_vector_db_free(struct fake_vector_db *db) {
+    if (db == 0) {
+        return;
+    }
+    for (size_t i = 0; i < db->entry_count; i++) {
+        vector_collection_free(db->entries[i].collection);
+    }
+    label_set_release(&db->labels);
+    free(db->entries);
+    free(db);
+}
+
+/* ---- collections and aliases ---- */
+
+static struct collection_entry *find_entry(const struct fake_vector_db *db, enum modality modality,
+                                           uint32_t model_version) {
+    assert(modality < MODALITY_COUNT);
+    for (size_t i = 0; i < db->entry_count; i++) {
+        struct collection_entry *entry = &db->entries[i];
+        if (entry->modality == modality && entry->model_version == model_version &&
+            !entry->dropped) {
+            return entry;
+        }
+    }
+    return 0;
+}
+
+static struct vector_collection *find_collection(const struct fake_vector_db *db,
+                                                 enum modality modality, uint32_t model_version) {
+    const struct collection_entry *entry = find_entry(db, modality, model_version);
+    return entry == 0 ? 0 : entry->collection;
+}
+
+int fake_vector_db_create_collection(struct fake_vector_db *db, enum modality modality,
+                                     uint32_t model_version) {
+    assert(model_version > 0);
+    if (find_entry(db, modality, model_version) != 0) {
+        return 0;
+    }
+    const struct vector_index_options *index = &db->options.index[modality];
+    const struct vector_collection_options options = {
+        .modality = modality,
+        .labels = &db->labels,
+        .gc_deletes_ns = db->options.gc_deletes_ns,
+        .journal = db->options.journal,
+        .segments =
+            {
+                .index_on = index->on,
+                .m = index->m,
+                .ef_construction = index->ef_construction,
+                .seal_rows_min = index->seal_rows_min,
+                .seed = db->options.seed,
+            },
+    };
+    if (ARRAY_RESERVE(db->entries, db->entry_capacity, db->entry_count + 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    struct vector_collection *collection = vector_collection_new(&options);
+    if (collection == 0) {
+        return PORT_NO_MEMORY;
+    }
+    db->entries[db->entry_count++] =
+        (struct collection_entry){modality, model_version, false, collection};
+    return 0;
+}
+
+static void point_alias(struct fake_vector_db *db, vtime now, enum modality modality,
+                        uint32_t model_version, uint32_t from) {
+    const struct vector_alias_observer *observer = &db->options.alias_observer;
+    if (observer->alias_switched != 0 && from != model_version) {
+        observer->alias_switched(observer->ctx, now, modality, from, model_version);
+    }
+}
+
+int fake_vector_db_switch_aliases(struct fake_vector_db *db, vtime now,
+                                  const struct vector_alias *aliases, size_t count) {
+    uint32_t before[MODALITY_COUNT];
+    memcpy(before, db->alias, sizeof(before));
+    for (size_t i = 0; i < count; i++) {
+        if (aliases[i].model_version != 0 &&
+            find_entry(db, aliases[i].modality, aliases[i].model_version) == 0) {
+            return PORT_NOT_FOUND;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert(aliases[i].modality < MODALITY_COUNT);
+        db->alias[aliases[i].modality] = aliases[i].model_version;
+    }
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        point_alias(db, now, (enum modality)m, db->alias[m], before[m]);
+    }
+    return 0;
+}
+
+int fake_vector_db_drop_collection(struct fake_vector_db *db, vtime now, enum modality modality,
+                                   uint32_t model_version) {
+    struct collection_entry *entry = find_entry(db, modality, model_version);
+    if (entry == 0) {
+        return PORT_NOT_FOUND;
+    }
+    if (vector_collection_empty(entry->collection, now) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    entry->dropped = true;
+    const struct vector_alias nowhere = {modality, 0};
+    return db->alias[modality] == model_version
+               ? fake_vector_db_switch_aliases(db, now, &nowhere, 1)
+               : 0;
+}
+
+uint32_t fake_vector_db_alias_target(const struct fake_vector_db *db, enum modality modality) {
+    assert(modality < MODALITY_COUNT);
+    return db->alias[modality];
+}
+
+/* ---- the port ---- */
+
+static int write_item(struct fake_vector_db *db, struct vector_collection *collection, vtime now,
+                      enum modality modality, bool served, const struct vector_write *w,
+                      enum item_status *status) {
+    struct row_change change = {
+        .store = (enum store_id)(STORE_VECTOR_TEXT + modality),
+        .listing_id = w->listing_id,
+        .kind = w->kind,
+    };
+    int rc = vector_collection_write(collection, now, w, status, &change.before, &change.after);
+    if (rc != 0) {
+        return rc;
+    }
+    db->counts.writes[modality][w->kind][*status]++;
+    if (served && *status == ITEM_APPLIED) {
+        store_observer_tell(&db->options.observer, now, &change);
+    }
+    return 0;
+}
+
+static int port_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                      const struct vector_write *items, size_t count, enum item_status *statuses) {
+    struct fake_vector_db *db = ctx;
+    struct vector_collection *collection = find_collection(db, modality, model_version);
+    if (collection == 0 || count > db->options.batch_items_max) {
+        db->counts.batches_refused++;
+        return collection == 0 ? PORT_NOT_FOUND : PORT_TOO_LARGE;
+    }
+    bool served = db->alias[modality] == model_version;
+    for (size_t i = 0; i < count; i++) {
+        int rc = write_item(db, collection, now, modality, served, &items[i], &statuses[i]);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int port_scan(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                     enum scan_path path, uint64_t first, uint64_t last, struct scan_row *out,
+                     size_t max, size_t *count) {
+    struct vector_collection *collection = find_collection(ctx, modality, model_version);
+    *count = 0;
+    return collection == 0
+               ? PORT_NOT_FOUND
+               : vector_collection_scan(collection, now, path, first, last, out, max, count);
+}
+
+static int port_search(void *ctx, vtime now, enum modality modality, const float *query, size_t k,
+                       uint32_t ef, bool exact, const struct row_filter *filter,
+                       struct search_hit *hits, size_t *count) {
+    struct fake_vector_db *db = ctx;
+    (void)now;
+    *count = 0;
+    struct vector_collection *collection = find_collection(db, modality, db->alias[modality]);
+    if (collection == 0) {
+        return PORT_NOT_FOUND;
+    }
+    assert(vector_is_finite(query, modality_dimension(modality)));
+    db->counts.searches[modality][exact ? 1 : 0]++;
+    return vector_collection_search(collection, query, k, ef, exact, filter, hits, count);
+}
+
+struct vector_port fake_vector_db_port(struct fake_vector_db *db) {
+    static const struct vector_port_ops ops = {
+        .write = port_write, .scan = port_scan, .search = port_search};
+    return (struct vector_port){&ops, db};
+}
+
+/* ---- looking inside ---- */
+
+struct row_state fake_vector_db_row(const struct fake_vector_db *db, enum modality modality,
+                                    uint32_t model_version, uint64_t listing_id) {
+    const struct vector_collection *collection = find_collection(db, modality, model_version);
+    return collection == 0 ? (struct row_state){.version = DOC_VERSION_NONE}
+                           : vector_collection_row(collection, listing_id);
+}
+
+bool fake_vector_db_find(const struct fake_vector_db *db, enum modality modality,
+                         uint32_t model_version, uint64_t listing_id,
+                         struct vector_row_view *view) {
+    const struct vector_collection *collection = find_collection(db, modality, model_version);
+    const struct row_meta *meta =
+        collection == 0
+            ? 0
+            : vector_collection_find(collection, listing_id, &view->vector, &view->changed_at);
+    if (meta != 0) {
+        view->meta = *meta;
+    }
+    return meta != 0;
+}
+
+struct fake_vector_db_counts fake_vector_db_counts(const struct fake_vector_db *db) {
+    return db->counts;
+}
+
+size_t fake_vector_db_collection_count(const struct fake_vector_db *db) {
+    return db->entry_count;
+}
+
+struct vector_collection_info fake_vector_db_collection(const struct fake_vector_db *db, size_t i) {
+    assert(i < db->entry_count);
+    const struct collection_entry *entry = &db->entries[i];
+    struct vector_segments_counts segments = vector_collection_segments(entry->collection);
+    struct vector_collection_info info = {
+        .modality = entry->modality,
+        .model_version = entry->model_version,
+        .dropped = entry->dropped,
+        .aliased = !entry->dropped && db->alias[entry->modality] == entry->model_version,
+        .rows = vector_collection_rows(entry->collection),
+        .tombstones = vector_collection_tombstones(entry->collection),
+        .growing = segments.growing,
+        .sealed = segments.sealed,
+        .masked = segments.masked,
+        .graph_inserts = segments.graph_inserts,
+        .graph_compactions = segments.graph_compactions,
+        .journal = vector_collection_journal(entry->collection),
+    };
+    (void)snprintf(info.name, sizeof(info.name), "listing-%s-v%lu", modality_name(entry->modality),
+                   (unsigned long)entry->model_version);
+    return info;
+}
+
+void fake_vector_db_check(const struct fake_vector_db *db) {
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        assert(db->alias[m] == 0 || find_entry(db, (enum modality)m, db->alias[m]) != 0);
+    }
+    for (size_t i = 0; i < db->entry_count; i++) {
+        vector_collection_check(db->entries[i].collection);
+    }
+}
+
+/* ---- faults ---- */
+
+int fake_vector_db_put_row(struct fake_vector_db *db, vtime now, enum modality modality,
+                           uint32_t model_version, const struct vector_write *row) {
+    struct vector_collection *collection = find_collection(db, modality, model_version);
+    return collection == 0 ? PORT_NOT_FOUND : vector_collection_plant(collection, now, row);
+}
+
+int fake_vector_db_lose_row(struct fake_vector_db *db, vtime now, enum modality modality,
+                            uint32_t model_version, uint64_t listing_id, unsigned paths) {
+    struct vector_collection *collection = find_collection(db, modality, model_version);
+    return collection == 0 ? PORT_NOT_FOUND
+                           : vector_collection_lose(collection, now, listing_id, paths);
+}
+
+int fake_vector_db_duplicate_row(struct fake_vector_db *db, vtime now, enum modality modality,
+                                 uint32_t model_version, uint64_t listing_id) {
+    struct vector_collection *collection = find_collection(db, modality, model_version);
+    return collection == 0 ? PORT_NOT_FOUND
+                           : vector_collection_duplicate(collection, now, listing_id);
+}
+
+static void corrupt_meta(struct row_meta *meta, enum vector_corruption what) {
+    switch (what) {
+    case VECTOR_CORRUPT_HASHES:
+        meta->source_hash = ~meta->source_hash;
+        meta->whole_hash = ~meta->whole_hash;
+        meta->content_hash = ~meta->content_hash;
+        break;
+    case VECTOR_CORRUPT_MODEL:
+        meta->model_version++;
+        break;
+    case VECTOR_CORRUPT_POLICY:
+        meta->policy = meta->policy == POLICY_ACTIVE ? POLICY_SUPPRESSED : POLICY_ACTIVE;
+        break;
+    case VECTOR_CORRUPT_VECTOR:
+    case VECTOR_CORRUPTION_COUNT:
+        break;
+    }
+}
+
+int fake_vector_db_corrupt_row(struct fake_vector_db *db, vtime now, enum modality modality,
+                               uint32_t model_version, uint64_t listing_id,
+                               enum vector_corruption what) {
+    assert(what < VECTOR_CORRUPTION_COUNT);
+    struct vector_row_view view;
+    bool vector_wanted = what == VECTOR_CORRUPT_VECTOR;
+    if (!fake_vector_db_find(db, modality, model_version, listing_id, &view) ||
+        (vector_wanted && view.vector == 0)) {
+        return PORT_NOT_FOUND;
+    }
+    float opposite[FUSED_DIMENSION];
+    for (size_t i = 0; vector_wanted && i < modality_dimension(modality); i++) {
+        opposite[i] = -view.vector[i];
+    }
+    corrupt_meta(&view.meta, what);
+    return vector_collection_tamper(find_collection(db, modality, model_version), now, listing_id,
+                                    &view.meta, vector_wanted ? opposite : 0);
+}
+
+void fake_vector_db_forget(struct fake_vector_db *db) {
+    for (size_t i = 0; i < db->entry_count; i++) {
+        vector_collection_forget(db->entries[i].collection);
+    }
+}
