@@ -80,9 +80,12 @@ struct headline run_headline(const struct run_result *r) {
     }
     add_failures(&h, r);
     if (!*h.text) {
-        add(&h, "All %zu check%s held", r->check_count, plural(r->check_count));
-        if (r->slo_count)
-            add(&h, " and all %zu objective%s were met", r->slo_count, plural(r->slo_count));
+        add(&h, "%s %zu check%s held", r->check_count == 1 ? "The" : "All", r->check_count,
+            plural(r->check_count));
+        if (r->slo_count == 1)
+            add(&h, " and the objective was met");
+        else if (r->slo_count)
+            add(&h, " and all %zu objectives were met", r->slo_count);
         uint64_t injected = run_faults_injected(r);
         add(&h, ", under %s injected fault%s", injected ? format_count(injected).text : "no",
             plural(injected));

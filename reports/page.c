@@ -168,6 +168,16 @@ static size_t shell_word(const char *s) {
     return i;
 }
 
+/* An option keeps its value beside it where both fit on a line. */
+static size_t shell_unit(const char *s) {
+    size_t size = shell_word(s);
+    size_t gap = strspn(s + size, " ");
+    if (*s != '-' || gap == 0 || s[size + gap] == '-' || s[size + gap] == '\0')
+        return size;
+    size_t both = size + gap + shell_word(s + size + gap);
+    return both < PAGE_COLUMNS - 10 ? both : size;
+}
+
 /* Puts the first `size` bytes of a command; the rest is needed to keep sequences whole. */
 static void put_part(struct page *p, const char *text, size_t size, bool measure, int *width) {
     const char *end = text + size;
@@ -184,7 +194,7 @@ void page_command(struct page *p, int indent, const char *command) {
     bool first = true;
     put_spaces(p, indent - p->column);
     while (*command) {
-        size_t size = shell_word(command);
+        size_t size = shell_unit(command);
         int width;
         put_part(p, command, size, true, &width);
         /* Two columns stay free for " \". */

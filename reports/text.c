@@ -127,13 +127,11 @@ static void run_lines(struct page *p, const struct run_result *r, bool without_w
     if (*r->bug)
         labelled(p, "planted bug", r->bug);
     struct formatted span = format_duration(r->virtual_ns), wall = format_duration(r->wall_ns);
-    if (without_wall)
-        labelledf(p, "time", "%s virtual, from %s", span.text, format_moment(r->start_ns).text);
-    else
-        labelledf(p, "time", "%s virtual in %s, from %s", span.text, wall.text,
-                  format_moment(r->start_ns).text);
+    labelledf(p, "time", "%s virtual%s%s, from %s", span.text, without_wall ? "" : " in ",
+              without_wall ? "" : wall.text, format_moment(r->start_ns).text);
     counts_line(p, "events", &r->events);
-    labelled(p, "trace", r->trace_hash);
+    if (*r->trace_hash)
+        labelled(p, "trace", r->trace_hash);
 }
 
 static void broken(struct page *p, const struct run_result *r) {
@@ -347,8 +345,8 @@ static void samples(struct page *p, const struct run_reconciliation *rec) {
         char line[300];
         snprintf(line, sizeof line, "%.100s in %.100s: %s", s->listing, s->store,
                  run_drift_name(s->drift));
-        page_tab(p, LABEL_COLUMN + 2);
-        page_wrap(p, LABEL_COLUMN + 4, line);
+        page_tab(p, LABEL_COLUMN);
+        page_wrap(p, LABEL_COLUMN + 2, line);
         labelled(p, "  expected", s->expected);
         labelled(p, "  observed", s->observed);
         if (*s->reason)
@@ -416,8 +414,11 @@ static void recall(struct page *p, const struct run_result *r) {
 
 static void costs(struct page *p, const struct run_result *r) {
     const struct run_costs *c = &r->costs;
-    heading(p, "Costs", "");
     uint64_t wanted = c->embeddings_made + c->embeddings_avoided;
+    bool any = wanted + c->vectors_written + c->metadata_writes + c->stale_rejected > 0;
+    heading(p, "Costs", any ? "" : "nothing was embedded or written");
+    if (!any)
+        return;
     labelledf(p, "embeddings", "%s made, %s avoided by content hash (%s)",
               format_count(c->embeddings_made).text, format_count(c->embeddings_avoided).text,
               format_share(c->embeddings_avoided, wanted).text);
@@ -465,8 +466,10 @@ int run_text_write(const struct run_result *r, const struct run_text_options *op
     recall(p, r);
     alerts(p, r);
     costs(p, r);
-    heading(p, "Again", "");
-    page_command(p, LABEL_COLUMN, r->reproduce);
+    if (*r->reproduce) {
+        heading(p, "Again", "");
+        page_command(p, LABEL_COLUMN, r->reproduce);
+    }
     return report_finish(out, error);
 }
 
