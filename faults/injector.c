@@ -25,9 +25,20 @@ enum point {
     PASS_WORKER,  /* a worker's next misfortune */
     PASS_COUNT
 };
-static const char *const point_names[PASS_COUNT] = {
-    "vectors.write", "keywords.write", "warehouse.load", "embedding.embed", "state.save",
-    "log.produce",   "feed.append",    "oltp.commit",    "worker.run"};
+static const struct {
+    const char *name;
+    const char *about;
+} points[PASS_COUNT] = {
+    {"vectors.write", "a write request reaches the vector database"},
+    {"keywords.write", "a write request reaches the keyword index"},
+    {"warehouse.load", "a micro-batch or a refresh reaches the warehouse"},
+    {"embedding.embed", "a request reaches the embedding service"},
+    {"state.save", "a checkpoint reaches the state store"},
+    {"log.produce", "a produce request reaches the log"},
+    {"feed.append", "a record is about to be appended to a topic"},
+    {"oltp.commit", "a change of a listing is committed with its outbox row"},
+    {"worker.run", "a worker is chosen for a misfortune"},
+};
 
 struct armed {
     struct fault fault;
@@ -116,7 +127,7 @@ static void struck(struct injector *in, struct armed *armed, enum point point, v
         return;
     }
     in->decisions[in->decision_count++] =
-        (struct decision){index, now, point_names[point], in->passed[point]};
+        (struct decision){index, now, points[point].name, in->passed[point]};
 }
 
 /* True when the fault strikes this time. Draws only inside its window. */
@@ -836,5 +847,13 @@ const char *injector_point(const struct injector *in, size_t i, uint64_t *passed
         return NULL;
     }
     *passed = in->passed[i];
-    return point_names[i];
+    return points[i].name;
+}
+
+const char *injector_point_about(size_t i, const char **about) {
+    if (i >= PASS_COUNT) {
+        return NULL;
+    }
+    *about = points[i].about;
+    return points[i].name;
 }

@@ -42,7 +42,9 @@ const struct decision *injector_decisions(const struct injector *injector, size_
 /* Bands of fault i until `end`: its window, or its strikes where they last. */
 const struct fault_band *injector_bands(const struct injector *injector, size_t *count);
 
-/* How often each named point was passed, struck or not; NULL name ends. i counts from 0. */
+/* How often the i-th named point was passed, struck or not; NULL behind the last. */
 const char *injector_point(const struct injector *injector, size_t i, uint64_t *passed);
+/* Its name and what it stands for; NULL behind the last. */
+const char *injector_point_about(size_t i, const char **about);
 
 #endif

@@ -1,0 +1,141 @@
+/*
+ * murphy list: what there is, a line each.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/murphy.h"
+#include "faults/faults.h"
+#include "faults/injector.h"
+#include "pipeline/bugs.h"
+#include "scenarios/scenario.h"
+#include "sim/oracle.h"
+
+/* Rows of a listing, printed as text or gathered into JSON. */
+struct listing {
+    json_t *array; /* NULL: text */
+    bool failed;
+};
+
+static void listing_add(struct listing *listing, const char *name, const char *about,
+                        const char *key, const char *value) {
+    if (listing->array == NULL) {
+        printf("%-26s %s\n", name, about);
+        if (value != NULL) {
+            printf("%-26s %s: %s\n", "", key, value);
+        }
+        return;
+    }
+    json_t *row = json_pack("{s:s, s:s}", "name", name, "about", about);
+    if (row != NULL && value != NULL && json_object_set_new(row, key, json_string(value)) != 0) {
+        listing->failed = true;
+    }
+    if (row == NULL || json_array_append_new(listing->array, row) != 0) {
+        listing->failed = true;
+    }
+}
+
+static int list_scenarios(struct listing *listing) {
+    const char *directory = scenario_directory();
+    if (directory == NULL) {
+        return EXIT_INTERNAL;
+    }
+    struct scenario_list list;
+    struct scenario_error error;
+    if (scenario_list_load(directory, &list, &error) != 0) {
+        fprintf(stderr, "murphy list: %s\n", error.text);
+        return EXIT_INPUT;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        listing_add(listing, list.entries[i].name, list.entries[i].about, NULL, NULL);
+    }
+    scenario_list_release(&list);
+    return EXIT_HELD;
+}
+
+static int list_faults(struct listing *listing) {
+    const struct fault_about *table = fault_table();
+    for (int i = 0; i < FAULT_KIND_COUNT; i++) {
+        listing_add(listing, table[i].name, table[i].about, "models", table[i].models);
+    }
+    return EXIT_HELD;
+}
+
+static int list_checks(struct listing *listing) {
+    size_t count;
+    const struct oracle_check_about *table = oracle_check_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        listing_add(listing, table[i].name, table[i].about, "requirement", table[i].requirement);
+    }
+    return EXIT_HELD;
+}
+
+static int list_points(struct listing *listing) {
+    const char *about;
+    const char *name;
+    for (size_t i = 0; (name = injector_point_about(i, &about)) != NULL; i++) {
+        listing_add(listing, name, about, NULL, NULL);
+    }
+    return EXIT_HELD;
+}
+
+static int list_bugs(struct listing *listing) {
+    const struct bug_about *table = bug_table();
+    for (int i = 0; i < BUG_COUNT; i++) {
+        listing_add(listing, table[i].name, table[i].about, "check", table[i].check);
+    }
+    return EXIT_HELD;
+}
+
+static const struct {
+    const char *name;
+    int (*list)(struct listing *listing);
+} kinds[] = {
+    {"scenarios", list_scenarios}, {"faults", list_faults}, {"checks", list_checks},
+    {"points", list_points},       {"bugs", list_bugs},
+};
+
+static void help(void) {
+    puts("usage: murphy list scenarios|faults|checks|points|bugs [--json]\n\n"
+         "Prints what there is, a line each. --json prints an array of objects with at least\n"
+         "`name` and `about`.");
+}
+
+int cmd_list(int argc, char **argv) {
+    const char *what = NULL;
+    bool json = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            help();
+            return EXIT_HELD;
+        }
+        if (strcmp(argv[i], "--json") == 0) {
+            json = true;
+        } else if (argv[i][0] == '-') {
+            return usage_error("list", "unknown option", argv[i]);
+        } else if (what == NULL) {
+            what = argv[i];
+        } else {
+            return usage_error("list", "one kind at a time; not wanted:", argv[i]);
+        }
+    }
+    if (what == NULL) {
+        return usage_error("list", "say what to list", NULL);
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].name, what) != 0) {
+            continue;
+        }
+        struct listing listing = {.array = json ? json_array() : NULL};
+        int status = kinds[i].list(&listing);
+        if (json && status == EXIT_HELD) {
+            listing.failed =
+                listing.failed || json_dumpf(listing.array, stdout, JSON_INDENT(2)) != 0;
+            putchar('\n');
+        }
+        json_decref(listing.array);
+        return listing.failed ? EXIT_INTERNAL : status;
+    }
+    return usage_error("list", "there is no kind", what);
+}

@@ -1,0 +1,485 @@
+/*
+ * The judgement of a run: puts what was seen into the result, as checks, objectives and figures.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/murphy.h"
+#include "cli/scenario_run_parts.h"
+
+static_assert((int)DRIFT_CLASS_COUNT == (int)RUN_DRIFT_COUNT, "one list of classes of drift");
+
+static const char *seconds_text(struct run_result *r, int64_t ns) {
+    return run_result_textf(r, "%lld.%03lld s", (long long)(ns / VTIME_SECOND),
+                            (long long)(ns / VTIME_MILLISECOND % 1000));
+}
+
+static void add_check(struct scenario_run *run, const char *name, const char *kind, bool holds,
+                      const char *expected, const char *observed, int64_t at_ns,
+                      const char *evidence) {
+    run_result_add_check(&run->result,
+                         &(struct run_check){.name = name,
+                                             .kind = kind,
+                                             .status = holds ? RUN_CHECK_PASS : RUN_CHECK_FAIL,
+                                             .expected = expected,
+                                             .observed = observed,
+                                             .at_ns = at_ns,
+                                             .evidence = evidence});
+}
+
+/* ---- Checks ---- */
+
+static void judge_oracle(struct scenario_run *run) {
+    size_t count;
+    const struct oracle_check *checks = oracle_checks(run->oracle, &count);
+    static const enum run_check_status statuses[] = {
+        [ORACLE_NO_DATA] = RUN_CHECK_NO_DATA,
+        [ORACLE_PASS] = RUN_CHECK_PASS,
+        [ORACLE_FAIL] = RUN_CHECK_FAIL,
+    };
+    for (size_t i = 0; i < count; i++) {
+        run_result_add_check(&run->result, &(struct run_check){.name = checks[i].name,
+                                                               .kind = checks[i].kind,
+                                                               .status = statuses[checks[i].status],
+                                                               .expected = checks[i].expected,
+                                                               .observed = checks[i].observed,
+                                                               .at_ns = checks[i].at.ns,
+                                                               .evidence = checks[i].evidence});
+    }
+}
+
+static void judge_settled(struct scenario_run *run) {
+    bool holds = run->settled_at.ns != VTIME_NEVER.ns;
+    int64_t bound_ns = run->scenario->objectives.convergence_ns;
+    add_check(run, "settled", "convergence", holds,
+              run_result_textf(&run->result, "within %s of healing",
+                               seconds_text(&run->result, bound_ns)),
+              holds ? seconds_text(&run->result, vtime_diff(run->settled_at, run->healed_at))
+                    : "still waiting",
+              holds ? run->settled_at.ns : simulation_now(run->simulation).ns,
+              holds ? "" : oracle_waits_for(run->oracle));
+}
+
+static void judge_faults(struct scenario_run *run) {
+    const struct scenario *scenario = run->scenario;
+    uint64_t idle = 0;
+    const char *evidence = "";
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const char *name = fault_table()[scenario->faults[i].kind].name;
+        uint64_t struck = injector_struck(run->injector, i);
+        run_result_count_fault(&run->result, name, struck);
+        if (struck == 0) {
+            idle++;
+            evidence = run_result_textf(&run->result, "%sfaults[%zu] %s never struck\n", evidence,
+                                        i, name);
+        }
+    }
+    if (scenario->fault_count > 0) {
+        add_check(run, "faults-struck", "coverage", idle == 0, "every fault strikes",
+                  run_result_textf(&run->result, "%zu of %zu struck",
+                                   scenario->fault_count - (size_t)idle, scenario->fault_count),
+                  0, evidence);
+    }
+}
+
+static bool alert_matches(const struct scenario_run *run, const struct expected_alert *wanted,
+                          const struct alert_seen *seen) {
+    int64_t since_ns = vtime_diff(seen->at, run->scenario->workload.start);
+    return strcmp(wanted->name, seen->name) == 0 && strcmp(wanted->subject, seen->subject) == 0 &&
+           wanted->state == seen->state && since_ns >= wanted->after_ns &&
+           (wanted->before_ns == 0 || since_ns <= wanted->before_ns) &&
+           (wanted->evidence == NULL || strstr(seen->evidence, wanted->evidence) != NULL);
+}
+
+/* The alert is cleared at some time after index i. */
+static bool alert_clears(const struct scenario_run *run, size_t i) {
+    for (size_t k = i + 1; k < run->alert_count; k++) {
+        if (strcmp(run->alerts[k].name, run->alerts[i].name) == 0 &&
+            strcmp(run->alerts[k].subject, run->alerts[i].subject) == 0 &&
+            run->alerts[k].state == ALERT_CLEARED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the pipeline's own monitors had to notice (D1). */
+static void judge_caught(struct scenario_run *run) {
+    for (size_t i = 0; i < run->scenario->alert_count; i++) {
+        const struct expected_alert *wanted = &run->scenario->alerts[i];
+        const struct alert_seen *found = NULL;
+        bool holds = false;
+        for (size_t k = 0; k < run->alert_count && !holds; k++) {
+            if (alert_matches(run, wanted, &run->alerts[k])) {
+                found = &run->alerts[k];
+                holds = !wanted->cleared || alert_clears(run, k);
+            }
+        }
+        const char *name =
+            run_result_textf(&run->result, "caught: %s on %s", wanted->name, wanted->subject);
+        const char *expected =
+            run_result_textf(&run->result, "%s%s%s%s", alert_state_name(wanted->state),
+                             wanted->cleared ? ", cleared again" : "",
+                             wanted->evidence == NULL ? "" : ", evidence names ",
+                             wanted->evidence == NULL ? "" : wanted->evidence);
+        add_check(run, name, "caught", holds, expected,
+                  holds           ? "raised as expected"
+                  : found == NULL ? "never raised"
+                                  : "raised and never cleared",
+                  found == NULL ? 0 : found->at.ns, found == NULL ? "" : found->evidence);
+    }
+}
+
+static bool alert_expected(const struct scenario_run *run, const struct alert_seen *seen) {
+    for (size_t i = 0; i < run->scenario->alert_count; i++) {
+        const struct expected_alert *wanted = &run->scenario->alerts[i];
+        if (strcmp(wanted->name, seen->name) == 0 && strcmp(wanted->subject, seen->subject) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False alarms teach people to look away. */
+static void judge_false_alarms(struct scenario_run *run) {
+    vtime end = workload_end(run->workload);
+    uint64_t alarms = 0;
+    const struct alert_seen *first = NULL;
+    for (size_t i = 0; i < run->alert_count; i++) {
+        const struct alert_seen *seen = &run->alerts[i];
+        /* Once the traffic is over, silence is right. */
+        if (seen->state == ALERT_ERROR && !alert_expected(run, seen) &&
+            vtime_before(seen->at, end)) {
+            alarms++;
+            first = first == NULL ? seen : first;
+        }
+    }
+    add_check(run, "no-false-alarm", "quality", alarms == 0, "no alert that was not asked for",
+              run_result_textf(&run->result, "%llu", (unsigned long long)alarms),
+              first == NULL ? 0 : first->at.ns,
+              first == NULL ? ""
+                            : run_result_textf(&run->result, "%s on %s: %s", first->name,
+                                               first->subject, first->evidence));
+}
+
+/* ---- Reconciliation ---- */
+
+/* The passes of the last reconciliation: [first, last]. False when none ever ran. */
+static bool last_reconciliation(const struct scenario_run *run, size_t *first, size_t *last) {
+    if (run->pass_count == 0) {
+        return false;
+    }
+    *last = run->pass_count - 1;
+    *first = *last;
+    while (run->passes[*first].report.pass > 0) {
+        (*first)--;
+    }
+    return true;
+}
+
+static void fill_reconciliation(struct scenario_run *run,
+                                const struct reconciliation_report *before,
+                                const struct reconciliation_report *after) {
+    struct run_reconciliation *out = &run->result.reconciliation;
+    out->present = true;
+    out->cutoff_ns = after->cutoff.ns;
+    out->compared = before->rows_compared;
+    for (int store = SCAN_GOLD; store < SCAN_STORE_COUNT; store++) {
+        for (int c = 0; c < DRIFT_CLASS_COUNT; c++) {
+            if (before->counts[store][c] + after->counts[store][c] > 0) {
+                run_result_add_store_drift(
+                    &run->result, &(struct run_store_drift){
+                                      scan_store_name((enum scan_store)store), (enum run_drift)c,
+                                      before->counts[store][c], after->counts[store][c]});
+            }
+        }
+    }
+}
+
+static void judge_expected_drift(struct scenario_run *run) {
+    for (size_t i = 0; i < run->scenario->drift_count; i++) {
+        const struct expected_drift *wanted = &run->scenario->drifts[i];
+        uint64_t found = 0;
+        for (size_t k = 0; k < run->pass_count; k++) {
+            uint64_t count = run->passes[k].report.counts[wanted->store][wanted->drift];
+            found = count > found ? count : found;
+        }
+        add_check(run,
+                  run_result_textf(&run->result, "caught: %s in %s",
+                                   drift_class_name(wanted->drift), scan_store_name(wanted->store)),
+                  "caught", found >= wanted->min,
+                  run_result_textf(&run->result, "at least %llu", (unsigned long long)wanted->min),
+                  run_result_textf(&run->result, "%llu", (unsigned long long)found), 0, "");
+    }
+}
+
+static void judge_reconciliation(struct scenario_run *run) {
+    judge_expected_drift(run);
+    size_t first, last;
+    if (!last_reconciliation(run, &first, &last)) {
+        if (run->scenario->reconcile_at_end) {
+            run_result_add_check(&run->result, &(struct run_check){.name = "reconciliation-clean",
+                                                                   .kind = "reconciliation",
+                                                                   .expected = "no drift",
+                                                                   .observed = "it never ended"});
+        }
+        return;
+    }
+    const struct reconciliation_report *found = &run->passes[first].report;
+    const struct reconciliation_report *left = &run->passes[last].report;
+    uint64_t before = pass_drift(found), after = pass_drift(left);
+    fill_reconciliation(run, found, left);
+    run->result.reconciliation.repaired = before > after ? before - after : 0;
+    add_check(run, "reconciliation-clean", "reconciliation", after == 0, "no drift once repaired",
+              run_result_textf(&run->result, "%llu before, %llu after, %u passes",
+                               (unsigned long long)before, (unsigned long long)after,
+                               left->pass + 1),
+              run->passes[last].at.ns, "");
+    if (run->scenario->drift_count == 0 && run->scenario->reconcile_at_end) {
+        add_check(run, "no-drift-found", "reconciliation", before == 0,
+                  "the pipeline needs no repair",
+                  run_result_textf(&run->result, "%llu differences", (unsigned long long)before),
+                  run->passes[first].at.ns, "");
+    }
+}
+
+/* ---- Objectives ---- */
+
+/* An objective that must be breached becomes a check that it is; any other is an objective. */
+static void add_slo(struct scenario_run *run, const struct run_slo *slo, const char *key) {
+    for (size_t i = 0; i < run->scenario->breached_count; i++) {
+        if (strcmp(run->scenario->breached[i], key) == 0) {
+            add_check(run, run_result_textf(&run->result, "caught: %s breached", slo->name),
+                      "caught", slo->status == RUN_SLO_BREACHED, "breached",
+                      run_slo_status_name(slo->status), 0, "");
+            return;
+        }
+    }
+    run_result_add_slo(&run->result, slo);
+}
+
+static enum run_slo_status slo_status(bool data, bool met) {
+    return !data ? RUN_SLO_NO_DATA : met ? RUN_SLO_MET : RUN_SLO_BREACHED;
+}
+
+/* Share of a histogram above a bound, to a permille. */
+static double share_above(const struct oracle_histogram *h, int64_t bound_ns) {
+    int low = 0, high = 1000;
+    while (low < high) {
+        int middle = (low + high + 1) / 2;
+        if (oracle_quantile_ns(h, middle) <= bound_ns) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return (1000 - low) / 1000.0;
+}
+
+static void take_histogram(struct histogram *out, const struct oracle_histogram *in) {
+    for (size_t i = 0; i < ORACLE_BUCKETS; i++) {
+        int64_t value_ns = oracle_bucket_ns(in, i);
+        for (uint64_t k = 0; k < in->buckets[i]; k++) {
+            histogram_add(out, value_ns);
+        }
+    }
+    if (in->count > 0) {
+        out->min_ns = in->min_ns;
+        out->max_ns = in->max_ns;
+    }
+}
+
+static void judge_freshness(struct scenario_run *run) {
+    int64_t objective_ns = run->scenario->objectives.freshness_p95_ns;
+    for (size_t i = 0; i < ORACLE_FRESH_STORES; i++) {
+        const char *store = store_name(oracle_fresh_store(i));
+        struct oracle_freshness fresh = oracle_freshness(run->oracle, i);
+        int row = run_result_freshness(&run->result, store, objective_ns);
+        if (row >= 0) {
+            take_histogram(&run->result.freshness[row].visibility, fresh.visibility);
+            take_histogram(&run->result.freshness[row].event, fresh.event);
+            run->result.freshness[row].pending = fresh.pending;
+        }
+        if (objective_ns == 0) {
+            continue;
+        }
+        bool data = fresh.visibility->count > 0;
+        int64_t p95_ns = oracle_quantile_ns(fresh.visibility, 950);
+        struct run_slo slo = {
+            .name = run_result_textf(&run->result, "freshness p95 %s", store),
+            .objective = (double)objective_ns / 1e9,
+            .observed = data ? (double)p95_ns / 1e9 : 0,
+            .unit = "s",
+            .direction = RUN_AT_MOST,
+            .status = slo_status(data, p95_ns <= objective_ns),
+            .budget_known = data,
+            .budget_remaining = data ? 1 - share_above(fresh.visibility, objective_ns) / 0.05 : 0,
+        };
+        add_slo(run, &slo, "freshness_p95");
+    }
+}
+
+static void judge_probes(struct scenario_run *run) {
+    const struct objectives *objectives = &run->scenario->objectives;
+    struct run_recall *recall = &run->result.recall;
+    if (objectives->recall_ppm > 0) {
+        recall->objective = objectives->recall_ppm / 1e6;
+        struct run_slo slo = {
+            .name = "recall@10 of probes",
+            .objective = recall->objective,
+            .observed = recall->mean,
+            .unit = "ratio",
+            .direction = RUN_AT_LEAST,
+            .status = slo_status(recall->probes > 0, recall->mean >= recall->objective),
+        };
+        add_slo(run, &slo, "recall");
+    }
+    if (objectives->search_p95_ns > 0) {
+        bool data = recall->latency.count > 0;
+        int64_t p95_ns = data ? histogram_quantile_ns(&recall->latency, 950) : 0;
+        struct run_slo slo = {
+            .name = "search latency p95",
+            .objective = (double)objectives->search_p95_ns / 1e9,
+            .observed = (double)p95_ns / 1e9,
+            .unit = "s",
+            .direction = RUN_AT_MOST,
+            .status = slo_status(data, p95_ns <= objectives->search_p95_ns),
+        };
+        add_slo(run, &slo, "search_p95");
+    }
+    if (objectives->availability_ppm > 0 && run->scenario->probe_every_ns > 0) {
+        bool data = recall->asked > 0;
+        double objective = objectives->availability_ppm / 1e6;
+        double observed = data ? (double)recall->answered / (double)recall->asked : 0;
+        double allowed = 1 - objective;
+        struct run_slo slo = {
+            .name = "availability of search",
+            .objective = objective,
+            .observed = observed,
+            .unit = "ratio",
+            .direction = RUN_AT_LEAST,
+            .status = slo_status(data, observed >= objective),
+            .budget_known = data && allowed > 0,
+            .budget_remaining = allowed > 0 ? 1 - (1 - observed) / allowed : 0,
+        };
+        add_slo(run, &slo, "availability");
+    }
+}
+
+/* ---- Figures ---- */
+
+static void fill_counts(struct scenario_run *run) {
+    struct run_result *r = &run->result;
+    struct oracle_counts counts = oracle_counts(run->oracle);
+    run_result_count_event(r, "produced", counts.feed_records);
+    run_result_count_event(r, "duplicates", counts.feed_duplicates);
+    run_result_count_event(r, "late", counts.late_records);
+    run_result_count_event(r, "dead_lettered", counts.dead_letters);
+    run_result_count_event(r, "operations", counts.operations);
+    run_result_count_event(r, "poison", counts.poison);
+    run_result_count_event(r, "log_records", counts.log_records);
+    run_result_count_event(r, "visible_changes", counts.visible_changes);
+    run_result_count_event(r, "simulated", simulation_events(run->simulation));
+    for (int i = 0; i < MACHINE_COUNTER_COUNT; i++) {
+        run_result_count_reached(r, machine_counter_name((enum machine_counter)i),
+                                 simulation_counter(run->simulation, (enum machine_counter)i));
+    }
+    uint64_t passed;
+    const char *point;
+    for (size_t i = 0; (point = injector_point(run->injector, i, &passed)) != NULL; i++) {
+        run_result_count_reached(r, point, passed);
+    }
+    struct simulation *s = run->simulation;
+    r->costs = (struct run_costs){
+        .embeddings_made = simulation_counter(s, COUNTER_EMBEDDINGS_MADE),
+        .embeddings_avoided = simulation_counter(s, COUNTER_EMBEDDINGS_AVOIDED),
+        .vectors_written = simulation_counter(s, COUNTER_VECTORS_WRITTEN),
+        .metadata_writes = simulation_counter(s, COUNTER_METADATA_WRITES),
+        .stale_rejected = simulation_counter(s, COUNTER_STALE_REJECTED),
+    };
+}
+
+static void fill_series(struct scenario_run *run) {
+    vtime start = run->scenario->workload.start;
+    static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
+    for (size_t f = 0; f < sizeof feeds / sizeof *feeds; f++) {
+        size_t count;
+        const struct oracle_feed_minute *minutes =
+            oracle_feed_minutes(run->oracle, feeds[f], &count);
+        int series = -1;
+        for (size_t i = 0; i < count; i++) {
+            if (minutes[i].records == 0 && minutes[i].silence_ns < 0) {
+                continue;
+            }
+            if (series < 0) {
+                series = run_result_series(&run->result, RUN_SERIES_FEED_LAG, topic_name(feeds[f]));
+            }
+            int64_t lag_ns = minutes[i].records > 0 ? minutes[i].lag_max_ns : minutes[i].silence_ns;
+            run_series_append(&run->result, series, start.ns + (int64_t)i * VTIME_MINUTE,
+                              (double)lag_ns / 1e9);
+        }
+    }
+    for (size_t s = 0; s < ORACLE_FRESH_STORES; s++) {
+        size_t count;
+        const struct oracle_minute *minutes = oracle_minutes(run->oracle, s, &count);
+        int series = run_result_series(&run->result, RUN_SERIES_STORE_LAG,
+                                       store_name(oracle_fresh_store(s)));
+        for (size_t i = 0; i < count; i++) {
+            int64_t lag_ns = minutes[i].samples > 0 ? minutes[i].lag_max_ns : 0;
+            lag_ns = minutes[i].pending_age_ns > lag_ns ? minutes[i].pending_age_ns : lag_ns;
+            run_series_append(&run->result, series, start.ns + (int64_t)i * VTIME_MINUTE,
+                              (double)lag_ns / 1e9);
+        }
+    }
+}
+
+static const char *fault_subject(const struct fault *fault) {
+    unsigned takes = fault_table()[fault->kind].required | fault_table()[fault->kind].optional;
+    if ((takes & FAULT_FEED) != 0) {
+        return topic_name(fault->feed);
+    }
+    if ((takes & FAULT_SINK) != 0) {
+        return fault_sink_name(fault->sink);
+    }
+    return (takes & FAULT_WORKER) != 0 ? machine_kind_name(fault->worker) : "oltp";
+}
+
+static void fill_bands(struct scenario_run *run) {
+    size_t count;
+    const struct fault_band *bands = injector_bands(run->injector, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct fault *fault = &run->scenario->faults[bands[i].fault];
+        run_result_add_band(&run->result, &(struct run_band){fault_table()[fault->kind].name,
+                                                             fault_subject(fault), bands[i].from.ns,
+                                                             bands[i].to.ns});
+    }
+}
+
+void scenario_run_judge(struct scenario_run *run) {
+    struct run_result *r = &run->result;
+    r->murphy = MURPHY_VERSION;
+    r->scenario = run->scenario->name;
+    r->about = run->scenario->about;
+    r->seed = run->options.seed;
+    r->bug = run->options.bug == NULL ? "" : run->options.bug;
+    r->start_ns = run->scenario->workload.start.ns;
+    r->virtual_ns = vtime_diff(simulation_now(run->simulation), run->scenario->workload.start);
+    r->reproduce = run->options.reproduce;
+    char hash[33];
+    trace_hash_format(trace_hash_of(simulation_trace(run->simulation)), hash);
+    r->trace_hash = run_result_text(r, hash);
+
+    judge_caught(run);
+    judge_oracle(run);
+    judge_settled(run);
+    judge_reconciliation(run);
+    judge_faults(run);
+    judge_false_alarms(run);
+    judge_freshness(run);
+    judge_probes(run);
+    fill_counts(run);
+    fill_series(run);
+    fill_bands(run);
+    r->verdict = run_result_judge(r);
+}

@@ -1,0 +1,101 @@
+#define _XOPEN_SOURCE 700
+
+#include "cli/murphy.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *about;
+};
+
+static const struct command commands[] = {
+    {"run", cmd_run, "play one scenario under one seed and judge it"},
+    {"list", cmd_list, "scenarios, faults, checks, points or bugs, a line each"},
+    {"query", cmd_query, "ask the stores of a finished run, as of any moment, in SQL"},
+    {"tune", cmd_tune, "draw recall against latency of the vector index, pick a point"},
+    {"demo", cmd_demo, "the story live: flow, break, catch, repair"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void help(FILE *out) {
+    fputs("Murphy plays a day of marketplace traffic through the real pipeline core, breaks it\n"
+          "on purpose, and shows whether every store ended right. Same seed, same bytes.\n\n"
+          "usage: murphy COMMAND [OPTIONS]\n\n",
+          out);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].about);
+    }
+    fputs("\nmurphy COMMAND --help says what a command takes. To begin: murphy demo\n"
+          "Exit status: 0 all held, 1 a check failed, 2 only an objective failed, 64 usage,\n"
+          "65 bad input, 70 internal error, 130 interrupted.\n",
+          out);
+}
+
+int usage_error(const char *command, const char *text, const char *what) {
+    fprintf(stderr, "murphy %s: %s%s%s%s; see murphy %s --help\n", command, text,
+            what == NULL ? "" : " '", what == NULL ? "" : what, what == NULL ? "" : "'", command);
+    return EXIT_USAGE;
+}
+
+bool colour_wanted(int file_descriptor) {
+    const char *no_color = getenv("NO_COLOR");
+    return isatty(file_descriptor) == 1 && (no_color == NULL || no_color[0] == '\0');
+}
+
+const char *scenario_directory(void) {
+    static char path[PATH_MAX];
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length < 0) {
+        fprintf(stderr, "murphy: cannot read /proc/self/exe: %s\n", strerror(errno));
+        return NULL;
+    }
+    program[length] = '\0';
+    char *slash = strrchr(program, '/');
+    *slash = '\0';
+    char joined[PATH_MAX];
+    int n = snprintf(joined, sizeof joined, "%s/%s", program, MURPHY_SCENARIOS_DIR);
+    if (n < 0 || (size_t)n >= sizeof joined || realpath(joined, path) == NULL) {
+        fprintf(stderr, "murphy: there is no folder of scenarios at %s/%s\n", program,
+                MURPHY_SCENARIOS_DIR);
+        return NULL;
+    }
+    return path;
+}
+
+int main(int argc, char **argv) {
+    setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+    if (argc < 2) {
+        help(stderr);
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        help(stdout);
+        return EXIT_HELD;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("murphy " MURPHY_VERSION);
+        return EXIT_HELD;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            int status = commands[i].run(argc - 1, argv + 1);
+            if (fflush(stdout) != 0 && status == EXIT_HELD) {
+                fprintf(stderr, "murphy: cannot write the result: %s\n", strerror(errno));
+                return EXIT_INTERNAL;
+            }
+            return status;
+        }
+    }
+    fprintf(stderr, "murphy: there is no command '%s'; murphy --help lists them\n", name);
+    return EXIT_USAGE;
+}

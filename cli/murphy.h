@@ -1,0 +1,39 @@
+/*
+ * The command line: exit statuses and one function per command. Each takes its own argument vector
+ * (argv[0] is the command's name) and returns the exit status of the program.
+ */
+#ifndef MURPHY_CLI_MURPHY_H
+#define MURPHY_CLI_MURPHY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MURPHY_VERSION "0.1.0"
+
+enum exit_status {
+    EXIT_HELD = 0,
+    EXIT_CHECK_FAILED = 1,
+    EXIT_SLO_FAILED = 2,
+    EXIT_USAGE = 64,
+    EXIT_INPUT = 65,
+    EXIT_INTERNAL = 70,
+    EXIT_INTERRUPTED = 130
+};
+
+int cmd_run(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_query(int argc, char **argv);
+int cmd_tune(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+
+/* Folder of the scenario files, found from where the program lies. Static storage; NULL with a
+ * message on stderr when the program cannot find itself. */
+const char *scenario_directory(void);
+
+/* Prints "murphy: TEXT" and how to get help to stderr; returns EXIT_USAGE. */
+int usage_error(const char *command, const char *text, const char *what);
+
+/* True on a terminal without NO_COLOR. */
+bool colour_wanted(int file_descriptor);
+
+#endif

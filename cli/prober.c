@@ -1,0 +1,113 @@
+#include "cli/prober.h"
+
+enum { PROBE_K = 10 };
+
+/* A search's way there and back beside the work itself. */
+#define SEARCH_P50_NS (6 * VTIME_MILLISECOND)
+#define SEARCH_P99_NS (60 * VTIME_MILLISECOND)
+#define SEARCH_MAX_NS VTIME_SECOND
+
+static double overlap(const struct search_hit *found, size_t found_count,
+                      const struct search_hit *exact, size_t exact_count) {
+    size_t both = 0;
+    for (size_t i = 0; i < exact_count; i++) {
+        for (size_t k = 0; k < found_count; k++) {
+            both += exact[i].listing_id == found[k].listing_id;
+        }
+    }
+    return (double)both / (double)exact_count;
+}
+
+static void answered(struct prober *p, enum store_id store, vtime now, int error,
+                     const struct search_hit *hits, size_t count) {
+    struct run_recall *recall = &p->result->recall;
+    int64_t latency_ns = latency_model_draw_ns(&p->latency, &p->stream);
+    recall->asked++;
+    if (error != PORT_OK) {
+        return;
+    }
+    recall->answered++;
+    histogram_add(&recall->latency, latency_ns);
+    oracle_hits(p->oracle, now, store, hits, count);
+}
+
+static void probe_vectors(struct prober *p, vtime now, const struct workload_query *query,
+                          const struct row_filter *filter) {
+    struct simulation_ports *ports = simulation_ports(p->simulation);
+    float vector[TEXT_DIMENSION];
+    struct embed_item item = {.modalities = 1u << MODALITY_TEXT, .text = {.title = query->text}};
+    struct embed_result embedded = {.vectors = {[MODALITY_TEXT] = vector}};
+    uint32_t model =
+        fake_vector_db_alias_target(simulation_vector_db(p->simulation), MODALITY_TEXT);
+    int error = ports->embedding.ops->embed(ports->embedding.ctx, now, model, &item, 1, &embedded);
+    if (error == PORT_OK && embedded.status != ITEM_APPLIED) {
+        error = PORT_UNAVAILABLE;
+    }
+    struct search_hit found[PROBE_K], exact[PROBE_K];
+    size_t found_count = 0, exact_count = 0;
+    const struct vector_port *vectors = &ports->vectors;
+    if (error == PORT_OK) {
+        error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, vector, PROBE_K,
+                                     p->scenario->probe_ef, false, filter, found, &found_count);
+    }
+    answered(p, STORE_VECTOR_TEXT, now, error, found, found_count);
+    if (error != PORT_OK ||
+        vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, vector, PROBE_K, 0, true, filter,
+                             exact, &exact_count) != PORT_OK ||
+        exact_count == 0) {
+        return;
+    }
+    struct run_recall *recall = &p->result->recall;
+    double share = overlap(found, found_count, exact, exact_count);
+    recall->min = recall->probes == 0 || share < recall->min ? share : recall->min;
+    recall->probes++;
+    p->recall_sum += share;
+    run_series_append(p->result, p->series, now.ns, share);
+}
+
+static void probe_keywords(struct prober *p, vtime now, const struct workload_query *query,
+                           const struct row_filter *filter) {
+    const struct keyword_port *keywords = &simulation_ports(p->simulation)->keywords;
+    struct search_hit hits[PROBE_K];
+    size_t count = 0;
+    int error =
+        keywords->ops->search(keywords->ctx, now, query->text, PROBE_K, filter, hits, &count);
+    answered(p, STORE_KEYWORD, now, error, hits, count);
+}
+
+static void round_due(void *ctx, vtime now, uint64_t arg) {
+    struct prober *p = ctx;
+    (void)arg;
+    for (uint32_t i = 0; i < p->scenario->probe_queries; i++) {
+        struct workload_query query;
+        if (!workload_query(p->workload, p->asked++, &query)) {
+            break;
+        }
+        struct row_filter filter = {.category = query.category, .servable_only = true};
+        probe_vectors(p, now, &query, &filter);
+        probe_keywords(p, now, &query, &filter);
+    }
+    if (!simulation_workload_done(p->simulation)) {
+        simulation_schedule(p->simulation, vtime_add(now, p->scenario->probe_every_ns), "probe",
+                            p->asked, round_due, p, 0);
+    }
+}
+
+int prober_start(struct prober *p) {
+    if (p->scenario->probe_every_ns == 0) {
+        return 0;
+    }
+    prng_init(&p->stream, simulation_seed(p->simulation), "probe");
+    latency_model_init(&p->latency, SEARCH_P50_NS, SEARCH_P99_NS, SEARCH_MAX_NS);
+    histogram_init(&p->result->recall.latency, VTIME_MICROSECOND);
+    p->series = run_result_series(p->result, RUN_SERIES_RECALL, "recall@10");
+    vtime first = vtime_add(simulation_now(p->simulation), p->scenario->probe_every_ns);
+    return simulation_schedule(p->simulation, first, "probe", 0, round_due, p, 0);
+}
+
+void prober_finish(struct prober *p) {
+    struct run_recall *recall = &p->result->recall;
+    if (recall->probes > 0) {
+        recall->mean = p->recall_sum / (double)recall->probes;
+    }
+}

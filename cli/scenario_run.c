@@ -1,0 +1,415 @@
+#include "cli/scenario_run.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/murphy.h"
+#include "cli/scenario_run_parts.h"
+#include "pipeline/array.h"
+#include "pipeline/dead_letter.h"
+#include "sim/clock_shim.h"
+#include "sim/stores_export.h"
+
+/* Between looks at progress, settling and interruption. */
+#define SLICE_NS VTIME_MINUTE
+/* A reconciliation with all its passes is over within so long. */
+#define RECONCILE_WITHIN_NS (2 * VTIME_HOUR)
+
+/* ---- Hearing ---- */
+
+static void hear_operation(void *ctx, vtime now, const struct workload_op *op) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.operation(run->oracle_ear.ctx, now, op);
+}
+
+static void hear_appended(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                          const struct log_record *record) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.appended(run->oracle_ear.ctx, now, topic, partition, record);
+}
+
+static void hear_row_changed(void *ctx, vtime now, const struct row_change *change) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.row_changed(run->oracle_ear.ctx, now, change);
+}
+
+static void hear_embedded(void *ctx, vtime now, const struct embed_item *items,
+                          const struct embed_result *results, size_t count) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.embedded(run->oracle_ear.ctx, now, items, results, count);
+}
+
+static void hear_alert(void *ctx, vtime now, const char *name, const char *subject,
+                       enum alert_state state, struct bytes evidence) {
+    struct scenario_run *run = ctx;
+    if (ARRAY_RESERVE(run->alerts, run->alert_capacity, run->alert_count + 1) != 0) {
+        run->out_of_memory = true;
+        return;
+    }
+    const char *sentence = run_result_textf(&run->result, "%.*s", (int)evidence.len, evidence.data);
+    run->alerts[run->alert_count++] = (struct alert_seen){now, name, subject, state, sentence};
+    run_result_add_alert(&run->result, &(struct run_alert){.at_ns = now.ns,
+                                                           .name = name,
+                                                           .subject = subject,
+                                                           .raised = state != ALERT_CLEARED,
+                                                           .evidence = sentence});
+}
+
+/* Only the first pass of the last reconciliation is shown row by row. */
+static void keep_samples(struct scenario_run *run, const struct reconciliation_report *report) {
+    for (size_t i = 0; i < report->sample_count; i++) {
+        const struct drift *drift = &report->samples[i];
+        const char *expected =
+            drift->expected_version == DOC_VERSION_NONE
+                ? "no document"
+                : run_result_textf(&run->result, "version %u:%lld",
+                                   doc_version_epoch(drift->expected_version),
+                                   (long long)doc_version_offset(drift->expected_version));
+        const char *observed =
+            drift->observed_version == DOC_VERSION_NONE
+                ? "no row"
+                : run_result_textf(&run->result, "version %u:%lld",
+                                   doc_version_epoch(drift->observed_version),
+                                   (long long)doc_version_offset(drift->observed_version));
+        static const char *const reasons[DRIFT_CLASS_COUNT] = {
+            [DRIFT_MISSING] = "OLTP has it alive, the store does not hold it",
+            [DRIFT_ORPHAN] = "gone in OLTP; the log never carried its deletion",
+            [DRIFT_DUPLICATE] = "the store holds it twice",
+            [DRIFT_STALE] = "OLTP changed and the store did not follow",
+            [DRIFT_MISMATCH] = "same version, other content",
+            [DRIFT_RESURRECTED] = "the pipeline deleted it and the store shows it again",
+            [DRIFT_WRONG_MODEL] = "made by another model than the collection's",
+            [DRIFT_SUPPRESSED_SERVED] = "its seller is suppressed",
+            [DRIFT_IN_FLIGHT] = "newer than the cutoff",
+        };
+        run_result_add_sample(
+            &run->result, &(struct run_drift_sample){
+                              .store = scan_store_name(drift->store),
+                              .listing = run_result_textf(&run->result, "%llu",
+                                                          (unsigned long long)drift->listing_id),
+                              .drift = (enum run_drift)drift->class,
+                              .expected = expected,
+                              .observed = observed,
+                              .reason = reasons[drift->class],
+                          });
+    }
+}
+
+uint64_t pass_drift(const struct reconciliation_report *report) {
+    uint64_t total = 0;
+    for (int store = 0; store < SCAN_STORE_COUNT; store++) {
+        for (int c = 0; c < DRIFT_IN_FLIGHT; c++) {
+            total += report->counts[store][c];
+        }
+    }
+    return total;
+}
+
+static void hear_reconciled(void *ctx, vtime now, const struct reconciliation_report *report) {
+    struct scenario_run *run = ctx;
+    if (ARRAY_RESERVE(run->passes, run->pass_capacity, run->pass_count + 1) != 0) {
+        run->out_of_memory = true;
+        return;
+    }
+    if (report->pass == 0) {
+        keep_samples(run, report);
+    }
+    struct pass_seen *pass = &run->passes[run->pass_count++];
+    *pass = (struct pass_seen){now, *report};
+    pass->report.samples = NULL;
+    pass->report.sample_count = 0;
+    run->reconciling = report->repairs_sent > 0;
+}
+
+static void reconcile_due(void *ctx, vtime now, uint64_t arg) {
+    struct scenario_run *run = ctx;
+    (void)now;
+    (void)arg;
+    run->reconciling = true;
+    simulation_command(run->simulation,
+                       simulation_actor_find(run->simulation, MACHINE_RECONCILER, 0),
+                       COMMAND_RECONCILE);
+}
+
+/* ---- Making ---- */
+
+struct scenario_run *scenario_run_new(const struct scenario *scenario,
+                                      const struct scenario_run_options *options) {
+    struct scenario_run *run = calloc(1, sizeof *run);
+    if (run == NULL) {
+        return NULL;
+    }
+    run->scenario = scenario;
+    run->options = *options;
+    run->settled_at = VTIME_NEVER;
+    run_result_init(&run->result);
+    return run;
+}
+
+void scenario_run_free(struct scenario_run *run) {
+    if (run == NULL) {
+        return;
+    }
+    injector_free(run->injector);
+    simulation_free(run->simulation);
+    oracle_free(run->oracle);
+    workload_free(run->workload);
+    free(run->alerts);
+    free(run->passes);
+    run_result_release(&run->result);
+    free(run);
+}
+
+static enum scenario_run_status fail(struct scenario_run *run, enum scenario_run_status status,
+                                     const char *text) {
+    snprintf(run->error, sizeof run->error, "%s", text);
+    return status;
+}
+
+static enum scenario_run_status out_of_memory(struct scenario_run *run) {
+    return fail(run, SCENARIO_RUN_ERROR, "out of memory: the run is worth nothing");
+}
+
+static int build(struct scenario_run *run) {
+    const struct scenario *scenario = run->scenario;
+    struct simulation_options options = {
+        .seed = run->options.seed,
+        .start = scenario->workload.start,
+        .pipeline = scenario->pipeline,
+        .explore_ties = scenario->explore_ties,
+        .session_timeout_ns = scenario->session_timeout_ns,
+        .journal = run->options.keep_history,
+    };
+    memcpy(options.workers, scenario->workers, sizeof options.workers);
+    if (run->options.bug != NULL) {
+        int bug = bug_find(run->options.bug);
+        assert(bug >= 0);
+        options.bugs.on[bug] = true;
+    }
+    run->oracle = oracle_new(&(struct oracle_options){
+        .start = options.start,
+        .model_version = scenario->pipeline.model_version,
+        .allowed_lateness_ns = scenario->pipeline.allowed_lateness_ns,
+        .gone_within_ns = scenario->objectives.gone_within_ns,
+        .needless_embeddings_max_ppm = scenario->objectives.needless_embeddings_ppm,
+        .vectors_every = 1,
+    });
+    run->simulation = run->oracle == NULL ? NULL : simulation_new(&options, run->workload);
+    if (run->simulation == NULL) {
+        return -ENOMEM;
+    }
+    run->oracle_ear = oracle_observer(run->oracle);
+    simulation_observe(run->simulation,
+                       &(struct simulation_observer){.ctx = run,
+                                                     .operation = hear_operation,
+                                                     .appended = hear_appended,
+                                                     .row_changed = hear_row_changed,
+                                                     .alert = hear_alert,
+                                                     .reconciled = hear_reconciled,
+                                                     .embedded = hear_embedded});
+    run->injector = injector_new(run->simulation, scenario->faults, scenario->fault_count);
+    run->prober = (struct prober){.simulation = run->simulation,
+                                  .workload = run->workload,
+                                  .oracle = run->oracle,
+                                  .result = &run->result,
+                                  .scenario = scenario};
+    if (run->injector == NULL || prober_start(&run->prober) != 0) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < scenario->reconcile_at_count; i++) {
+        vtime at = vtime_add(options.start, scenario->reconcile_at_ns[i]);
+        if (simulation_schedule(run->simulation, at, "reconcile", i, reconcile_due, run, 0) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* ---- Playing ---- */
+
+static void progress(struct scenario_run *run, const char *phase) {
+    if (run->options.progress != NULL) {
+        vtime start = run->scenario->workload.start;
+        run->options.progress(run->options.progress_ctx,
+                              vtime_diff(simulation_now(run->simulation), start),
+                              vtime_diff(workload_end(run->workload), start), phase);
+    }
+}
+
+/* Runs on to `until` unless `done` holds before. */
+static enum simulation_status run_until(struct scenario_run *run, vtime until, const char *phase,
+                                        bool (*done)(struct scenario_run *run)) {
+    enum simulation_status status = SIMULATION_RUNNING;
+    while (status == SIMULATION_RUNNING && !run->interrupted &&
+           vtime_before(simulation_now(run->simulation), until) && (done == NULL || !done(run))) {
+        vtime next = vtime_add(simulation_now(run->simulation), SLICE_NS);
+        status = simulation_run(run->simulation, vtime_before(next, until) ? next : until);
+        progress(run, phase);
+    }
+    return run->out_of_memory ? SIMULATION_NO_MEMORY : status;
+}
+
+static bool settled(struct scenario_run *run) {
+    return simulation_workload_done(run->simulation) && oracle_settled(run->oracle);
+}
+
+static bool reconciled(struct scenario_run *run) {
+    return !run->reconciling;
+}
+
+/* The first moment at which the late queue has been drained once more. */
+static vtime late_batch_done(const struct scenario_run *run) {
+    struct pipeline_config config = pipeline_config_with_defaults(&run->scenario->pipeline);
+    int64_t interval_ns = config.late_batch_interval_ns;
+    vtime next = {(simulation_now(run->simulation).ns / interval_ns + 1) * interval_ns};
+    return vtime_add(next, VTIME_MINUTE);
+}
+
+static enum simulation_status phases(struct scenario_run *run) {
+    enum simulation_status status = run_until(run, workload_end(run->workload), "traffic", NULL);
+    if (status != SIMULATION_RUNNING || run->interrupted) {
+        return status;
+    }
+    injector_heal(run->injector);
+    run->healed_at = simulation_now(run->simulation);
+    vtime limit = vtime_add(run->healed_at, run->scenario->objectives.convergence_ns);
+    /* Requests that were under way when the world healed are to land before looking. */
+    status = run_until(run, vtime_add(run->healed_at, VTIME_MINUTE), "healing", NULL);
+    if (status == SIMULATION_RUNNING && simulation_counter(run->simulation, COUNTER_LATE) > 0) {
+        status = run_until(run, late_batch_done(run), "late queue", NULL);
+    }
+    if (status == SIMULATION_RUNNING) {
+        status = run_until(run, limit, "settling", settled);
+    }
+    if (status != SIMULATION_RUNNING || run->interrupted) {
+        return status;
+    }
+    if (settled(run)) {
+        run->settled_at = simulation_now(run->simulation);
+    }
+    /* Dashboards, checkpoints and the reconciler's cutoff lag behind the last change. */
+    struct pipeline_config config = pipeline_config_with_defaults(&run->scenario->pipeline);
+    vtime quiet = vtime_add(simulation_now(run->simulation),
+                            config.reconcile_cutoff_ns + 2 * config.dashboard_interval_ns);
+    status = run_until(run, quiet, "settling", NULL);
+    if (status == SIMULATION_RUNNING && run->scenario->reconcile_at_end && !run->interrupted) {
+        reconcile_due(run, simulation_now(run->simulation), 0);
+        limit = vtime_add(simulation_now(run->simulation), RECONCILE_WITHIN_NS);
+        status = run_until(run, limit, "reconciling", reconciled);
+        if (status == SIMULATION_RUNNING) {
+            status = run_until(run, vtime_add(simulation_now(run->simulation), VTIME_MINUTE),
+                               "reconciling", NULL);
+        }
+    }
+    return status;
+}
+
+enum scenario_run_status scenario_run_play(struct scenario_run *run) {
+    int64_t began_ns = clock_shim_real_monotonic_ns();
+    struct workload_options workload = run->scenario->workload;
+    struct workload_error error;
+    workload.seed = run->options.seed;
+    run->workload = workload_new(&workload, &error);
+    if (run->workload == NULL) {
+        return fail(run, SCENARIO_RUN_BAD_INPUT, error.text);
+    }
+    if (build(run) != 0) {
+        return out_of_memory(run);
+    }
+    enum simulation_status status = phases(run);
+    if (run->interrupted || status == SIMULATION_STOPPED) {
+        return SCENARIO_RUN_INTERRUPTED;
+    }
+    if (status == SIMULATION_NO_MEMORY || oracle_out_of_memory(run->oracle)) {
+        return out_of_memory(run);
+    }
+    oracle_finish(run->oracle, run->simulation);
+    prober_finish(&run->prober);
+    run->result.wall_ns = clock_shim_real_monotonic_ns() - began_ns;
+    scenario_run_judge(run);
+    if (oracle_out_of_memory(run->oracle) || run_result_incomplete(&run->result)) {
+        return out_of_memory(run);
+    }
+    return SCENARIO_RUN_DONE;
+}
+
+void scenario_run_interrupt(struct scenario_run *run) {
+    run->interrupted = 1;
+    if (run->simulation != NULL) {
+        simulation_stop(run->simulation);
+    }
+}
+
+const char *scenario_run_error(const struct scenario_run *run) {
+    return run->error;
+}
+
+struct run_result *scenario_run_result(struct scenario_run *run) {
+    return &run->result;
+}
+
+/* ---- Export ---- */
+
+static int export_dead_letters(struct scenario_run *run, struct stores_export *export) {
+    struct fake_kafka *kafka = simulation_kafka(run->simulation);
+    for (uint32_t p = 0; p < fake_kafka_partitions(kafka, TOPIC_DEAD_LETTER); p++) {
+        struct fake_kafka_partition partition = fake_kafka_partition(kafka, TOPIC_DEAD_LETTER, p);
+        for (int64_t offset = partition.start; offset < partition.end; offset++) {
+            const struct log_record *record =
+                fake_kafka_record(kafka, TOPIC_DEAD_LETTER, p, offset);
+            struct dead_letter letter;
+            if (record == NULL || dead_letter_decode(record->value, &letter) != 0) {
+                continue;
+            }
+            if (stores_export_dead_letter(export, record->append, &letter) != 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int export_checks(struct scenario_run *run, struct stores_export *export) {
+    for (size_t i = 0; i < run->result.check_count; i++) {
+        const struct run_check *check = &run->result.checks[i];
+        struct export_check row = {
+            check->name,     check->kind,     run_check_status_name(check->status),
+            check->expected, check->observed, check->evidence,
+            {check->at_ns}};
+        if (stores_export_check(export, &row) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int scenario_run_export(struct scenario_run *run, const char *directory, char *error,
+                        size_t error_size) {
+    struct export_run info = {
+        .murphy = MURPHY_VERSION,
+        .scenario = run->scenario->name,
+        .seed = run->options.seed,
+        .trace_hash = run->result.trace_hash,
+        .start = run->scenario->workload.start,
+        .end = simulation_now(run->simulation),
+    };
+    struct stores_export *export = stores_export_new(directory, &info);
+    if (export == NULL) {
+        snprintf(error, error_size, "out of memory while writing the stores to %s", directory);
+        return -1;
+    }
+    int failed = stores_export_oltp(export, simulation_oltp(run->simulation)) != 0 ||
+                 stores_export_keyword(export, simulation_keyword(run->simulation)) != 0 ||
+                 stores_export_warehouse(export, simulation_warehouse(run->simulation)) != 0 ||
+                 stores_export_vector_db(export, simulation_vector_db(run->simulation)) != 0 ||
+                 export_dead_letters(run, export) != 0 || export_checks(run, export) != 0 ||
+                 stores_export_finish(export) != 0;
+    if (failed) {
+        snprintf(error, error_size, "%s", stores_export_error(export));
+    }
+    stores_export_free(export);
+    return failed ? -1 : 0;
+}

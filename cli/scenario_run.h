@@ -1,0 +1,49 @@
+/*
+ * One run of a scenario: builds the simulation, arms the faults, listens with the oracle, heals,
+ * waits for convergence, reconciles, judges, and leaves everything in a run_result.
+ */
+#ifndef MURPHY_CLI_SCENARIO_RUN_H
+#define MURPHY_CLI_SCENARIO_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "reports/result.h"
+#include "scenarios/scenario.h"
+#include "sim/trace.h"
+
+struct scenario_run_options {
+    uint64_t seed;
+    const char *bug;       /* planted bug by name, or NULL */
+    bool keep_history;     /* record what every store held when, for the export */
+    const char *reproduce; /* command line that does it again */
+    /* Called now and then with virtual time gone and expected; may be NULL. */
+    void (*progress)(void *ctx, int64_t done_ns, int64_t total_ns, const char *phase);
+    void *progress_ctx;
+};
+
+enum scenario_run_status {
+    SCENARIO_RUN_DONE,        /* judged: see the result's verdict */
+    SCENARIO_RUN_BAD_INPUT,   /* a file of the workload is wrong: see the error */
+    SCENARIO_RUN_INTERRUPTED, /* scenario_run_interrupt was called: the result is not to be used */
+    SCENARIO_RUN_ERROR        /* out of memory */
+};
+
+struct scenario_run;
+
+/* NULL when out of memory. The scenario must outlive the run. */
+struct scenario_run *scenario_run_new(const struct scenario *scenario,
+                                      const struct scenario_run_options *options);
+void scenario_run_free(struct scenario_run *run);
+/* Runs it to its end. */
+enum scenario_run_status scenario_run_play(struct scenario_run *run);
+/* Makes the playing run return soon; safe from a signal handler. */
+void scenario_run_interrupt(struct scenario_run *run);
+/* One sentence after BAD_INPUT or ERROR. */
+const char *scenario_run_error(const struct scenario_run *run);
+
+struct run_result *scenario_run_result(struct scenario_run *run);
+/* Writes the stores as a SQLite file; 0, or -1 with a sentence in error. */
+int scenario_run_export(struct scenario_run *run, const char *path, char *error, size_t error_size);
+
+#endif

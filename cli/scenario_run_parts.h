@@ -1,0 +1,59 @@
+/*
+ * The inside of a scenario's run, shared by the half that plays it and the half that judges it.
+ */
+#ifndef MURPHY_CLI_SCENARIO_RUN_PARTS_H
+#define MURPHY_CLI_SCENARIO_RUN_PARTS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/prober.h"
+#include "cli/scenario_run.h"
+#include "faults/injector.h"
+#include "sim/oracle.h"
+
+/* An alert that some monitor of the pipeline raised or cleared. */
+struct alert_seen {
+    vtime at;
+    const char *name;    /* static */
+    const char *subject; /* static */
+    enum alert_state state;
+    const char *evidence; /* the result's */
+};
+
+/* One pass of a reconciliation, without its samples. */
+struct pass_seen {
+    vtime at;
+    struct reconciliation_report report;
+};
+
+struct scenario_run {
+    const struct scenario *scenario;
+    struct scenario_run_options options;
+    struct workload *workload;
+    struct simulation *simulation;
+    struct injector *injector;
+    struct oracle *oracle;
+    struct simulation_observer oracle_ear;
+    struct prober prober;
+    struct run_result result;
+    struct alert_seen *alerts;
+    size_t alert_count, alert_capacity;
+    struct pass_seen *passes;
+    size_t pass_count, pass_capacity;
+    bool reconciling; /* a reconciliation that was asked for is not over */
+    bool out_of_memory;
+    vtime healed_at;
+    vtime settled_at; /* VTIME_NEVER: it did not settle in time */
+    volatile sig_atomic_t interrupted;
+    char error[640];
+};
+
+/* Fills the result from what was seen. */
+void scenario_run_judge(struct scenario_run *run);
+
+/* Differences that count as drift in one pass. */
+uint64_t pass_drift(const struct reconciliation_report *report);
+
+#endif
