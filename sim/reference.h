@@ -52,7 +52,7 @@ struct reference_document {
     uint64_t listing_id;
     bool alive;      /* an UPSERT came after the last DELETE; without it nothing below is set but
                         policy */
-    bool suppressed; /* its seller is; alive or not */
+    bool suppressed; /* its seller is; a listing that is not alive has no seller */
     bool has_seller;
     uint64_t seller_id; /* 0 without a seller */
     int64_t price;      /* unit of FIELD_PRICE; -1: none */
