@@ -118,7 +118,7 @@ AVX512 static inline float reduce_avx512(const struct sums_avx512 *s) {
 
 /* Which of the 16 lanes from element i < dim on are there. */
 static inline __mmask16 lanes_left(size_t i, size_t dim) {
-    return dim - i >= 16 ? 0xFFFF : (__mmask16)((1u << (dim - i)) - 1);
+    return (__mmask16)(dim - i >= 16 ? 0xFFFFu : (1u << (dim - i)) - 1);
 }
 
 /* One definition for one row and for four, which differ in how often the query is loaded. */

@@ -1,0 +1,167 @@
+/* The state of a streaming hash, to have it on the stack. */
+#define XXH_STATIC_LINKING_ONLY
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "pipeline/memory.h"
+#include "sim/hnsw_parts.h"
+
+/* --- digest --- */
+
+static void add_number(XXH3_state_t *state, uint64_t number) {
+    unsigned char bytes[8];
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(number >> (8 * i));
+    }
+    XXH3_64bits_update(state, bytes, sizeof bytes);
+}
+
+static uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static void add_slot(XXH3_state_t *state, const struct hnsw *h, uint32_t slot) {
+    add_number(state, h->states[slot]);
+    if (h->states[slot] == HNSW_FREE) {
+        return;
+    }
+    add_number(state, h->ids[slot]);
+    add_number(state, h->levels[slot]);
+    for (uint32_t level = 0; level <= h->levels[slot]; level++) {
+        const uint32_t *list = hnsw_list(h, slot, level);
+        for (uint32_t i = 0; i <= list[0]; i++) {
+            add_number(state, list[i]);
+        }
+    }
+    const float *row = hnsw_row_at(h, slot);
+    for (uint32_t i = 0; i < h->options.dim; i++) {
+        add_number(state, bits_of(row[i]));
+    }
+}
+
+uint64_t hnsw_digest(const struct hnsw *h) {
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    add_number(&state, h->options.metric);
+    add_number(&state, h->options.dim);
+    add_number(&state, h->options.m);
+    add_number(&state, h->options.ef_construction);
+    add_number(&state, h->entry);
+    add_number(&state, h->slot_count);
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        add_slot(&state, h, slot);
+    }
+    return XXH3_64bits_digest(&state);
+}
+
+/* --- invariants, numbered as in sim/hnsw_parts.h --- */
+
+#define BROKEN(findings, ...)                                                                      \
+    ((void)snprintf((findings)->broken, sizeof(findings)->broken, __VA_ARGS__), false)
+
+static bool slot_is_known(const struct hnsw *h, uint32_t slot, struct hnsw_findings *f) {
+    uint32_t mapped;
+    bool in_map = id_map_index(&h->slots_by_id, h->ids[slot], &mapped) && mapped == slot;
+    if (in_map != (h->states[slot] == HNSW_LIVE)) {
+        return BROKEN(f, "2: slot %u, id %u, state %d, is%s the one in the map", slot, h->ids[slot],
+                      h->states[slot], in_map ? "" : " not");
+    }
+    if (h->states[slot] != HNSW_FREE && h->levels[slot] > h->levels[h->entry]) {
+        return BROKEN(f, "6: slot %u is on a higher level than the entry point", slot);
+    }
+    return true;
+}
+
+static bool link_is_good(struct hnsw *h, uint32_t slot, uint32_t level, uint32_t i,
+                         struct hnsw_findings *f) {
+    const uint32_t *list = hnsw_list(h, slot, level);
+    const float *distances = hnsw_list_distances(h, slot, level);
+    uint32_t other = list[1 + i];
+    if (other >= h->slot_count || other == slot || h->states[other] == HNSW_FREE ||
+        h->levels[other] < level) {
+        return BROKEN(f, "3: slot %u on level %u links to slot %u", slot, level, other);
+    }
+    float distance = hnsw_distance(h, hnsw_row_at(h, slot), hnsw_row_at(h, other));
+    if (bits_of(distance) != bits_of(distances[i])) {
+        return BROKEN(f, "4: slots %u and %u are %a apart, not %a", slot, other, (double)distance,
+                      (double)distances[i]);
+    }
+    /* Strictly ascending, so no slot is there twice (3). */
+    if (i > 0 && vector_rank(distances[i - 1], h->ids[list[i]]) >=
+                     vector_rank(distances[i], h->ids[other])) {
+        return BROKEN(f, "7: slot %u on level %u has links out of order", slot, level);
+    }
+    return true;
+}
+
+static bool lists_are_good(struct hnsw *h, uint32_t slot, uint32_t *counted,
+                           struct hnsw_findings *f) {
+    for (uint32_t level = 0; level <= h->levels[slot]; level++) {
+        const uint32_t *list = hnsw_list(h, slot, level);
+        if (list[0] > hnsw_cap(h, level)) {
+            return BROKEN(f, "3: slot %u has %u links on level %u", slot, list[0], level);
+        }
+        for (uint32_t i = 0; i < list[0]; i++) {
+            if (!link_is_good(h, slot, level, i, f)) {
+                return false;
+            }
+            counted[list[1 + i]] += level == 0;
+        }
+    }
+    return true;
+}
+
+static bool counts_are_good(const struct hnsw *h, struct hnsw_findings *f) {
+    uint32_t counts[3] = {0};
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        counts[h->states[slot]]++;
+    }
+    if (counts[HNSW_LIVE] != h->live_count || counts[HNSW_DEAD] != h->dead_count ||
+        counts[HNSW_FREE] != h->free_count || h->live_count != id_map_count(&h->slots_by_id)) {
+        return BROKEN(f, "1: %u live, %u dead and %u free slots are not what was counted",
+                      counts[HNSW_LIVE], counts[HNSW_DEAD], counts[HNSW_FREE]);
+    }
+    if ((h->entry == HNSW_NO_SLOT) != (h->slot_count == h->free_count) ||
+        (h->entry != HNSW_NO_SLOT && h->states[h->entry] == HNSW_FREE)) {
+        return BROKEN(f, "6: the entry point is slot %u", h->entry);
+    }
+    return true;
+}
+
+static bool graph_is_good(struct hnsw *h, uint32_t *counted, struct hnsw_findings *f) {
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        if (!slot_is_known(h, slot, f)) {
+            return false;
+        }
+        if (h->states[slot] != HNSW_FREE && !lists_are_good(h, slot, counted, f)) {
+            return false;
+        }
+    }
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        if (counted[slot] != h->indegree[slot]) {
+            return BROKEN(f, "5: %u links lead to slot %u, not %u", counted[slot], slot,
+                          h->indegree[slot]);
+        }
+    }
+    return true;
+}
+
+bool hnsw_check(struct hnsw *h, struct hnsw_findings *findings) {
+    *findings = (struct hnsw_findings){0};
+    h->kernels = vector_math_kernels();
+    uint32_t *counted = memory_resize(NULL, (h->slot_count + 1) * sizeof *counted);
+    if (counted == NULL) {
+        return BROKEN(findings, "no memory to check the index");
+    }
+    memset(counted, 0, (h->slot_count + 1) * sizeof *counted);
+    bool good = counts_are_good(h, findings) && graph_is_good(h, counted, findings);
+    free(counted);
+    findings->unreachable = good ? h->live_count - hnsw_mark_reachable(h) : 0;
+    return good;
+}

@@ -1,0 +1,167 @@
+#include <assert.h>
+#include <string.h>
+
+#include "sim/hnsw_parts.h"
+
+/* --- compaction --- */
+
+/* How far a row looks beyond its dead neighbours for others to link to. */
+#define CANDIDATES_MAX 512
+
+struct survivors {
+    struct hnsw_near near[CANDIDATES_MAX];
+    size_t count;
+};
+
+static void survivor_add(struct hnsw *h, struct survivors *s, uint32_t slot, float distance) {
+    if (s->count < CANDIDATES_MAX) {
+        s->near[s->count++] = (struct hnsw_near){vector_rank(distance, h->ids[slot]), slot};
+    }
+}
+
+/*
+ * The slot's live neighbours, and through its dead ones, dead ones behind those included, the live
+ * rows that can be reached. h->open is the queue of dead slots.
+ */
+static bool collect_survivors(struct hnsw *h, uint32_t slot, uint32_t level, struct survivors *s) {
+    const uint32_t *list = hnsw_list(h, slot, level);
+    const float *distances = hnsw_list_distances(h, slot, level);
+    const float *row = hnsw_row_at(h, slot);
+    size_t dead = 0;
+    s->count = 0;
+    hnsw_forget_visited(h);
+    h->visited[slot] = h->epoch;
+    for (uint32_t i = 0; i < list[0]; i++) {
+        uint32_t other = list[1 + i];
+        h->visited[other] = h->epoch;
+        if (h->states[other] == HNSW_DEAD) {
+            h->open[dead++].slot = other;
+        } else {
+            survivor_add(h, s, other, distances[i]);
+        }
+    }
+    bool any_dead = dead > 0;
+    for (size_t at = 0; at < dead && s->count < CANDIDATES_MAX; at++) {
+        const uint32_t *beyond = hnsw_list(h, h->open[at].slot, level);
+        for (uint32_t i = 1; i <= beyond[0]; i++) {
+            uint32_t other = beyond[i];
+            if (hnsw_is_visited(h, other)) {
+                continue;
+            }
+            h->visited[other] = h->epoch;
+            if (h->states[other] == HNSW_DEAD) {
+                h->open[dead++].slot = other;
+            } else {
+                survivor_add(h, s, other, hnsw_distance(h, row, hnsw_row_at(h, other)));
+            }
+        }
+    }
+    return any_dead;
+}
+
+/* Gives every live slot lists without dead ones. Dead slots keep theirs until all are done. */
+static void choose_again(struct hnsw *h) {
+    struct survivors s;
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        if (h->states[slot] != HNSW_LIVE) {
+            continue;
+        }
+        for (uint32_t level = 0; level <= h->levels[slot]; level++) {
+            if (collect_survivors(h, slot, level, &s)) {
+                hnsw_sort(s.near, s.count);
+                size_t count = hnsw_choose(h, s.near, s.count, hnsw_cap(h, level));
+                hnsw_list_set(h, slot, level, s.near, count);
+            }
+        }
+    }
+}
+
+static void free_dead_slots(struct hnsw *h) {
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        if (h->states[slot] != HNSW_DEAD) {
+            continue;
+        }
+        for (uint32_t level = 0; level <= h->levels[slot]; level++) {
+            hnsw_list_set(h, slot, level, NULL, 0);
+        }
+    }
+    for (uint32_t slot = h->slot_count; slot-- > 0;) {
+        if (h->states[slot] == HNSW_DEAD) {
+            assert(h->indegree[slot] == 0);
+            hnsw_release_slot(h, slot);
+        }
+    }
+    h->dead_count = 0;
+}
+
+/* The live slot on the highest level, of several the one with the lowest id. */
+static uint32_t highest_live(const struct hnsw *h) {
+    uint32_t highest = HNSW_NO_SLOT;
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        if (h->states[slot] != HNSW_LIVE) {
+            continue;
+        }
+        if (highest == HNSW_NO_SLOT || h->levels[slot] > h->levels[highest] ||
+            (h->levels[slot] == h->levels[highest] && h->ids[slot] < h->ids[highest])) {
+            highest = slot;
+        }
+    }
+    return highest;
+}
+
+size_t hnsw_mark_reachable(struct hnsw *h) {
+    hnsw_forget_visited(h);
+    if (h->entry == HNSW_NO_SLOT) {
+        return 0;
+    }
+    size_t live = 0;
+    size_t queued = 0;
+    h->visited[h->entry] = h->epoch;
+    h->open[queued++].slot = h->entry;
+    for (size_t at = 0; at < queued; at++) {
+        uint32_t slot = h->open[at].slot;
+        live += h->states[slot] == HNSW_LIVE;
+        const uint32_t *list = hnsw_list(h, slot, 0);
+        for (uint32_t i = 1; i <= list[0]; i++) {
+            if (!hnsw_is_visited(h, list[i])) {
+                h->visited[list[i]] = h->epoch;
+                h->open[queued++].slot = list[i];
+            }
+        }
+    }
+    return live;
+}
+
+/* Tying one row in may cut another off, so it is done again; in practice once is enough. */
+#define TIE_IN_ROUNDS 8
+
+/*
+ * Makes rows that cannot be reached neighbours of near ones that can: the search for those begins
+ * at the entry point itself, as higher levels may lead to where the lowest does not.
+ */
+static void tie_in(struct hnsw *h) {
+    for (int round = 0; round < TIE_IN_ROUNDS && hnsw_mark_reachable(h) < h->live_count; round++) {
+        for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+            if (h->states[slot] != HNSW_LIVE || hnsw_is_visited(h, slot)) {
+                continue;
+            }
+            const float *row = hnsw_row_at(h, slot);
+            struct hnsw_near from = hnsw_descend(h, row, h->levels[h->entry]);
+            hnsw_traverse(h, row, from, 0, h->options.ef_construction, NULL, NULL);
+            (void)hnsw_adopt(h, slot);
+            (void)hnsw_mark_reachable(h);
+        }
+    }
+}
+
+void hnsw_compact(struct hnsw *h) {
+    if (h->dead_count == 0) {
+        return;
+    }
+    h->kernels = vector_math_kernels();
+    h->compactions++;
+    choose_again(h);
+    free_dead_slots(h);
+    h->entry = highest_live(h);
+    tie_in(h);
+}
