@@ -79,8 +79,18 @@ static inline bool id_map_index(const struct id_map *m, uint64_t id, uint32_t *i
     return true;
 }
 
+/* The same as a number that says NONE when the id is absent. */
+#define ID_MAP_NONE UINT32_MAX
+static inline uint32_t id_map_get(const struct id_map *m, uint64_t id) {
+    uint32_t index = ID_MAP_NONE;
+    id_map_index(m, id, &index);
+    return index;
+}
+
+/* Sets or replaces. 0 or -ENOMEM. */
 static inline int id_map_put_index(struct id_map *m, uint64_t id, size_t index) {
-    return id_map_put(m, id, (union id_map_value){.number = index});
+    int outcome = id_map_put(m, id, (union id_map_value){.number = index});
+    return outcome < 0 ? outcome : 0;
 }
 
 #endif

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "pipeline/array.h"
+#include "pipeline/id_map.h"
 #include "sim/cell.h"
 #include "sim/fts_bm25.h"
-#include "sim/id_map.h"
 #include "sim/sqlite_host.h"
 
 enum text_field { TITLE, DESCRIPTION, ATTRIBUTES, TEXT_FIELDS };
@@ -182,7 +182,7 @@ static struct keyword_row *ensure_row(struct fake_keyword *k, uint64_t id) {
     if (ARRAY_RESERVE(k->rows, k->row_capacity, k->row_count + 1) != 0 ||
         ARRAY_RESERVE(k->sorted, k->sorted_capacity, k->row_count + 1) != 0 ||
         ARRAY_RESERVE(k->waiting, k->waiting_capacity, k->row_count + 1) != 0 ||
-        id_map_put(&k->by_id, id, (uint32_t)k->row_count) != 0) {
+        id_map_put_index(&k->by_id, id, (uint32_t)k->row_count) != 0) {
         return 0;
     }
     k->sorted[k->row_count] = (uint32_t)k->row_count;

@@ -6,8 +6,8 @@
 #include <xxhash.h>
 
 #include "pipeline/array.h"
+#include "pipeline/id_map.h"
 #include "sim/cell.h"
-#include "sim/id_map.h"
 #include "sim/sqlite_host.h"
 
 #define DOCUMENT_COLUMNS                                                                           \
@@ -372,7 +372,7 @@ static int link_silver(struct fake_warehouse *w, vtime now, const struct documen
                        uint32_t older, uint32_t newer) {
     uint32_t at = (uint32_t)w->silver_count;
     if (ARRAY_RESERVE(w->silver, w->silver_capacity, w->silver_count + 1) != 0 ||
-        (newer == NONE && id_map_put(&w->silver_newest, d->listing_id, at) != 0)) {
+        (newer == NONE && id_map_put_index(&w->silver_newest, d->listing_id, at) != 0)) {
         return PORT_NO_MEMORY;
     }
     w->silver[w->silver_count++] = (struct silver_entry){
@@ -474,7 +474,7 @@ static struct gold_entry *ensure_gold(struct fake_warehouse *w, uint64_t listing
         return &w->gold[at];
     }
     if (ARRAY_RESERVE(w->gold, w->gold_capacity, w->gold_count + 1) != 0 ||
-        id_map_put(&w->gold_by_id, listing_id, (uint32_t)w->gold_count) != 0) {
+        id_map_put_index(&w->gold_by_id, listing_id, (uint32_t)w->gold_count) != 0) {
         return 0;
     }
     w->gold[w->gold_count] =
@@ -542,7 +542,7 @@ static uint32_t ensure_bucket(struct fake_warehouse *w, struct bytes category, i
         return NONE;
     }
     char *copy = malloc(category.len + 1);
-    if (copy == 0 || id_map_put(&w->bucket_by_hash, hash, (uint32_t)w->bucket_count) != 0) {
+    if (copy == 0 || id_map_put_index(&w->bucket_by_hash, hash, (uint32_t)w->bucket_count) != 0) {
         free(copy);
         return NONE;
     }

@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include "sim/id_map.h"
 #include "sim/prng.h"
 #include "sim/row_journal.h"
 #include "sim/sqlite_host.h"
@@ -109,33 +108,6 @@ static void settings_are_fixed(void **state) {
     sqlite3_close(db);
 }
 
-/* The map holds what a naive list holds, over random puts with few distinct ids. */
-static void id_map_matches_a_list(void **state) {
-    (void)state;
-    struct prng prng;
-    prng_init(&prng, 3, "id-map");
-    for (int round = 0; round < 50; round++) {
-        struct id_map map;
-        id_map_init(&map);
-        uint32_t naive[300];
-        memset(naive, 0xff, sizeof(naive));
-        uint64_t stride = prng_next(&prng) | 1;
-        for (int i = 0; i < 600; i++) {
-            uint64_t which = prng_below(&prng, 300);
-            uint32_t value = (uint32_t)prng_below(&prng, 1000);
-            assert_int_equal(id_map_put(&map, which * stride, value), 0);
-            naive[which] = value;
-        }
-        uint32_t held = 0;
-        for (uint64_t which = 0; which < 300; which++) {
-            assert_int_equal(id_map_get(&map, which * stride), naive[which]);
-            held += naive[which] != ID_MAP_NONE;
-        }
-        assert_int_equal(map.count, held);
-        id_map_release(&map);
-    }
-}
-
 struct journal_case {
     struct row_journal journal;
     char seen[4096];
@@ -208,11 +180,10 @@ static void journal_can_be_off(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(time_is_virtual),         cmocka_unit_test(randomness_is_the_seeds),
-        cmocka_unit_test(sleep_returns_at_once),   cmocka_unit_test(files_pass_through),
-        cmocka_unit_test(settings_are_fixed),      cmocka_unit_test(id_map_matches_a_list),
-        cmocka_unit_test(journal_gives_intervals), cmocka_unit_test(journal_rewinds),
-        cmocka_unit_test(journal_can_be_off),
+        cmocka_unit_test(time_is_virtual),       cmocka_unit_test(randomness_is_the_seeds),
+        cmocka_unit_test(sleep_returns_at_once), cmocka_unit_test(files_pass_through),
+        cmocka_unit_test(settings_are_fixed),    cmocka_unit_test(journal_gives_intervals),
+        cmocka_unit_test(journal_rewinds),       cmocka_unit_test(journal_can_be_off),
     };
     return cmocka_run_group_tests(tests, 0, 0);
 }
