@@ -46,6 +46,12 @@ enum statement {
     STATEMENT_COUNT
 };
 
+/* What a scan reads; whether there is text, and whether there are images, in the last two. */
+#define SCAN_COLUMNS                                                                               \
+    "key, version, source_hash, whole_hash, alive, policy, written_at,"                            \
+    " coalesce(title, '') <> '' OR coalesce(description, '') <> '' OR attributes <> '{}',"         \
+    " images <> '[]'"
+
 static const char *const sql[STATEMENT_COUNT] = {
     [PUT_BRONZE] = "INSERT OR IGNORE INTO bronze_event VALUES(?,?,?,?,?,?,?,?,?)",
     [PUT_BRONZE_SECOND] = "INSERT INTO bronze_second VALUES(NULL,?,?,?,?,?,?,?,?,?)",
@@ -60,12 +66,12 @@ static const char *const sql[STATEMENT_COUNT] = {
     [READ_BRONZE] = "SELECT * FROM bronze_event UNION ALL"
                     " SELECT position," BRONZE_COLUMNS " FROM bronze_second",
     [READ_SILVER] = "SELECT * FROM silver_listing ORDER BY row",
-    [SCAN_GOLD] = "SELECT key, version, source_hash, whole_hash, alive, policy, written_at"
-                  " FROM gold_document WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
+    [SCAN_GOLD] =
+        "SELECT " SCAN_COLUMNS " FROM gold_document WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
     [SCAN_GOLD_SECOND] =
-        "SELECT key, version, source_hash, whole_hash, alive, policy, written_at, 0 AS copy"
+        "SELECT " SCAN_COLUMNS ", 0 AS copy"
         " FROM gold_document WHERE key BETWEEN ?1 AND ?2 UNION ALL"
-        " SELECT key, version, source_hash, whole_hash, alive, policy, written_at, copy"
+        " SELECT " SCAN_COLUMNS ", copy"
         " FROM gold_second WHERE key BETWEEN ?1 AND ?2 ORDER BY key, copy LIMIT ?3",
     [SUM_BUCKET] = "SELECT quantity, amount FROM silver_order WHERE bucket = ?1 UNION ALL"
                    " SELECT quantity, amount FROM order_second WHERE bucket = ?1",
@@ -691,6 +697,12 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
     return rc;
 }
 
+/* Which rows a listing should have in the vector database: fused where there is either. */
+static uint8_t modalities_of(bool text, bool image) {
+    return (uint8_t)(text << MODALITY_TEXT | image << MODALITY_IMAGE |
+                     (text || image) << MODALITY_FUSED);
+}
+
 static int port_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
                      size_t max, size_t *count) {
     struct fake_warehouse *w = ctx;
@@ -710,6 +722,8 @@ static int port_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct
             .alive = sqlite3_column_int(s, 4) != 0,
             .suppressed = sqlite3_column_int(s, 5) == POLICY_SUPPRESSED,
             .changed_at = {sqlite3_column_int64(s, 6)},
+            .modalities =
+                modalities_of(sqlite3_column_int(s, 7) != 0, sqlite3_column_int(s, 8) != 0),
         };
     }
     return more < 0 ? PORT_NO_MEMORY : 0;
