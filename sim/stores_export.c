@@ -1,0 +1,834 @@
+#include "sim/stores_export.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/array.h"
+#include "pipeline/little_endian.h"
+#include "sim/cell.h"
+#include "sim/sqlite_host.h"
+
+/* How a column is made from the cells of a row; all but UUID take one cell, NULL stays NULL. */
+enum format {
+    AS_IS,
+    HEX,        /* a 64-bit pattern */
+    UUID,       /* two cells: high and low half */
+    TOPIC,      /* enum topic_id, by name */
+    POLICY,     /* enum policy_status, by name */
+    RECORD,     /* enum record_type, by name; 0: NULL */
+    IDS,        /* packed image ids, as JSON */
+    ATTRIBUTES, /* packed attributes, as JSON */
+};
+
+struct column {
+    const char *name;
+    enum format format;
+};
+
+enum history { CHANGING, GROWING };
+
+#define COLUMNS_MAX 24
+struct table {
+    const char *name;
+    enum history history;
+    struct column columns[COLUMNS_MAX]; /* before those of its history; ends at a NULL name */
+};
+
+enum table_id {
+    OLTP_LISTING,
+    OLTP_SELLER,
+    OLTP_ORDER,
+    OUTBOX,
+    BRONZE_EVENT,
+    SILVER_LISTING,
+    SILVER_ORDER,
+    GOLD_DOCUMENT,
+    GOLD_SALES,
+    VECTOR_ROW,
+    KEYWORD_ROW,
+    EMBEDDING_AUDIT,
+    DEAD_LETTER,
+    FRESHNESS_SAMPLE,
+    CHECK_RESULT,
+    TABLE_COUNT
+};
+
+#define DOCUMENT_COLUMNS                                                                           \
+    {"version", AS_IS}, {"changed_at_ns", AS_IS}, {"event_at_ns", AS_IS}, {"event_id", UUID},      \
+        {"source_hash", HEX}, {"whole_hash", HEX}, {"alive", AS_IS}, {"policy", POLICY},           \
+        {"seller_id", AS_IS}, {"price", AS_IS}, {"title", AS_IS}, {"description", AS_IS},          \
+        {"locale", AS_IS}, {"category", AS_IS}, {"attributes", AS_IS}, {                           \
+        "images", AS_IS                                                                            \
+    }
+
+static const struct table tables[TABLE_COUNT] = {
+    [OLTP_LISTING] = {"oltp_listing",
+                      CHANGING,
+                      {{"listing_id", AS_IS},
+                       {"seller_id", AS_IS},
+                       {"title", AS_IS},
+                       {"description", AS_IS},
+                       {"locale", AS_IS},
+                       {"category", AS_IS},
+                       {"price", AS_IS},
+                       {"image_ids", IDS},
+                       {"attributes", ATTRIBUTES},
+                       {"deleted", AS_IS},
+                       {"updated_at_ns", AS_IS},
+                       {"event_id", UUID}}},
+    [OLTP_SELLER] =
+        {"oltp_seller",
+         CHANGING,
+         {{"seller_id", AS_IS}, {"status", POLICY}, {"updated_at_ns", AS_IS}, {"event_id", UUID}}},
+    [OLTP_ORDER] = {"oltp_order",
+                    GROWING,
+                    {{"order_id", AS_IS},
+                     {"listing_id", AS_IS},
+                     {"category", AS_IS},
+                     {"quantity", AS_IS},
+                     {"amount", AS_IS},
+                     {"ordered_at_ns", AS_IS},
+                     {"event_id", UUID}}},
+    [OUTBOX] = {"outbox",
+                CHANGING,
+                {{"sequence", AS_IS},
+                 {"topic", TOPIC},
+                 {"key", AS_IS},
+                 {"value", AS_IS},
+                 {"created_at_ns", AS_IS}}},
+    [BRONZE_EVENT] = {"bronze_event",
+                      GROWING,
+                      {{"topic", TOPIC},
+                       {"partition", AS_IS},
+                       {"epoch", AS_IS},
+                       {"offset", AS_IS},
+                       {"append_at_ns", AS_IS},
+                       {"type", RECORD},
+                       {"event_at_ns", AS_IS},
+                       {"event_id", UUID},
+                       {"subject_id", AS_IS},
+                       {"value", AS_IS}}},
+    [SILVER_LISTING] = {"silver_listing",
+                        GROWING,
+                        {{"listing_id", AS_IS},
+                         DOCUMENT_COLUMNS,
+                         {"valid_from_ns", AS_IS},
+                         {"valid_to_ns", AS_IS},
+                         {"is_current", AS_IS}}},
+    [SILVER_ORDER] = {"silver_order",
+                      CHANGING,
+                      {{"order_id", AS_IS},
+                       {"listing_id", AS_IS},
+                       {"category", AS_IS},
+                       {"hour_ns", AS_IS},
+                       {"quantity", AS_IS},
+                       {"amount", AS_IS},
+                       {"ordered_at_ns", AS_IS},
+                       {"event_id", UUID}}},
+    [GOLD_DOCUMENT] = {"gold_document",
+                       CHANGING,
+                       {{"listing_id", AS_IS}, DOCUMENT_COLUMNS, {"written_at_ns", AS_IS}}},
+    [GOLD_SALES] = {"gold_sales",
+                    CHANGING,
+                    {{"category", AS_IS},
+                     {"hour_ns", AS_IS},
+                     {"orders", AS_IS},
+                     {"quantity", AS_IS},
+                     {"amount", AS_IS}}},
+    [VECTOR_ROW] = {"vector_row",
+                    CHANGING,
+                    {{"collection", AS_IS},
+                     {"modality", AS_IS},
+                     {"listing_id", AS_IS},
+                     {"version", AS_IS},
+                     {"source_hash", HEX},
+                     {"whole_hash", HEX},
+                     {"content_hash", HEX},
+                     {"model_version", AS_IS},
+                     {"category", AS_IS},
+                     {"locale", AS_IS},
+                     {"seller_id", AS_IS},
+                     {"price", AS_IS},
+                     {"policy", POLICY},
+                     {"active", AS_IS},
+                     {"modalities", AS_IS}}},
+    [KEYWORD_ROW] = {"keyword_row",
+                     CHANGING,
+                     {{"listing_id", AS_IS},
+                      {"version", AS_IS},
+                      {"source_hash", HEX},
+                      {"whole_hash", HEX},
+                      {"content_hash", HEX},
+                      {"category", AS_IS},
+                      {"locale", AS_IS},
+                      {"seller_id", AS_IS},
+                      {"price", AS_IS},
+                      {"policy", POLICY},
+                      {"active", AS_IS},
+                      {"title", AS_IS},
+                      {"description", AS_IS},
+                      {"attributes", AS_IS}}},
+    [EMBEDDING_AUDIT] = {"embedding_audit",
+                         GROWING,
+                         {{"listing_id", AS_IS},
+                          {"version", AS_IS},
+                          {"modality", AS_IS},
+                          {"model_version", AS_IS},
+                          {"content_hash", HEX},
+                          {"collection", AS_IS}}},
+    [DEAD_LETTER] = {"dead_letter",
+                     GROWING,
+                     {{"topic", TOPIC},
+                      {"partition", AS_IS},
+                      {"offset", AS_IS},
+                      {"append_at_ns", AS_IS},
+                      {"contract_version", AS_IS},
+                      {"reason", AS_IS},
+                      {"field", AS_IS},
+                      {"expected", AS_IS},
+                      {"actual", AS_IS},
+                      {"value", AS_IS}}},
+    [FRESHNESS_SAMPLE] = {"freshness_sample",
+                          GROWING,
+                          {{"feed", AS_IS},
+                           {"store", AS_IS},
+                           {"listing_id", AS_IS},
+                           {"event_at_ns", AS_IS},
+                           {"log_at_ns", AS_IS},
+                           {"visible_at_ns", AS_IS},
+                           {"visibility_lag_ns", AS_IS},
+                           {"event_lag_ns", AS_IS}}},
+    [CHECK_RESULT] = {"check_result",
+                      GROWING,
+                      {{"name", AS_IS},
+                       {"kind", AS_IS},
+                       {"status", AS_IS},
+                       {"expected", AS_IS},
+                       {"observed", AS_IS},
+                       {"at_ns", AS_IS},
+                       {"evidence", AS_IS}}},
+};
+
+/* Names are quoted: some are words of SQL, such as offset. */
+#define QUOTED "\"%s\""
+
+struct stores_export {
+    sqlite3 *db;
+    sqlite3_stmt *inserts[TABLE_COUNT];
+    vtime end;
+    char *path, *part; /* the file, and what it is called until it is whole */
+    bool part_made;
+    bool finished;
+    char *text; /* a value being made */
+    size_t text_len, text_capacity;
+    char error[512];
+};
+
+/* Keeps the first failure; -1. */
+static int fail(struct stores_export *x, const char *format, ...) {
+    if (x->error[0] == 0) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(x->error, sizeof(x->error), format, arguments);
+        va_end(arguments);
+    }
+    return -1;
+}
+
+static bool failed(const struct stores_export *x) {
+    return x->error[0] != 0;
+}
+
+static int fail_sqlite(struct stores_export *x) {
+    return fail(x, "%s: cannot be written: %s", x->path, sqlite3_errmsg(x->db));
+}
+
+/* ---- values ---- */
+
+static void text_start(struct stores_export *x) {
+    x->text_len = 0;
+}
+
+static int text_add(struct stores_export *x, const char *data, size_t len) {
+    if (ARRAY_RESERVE(x->text, x->text_capacity, x->text_len + len + 1) != 0) {
+        return fail(x, "%s: no memory", x->path);
+    }
+    if (len > 0) {
+        memcpy(x->text + x->text_len, data, len);
+    }
+    x->text_len += len;
+    return 0;
+}
+
+static int text_addf(struct stores_export *x, const char *format, ...) {
+    char piece[128];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(piece, sizeof(piece), format, arguments);
+    va_end(arguments);
+    assert(len >= 0 && (size_t)len < sizeof(piece));
+    return text_add(x, piece, (size_t)len);
+}
+
+static int text_add_json(struct stores_export *x, struct bytes text) {
+    int rc = text_add(x, "\"", 1);
+    for (size_t i = 0; i < text.len && rc == 0; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == '"' || c == '\\') {
+            rc = text_addf(x, "\\%c", c);
+        } else if (c < 0x20) {
+            rc = text_addf(x, "\\u%04x", c);
+        } else {
+            rc = text_add(x, text.data + i, 1);
+        }
+    }
+    return rc == 0 ? text_add(x, "\"", 1) : rc;
+}
+
+static int make_ids(struct stores_export *x, struct bytes packed) {
+    int rc = text_add(x, "[", 1);
+    for (size_t i = 0; i + 8 <= packed.len && rc == 0; i += 8) {
+        rc = text_addf(x, "%s%" PRIu64, i == 0 ? "" : ",", le64_get(packed.data + i));
+    }
+    return rc == 0 ? text_add(x, "]", 1) : rc;
+}
+
+static int add_attribute(struct stores_export *x, const struct field *f) {
+    switch (f->type) {
+    case VALUE_TEXT:
+        return text_add_json(x, f->text);
+    case VALUE_NUMBER:
+        return text_add(x, f->text.data, f->text.len);
+    case VALUE_INTEGER:
+        return text_addf(x, "%" PRId64, f->integer);
+    case VALUE_NULL:
+    case VALUE_IDS:
+        break;
+    }
+    return text_add(x, "null", 4);
+}
+
+static int make_attributes(struct stores_export *x, struct bytes packed) {
+    int rc = text_add(x, "{", 1);
+    struct field f;
+    const char *separator = "";
+    for (size_t at = 0; rc == 0 && fake_oltp_attribute_next(packed, &at, &f); separator = ",") {
+        rc = text_addf(x, "%s", separator);
+        rc = rc == 0 ? text_add_json(x, f.name) : rc;
+        rc = rc == 0 ? text_add(x, ":", 1) : rc;
+        rc = rc == 0 ? add_attribute(x, &f) : rc;
+    }
+    return rc == 0 ? text_add(x, "}", 1) : rc;
+}
+
+static const char *policy_name(int64_t status) {
+    return status == POLICY_ACTIVE ? "active" : status == POLICY_SUPPRESSED ? "suppressed" : "?";
+}
+
+static const char *record_name(int64_t type) {
+    static const char *const names[] = {0, "listing", "media", "policy", "order"};
+    return type >= 0 && type < 5 ? names[type] : 0;
+}
+
+/* Makes the text of a cell that is not taken as it is. */
+static int make_text(struct stores_export *x, enum format format, const struct cell *cell) {
+    uint64_t bits = (uint64_t)cell->integer;
+    text_start(x);
+    switch (format) {
+    case HEX:
+        return text_addf(x, "%016" PRIx64, bits);
+    case UUID: {
+        uint64_t low = (uint64_t)cell[1].integer;
+        return text_addf(x, "%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%012" PRIx64,
+                         bits >> 32, (bits >> 16) & 0xffff, bits & 0xffff, low >> 48,
+                         low & UINT64_C(0xffffffffffff));
+    }
+    case TOPIC:
+        return text_addf(x, "%s", topic_name((enum topic_id)cell->integer));
+    case POLICY:
+        return text_addf(x, "%s", policy_name(cell->integer));
+    case RECORD:
+        return text_addf(x, "%s", record_name(cell->integer));
+    case IDS:
+        return make_ids(x, cell->text);
+    case ATTRIBUTES:
+        return make_attributes(x, cell->text);
+    case AS_IS:
+        break;
+    }
+    assert(false && "a cell that is taken as it is");
+    return -1;
+}
+
+static bool is_null(enum format format, const struct cell *cell) {
+    return cell->type == CELL_NULL || (format == RECORD && record_name(cell->integer) == 0);
+}
+
+/* Binds one column; returns how many cells it took, or -1. */
+static int bind_column(struct stores_export *x, sqlite3_stmt *insert, int index, enum format format,
+                       const struct cell *cell) {
+    int rc;
+    if (is_null(format, cell)) {
+        rc = sqlite3_bind_null(insert, index);
+    } else if (format == AS_IS) {
+        rc = cells_bind(insert, index, cell, 1);
+    } else if (make_text(x, format, cell) != 0) {
+        return -1;
+    } else {
+        rc =
+            sqlite3_bind_text64(insert, index, x->text, x->text_len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    }
+    if (rc != SQLITE_OK) {
+        return fail_sqlite(x);
+    }
+    return format == UUID ? 2 : 1;
+}
+
+/* ---- rows ---- */
+
+static size_t column_count(const struct table *table) {
+    size_t count = 0;
+    while (count < COLUMNS_MAX && table->columns[count].name != 0) {
+        count++;
+    }
+    return count;
+}
+
+/* Adds a row; `from` is its recorded_at_ns, or the start of the time that it held to `to`. */
+static int add_row(struct stores_export *x, enum table_id id, const struct cell *cells,
+                   size_t count, vtime from, vtime to) {
+    const struct table *table = &tables[id];
+    sqlite3_stmt *insert = x->inserts[id];
+    if (failed(x)) {
+        return -1;
+    }
+    size_t columns = column_count(table);
+    size_t used = 0;
+    for (size_t i = 0; i < columns; i++) {
+        assert(used < count);
+        int taken = bind_column(x, insert, (int)i + 1, table->columns[i].format, &cells[used]);
+        if (taken < 0) {
+            return -1;
+        }
+        used += (size_t)taken;
+    }
+    assert(used == count);
+    struct cell recorded[] = {cell_integer(from.ns), cell_integer(to.ns)};
+    if (to.ns == INT64_MAX) {
+        recorded[1] = cell_null();
+    }
+    int last = table->history == CHANGING ? 2 : 1;
+    if (cells_bind(insert, (int)columns + 1, recorded, last) != SQLITE_OK) {
+        return fail_sqlite(x);
+    }
+    sqlite3_step(insert);
+    return sqlite3_reset(insert) == SQLITE_OK ? 0 : fail_sqlite(x);
+}
+
+struct journal_export {
+    struct stores_export *x;
+    enum table_id table;
+};
+
+static int add_version(void *ctx, const struct row_version *v) {
+    const struct journal_export *j = ctx;
+    return add_row(j->x, j->table, v->cells, v->count, v->from, v->to);
+}
+
+static int add_journal(struct stores_export *x, enum table_id table,
+                       const struct row_journal *journal) {
+    assert(journal->on);
+    struct journal_export j = {x, table};
+    if (failed(x)) {
+        return -1;
+    }
+    int rc = row_journal_each(journal, add_version, &j);
+    return rc == 0 ? 0 : fail(x, "%s: no memory", x->path);
+}
+
+/* ---- stores ---- */
+
+static int add_order(void *ctx, vtime created, const struct order_row *order) {
+    struct cell cells[] = {
+        cell_pattern(order->order_id),    cell_pattern(order->listing_id),
+        cell_text(order->category),       cell_integer(order->quantity),
+        cell_integer(order->amount),      cell_integer(order->stamp.ts.ns),
+        cell_pattern(order->stamp.id.hi), cell_pattern(order->stamp.id.lo),
+    };
+    return add_row(ctx, OLTP_ORDER, cells, 8, created, VTIME_NEVER);
+}
+
+/* A walk ended with rc; what it says of memory becomes the export's error. */
+static int walked(struct stores_export *x, int rc) {
+    return rc == 0 ? 0 : fail(x, "%s: no memory", x->path);
+}
+
+int stores_export_oltp(struct stores_export *x, struct fake_oltp *o) {
+    if (add_journal(x, OLTP_LISTING, fake_oltp_listing_journal(o)) != 0 ||
+        add_journal(x, OLTP_SELLER, fake_oltp_seller_journal(o)) != 0 ||
+        add_journal(x, OUTBOX, fake_oltp_outbox_journal(o)) != 0) {
+        return -1;
+    }
+    return walked(x, fake_oltp_each_order(o, add_order, x));
+}
+
+int stores_export_keyword(struct stores_export *x, const struct fake_keyword *k) {
+    return add_journal(x, KEYWORD_ROW, fake_keyword_journal(k));
+}
+
+static int add_bronze(void *ctx, vtime ingested, const struct bronze_row *row) {
+    struct cell cells[] = {
+        cell_integer(row->topic),       cell_integer(row->partition),
+        cell_integer(row->epoch),       cell_integer(row->offset),
+        cell_integer(row->append.ns),   cell_integer(row->type),
+        cell_integer(row->stamp.ts.ns), cell_pattern(row->stamp.id.hi),
+        cell_pattern(row->stamp.id.lo), cell_pattern(row->subject_id),
+        cell_blob(row->value),
+    };
+    if (record_name(row->type) == 0) { /* bytes that are no record have no event */
+        for (int i = 6; i < 10; i++) {
+            cells[i] = cell_null();
+        }
+    }
+    return add_row(ctx, BRONZE_EVENT, cells, 11, ingested, VTIME_NEVER);
+}
+
+static int add_silver(void *ctx, const struct silver_row *row) {
+    const struct document_row *d = &row->document;
+    bool current = row->valid_to.ns == INT64_MAX;
+    struct cell cells[] = {
+        cell_pattern(d->listing_id),
+        cell_integer(d->version),
+        cell_integer(d->changed_at.ns),
+        cell_integer(d->stamp.ts.ns),
+        cell_pattern(d->stamp.id.hi),
+        cell_pattern(d->stamp.id.lo),
+        cell_pattern(d->source_hash),
+        cell_pattern(d->whole_hash),
+        cell_integer(d->alive),
+        cell_integer(d->policy),
+        d->seller_id == 0 ? cell_null() : cell_pattern(d->seller_id),
+        d->price < 0 ? cell_null() : cell_integer(d->price),
+        cell_text(d->title),
+        cell_text(d->description),
+        cell_text(d->locale),
+        cell_text(d->category),
+        cell_text(d->attributes),
+        cell_text(d->images),
+        cell_integer(row->valid_from.ns),
+        current ? cell_null() : cell_integer(row->valid_to.ns),
+        cell_integer(current),
+    };
+    return add_row(ctx, SILVER_LISTING, cells, sizeof(cells) / sizeof(cells[0]), row->recorded,
+                   VTIME_NEVER);
+}
+
+int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w) {
+    if (add_journal(x, GOLD_DOCUMENT, fake_warehouse_gold_journal(w)) != 0 ||
+        add_journal(x, GOLD_SALES, fake_warehouse_sales_journal(w)) != 0 ||
+        add_journal(x, SILVER_ORDER, fake_warehouse_order_journal(w)) != 0 ||
+        walked(x, fake_warehouse_each_bronze(w, add_bronze, x)) != 0) {
+        return -1;
+    }
+    return walked(x, fake_warehouse_each_silver(w, add_silver, x));
+}
+
+/* Cells of a vector row's journal. */
+enum { V_LISTING, V_KIND, V_VERSION, V_CONTENT = 5, V_MODEL = 6, V_CELLS = 14 };
+
+struct vector_export {
+    struct stores_export *x;
+    struct cell collection, modality;
+};
+
+static int add_vector(void *ctx, const struct row_version *v) {
+    const struct vector_export *e = ctx;
+    assert(v->count == V_CELLS);
+    struct cell cells[V_CELLS + 1] = {e->collection, e->modality, v->cells[V_LISTING]};
+    memcpy(cells + 3, v->cells + V_VERSION, (V_CELLS - V_VERSION) * sizeof(cells[0]));
+    if (add_row(e->x, VECTOR_ROW, cells, V_CELLS + 1, v->from, v->to) != 0) {
+        return -1;
+    }
+    if (v->cells[V_KIND].integer != ROW_UPSERT) {
+        return 0;
+    }
+    struct cell audit[] = {v->cells[V_LISTING], v->cells[V_VERSION], e->modality,
+                           v->cells[V_MODEL],   v->cells[V_CONTENT], e->collection};
+    return add_row(e->x, EMBEDDING_AUDIT, audit, 6, v->from, VTIME_NEVER);
+}
+
+int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db *db) {
+    for (size_t i = 0; i < fake_vector_db_collection_count(db) && !failed(x); i++) {
+        struct vector_collection_info info = fake_vector_db_collection(db, i);
+        struct vector_export e = {x, cell_text(bytes_of(info.name)),
+                                  cell_text(bytes_of(modality_name(info.modality)))};
+        if (walked(x, row_journal_each(info.journal, add_vector, &e)) != 0) {
+            return -1;
+        }
+    }
+    return failed(x) ? -1 : 0;
+}
+
+int stores_export_dead_letter(struct stores_export *x, vtime recorded,
+                              const struct dead_letter *letter) {
+    struct cell cells[] = {
+        cell_integer(letter->topic),
+        cell_integer(letter->partition),
+        cell_integer(letter->offset),
+        cell_integer(letter->append.ns),
+        cell_integer(letter->contract_version),
+        cell_text(letter->reason),
+        cell_text(letter->field),
+        cell_text(letter->expected),
+        cell_integer(letter->actual),
+        cell_blob(letter->value),
+    };
+    return add_row(x, DEAD_LETTER, cells, 10, recorded, VTIME_NEVER);
+}
+
+static struct cell cell_string(const char *text) {
+    return text == 0 ? cell_null() : cell_text(bytes_of(text));
+}
+
+int stores_export_freshness(struct stores_export *x, const struct export_freshness *sample) {
+    bool seen = sample->visible.ns != INT64_MAX;
+    struct cell cells[] = {
+        cell_string(sample->feed),
+        cell_string(sample->store),
+        cell_pattern(sample->listing_id),
+        cell_integer(sample->event.ns),
+        cell_integer(sample->log.ns),
+        seen ? cell_integer(sample->visible.ns) : cell_null(),
+        seen ? cell_integer(vtime_diff(sample->visible, sample->log)) : cell_null(),
+        seen ? cell_integer(vtime_diff(sample->visible, sample->event)) : cell_null(),
+    };
+    return add_row(x, FRESHNESS_SAMPLE, cells, 8, seen ? sample->visible : x->end, VTIME_NEVER);
+}
+
+int stores_export_check(struct stores_export *x, const struct export_check *check) {
+    vtime at = check->at.ns == 0 ? x->end : check->at;
+    struct cell cells[] = {
+        cell_string(check->name),     cell_string(check->kind),     cell_string(check->status),
+        cell_string(check->expected), cell_string(check->observed), cell_integer(at.ns),
+        cell_string(check->evidence),
+    };
+    return add_row(x, CHECK_RESULT, cells, 7, at, VTIME_NEVER);
+}
+
+/* ---- the file ---- */
+
+/* CREATE TABLE and INSERT of a table. */
+static int make_table(struct stores_export *x, enum table_id id) {
+    const struct table *table = &tables[id];
+    char create[2048];
+    char insert[512];
+    int c = snprintf(create, sizeof(create), "CREATE TABLE " QUOTED "(", table->name);
+    int i = snprintf(insert, sizeof(insert), "INSERT INTO " QUOTED " VALUES(?", table->name);
+    size_t columns = column_count(table);
+    for (size_t k = 0; k < columns; k++) {
+        c += snprintf(create + c, sizeof(create) - (size_t)c, QUOTED ",", table->columns[k].name);
+        i += snprintf(insert + i, sizeof(insert) - (size_t)i, ",?");
+    }
+    bool changing = table->history == CHANGING;
+    c += snprintf(create + c, sizeof(create) - (size_t)c, "%s",
+                  changing ? "recorded_from_ns, recorded_to_ns)" : "recorded_at_ns)");
+    i += snprintf(insert + i, sizeof(insert) - (size_t)i, "%s", changing ? ",?)" : ")");
+    assert((size_t)c < sizeof(create) && (size_t)i < sizeof(insert));
+    if (sqlite3_exec(x->db, create, 0, 0, 0) != SQLITE_OK ||
+        sqlite_host_prepare(x->db, insert, &x->inserts[id]) != SQLITE_OK) {
+        return fail_sqlite(x);
+    }
+    return 0;
+}
+
+static int write_run_info(struct stores_export *x, const struct export_run *run) {
+    char seed[24];
+    snprintf(seed, sizeof(seed), "%" PRIu64, run->seed);
+    struct cell cells[] = {cell_string(run->murphy),    cell_string(run->scenario),
+                           cell_string(seed),           cell_string(run->trace_hash),
+                           cell_integer(run->start.ns), cell_integer(run->end.ns)};
+    sqlite3_stmt *insert = 0;
+    if (sqlite3_exec(x->db,
+                     "CREATE TABLE run_info(murphy, scenario, seed, trace_hash, start_at_ns,"
+                     " end_at_ns)",
+                     0, 0, 0) != SQLITE_OK ||
+        sqlite_host_prepare(x->db, "INSERT INTO run_info VALUES(?,?,?,?,?,?)", &insert) !=
+            SQLITE_OK) {
+        return fail_sqlite(x);
+    }
+    cells_bind(insert, 1, cells, 6);
+    sqlite3_step(insert);
+    return sqlite3_finalize(insert) == SQLITE_OK ? 0 : fail_sqlite(x);
+}
+
+static void open_part(struct stores_export *x, const struct export_run *run) {
+    remove(x->part);
+    if (sqlite_host_open(&x->db, SQLITE_HOST_CREATE, x->part) != SQLITE_OK) {
+        fail(x, "%s: cannot be written: is there a directory, and may you write to it?", x->path);
+        return;
+    }
+    x->part_made = true;
+    if (sqlite3_exec(x->db, "BEGIN", 0, 0, 0) != SQLITE_OK) {
+        fail_sqlite(x);
+        return;
+    }
+    for (int i = 0; i < TABLE_COUNT && !failed(x); i++) {
+        make_table(x, (enum table_id)i);
+    }
+    if (!failed(x)) {
+        write_run_info(x, run);
+    }
+}
+
+struct stores_export *stores_export_new(const char *directory, const struct export_run *run) {
+    struct stores_export *x = calloc(1, sizeof(*x));
+    if (x == 0) {
+        return 0;
+    }
+    size_t size = strlen(directory) + sizeof("/" STORES_FILE ".part");
+    x->path = malloc(size);
+    x->part = malloc(size);
+    if (x->path == 0 || x->part == 0) {
+        stores_export_free(x);
+        return 0;
+    }
+    snprintf(x->path, size, "%s/%s", directory, STORES_FILE);
+    snprintf(x->part, size, "%s/%s.part", directory, STORES_FILE);
+    x->end = run->end;
+    open_part(x, run);
+    return x;
+}
+
+/* Lets go of the database: 0, or a SQLite error. */
+static int close_part(struct stores_export *x) {
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        sqlite3_finalize(x->inserts[i]);
+        x->inserts[i] = 0;
+    }
+    int rc = sqlite3_close(x->db);
+    x->db = 0;
+    return rc;
+}
+
+int stores_export_finish(struct stores_export *x) {
+    if (failed(x)) {
+        return -1;
+    }
+    assert(!x->finished);
+    if (sqlite3_exec(x->db, "COMMIT", 0, 0, 0) != SQLITE_OK) {
+        return fail_sqlite(x);
+    }
+    if (close_part(x) != SQLITE_OK || rename(x->part, x->path) != 0) {
+        return fail(x, "%s: cannot be put in place", x->path);
+    }
+    x->finished = true;
+    return 0;
+}
+
+const char *stores_export_error(const struct stores_export *x) {
+    return x->error;
+}
+
+void stores_export_free(struct stores_export *x) {
+    if (x == 0) {
+        return;
+    }
+    close_part(x);
+    if (x->part_made && !x->finished) {
+        remove(x->part);
+    }
+    free(x->path);
+    free(x->part);
+    free(x->text);
+    free(x);
+}
+
+/* ---- views ---- */
+
+const char *const *stores_export_tables(void) {
+    static const char *names[TABLE_COUNT + 2];
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        names[i] = tables[i].name;
+    }
+    names[TABLE_COUNT] = "run_info";
+    return names;
+}
+
+/* The columns of a table, each preceded by a comma but the first; of silver only those that do not
+ * depend on the moment. */
+static void list_columns(char *out, size_t capacity, enum table_id id) {
+    size_t used = 0;
+    size_t count = column_count(&tables[id]) - (id == SILVER_LISTING ? 3 : 0);
+    for (size_t i = 0; i < count; i++) {
+        int len = snprintf(out + used, capacity - used, "%s" QUOTED, i == 0 ? "" : ", ",
+                           tables[id].columns[i].name);
+        used += (size_t)len;
+        assert(used < capacity);
+    }
+}
+
+/* Silver as of a moment: of the versions recorded by then each is valid until the next one. */
+static void silver_view(char *out, size_t capacity, const char *columns, int64_t at_ns) {
+    int len = snprintf(
+        out, capacity,
+        "CREATE TEMP VIEW silver_listing AS SELECT %s, valid_from_ns, valid_to_ns,"
+        " valid_to_ns IS NULL AS is_current, recorded_at_ns FROM"
+        " (SELECT *, lead(valid_from_ns) OVER (PARTITION BY listing_id ORDER BY version, place)"
+        " AS valid_to_ns FROM (SELECT %s, recorded_at_ns, rowid AS place, max(changed_at_ns) OVER"
+        " (PARTITION BY listing_id ORDER BY version, rowid) AS valid_from_ns"
+        " FROM main.silver_listing WHERE recorded_at_ns <= %" PRId64 "))",
+        columns, columns, at_ns);
+    assert(len > 0 && (size_t)len < capacity);
+}
+
+static void plain_view(char *out, size_t capacity, enum table_id id, const char *columns,
+                       int64_t at_ns) {
+    const char *name = tables[id].name;
+    int len;
+    if (tables[id].history == GROWING) {
+        len = snprintf(out, capacity,
+                       "CREATE TEMP VIEW " QUOTED " AS SELECT * FROM main." QUOTED
+                       " WHERE recorded_at_ns <= %" PRId64,
+                       name, name, at_ns);
+    } else if (at_ns == INT64_MAX) {
+        len = snprintf(out, capacity,
+                       "CREATE TEMP VIEW " QUOTED " AS SELECT %s FROM main." QUOTED
+                       " WHERE recorded_to_ns IS NULL",
+                       name, columns, name);
+    } else {
+        len = snprintf(out, capacity,
+                       "CREATE TEMP VIEW " QUOTED " AS SELECT %s FROM main." QUOTED
+                       " WHERE recorded_from_ns <= %" PRId64
+                       " AND (recorded_to_ns IS NULL OR recorded_to_ns > %" PRId64 ")",
+                       name, columns, name, at_ns, at_ns);
+    }
+    assert(len > 0 && (size_t)len < capacity);
+}
+
+int stores_export_views(sqlite3 *db, vtime at) {
+    int rc = SQLITE_OK;
+    for (int i = 0; i < TABLE_COUNT && rc == SQLITE_OK; i++) {
+        enum table_id id = (enum table_id)i;
+        char columns[1024];
+        char view[4096];
+        list_columns(columns, sizeof(columns), id);
+        if (id == SILVER_LISTING && at.ns != INT64_MAX) {
+            silver_view(view, sizeof(view), columns, at.ns);
+        } else {
+            plain_view(view, sizeof(view), id, columns, at.ns);
+        }
+        rc = sqlite3_exec(db, view, 0, 0, 0);
+        if (rc == SQLITE_OK) {
+            snprintf(view, sizeof(view),
+                     "CREATE TEMP VIEW \"%s_history\" AS SELECT * FROM main." QUOTED,
+                     tables[id].name, tables[id].name);
+            rc = sqlite3_exec(db, view, 0, 0, 0);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,101 @@
+/*
+ * The stores of a finished run as one SQLite file, DIR/stores.db: what `murphy query` reads.
+ *
+ * Each table holds every state that its rows ever had (A11). In a table of rows that change, a
+ * state held for recorded_from_ns <= t < recorded_to_ns (NULL: to the end of the run); in a table
+ * that only grows, a row is there from recorded_at_ns on. stores_export_views puts views over the
+ * tables that show them as of one moment.
+ *
+ *   changing   oltp_listing oltp_seller outbox gold_document gold_sales silver_order vector_row
+ *              keyword_row
+ *   growing    oltp_order bronze_event silver_listing embedding_audit dead_letter
+ *              freshness_sample check_result
+ *   one row    run_info
+ *
+ * Units and forms: moments and durations in nanoseconds, columns end in _ns; prices and amounts in
+ * 1/10,000 of the currency unit; hashes as 16 hexadecimal digits; event ids as UUIDs; image_ids and
+ * attributes as JSON; flags 0 or 1. A silver_listing row that was recorded late was not seen by
+ * earlier moments: the views compute the intervals that silver had then.
+ *
+ * The file appears whole or not at all: it is written under another name in DIR and renamed.
+ *
+ * Errors: functions return 0, or -1; the first failure is kept, later calls do nothing, and
+ * stores_export_error says it in one sentence. So a caller may export everything and look once.
+ */
+#ifndef MURPHY_SIM_STORES_EXPORT_H
+#define MURPHY_SIM_STORES_EXPORT_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "pipeline/dead_letter.h"
+#include "pipeline/vtime.h"
+#include "sim/fake_keyword.h"
+#include "sim/fake_oltp.h"
+#include "sim/fake_vector_db.h"
+#include "sim/fake_warehouse.h"
+
+#define STORES_FILE "stores.db"
+
+struct stores_export;
+
+/* What run_info says. Strings may be NULL. */
+struct export_run {
+    const char *murphy; /* version */
+    const char *scenario;
+    uint64_t seed;
+    const char *trace_hash;
+    vtime start;
+    vtime end;
+};
+
+/* Never NULL but without memory; a directory that cannot be written to shows at the first error.
+ * The directory exists; the stores' journals were on from the start. */
+struct stores_export *stores_export_new(const char *directory, const struct export_run *run);
+
+/* Each at most once, in any order. */
+int stores_export_oltp(struct stores_export *x, struct fake_oltp *o);
+int stores_export_keyword(struct stores_export *x, const struct fake_keyword *k);
+int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w);
+/* vector_row, and embedding_audit: every vector that was ever written, of every collection. */
+int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db *db);
+
+/* Rows that the host kept. */
+int stores_export_dead_letter(struct stores_export *x, vtime recorded,
+                              const struct dead_letter *letter);
+
+/* One accepted change on its way to one store. */
+struct export_freshness {
+    const char *feed;
+    const char *store;
+    uint64_t listing_id;
+    vtime event;   /* producer's time */
+    vtime log;     /* append */
+    vtime visible; /* first seen by a reader; VTIME_NEVER: not in this run */
+};
+int stores_export_freshness(struct stores_export *x, const struct export_freshness *sample);
+
+struct export_check {
+    const char *name, *kind, *status, *expected, *observed, *evidence;
+    vtime at; /* 0: judged at the end */
+};
+int stores_export_check(struct stores_export *x, const struct export_check *check);
+
+/* Writes the file under its name. On -1 there is none, or the one that was there before. */
+int stores_export_finish(struct stores_export *x);
+const char *stores_export_error(const struct stores_export *x);
+
+/* Ends an export; an unfinished one leaves nothing behind. */
+void stores_export_free(struct stores_export *x);
+
+/* Names of the tables, NULL at the end. */
+const char *const *stores_export_tables(void);
+
+/*
+ * On a connection that reads such a file: temporary views that shadow the tables and show them as
+ * of `at` (VTIME_NEVER: at the end), without the columns recorded_from_ns and recorded_to_ns, and
+ * NAME_history for each table as it is. Returns SQLITE_OK or a SQLite error.
+ */
+int stores_export_views(sqlite3 *db, vtime at);
+
+#endif
