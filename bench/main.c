@@ -13,6 +13,7 @@ static const struct {
     int (*run)(void);
 } benches[] = {
     {"queue_hold_10000", bench_queue_hold},
+    {"pipeline", bench_pipeline},
 };
 
 #define BENCH_COUNT (sizeof benches / sizeof benches[0])

@@ -182,6 +182,7 @@ static int build(struct scenario_run *run) {
         .explore_ties = scenario->explore_ties,
         .session_timeout_ns = scenario->session_timeout_ns,
         .journal = run->options.keep_history,
+        .index_text = scenario->probe_every_ns > 0,
     };
     memcpy(options.workers, scenario->workers, sizeof options.workers);
     if (run->options.bug != NULL) {

@@ -145,7 +145,7 @@ static int fakes_make(struct simulation *s) {
     s->embedding = fake_embedding_new(NULL);
     struct fake_vector_db_options vectors = {
         .journal = o->journal, .observer = observer, .seed = o->seed};
-    vectors.index[MODALITY_TEXT].on = true;
+    vectors.index[MODALITY_TEXT].on = o->index_text;
     s->vector_db = fake_vector_db_new(&vectors);
     if (s->kafka == NULL || s->oltp == NULL || s->state_store == NULL || s->keyword == NULL ||
         s->warehouse == NULL || s->embedding == NULL || s->vector_db == NULL) {

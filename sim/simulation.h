@@ -55,6 +55,7 @@ struct simulation_options {
     int64_t fetch_linger_ns;    /* how long a consumer that waits lets records gather; 0: 100 ms */
     int64_t group_commit_ns;    /* how long the application gathers a transaction; 0: 20 ms */
     bool journal;               /* keep the history of every store, for the export */
+    bool index_text;            /* build an approximate index over the text vectors */
 };
 
 /* What a reader could know at the moment it happens. Any member may be NULL. */
