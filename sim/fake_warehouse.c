@@ -73,8 +73,8 @@ static const char *const sql[STATEMENT_COUNT] = {
         " FROM gold_document WHERE key BETWEEN ?1 AND ?2 UNION ALL"
         " SELECT " SCAN_COLUMNS ", copy"
         " FROM gold_second WHERE key BETWEEN ?1 AND ?2 ORDER BY key, copy LIMIT ?3",
-    [SUM_BUCKET] = "SELECT quantity, amount FROM silver_order WHERE bucket = ?1 UNION ALL"
-                   " SELECT quantity, amount FROM order_second WHERE bucket = ?1",
+    [SUM_BUCKET] = ("SELECT quantity, amount FROM silver_order WHERE bucket = ?1 UNION ALL"
+                    " SELECT quantity, amount FROM order_second WHERE bucket = ?1"),
 };
 
 /* A row of silver's index; its columns are the row `index + 1` of silver_listing. */
