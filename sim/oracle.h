@@ -162,6 +162,10 @@ struct oracle_freshness {
 };
 struct oracle_freshness oracle_freshness(const struct oracle *o, size_t fresh_store);
 
+/* How long a "minute" of the series below is: 1 minute, doubled whenever a series has 4,096 of
+ * them. The worse of two neighbours that become one survives. */
+int64_t oracle_minute_ns(const struct oracle *o);
+
 /* One virtual minute of a store: of the samples that became visible in it. */
 struct oracle_minute {
     uint64_t samples;
@@ -169,8 +173,8 @@ struct oracle_minute {
     int64_t lag_p95_ns;
     int64_t pending_age_ns; /* of the oldest sample still waiting at the end of it; 0: none */
 };
-/* Minute i spans [start + i min, start + (i + 1) min). Complete minutes, and after oracle_finish
- * the last one too. */
+/* Minute i spans [start + i * w, start + (i + 1) * w) with w = oracle_minute_ns(): complete ones,
+ * and after oracle_finish the last one too. */
 const struct oracle_minute *oracle_minutes(const struct oracle *o, size_t fresh_store,
                                            size_t *count);
 

@@ -1,0 +1,425 @@
+#include "sim/oracle.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "pipeline/array.h"
+#include "pipeline/sentence.h"
+#include "sim/oracle_parts.h"
+
+/* ---- Life ---- */
+
+static struct oracle_options with_defaults(const struct oracle_options *options) {
+    struct oracle_options o = options != NULL ? *options : (struct oracle_options){0};
+    o.model_version = o.model_version != 0 ? o.model_version : 1;
+    o.allowed_lateness_ns = o.allowed_lateness_ns != 0 ? o.allowed_lateness_ns : 2 * VTIME_HOUR;
+    o.gone_within_ns = o.gone_within_ns != 0 ? o.gone_within_ns : 5 * VTIME_MINUTE;
+    o.vectors_every = o.vectors_every != 0 ? o.vectors_every : 1;
+    return o;
+}
+
+struct oracle *oracle_new(const struct oracle_options *options) {
+    struct oracle *o = calloc(1, sizeof *o);
+    if (o == NULL) {
+        return NULL;
+    }
+    o->options = with_defaults(options);
+    o->now = o->options.start;
+    o->reference = reference_new();
+    if (o->reference == NULL) {
+        free(o);
+        return NULL;
+    }
+    id_map_init(&o->listing_index);
+    id_map_init(&o->seller_index);
+    id_map_init(&o->seller_listing);
+    id_map_init(&o->fed);
+    id_map_init(&o->late_index);
+    id_map_init(&o->poison_index);
+    freshness_init(o);
+    return o;
+}
+
+void oracle_free(struct oracle *o) {
+    if (o == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < o->listing_count; i++) {
+        view_release(&o->listings[i].view);
+    }
+    for (size_t i = 0; i < FEED_COUNT; i++) {
+        free(o->progress[i]);
+    }
+    freshness_release(o);
+    gone_release(o);
+    reference_free(o->reference);
+    id_map_release(&o->listing_index);
+    id_map_release(&o->fed);
+    id_map_release(&o->late_index);
+    id_map_release(&o->poison_index);
+    free(o->listings);
+    free(o->poisons);
+    free(o->positions);
+    free(o->differences);
+    free(o);
+}
+
+bool oracle_out_of_memory(const struct oracle *o) {
+    return o->out_of_memory;
+}
+
+struct reference *oracle_reference(struct oracle *o) {
+    return o->reference;
+}
+
+struct oracle_counts oracle_counts(const struct oracle *o) {
+    return o->counts;
+}
+
+/* ---- Listings ---- */
+
+static void listing_init(struct oracle_listing *l, uint64_t id) {
+    memset(l, 0, sizeof *l);
+    l->id = id;
+    view_init(&l->view);
+    l->feed.tombstone = l->feed.last_set = l->feed.seller_stamp = l->feed.gone_by = STAMP_NONE;
+    for (size_t i = 0; i < ORACLE_FRESH_STORES; i++) {
+        l->waiting[i] = (struct sample_list){SAMPLE_NONE, SAMPLE_NONE};
+    }
+}
+
+uint32_t oracle_listing_of(struct oracle *o, uint64_t id) {
+    uint32_t at = id_map_get(&o->listing_index, id);
+    if (at != ID_MAP_NONE) {
+        return at;
+    }
+    if (ARRAY_RESERVE(o->listings, o->listing_capacity, o->listing_count + 1) != 0 ||
+        id_map_put(&o->listing_index, id, (uint32_t)o->listing_count) != 0) {
+        o->out_of_memory = true;
+        return UINT32_MAX;
+    }
+    listing_init(&o->listings[o->listing_count], id);
+    return (uint32_t)o->listing_count++;
+}
+
+struct oracle_listing *oracle_listing_find(struct oracle *o, uint64_t id) {
+    uint32_t at = id_map_get(&o->listing_index, id);
+    return at != ID_MAP_NONE ? &o->listings[at] : NULL;
+}
+
+/* ---- Violations ---- */
+
+struct moment_text moment_text(vtime at) {
+    struct moment_text out;
+    struct sentence sentence = sentence_begin();
+    sentence_add_time(&sentence, at);
+    size_t length = sentence.length < sizeof out.text ? sentence.length : sizeof out.text - 1;
+    memcpy(out.text, sentence.text, length);
+    out.text[length] = '\0';
+    return out;
+}
+
+enum { EVIDENCE_LINES = 5 };
+
+void check_violated(struct oracle *o, enum check_id id, vtime at, const char *format, ...) {
+    struct check_state *check = &o->checks[id];
+    if (check->violations++ == 0) {
+        check->first_at = at;
+    }
+    size_t room = sizeof check->evidence - check->evidence_length;
+    if (check->violations > EVIDENCE_LINES) {
+        return;
+    }
+    char line[EVIDENCE_BYTES / EVIDENCE_LINES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    int length = snprintf(check->evidence + check->evidence_length, room, "%s%s %s",
+                          check->evidence_length > 0 ? "\n" : "", moment_text(at).text, line);
+    check->evidence_length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+/* ---- Hearing ---- */
+
+/* Time has come so far: what was due is judged as of its own moment. */
+static void tick(struct oracle *o, vtime now) {
+    if (vtime_before(o->now, now)) {
+        o->now = now;
+    }
+    gone_tick(o, now);
+    freshness_tick(o, now);
+}
+
+void oracle_operation(struct oracle *o, vtime now, const struct workload_op *op) {
+    tick(o, now);
+    o->counts.operations++;
+    if (op->kind == OP_POISON) {
+        safety_poison(o, now, op->value);
+        return;
+    }
+    if (reference_add(o->reference, op->value) < 0) {
+        o->out_of_memory = true;
+    }
+    if (op->through_oltp && (op->kind == OP_LISTING_CREATE || op->kind == OP_LISTING_UPDATE ||
+                             op->kind == OP_LISTING_DELETE)) {
+        uint32_t listing = oracle_listing_of(o, op->listing.listing_id);
+        if (listing != UINT32_MAX) {
+            o->listings[listing].in_oltp = true;
+        }
+    }
+}
+
+static uint64_t event_key(enum topic_id topic, const struct record *record) {
+    uint64_t parts[4] = {topic, (uint64_t)record->stamp.ts.ns, record->stamp.id.hi,
+                         record->stamp.id.lo};
+    return XXH3_64bits(parts, sizeof parts);
+}
+
+static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
+                          const struct log_record *logged) {
+    struct record record;
+    struct record_error error;
+    bool valid = record_decode(logged->value, &record, &error) == 0;
+    o->counts.feed_records++;
+    progress_appended(o, topic, partition, logged->offset);
+    freshness_feed(o, topic, logged->append, valid ? &record : NULL);
+    if (!valid) {
+        return;
+    }
+    uint64_t key = event_key(topic, &record);
+    o->counts.feed_duplicates += id_map_get(&o->fed, key) != ID_MAP_NONE;
+    if (id_map_put(&o->fed, key, 1) != 0) {
+        o->out_of_memory = true;
+    }
+    gone_feed(o, now, logged->append, &record);
+}
+
+/* A feed position that went through the late queue. */
+static uint64_t origin_key(const struct origin *origin) {
+    uint64_t parts[3] = {origin->topic, origin->partition, (uint64_t)origin->offset};
+    return XXH3_64bits(parts, sizeof parts);
+}
+
+static void note_routed(struct oracle *o, const struct record *record) {
+    if (record->sections & SECTION_ORIGIN && record->origin.topic < FEED_COUNT) {
+        progress_routed(o, (enum topic_id)record->origin.topic, record->origin.partition,
+                        record->origin.offset);
+    }
+}
+
+/* Older than the allowed lateness when its feed took it. */
+static bool is_late(const struct oracle *o, const struct record *record) {
+    return record->sections & SECTION_ORIGIN &&
+           vtime_diff(record->origin.append, record->stamp.ts) > o->options.allowed_lateness_ns;
+}
+
+static void late_appended(struct oracle *o, const struct log_record *logged) {
+    struct record record;
+    struct record_error error;
+    o->counts.late_records++;
+    if (record_decode(logged->value, &record, &error) != 0) {
+        return;
+    }
+    note_routed(o, &record);
+    uint64_t key = origin_key(&record.origin);
+    uint32_t state = id_map_get(&o->late_index, key);
+    o->late_waiting += state != 1;
+    uint32_t listing = oracle_listing_of(o, record.subject_id);
+    if (id_map_put(&o->late_index, key, 1) != 0 || listing == UINT32_MAX) {
+        o->out_of_memory = true;
+        return;
+    }
+    if (is_late(o, &record)) {
+        gone_postpone(o, listing, &record);
+    }
+}
+
+/* True when the record came by way of the late queue. */
+static bool late_drained(struct oracle *o, const struct record *record) {
+    uint64_t key = origin_key(&record->origin);
+    uint32_t state =
+        record->sections & SECTION_ORIGIN ? id_map_get(&o->late_index, key) : ID_MAP_NONE;
+    if (state == 1) {
+        o->late_waiting--;
+        id_map_put(&o->late_index, key, 0); /* is there: needs no memory */
+    }
+    return state != ID_MAP_NONE;
+}
+
+static void position_keep(struct oracle *o, uint64_t listing_id, doc_version version) {
+    if (ARRAY_RESERVE(o->positions, o->position_capacity, o->position_count + 1) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    o->positions[o->position_count++] = (struct position){listing_id, version};
+}
+
+static void log_appended(struct oracle *o, vtime now, const struct log_record *logged) {
+    struct record record;
+    struct record_error error;
+    o->counts.log_records++;
+    if (record_decode(logged->value, &record, &error) != 0 || record.type == RECORD_ORDER) {
+        return;
+    }
+    bool by_late_queue = late_drained(o, &record);
+    note_routed(o, &record);
+    uint32_t listing = oracle_listing_of(o, record.subject_id);
+    if (listing == UINT32_MAX) {
+        return;
+    }
+    struct oracle_listing *l = &o->listings[listing];
+    struct seen before = l->view.seen;
+    bool first = !l->view.known;
+    int changed = view_fold(&l->view, &record);
+    if (changed < 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    doc_version position = doc_version_pack(logged->epoch, logged->offset);
+    if (changed == 1 || first) {
+        l->visible = position;
+        l->visible_at = logged->append;
+        position_keep(o, l->id, position);
+    }
+    if (changed == 1) {
+        o->counts.visible_changes++;
+        vtime taken = record.sections & SECTION_ORIGIN ? record.origin.append : logged->append;
+        freshness_change(o, now, listing, &before, position, taken, record.stamp.ts,
+                         by_late_queue && is_late(o, &record));
+    }
+    if (by_late_queue) {
+        gone_drained(o, now, listing, &record);
+    }
+    gone_update(o, listing);
+}
+
+void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
+                     const struct log_record *logged) {
+    tick(o, now);
+    switch (topic) {
+    case TOPIC_LISTING:
+    case TOPIC_MEDIA:
+    case TOPIC_POLICY:
+    case TOPIC_ORDER:
+        feed_appended(o, now, topic, partition, logged);
+        break;
+    case TOPIC_LISTING_LOG:
+        log_appended(o, now, logged);
+        break;
+    case TOPIC_LATE:
+        late_appended(o, logged);
+        break;
+    case TOPIC_DEAD_LETTER:
+        safety_dead_letter(o, now, logged->value);
+        break;
+    default:
+        break;
+    }
+}
+
+void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *change) {
+    tick(o, now);
+    o->counts.row_changes[change->store]++;
+    if (change->store == STORE_OLTP) {
+        return;
+    }
+    uint32_t listing = oracle_listing_of(o, change->listing_id);
+    if (listing == UINT32_MAX) {
+        return;
+    }
+    safety_row(o, now, &o->listings[listing], change);
+    if (change->store == STORE_SILVER || change->duplicate) {
+        return;
+    }
+    freshness_row(o, now, listing, change->store, &change->after);
+    gone_row(o, now, listing, change->store);
+}
+
+void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items,
+                     const struct embed_result *results, size_t count) {
+    tick(o, now);
+    for (size_t i = 0; i < count; i++) {
+        for (int m = 0; m < MODALITY_COUNT && results[i].status == ITEM_APPLIED; m++) {
+            o->counts.embeddings[m] += items[i].modalities >> m & 1;
+        }
+    }
+}
+
+static void hear_operation(void *ctx, vtime now, const struct workload_op *op) {
+    oracle_operation(ctx, now, op);
+}
+static void hear_appended(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                          const struct log_record *record) {
+    oracle_appended(ctx, now, topic, partition, record);
+}
+static void hear_row_changed(void *ctx, vtime now, const struct row_change *change) {
+    oracle_row_changed(ctx, now, change);
+}
+static void hear_embedded(void *ctx, vtime now, const struct embed_item *items,
+                          const struct embed_result *results, size_t count) {
+    oracle_embedded(ctx, now, items, results, count);
+}
+
+struct simulation_observer oracle_observer(struct oracle *o) {
+    return (struct simulation_observer){
+        .ctx = o,
+        .operation = hear_operation,
+        .appended = hear_appended,
+        .row_changed = hear_row_changed,
+        .embedded = hear_embedded,
+    };
+}
+
+/* ---- At rest ---- */
+
+bool oracle_settled(const struct oracle *o) {
+    enum topic_id topic;
+    uint32_t partition;
+    return freshness_pending(o) == 0 && o->late_waiting == 0 && o->disagreeing == 0 &&
+           o->lingering == 0 && o->poison_unanswered == 0 && progress_done(o, &topic, &partition);
+}
+
+const char *oracle_waits_for(struct oracle *o) {
+    enum topic_id topic;
+    uint32_t partition;
+    char *text = o->waits_for;
+    size_t size = sizeof o->waits_for;
+    if (!progress_done(o, &topic, &partition)) {
+        snprintf(text, size,
+                 "%s, partition %" PRIu32 ", is routed to offset %" PRId64 " of %" PRId64,
+                 topic_name(topic), partition, o->progress[topic][partition].routed,
+                 o->progress[topic][partition].appended);
+    } else if (o->late_waiting > 0) {
+        snprintf(text, size, "%" PRIu64 " records wait in the late queue", o->late_waiting);
+    } else if (o->disagreeing > 0) {
+        snprintf(text, size,
+                 "of %" PRIu64 " listings the log does not yet say what the feeds say: a policy "
+                 "did not reach them",
+                 o->disagreeing);
+    } else if (freshness_pending(o) > 0) {
+        size_t i = 0;
+        while (o->fresh[i].pending == 0) {
+            i++;
+        }
+        const struct sample *oldest = &o->samples[o->fresh[i].waiting.first];
+        snprintf(text, size,
+                 "%" PRIu64 " changes are not visible in %s; the oldest is version %" PRId64
+                 " of listing %" PRIu64,
+                 o->fresh[i].pending, store_name(oracle_fresh_store(i)), oldest->position,
+                 o->listings[oldest->listing].id);
+    } else if (o->lingering > 0) {
+        snprintf(text, size, "%" PRIu64 " listings that must be gone are still served",
+                 o->lingering);
+    } else if (o->poison_unanswered > 0) {
+        snprintf(text, size, "%" PRIu64 " poison records have no dead letter",
+                 o->poison_unanswered);
+    } else {
+        snprintf(text, size, "nothing");
+    }
+    return text;
+}

@@ -1,0 +1,261 @@
+/*
+ * Who must be gone (A8): a listing that its seller deleted, or whose seller is suppressed, by what
+ * the feeds were told. From the moment at which a feed took the change, it has the bound's time to
+ * leave every serving store; and it stays out until it is served again.
+ *
+ * That is judged by the feeds and not by the listing log, so that a change which the router loses
+ * or does not fan out is missed. A record for the late queue is ordered to wait: for it the bound
+ * runs from the moment at which the queue hands it on.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "pipeline/array.h"
+#include "sim/oracle_parts.h"
+
+void gone_release(struct oracle *o) {
+    for (size_t i = 0; i < o->seller_count; i++) {
+        free(o->sellers[i].listings);
+    }
+    free(o->sellers);
+    free(o->deadlines);
+    id_map_release(&o->seller_index);
+    id_map_release(&o->seller_listing);
+}
+
+/* ---- Sellers ---- */
+
+/* Index of the seller, made if need be; ID_MAP_NONE when out of memory. */
+static uint32_t seller_of(struct oracle *o, uint64_t id) {
+    uint32_t at = id_map_get(&o->seller_index, id);
+    if (at != ID_MAP_NONE) {
+        return at;
+    }
+    if (ARRAY_RESERVE(o->sellers, o->seller_capacity, o->seller_count + 1) != 0 ||
+        id_map_put(&o->seller_index, id, (uint32_t)o->seller_count) != 0) {
+        o->out_of_memory = true;
+        return ID_MAP_NONE;
+    }
+    o->sellers[o->seller_count] =
+        (struct oracle_seller){.id = id, .stamp = STAMP_NONE, .status = POLICY_ACTIVE};
+    return (uint32_t)o->seller_count++;
+}
+
+/* Remembers that the listing is, or was, the seller's. */
+static void seller_has(struct oracle *o, uint64_t seller_id, uint32_t listing) {
+    uint64_t pair[2] = {seller_id, listing};
+    uint64_t key = XXH3_64bits(pair, sizeof pair);
+    if (id_map_get(&o->seller_listing, key) != ID_MAP_NONE) {
+        return;
+    }
+    uint32_t at = seller_of(o, seller_id);
+    if (at == ID_MAP_NONE) {
+        return;
+    }
+    struct oracle_seller *seller = &o->sellers[at];
+    if (ARRAY_RESERVE(seller->listings, seller->listing_capacity, seller->listing_count + 1) != 0 ||
+        id_map_put(&o->seller_listing, key, 1) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    seller->listings[seller->listing_count++] = listing;
+}
+
+/* ---- Listings ---- */
+
+static bool feed_serves(const struct oracle *o, const struct feed_view *feed) {
+    if (stamp_is_none(feed->last_set)) {
+        return false;
+    }
+    if (stamp_is_none(feed->seller_stamp)) {
+        return true;
+    }
+    uint32_t seller = id_map_get(&o->seller_index, feed->seller);
+    return seller == ID_MAP_NONE || o->sellers[seller].status == POLICY_ACTIVE;
+}
+
+void gone_update(struct oracle *o, uint32_t listing) {
+    struct oracle_listing *l = &o->listings[listing];
+    bool disagrees = l->feed.known && l->view.known && !l->feed.gone != seen_served(&l->view.seen);
+    o->disagreeing += disagrees;
+    o->disagreeing -= l->disagrees;
+    l->disagrees = disagrees;
+    bool lingers = false;
+    for (int store = 0; l->feed.gone && store < STORE_OLTP; store++) {
+        lingers |= store_serves((enum store_id)store) && l->rows[store].present;
+    }
+    o->lingering += lingers;
+    o->lingering -= l->gone_lingers;
+    l->gone_lingers = lingers;
+}
+
+static void deadline_set(struct oracle *o, uint32_t listing, vtime since) {
+    struct oracle_listing *l = &o->listings[listing];
+    l->feed.gone_since = since;
+    if (o->deadline_first > 1024 && o->deadline_first > o->deadline_count / 2) {
+        o->deadline_count -= o->deadline_first;
+        memmove(o->deadlines, o->deadlines + o->deadline_first,
+                o->deadline_count * sizeof *o->deadlines);
+        o->deadline_first = 0;
+    }
+    if (ARRAY_RESERVE(o->deadlines, o->deadline_capacity, o->deadline_count + 1) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    o->deadlines[o->deadline_count++] =
+        (struct deadline){vtime_add(since, o->options.gone_within_ns), listing, since};
+}
+
+/* Compares with what the feeds say now. */
+static void listing_judge(struct oracle *o, uint32_t listing, vtime append, struct stamp by) {
+    struct feed_view *feed = &o->listings[listing].feed;
+    bool gone = !feed_serves(o, feed);
+    bool news = !feed->known || gone != feed->gone;
+    feed->known = true;
+    feed->gone = gone;
+    if (news && gone) {
+        feed->gone_by = by;
+        feed->postponed = false;
+        o->checks[CHECK_GONE_IN_TIME].looked_at++;
+        deadline_set(o, listing, append);
+    }
+    gone_update(o, listing);
+}
+
+static void listing_fold(struct oracle *o, struct feed_view *feed, uint32_t listing,
+                         const struct record *record) {
+    if (record->op == RECORD_DELETE) {
+        if (stamp_compare(record->stamp, feed->tombstone) <= 0) {
+            return;
+        }
+        feed->tombstone = record->stamp;
+        if (stamp_compare(feed->last_set, record->stamp) <= 0) {
+            feed->last_set = STAMP_NONE;
+        }
+        if (stamp_compare(feed->seller_stamp, record->stamp) <= 0) {
+            feed->seller_stamp = STAMP_NONE;
+        }
+        return;
+    }
+    if (stamp_compare(record->stamp, feed->tombstone) <= 0) {
+        return;
+    }
+    if (stamp_compare(record->stamp, feed->last_set) > 0) {
+        feed->last_set = record->stamp;
+    }
+    struct field field;
+    for (struct field_cursor c = record_fields(record); record_fields_next(&c, &field);) {
+        if (field.id == FIELD_SELLER && stamp_compare(record->stamp, feed->seller_stamp) > 0) {
+            feed->seller_stamp = record->stamp;
+            feed->seller = field.type == VALUE_INTEGER ? (uint64_t)field.integer : 0;
+            if (field.type == VALUE_INTEGER) {
+                seller_has(o, feed->seller, listing);
+            }
+        }
+    }
+}
+
+static void policy_feed(struct oracle *o, vtime append, const struct record *record) {
+    uint32_t at = seller_of(o, record->seller_id);
+    if (at == ID_MAP_NONE || stamp_compare(record->stamp, o->sellers[at].stamp) <= 0) {
+        return;
+    }
+    struct oracle_seller *seller = &o->sellers[at];
+    bool changed = seller->status != record->status;
+    seller->stamp = record->stamp;
+    seller->status = record->status;
+    for (size_t i = 0; changed && i < seller->listing_count; i++) {
+        listing_judge(o, seller->listings[i], append, record->stamp);
+    }
+}
+
+void gone_feed(struct oracle *o, vtime now, vtime append, const struct record *record) {
+    (void)now;
+    if (record->type == RECORD_POLICY) {
+        policy_feed(o, append, record);
+        return;
+    }
+    if (record->type != RECORD_LISTING) {
+        return;
+    }
+    uint32_t listing = oracle_listing_of(o, record->subject_id);
+    if (listing == UINT32_MAX) {
+        return;
+    }
+    listing_fold(o, &o->listings[listing].feed, listing, record);
+    listing_judge(o, listing, append, record->stamp);
+}
+
+void gone_postpone(struct oracle *o, uint32_t listing, const struct record *record) {
+    struct feed_view *feed = &o->listings[listing].feed;
+    if (feed->gone && stamp_compare(feed->gone_by, record->stamp) == 0) {
+        feed->postponed = true;
+        feed->gone_since = VTIME_NEVER;
+    }
+}
+
+void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct record *record) {
+    struct feed_view *feed = &o->listings[listing].feed;
+    if (feed->gone && feed->postponed && stamp_compare(feed->gone_by, record->stamp) == 0) {
+        feed->postponed = false;
+        deadline_set(o, listing, now);
+    }
+}
+
+/* ---- Judgement ---- */
+
+bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, vtime now) {
+    const struct feed_view *feed = &listing->feed;
+    return feed->gone && !feed->postponed &&
+           vtime_diff(now, feed->gone_since) > o->options.gone_within_ns;
+}
+
+void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store) {
+    const struct oracle_listing *l = &o->listings[listing];
+    if (store_serves(store) && l->rows[store].present && gone_overdue(o, l, now)) {
+        check_violated(o, CHECK_GONE_IN_TIME, now,
+                       "listing %" PRIu64 " appeared in %s at version %" PRId64 ", gone since %s",
+                       l->id, store_name(store), l->rows[store].version,
+                       moment_text(l->feed.gone_since).text);
+    }
+    gone_update(o, listing);
+}
+
+static void deadline_judge(struct oracle *o, const struct deadline *deadline) {
+    const struct oracle_listing *l = &o->listings[deadline->listing];
+    if (!l->feed.gone || l->feed.postponed || l->feed.gone_since.ns != deadline->gone_since.ns) {
+        return;
+    }
+    for (int store = 0; store < STORE_OLTP; store++) {
+        if (store_serves((enum store_id)store) && l->rows[store].present) {
+            check_violated(o, CHECK_GONE_IN_TIME, deadline->at,
+                           "listing %" PRIu64 " still in %s at version %" PRId64 ", gone since %s",
+                           l->id, store_name((enum store_id)store), l->rows[store].version,
+                           moment_text(deadline->gone_since).text);
+        }
+    }
+}
+
+void gone_tick(struct oracle *o, vtime now) {
+    while (o->deadline_first < o->deadline_count &&
+           vtime_before(o->deadlines[o->deadline_first].at, now)) {
+        deadline_judge(o, &o->deadlines[o->deadline_first++]);
+    }
+}
+
+void oracle_hits(struct oracle *o, vtime now, enum store_id store, const struct search_hit *hits,
+                 size_t count) {
+    o->counts.hits += count;
+    o->checks[CHECK_SERVED_GONE].looked_at += count;
+    for (size_t i = 0; i < count; i++) {
+        const struct oracle_listing *l = oracle_listing_find(o, hits[i].listing_id);
+        if (l != NULL && gone_overdue(o, l, now)) {
+            check_violated(
+                o, CHECK_SERVED_GONE, now,
+                "a search of %s found listing %" PRIu64 " at version %" PRId64 ", gone since %s",
+                store_name(store), l->id, hits[i].version, moment_text(l->feed.gone_since).text);
+        }
+    }
+}

@@ -1,0 +1,382 @@
+/*
+ * The inside of the oracle, shared by its parts and private to them:
+ *
+ *     oracle.c              life, listings, what is heard and who is told of it
+ *     oracle_view.c         a listing as the log tells it, in hashes: did a record change anything?
+ *     oracle_freshness.c    samples, histograms, minutes
+ *     oracle_safety.c       checks as writes happen
+ *     oracle_gone.c         who must be gone, and since when
+ *     oracle_convergence.c  the end: vectors, keyword index, OLTP store
+ *     oracle_warehouse.c    the end: silver, gold, dashboard
+ *     oracle_report.c       the table of checks and their results
+ */
+#ifndef MURPHY_SIM_ORACLE_PARTS_H
+#define MURPHY_SIM_ORACLE_PARTS_H
+
+#include "sim/id_map.h"
+#include "sim/oracle.h"
+
+/* ---- A listing as the log tells it ---- */
+
+struct view_attribute {
+    uint64_t name;  /* hash */
+    uint64_t value; /* hash; 0: null */
+    struct stamp stamp;
+};
+
+struct view_field {
+    struct stamp stamp; /* STAMP_NONE: absent */
+    uint64_t value;     /* hash, of a seller its id; 0: null */
+    bool null;
+    bool empty; /* a text without a byte */
+};
+
+struct view_image {
+    uint64_t id;
+    struct stamp stamp;
+    uint64_t descriptor; /* hash; 0: withdrawn */
+};
+
+struct view_policy {
+    uint64_t seller;
+    struct stamp stamp;
+    enum policy_status status;
+};
+
+/* What readers are told, in so far as it can change. */
+struct seen {
+    uint64_t fields; /* of all that are not null */
+    uint64_t images; /* of the visible ones in order; 0: none */
+    bool alive;
+    bool has_text;
+    enum policy_status policy;
+};
+
+struct view {
+    struct stamp tombstone, last_set;
+    struct stamp last; /* greatest stamp of a listing record, a deletion included */
+    struct view_field fields[FIELD_ATTRIBUTE]; /* by enum field_id; 0 is not used */
+    struct view_attribute *attributes;         /* by name's hash */
+    size_t attribute_count, attribute_capacity;
+    struct view_image *images;
+    size_t image_count, image_capacity;
+    struct view_policy *policies;
+    size_t policy_count, policy_capacity;
+    uint64_t *image_ids; /* of FIELD_IMAGE_IDS */
+    size_t image_id_count, image_id_capacity;
+    bool known; /* a record was folded */
+    struct seen seen;
+};
+
+void view_init(struct view *v);
+void view_release(struct view *v);
+/* Folds a record of the listing log: 1 when v->seen changed, 0 when not, -ENOMEM. */
+int view_fold(struct view *v, const struct record *record);
+
+static inline bool seen_served(const struct seen *s) {
+    return s->alive && s->policy == POLICY_ACTIVE;
+}
+
+/* ---- Listings ---- */
+
+enum { SAMPLE_NONE = UINT32_MAX };
+
+/* A change that waits to be visible in one store. */
+struct sample {
+    doc_version position;
+    vtime log, event;
+    uint32_t listing;
+    bool removal; /* readers shall no longer see the listing there */
+    bool late;
+    uint32_t next_of_listing;
+    uint32_t before, after; /* among the waiting samples of the store, oldest first */
+};
+
+struct sample_list {
+    uint32_t first, last;
+};
+
+/* A row as readers last saw it written. */
+struct seen_row {
+    doc_version version; /* greatest ever written */
+    uint64_t whole_hash; /* at that version */
+    bool present;
+    bool left; /* was present once and went */
+};
+
+/* Whether a listing is served, by what its feeds were told so far. */
+struct feed_view {
+    struct stamp tombstone, last_set, seller_stamp;
+    uint64_t seller; /* 0 and STAMP_NONE: none */
+    bool known;
+    bool gone;            /* it is known and not to be served */
+    bool postponed;       /* gone, but the record that says so waits in the late queue */
+    vtime gone_since;     /* when the feed took the change */
+    struct stamp gone_by; /* stamp of the record that took it away */
+};
+
+struct oracle_listing {
+    uint64_t id;
+    struct view view;
+    struct feed_view feed;
+    doc_version visible; /* position of the last log record that changed what readers see */
+    vtime visible_at;    /* when it was appended to the log */
+    struct seen_row rows[STORE_OLTP];
+    struct sample_list waiting[ORACLE_FRESH_STORES];
+    bool in_oltp;      /* an operation wrote its row */
+    bool disagrees;    /* feeds and log say different things about whether it is served */
+    bool gone_lingers; /* it is gone, and readers see it somewhere */
+};
+
+/* ---- Checks ---- */
+
+enum check_id {
+    CHECK_VERSION_MONOTONE,
+    CHECK_NO_DUPLICATE_ROW,
+    CHECK_GONE_IN_TIME,
+    CHECK_SERVED_GONE,
+    CHECK_EMBEDDING_ECONOMY,
+    CHECK_DEAD_LETTERS,
+    CHECK_ALL_VISIBLE,
+    CHECK_CONVERGENCE,
+    CHECK_ROWS_AGREE,
+    CHECK_NO_LOST_EMBEDDING,
+    CHECK_HISTORY,
+    CHECK_DASHBOARD,
+    CHECK_SOURCE,
+    CHECK_COUNT
+};
+
+enum { EVIDENCE_BYTES = 1600 };
+
+struct check_state {
+    uint64_t looked_at;
+    uint64_t violations;
+    vtime first_at;
+    size_t evidence_length;
+    char evidence[EVIDENCE_BYTES];
+    char expected[160];
+    char observed[160];
+};
+
+/* Counts a violation; the first ones are kept as a line of evidence each. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5)))
+#endif
+void
+check_violated(struct oracle *o, enum check_id id, vtime at, const char *format, ...);
+
+/* As in 2026-03-02T01:31:01Z. */
+struct moment_text {
+    char text[48];
+};
+struct moment_text moment_text(vtime at);
+
+/* ---- Minutes ---- */
+
+struct fresh_minutes {
+    struct oracle_minute *items;
+    size_t count, capacity;
+    struct oracle_histogram current; /* visibility lag within the minute that runs */
+};
+struct feed_minutes {
+    struct oracle_feed_minute *items;
+    size_t count, capacity;
+    uint64_t records;
+    int64_t lag_max_ns;
+    bool lag_known;
+    bool appended;
+    vtime last_append;
+};
+
+enum { FEED_COUNT = TOPIC_ORDER + 1 }; /* the feeds come first among the topics */
+
+struct fresh_store {
+    struct oracle_histogram visibility, event;
+    struct sample_list waiting; /* all of the store, oldest first */
+    uint64_t pending, late;
+    uint64_t worst_listing;
+    vtime worst_at;
+    struct fresh_minutes minutes;
+};
+
+/* ---- The oracle ---- */
+
+struct oracle_seller {
+    uint64_t id;
+    struct stamp stamp;
+    enum policy_status status;
+    uint32_t *listings; /* that ever were the seller's */
+    size_t listing_count, listing_capacity;
+};
+
+struct deadline {
+    vtime at;
+    uint32_t listing;
+    vtime gone_since; /* the listing's, when this was set: else it is out of date */
+};
+
+/* How far a feed's partition is routed. */
+struct feed_progress {
+    int64_t appended; /* greatest offset; -1: none */
+    int64_t routed;
+};
+
+struct poison {
+    uint64_t hash;
+    vtime at;
+    uint64_t letters;
+};
+
+/* A position that changed what readers see of a listing. */
+struct position {
+    uint64_t listing_id;
+    doc_version version;
+};
+
+enum { DIFFERENCES_PER_STORE = 20 };
+struct difference {
+    enum store_id store;
+    enum drift_class class;
+    uint64_t listing_id;
+    doc_version expected_version, observed_version;
+    char expected[192];
+    char observed[192];
+};
+
+struct oracle {
+    struct oracle_options options;
+    bool out_of_memory;
+    bool finished;
+    vtime now;
+    vtime finished_at;
+    struct reference *reference;
+    struct oracle_counts counts;
+    struct check_state checks[CHECK_COUNT];
+    struct oracle_check results[CHECK_COUNT];
+
+    struct id_map listing_index;
+    struct oracle_listing *listings;
+    size_t listing_count, listing_capacity;
+
+    /* freshness */
+    struct fresh_store fresh[ORACLE_FRESH_STORES];
+    struct feed_minutes feeds[FEED_COUNT];
+    struct oracle_histogram feed_lag[FEED_COUNT];
+    struct sample *samples;
+    size_t sample_count, sample_capacity;
+    uint32_t free_sample;
+    int64_t minute_ns;
+    vtime minute_end;
+
+    /* who must be gone */
+    struct id_map seller_index;
+    struct oracle_seller *sellers;
+    size_t seller_count, seller_capacity;
+    struct id_map seller_listing; /* hash of (seller, listing) */
+    struct deadline *deadlines;   /* a queue: [deadline_first, deadline_count) */
+    size_t deadline_first, deadline_count, deadline_capacity;
+    uint64_t disagreeing, lingering;
+
+    /* on the way */
+    struct feed_progress *progress[FEED_COUNT];
+    size_t progress_count[FEED_COUNT], progress_capacity[FEED_COUNT];
+    struct id_map fed;        /* events that a feed has; key: hash of topic and stamp */
+    struct id_map late_index; /* records of the late queue; key: hash of their origin; value: 1
+                                 while they wait, 0 when drained */
+    uint64_t late_waiting;
+    struct id_map poison_index;
+    struct poison *poisons;
+    size_t poison_count, poison_capacity;
+    uint64_t poison_unanswered;
+
+    struct position *positions;
+    size_t position_count, position_capacity;
+
+    /* the end */
+    struct difference *differences;
+    size_t difference_count, difference_capacity;
+    uint64_t drift[STORE_COUNT][DRIFT_CLASS_COUNT];
+    uint64_t compared[STORE_COUNT];
+    char waits_for[240];
+};
+
+/* Index of the listing, made if need be; UINT32_MAX when out of memory. */
+uint32_t oracle_listing_of(struct oracle *o, uint64_t id);
+struct oracle_listing *oracle_listing_find(struct oracle *o, uint64_t id);
+/* The stores that serve buyers or count as served: all but silver and OLTP. */
+static inline bool store_serves(enum store_id store) {
+    return store != STORE_SILVER && store != STORE_OLTP;
+}
+
+/* ---- oracle_freshness.c ---- */
+
+void freshness_init(struct oracle *o);
+void freshness_release(struct oracle *o);
+/* Closes the minutes that are over. */
+void freshness_tick(struct oracle *o, vtime now);
+void freshness_feed(struct oracle *o, enum topic_id topic, vtime append,
+                    const struct record *record);
+/* The log told something that readers can see. */
+void freshness_change(struct oracle *o, vtime now, uint32_t listing, const struct seen *before,
+                      doc_version position, vtime log, vtime event, bool late);
+void freshness_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store,
+                   const struct row_state *after);
+uint64_t freshness_pending(const struct oracle *o);
+void freshness_finish(struct oracle *o, vtime now);
+
+/* ---- oracle_gone.c ---- */
+
+void gone_release(struct oracle *o);
+/* A feed took the record. */
+void gone_feed(struct oracle *o, vtime now, vtime append, const struct record *record);
+/* The record went to the late queue, and is late indeed; it left it. */
+void gone_postpone(struct oracle *o, uint32_t listing, const struct record *record);
+void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct record *record);
+/* The listing's rows, or what the log says of it, changed. */
+void gone_update(struct oracle *o, uint32_t listing);
+void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store);
+/* Judges the deadlines that are over. */
+void gone_tick(struct oracle *o, vtime now);
+/* True when the listing should have left long enough ago. */
+bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, vtime now);
+
+/* ---- oracle_safety.c ---- */
+
+void safety_row(struct oracle *o, vtime now, struct oracle_listing *listing,
+                const struct row_change *change);
+void safety_poison(struct oracle *o, vtime now, struct bytes value);
+void safety_dead_letter(struct oracle *o, vtime now, struct bytes value);
+void safety_finish(struct oracle *o, vtime now);
+/* How far a feed is routed. */
+void progress_appended(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset);
+void progress_routed(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset);
+bool progress_done(const struct oracle *o, enum topic_id *topic, uint32_t *partition);
+
+/* ---- The end ---- */
+
+/* The stores to compare. The fakes themselves: no fault is in between. */
+struct oracle_stores {
+    struct fake_vector_db *vectors;
+    struct fake_keyword *keyword;
+    struct fake_warehouse *warehouse;
+    struct fake_oltp *oltp;
+};
+/* What oracle_finish does, for tests that have stores and no simulation. */
+void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_stores *stores);
+
+struct converge; /* oracle_convergence.c */
+
+/* A difference: counted, a violation of the check, and kept if it is among the first. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 7, 8)))
+#endif
+void
+difference_add(struct oracle *o, enum check_id check, enum store_id store, enum drift_class class,
+               uint64_t listing_id, const doc_version versions[2], const char *format, ...);
+
+void warehouse_check(struct oracle *o, vtime now, struct fake_warehouse *warehouse);
+void vectors_check(struct oracle *o, vtime now, const struct oracle_stores *stores);
+void oltp_check(struct oracle *o, struct fake_oltp *oltp);
+
+#endif

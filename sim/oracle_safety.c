@@ -1,0 +1,225 @@
+/*
+ * What must hold at every moment: versions do not go back, no row is there twice, embeddings are
+ * not made for nothing, what is refused deserves it.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "pipeline/array.h"
+#include "pipeline/dead_letter.h"
+#include "sim/oracle_parts.h"
+
+/* ---- Rows ---- */
+
+/* The row as the oracle last saw it written is not what the store says it was: somebody else
+ * changed it, as faults do. */
+static bool was_tampered(const struct seen_row *row, const struct row_state *before) {
+    if (row->present != before->present) {
+        return true;
+    }
+    return row->present &&
+           (row->version != before->version || row->whole_hash != before->whole_hash);
+}
+
+static void check_monotone(struct oracle *o, vtime now, const struct oracle_listing *l,
+                           const struct row_change *change) {
+    const struct seen_row *row = &l->rows[change->store];
+    const struct row_state *after = &change->after;
+    o->checks[CHECK_VERSION_MONOTONE].looked_at++;
+    if (after->version == DOC_VERSION_NONE || row->version == DOC_VERSION_NONE) {
+        return;
+    }
+    if (after->version < row->version) {
+        check_violated(o, CHECK_VERSION_MONOTONE, now,
+                       "%s: listing %" PRIu64 " went from version %" PRId64 " back to %" PRId64
+                       " by a write of kind %d",
+                       store_name(change->store), l->id, row->version, after->version,
+                       (int)change->kind);
+    } else if (after->version == row->version && after->present && row->whole_hash != 0 &&
+               after->whole_hash != row->whole_hash) {
+        check_violated(o, CHECK_VERSION_MONOTONE, now,
+                       "%s: listing %" PRIu64 " has two contents at version %" PRId64
+                       ": hash %016" PRIx64 ", then %016" PRIx64,
+                       store_name(change->store), l->id, row->version, row->whole_hash,
+                       after->whole_hash);
+    }
+}
+
+static void row_learn(struct seen_row *row, const struct row_state *after) {
+    if (after->version >= row->version) {
+        /* Of a row that is gone no content is known: whoever writes that version may say it. */
+        bool same = after->version == row->version;
+        row->whole_hash = after->present ? after->whole_hash : same ? row->whole_hash : 0;
+        row->version = after->version;
+    }
+    row->left = row->left || (row->present && !after->present);
+    row->present = after->present;
+}
+
+static bool is_vector(enum store_id store) {
+    return store <= STORE_VECTOR_FUSED;
+}
+
+static void check_economy(struct oracle *o, vtime now, const struct oracle_listing *l,
+                          const struct row_change *change) {
+    o->counts.metadata_writes += change->kind == ROW_METADATA;
+    if (change->kind != ROW_UPSERT) {
+        return;
+    }
+    o->counts.full_vector_writes++;
+    o->checks[CHECK_EMBEDDING_ECONOMY].looked_at++;
+    const struct row_state *before = &change->before;
+    const struct row_state *after = &change->after;
+    if (before->present && after->present && before->content_hash == after->content_hash &&
+        before->model_version == after->model_version) {
+        o->counts.needless_embeddings++;
+        check_violated(o, CHECK_EMBEDDING_ECONOMY, now,
+                       "%s: listing %" PRIu64 " got its vector anew at version %" PRId64
+                       " over version %" PRId64 " of the same content",
+                       store_name(change->store), l->id, after->version, before->version);
+    }
+}
+
+void safety_row(struct oracle *o, vtime now, struct oracle_listing *l,
+                const struct row_change *change) {
+    struct seen_row *row = &l->rows[change->store];
+    o->checks[CHECK_NO_DUPLICATE_ROW].looked_at++;
+    if (change->duplicate) {
+        check_violated(o, CHECK_NO_DUPLICATE_ROW, now,
+                       "%s: a second row of listing %" PRIu64 " at version %" PRId64,
+                       store_name(change->store), l->id, change->after.version);
+    }
+    if (change->store == STORE_SILVER) {
+        return; /* keeps every version, in whatever order they arrive */
+    }
+    if (is_vector(change->store)) {
+        check_economy(o, now, l, change);
+    }
+    if (change->duplicate) {
+        return; /* the first row is as it was */
+    }
+    o->counts.tampered_rows += was_tampered(row, &change->before);
+    check_monotone(o, now, l, change);
+    row_learn(row, &change->after);
+}
+
+/* ---- Dead letters ---- */
+
+static uint64_t value_key(struct bytes value) {
+    return XXH3_64bits(value.data, value.len);
+}
+
+void safety_poison(struct oracle *o, vtime now, struct bytes value) {
+    o->counts.poison++;
+    o->checks[CHECK_DEAD_LETTERS].looked_at++;
+    uint64_t key = value_key(value);
+    uint32_t at = id_map_get(&o->poison_index, key);
+    if (at != ID_MAP_NONE) {
+        return; /* the same bytes again: one letter at least is asked for */
+    }
+    if (ARRAY_RESERVE(o->poisons, o->poison_capacity, o->poison_count + 1) != 0 ||
+        id_map_put(&o->poison_index, key, (uint32_t)o->poison_count) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    o->poisons[o->poison_count++] = (struct poison){key, now, 0};
+    o->poison_unanswered++;
+}
+
+void safety_dead_letter(struct oracle *o, vtime now, struct bytes value) {
+    struct dead_letter letter;
+    o->counts.dead_letters++;
+    o->checks[CHECK_DEAD_LETTERS].looked_at++;
+    if (dead_letter_decode(value, &letter) != 0) {
+        check_violated(o, CHECK_DEAD_LETTERS, now, "a dead letter that cannot be read");
+        return;
+    }
+    if (letter.topic == TOPIC_LISTING || letter.topic == TOPIC_MEDIA) {
+        progress_routed(o, letter.topic, letter.partition, letter.offset);
+    }
+    uint32_t at = id_map_get(&o->poison_index, value_key(letter.value));
+    if (at != ID_MAP_NONE) {
+        o->poison_unanswered -= o->poisons[at].letters == 0;
+        o->poisons[at].letters++;
+        return;
+    }
+    struct record record;
+    struct record_error error;
+    bool refused_row = letter.value.len == 0;
+    if (refused_row || record_decode(letter.value, &record, &error) == 0) {
+        check_violated(o, CHECK_DEAD_LETTERS, now,
+                       "a valid record of %s, partition %" PRIu32 ", offset %" PRId64
+                       " was refused: %.*s (%.*s)",
+                       topic_name(letter.topic), letter.partition, letter.offset,
+                       (int)letter.reason.len, letter.reason.data, (int)letter.field.len,
+                       letter.field.data);
+    }
+}
+
+void safety_finish(struct oracle *o, vtime now) {
+    for (size_t i = 0; i < o->poison_count; i++) {
+        if (o->poisons[i].letters == 0) {
+            check_violated(o, CHECK_DEAD_LETTERS, now, "the poison of %s has no dead letter",
+                           moment_text(o->poisons[i].at).text);
+        }
+    }
+    for (size_t i = 0; i < ORACLE_FRESH_STORES; i++) {
+        const struct fresh_store *fresh = &o->fresh[i];
+        o->checks[CHECK_ALL_VISIBLE].looked_at +=
+            fresh->pending + fresh->late + fresh->visibility.count;
+        for (uint32_t at = fresh->waiting.first; at != SAMPLE_NONE; at = o->samples[at].after) {
+            const struct sample *sample = &o->samples[at];
+            check_violated(o, CHECK_ALL_VISIBLE, now,
+                           "%s: listing %" PRIu64 " never showed version %" PRId64
+                           ", accepted at %s",
+                           store_name(oracle_fresh_store(i)), o->listings[sample->listing].id,
+                           sample->position, moment_text(sample->log).text);
+        }
+    }
+}
+
+/* ---- How far the feeds are routed ---- */
+
+/* The partition's progress, made if need be; NULL when out of memory. */
+static struct feed_progress *progress_of(struct oracle *o, enum topic_id topic,
+                                         uint32_t partition) {
+    while (o->progress_count[topic] <= partition) {
+        if (ARRAY_RESERVE(o->progress[topic], o->progress_capacity[topic], (size_t)partition + 1) !=
+            0) {
+            o->out_of_memory = true;
+            return NULL;
+        }
+        o->progress[topic][o->progress_count[topic]++] = (struct feed_progress){-1, -1};
+    }
+    return &o->progress[topic][partition];
+}
+
+void progress_appended(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset) {
+    struct feed_progress *progress = progress_of(o, topic, partition);
+    if (progress != NULL && offset > progress->appended) {
+        progress->appended = offset;
+    }
+}
+
+void progress_routed(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset) {
+    struct feed_progress *progress = progress_of(o, topic, partition);
+    if (progress != NULL && offset > progress->routed) {
+        progress->routed = offset;
+    }
+}
+
+bool progress_done(const struct oracle *o, enum topic_id *topic, uint32_t *partition) {
+    static const enum topic_id routed[] = {TOPIC_LISTING, TOPIC_MEDIA};
+    for (size_t i = 0; i < sizeof routed / sizeof *routed; i++) {
+        for (size_t p = 0; p < o->progress_count[routed[i]]; p++) {
+            const struct feed_progress *progress = &o->progress[routed[i]][p];
+            if (progress->routed < progress->appended) {
+                *topic = routed[i];
+                *partition = (uint32_t)p;
+                return false;
+            }
+        }
+    }
+    return true;
+}

@@ -1,0 +1,296 @@
+/*
+ * A listing as the log has told it so far, in the order of the log, reduced to hashes: enough to
+ * say whether a record changed what a reader sees, without keeping a text.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "pipeline/array.h"
+#include "sim/oracle_parts.h"
+
+void view_init(struct view *v) {
+    *v = (struct view){.tombstone = STAMP_NONE, .last_set = STAMP_NONE, .last = STAMP_NONE};
+    for (int i = 0; i < FIELD_ATTRIBUTE; i++) {
+        v->fields[i].stamp = STAMP_NONE;
+    }
+    v->seen.policy = POLICY_ACTIVE;
+}
+
+void view_release(struct view *v) {
+    free(v->attributes);
+    free(v->images);
+    free(v->policies);
+    free(v->image_ids);
+}
+
+/* ---- Hashes ---- */
+
+/* Never 0, which stands for null. */
+static uint64_t hash_of(struct bytes bytes, uint64_t seed) {
+    uint64_t hash = XXH3_64bits_withSeed(bytes.data, bytes.len, seed);
+    return hash != 0 ? hash : 1;
+}
+
+static uint64_t mix(uint64_t a, uint64_t b) {
+    uint64_t x = (a ^ UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9) + b;
+    x ^= x >> 29;
+    x *= UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 32;
+}
+
+static uint64_t value_hash(const struct field *field) {
+    switch (field->type) {
+    case VALUE_NULL:
+        return 0;
+    case VALUE_INTEGER:
+        return hash_of((struct bytes){(const char *)&field->integer, sizeof field->integer},
+                       VALUE_INTEGER);
+    default:
+        return hash_of(field->text, field->type);
+    }
+}
+
+/* ---- Policies ---- */
+
+static int policy_learn(struct view *v, uint64_t seller, enum policy_status status,
+                        struct stamp stamp) {
+    for (size_t i = 0; i < v->policy_count; i++) {
+        if (v->policies[i].seller == seller) {
+            if (stamp_compare(stamp, v->policies[i].stamp) > 0) {
+                v->policies[i] = (struct view_policy){seller, stamp, status};
+            }
+            return 0;
+        }
+    }
+    if (ARRAY_RESERVE(v->policies, v->policy_capacity, v->policy_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    v->policies[v->policy_count++] = (struct view_policy){seller, stamp, status};
+    return 0;
+}
+
+static enum policy_status policy_of(const struct view *v) {
+    const struct view_field *seller = &v->fields[FIELD_SELLER];
+    if (stamp_is_none(seller->stamp) || seller->null) {
+        return POLICY_ACTIVE;
+    }
+    for (size_t i = 0; i < v->policy_count; i++) {
+        if (v->policies[i].seller == seller->value) {
+            return v->policies[i].status;
+        }
+    }
+    return POLICY_ACTIVE;
+}
+
+/* ---- Fields ---- */
+
+static int image_ids_keep(struct view *v, const struct field *field) {
+    size_t count = field->type == VALUE_IDS ? field_id_count(field) : 0;
+    if (ARRAY_RESERVE(v->image_ids, v->image_id_capacity, count) != 0) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        v->image_ids[i] = field_id_at(field, i);
+    }
+    v->image_id_count = count;
+    return 0;
+}
+
+static int attribute_set(struct view *v, const struct field *field, struct stamp stamp) {
+    uint64_t name = hash_of(field->name, FIELD_ATTRIBUTE);
+    struct view_attribute set = {name, value_hash(field), stamp};
+    size_t at = 0;
+    for (size_t end = v->attribute_count; at < end;) {
+        size_t middle = at + (end - at) / 2;
+        if (v->attributes[middle].name < name) {
+            at = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    if (at < v->attribute_count && v->attributes[at].name == name) {
+        if (stamp_compare(stamp, v->attributes[at].stamp) > 0) {
+            v->attributes[at] = set;
+        }
+        return 0;
+    }
+    if (ARRAY_RESERVE(v->attributes, v->attribute_capacity, v->attribute_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    memmove(&v->attributes[at + 1], &v->attributes[at],
+            (v->attribute_count - at) * sizeof *v->attributes);
+    v->attributes[at] = set;
+    v->attribute_count++;
+    return 0;
+}
+
+static int field_set(struct view *v, const struct field *field, struct stamp stamp) {
+    if (field->id == FIELD_ATTRIBUTE) {
+        return attribute_set(v, field, stamp);
+    }
+    struct view_field *held = &v->fields[field->id];
+    if (stamp_compare(stamp, held->stamp) <= 0) {
+        return 0;
+    }
+    if (field->id == FIELD_IMAGE_IDS && image_ids_keep(v, field) != 0) {
+        return -ENOMEM;
+    }
+    held->stamp = stamp;
+    held->null = field->type == VALUE_NULL;
+    held->empty = field->text.len == 0;
+    held->value = field->id == FIELD_SELLER ? (uint64_t)field->integer : value_hash(field);
+    return 0;
+}
+
+static int upsert(struct view *v, const struct record *record) {
+    if (stamp_compare(record->stamp, v->tombstone) <= 0) {
+        return 0;
+    }
+    struct field field;
+    for (struct field_cursor c = record_fields(record); record_fields_next(&c, &field);) {
+        if (field_set(v, &field, record->stamp) != 0) {
+            return -ENOMEM;
+        }
+    }
+    if (stamp_compare(record->stamp, v->last_set) > 0) {
+        v->last_set = record->stamp;
+    }
+    return 0;
+}
+
+static void bury(struct view *v, struct stamp stamp) {
+    if (stamp_compare(stamp, v->tombstone) <= 0) {
+        return;
+    }
+    v->tombstone = stamp;
+    for (int i = 0; i < FIELD_ATTRIBUTE; i++) {
+        if (stamp_compare(v->fields[i].stamp, stamp) <= 0) {
+            v->fields[i] = (struct view_field){.stamp = STAMP_NONE};
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < v->attribute_count; i++) {
+        if (stamp_compare(v->attributes[i].stamp, stamp) > 0) {
+            v->attributes[kept++] = v->attributes[i];
+        }
+    }
+    v->attribute_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < v->image_count; i++) {
+        if (stamp_compare(v->images[i].stamp, stamp) > 0) {
+            v->images[kept++] = v->images[i];
+        }
+    }
+    v->image_count = kept;
+    if (stamp_compare(v->last_set, stamp) <= 0) {
+        v->last_set = STAMP_NONE;
+    }
+}
+
+static int media(struct view *v, const struct record *record) {
+    if (stamp_compare(record->stamp, v->tombstone) <= 0) {
+        return 0;
+    }
+    struct view_image set = {record->image_id, record->stamp, 0};
+    if (record->op == RECORD_UPSERT) {
+        set.descriptor = hash_of(record->image_descriptor, RECORD_MEDIA);
+    }
+    for (size_t i = 0; i < v->image_count; i++) {
+        if (v->images[i].id == set.id) {
+            if (stamp_compare(set.stamp, v->images[i].stamp) > 0) {
+                v->images[i] = set;
+            }
+            return 0;
+        }
+    }
+    if (ARRAY_RESERVE(v->images, v->image_capacity, v->image_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    v->images[v->image_count++] = set;
+    return 0;
+}
+
+/* ---- What readers see ---- */
+
+static uint64_t images_seen(const struct view *v) {
+    if (stamp_is_none(v->fields[FIELD_IMAGE_IDS].stamp) || v->fields[FIELD_IMAGE_IDS].null) {
+        return 0;
+    }
+    uint64_t hash = 0;
+    for (size_t i = 0; i < v->image_id_count; i++) {
+        for (size_t k = 0; k < v->image_count; k++) {
+            if (v->images[k].id == v->image_ids[i] && v->images[k].descriptor != 0) {
+                hash = mix(hash, mix(v->images[k].id, v->images[k].descriptor)) | 1;
+            }
+        }
+    }
+    return hash;
+}
+
+static bool says_something(const struct view_field *field) {
+    return !stamp_is_none(field->stamp) && !field->null && !field->empty;
+}
+
+static struct seen look(const struct view *v) {
+    struct seen seen = {
+        .alive = !stamp_is_none(v->last_set),
+        .has_text = says_something(&v->fields[FIELD_TITLE]) ||
+                    says_something(&v->fields[FIELD_DESCRIPTION]),
+        .policy = policy_of(v),
+        .images = images_seen(v),
+    };
+    for (int i = FIELD_TITLE; i < FIELD_ATTRIBUTE; i++) {
+        if (!stamp_is_none(v->fields[i].stamp) && !v->fields[i].null) {
+            seen.fields += mix((uint64_t)i, v->fields[i].value);
+        }
+    }
+    for (size_t i = 0; i < v->attribute_count; i++) {
+        if (v->attributes[i].value != 0) {
+            seen.fields += mix(v->attributes[i].name, v->attributes[i].value);
+            seen.has_text = true;
+        }
+    }
+    return seen;
+}
+
+static bool seen_equal(const struct seen *a, const struct seen *b) {
+    return a->fields == b->fields && a->images == b->images && a->alive == b->alive &&
+           a->policy == b->policy;
+}
+
+int view_fold(struct view *v, const struct record *record) {
+    int failed = 0;
+    switch (record->type) {
+    case RECORD_LISTING:
+        if (record->op == RECORD_DELETE) {
+            bury(v, record->stamp);
+        } else {
+            failed = upsert(v, record);
+        }
+        if (stamp_compare(record->stamp, v->last) > 0) {
+            v->last = record->stamp;
+        }
+        break;
+    case RECORD_MEDIA:
+        failed = media(v, record);
+        break;
+    case RECORD_POLICY:
+        failed = policy_learn(v, record->seller_id, record->status, record->stamp);
+        break;
+    case RECORD_ORDER:
+        return 0;
+    }
+    if (failed == 0 && record->sections & SECTION_POLICY) {
+        failed =
+            policy_learn(v, record->policy.seller_id, record->policy.status, record->policy.stamp);
+    }
+    if (failed != 0) {
+        return failed;
+    }
+    v->known = true;
+    struct seen before = v->seen;
+    v->seen = look(v);
+    return !seen_equal(&before, &v->seen);
+}
