@@ -3,20 +3,17 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/murphy.h"
+#include "cli/run_files.h"
 #include "cli/scenario_run.h"
 #include "pipeline/bugs.h"
-#include "reports/html.h"
 #include "reports/json.h"
-#include "reports/junit.h"
 #include "reports/text.h"
 #include "sim/clock_shim.h"
 
@@ -42,14 +39,6 @@ static void help(void) {
          "  --bug NAME        take one protection away (murphy list bugs)\n"
          "  --set PATH=VALUE  change one value of the scenario, e.g. workload.events=5000\n\n"
          "Exit status: 0 all held, 1 a check failed, 2 only an objective failed.");
-}
-
-static bool parse_seed(const char *text, uint64_t *seed) {
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    *seed = value;
-    return errno == 0 && *end == '\0' && text[0] >= '0' && text[0] <= '9';
 }
 
 /* EXIT_HELD to go on, or the status to leave with; *done says that nothing is left to do. */
@@ -171,29 +160,9 @@ static int report_failure(const char *text) {
 }
 
 static int save(struct scenario_run *run, const char *directory) {
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        fprintf(stderr, "murphy run: cannot make the folder %s: %s\n", directory, strerror(errno));
-        return EXIT_INTERNAL;
-    }
-    const struct run_result *result = scenario_run_result(run);
-    struct report_error error;
-    char path[4096];
-    snprintf(path, sizeof path, "%s/run.json", directory);
-    if (run_json_save(result, NULL, path, &error) != 0) {
-        return report_failure(error.text);
-    }
-    snprintf(path, sizeof path, "%s/junit.xml", directory);
-    if (run_junit_save(result, NULL, path, &error) != 0) {
-        return report_failure(error.text);
-    }
-    snprintf(path, sizeof path, "%s/report.html", directory);
-    if (run_html_save(result, NULL, path, &error) != 0) {
-        return report_failure(error.text);
-    }
-    if (scenario_run_export(run, directory, error.text, sizeof error.text) != 0) {
-        return report_failure(error.text);
-    }
-    return EXIT_HELD;
+    char error[640];
+    return run_files_save(run, directory, error, sizeof error) == 0 ? EXIT_HELD
+                                                                    : report_failure(error);
 }
 
 static int show(struct scenario_run *run, const struct arguments *a) {

@@ -45,6 +45,14 @@ int usage_error(const char *command, const char *text, const char *what) {
     return EXIT_USAGE;
 }
 
+bool parse_seed(const char *text, uint64_t *seed) {
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    *seed = value;
+    return errno == 0 && *end == '\0' && text[0] >= '0' && text[0] <= '9';
+}
+
 bool colour_wanted(int file_descriptor) {
     const char *no_color = getenv("NO_COLOR");
     return isatty(file_descriptor) == 1 && (no_color == NULL || no_color[0] == '\0');

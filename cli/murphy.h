@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define MURPHY_VERSION "0.1.0"
 
@@ -32,6 +33,9 @@ const char *scenario_directory(void);
 
 /* Prints "murphy: TEXT" and how to get help to stderr; returns EXIT_USAGE. */
 int usage_error(const char *command, const char *text, const char *what);
+
+/* A whole number from 0 to 2^64-1; false for anything else. */
+bool parse_seed(const char *text, uint64_t *seed);
 
 /* True on a terminal without NO_COLOR. */
 bool colour_wanted(int file_descriptor);

@@ -1,0 +1,52 @@
+#define _XOPEN_SOURCE 700
+
+#include "cli/run_files.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "reports/html.h"
+#include "reports/json.h"
+#include "reports/junit.h"
+
+static int fail(char *error, size_t size, const char *text) {
+    snprintf(error, size, "%s", text);
+    return -1;
+}
+
+int run_files_folder(const char *directory) {
+    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "murphy: cannot make the folder %s: %s\n", directory, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+int run_files_save(struct scenario_run *run, const char *directory, char *error, size_t size) {
+    const struct run_result *result = scenario_run_result(run);
+    struct report_error report;
+    char path[PATH_MAX];
+    if (strlen(directory) + sizeof "/report.html" > sizeof path) {
+        return fail(error, size, "the name of the output folder is too long");
+    }
+    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
+        snprintf(error, size, "cannot make the folder %s: %s", directory, strerror(errno));
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/run.json", directory);
+    if (run_json_save(result, NULL, path, &report) != 0) {
+        return fail(error, size, report.text);
+    }
+    snprintf(path, sizeof path, "%s/junit.xml", directory);
+    if (run_junit_save(result, NULL, path, &report) != 0) {
+        return fail(error, size, report.text);
+    }
+    snprintf(path, sizeof path, "%s/report.html", directory);
+    if (run_html_save(result, NULL, path, &report) != 0) {
+        return fail(error, size, report.text);
+    }
+    return scenario_run_export(run, directory, error, size);
+}
