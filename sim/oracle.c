@@ -98,7 +98,7 @@ uint32_t oracle_listing_of(struct oracle *o, uint64_t id) {
         return at;
     }
     if (ARRAY_RESERVE(o->listings, o->listing_capacity, o->listing_count + 1) != 0 ||
-        id_map_put(&o->listing_index, id, (uint32_t)o->listing_count) != 0) {
+        id_map_put_index(&o->listing_index, id, (uint32_t)o->listing_count) != 0) {
         o->out_of_memory = true;
         return UINT32_MAX;
     }
@@ -193,7 +193,7 @@ static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint
     }
     uint64_t key = event_key(topic, &record);
     o->counts.feed_duplicates += id_map_get(&o->fed, key) != ID_MAP_NONE;
-    if (id_map_put(&o->fed, key, 1) != 0) {
+    if (id_map_put_index(&o->fed, key, 1) != 0) {
         o->out_of_memory = true;
     }
     gone_feed(o, now, logged->append, &record);
@@ -230,7 +230,7 @@ static void late_appended(struct oracle *o, const struct log_record *logged) {
     uint32_t state = id_map_get(&o->late_index, key);
     o->late_waiting += state != 1;
     uint32_t listing = oracle_listing_of(o, record.subject_id);
-    if (id_map_put(&o->late_index, key, 1) != 0 || listing == UINT32_MAX) {
+    if (id_map_put_index(&o->late_index, key, 1) != 0 || listing == UINT32_MAX) {
         o->out_of_memory = true;
         return;
     }
@@ -246,7 +246,7 @@ static bool late_drained(struct oracle *o, const struct record *record) {
         record->sections & SECTION_ORIGIN ? id_map_get(&o->late_index, key) : ID_MAP_NONE;
     if (state == 1) {
         o->late_waiting--;
-        id_map_put(&o->late_index, key, 0); /* is there: needs no memory */
+        id_map_put_index(&o->late_index, key, 0); /* is there: needs no memory */
     }
     return state != ID_MAP_NONE;
 }

@@ -34,7 +34,7 @@ static uint32_t seller_of(struct oracle *o, uint64_t id) {
         return at;
     }
     if (ARRAY_RESERVE(o->sellers, o->seller_capacity, o->seller_count + 1) != 0 ||
-        id_map_put(&o->seller_index, id, (uint32_t)o->seller_count) != 0) {
+        id_map_put_index(&o->seller_index, id, (uint32_t)o->seller_count) != 0) {
         o->out_of_memory = true;
         return ID_MAP_NONE;
     }
@@ -56,7 +56,7 @@ static void seller_has(struct oracle *o, uint64_t seller_id, uint32_t listing) {
     }
     struct oracle_seller *seller = &o->sellers[at];
     if (ARRAY_RESERVE(seller->listings, seller->listing_capacity, seller->listing_count + 1) != 0 ||
-        id_map_put(&o->seller_listing, key, 1) != 0) {
+        id_map_put_index(&o->seller_listing, key, 1) != 0) {
         o->out_of_memory = true;
         return;
     }

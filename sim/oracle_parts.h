@@ -13,7 +13,7 @@
 #ifndef MURPHY_SIM_ORACLE_PARTS_H
 #define MURPHY_SIM_ORACLE_PARTS_H
 
-#include "sim/id_map.h"
+#include "pipeline/id_map.h"
 #include "sim/oracle.h"
 
 /* ---- A listing as the log tells it ---- */
@@ -79,7 +79,7 @@ static inline bool seen_served(const struct seen *s) {
 
 /* ---- Listings ---- */
 
-enum { SAMPLE_NONE = UINT32_MAX };
+#define SAMPLE_NONE UINT32_MAX
 
 /* A change that waits to be visible in one store. */
 struct sample {
@@ -189,7 +189,7 @@ struct feed_minutes {
     vtime last_append;
 };
 
-enum { FEED_COUNT = TOPIC_ORDER + 1 }; /* the feeds come first among the topics */
+#define FEED_COUNT (TOPIC_ORDER + 1) /* the feeds come first among the topics */
 
 struct fresh_store {
     struct oracle_histogram visibility, event;

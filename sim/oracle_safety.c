@@ -119,7 +119,7 @@ void safety_poison(struct oracle *o, vtime now, struct bytes value) {
         return; /* the same bytes again: one letter at least is asked for */
     }
     if (ARRAY_RESERVE(o->poisons, o->poison_capacity, o->poison_count + 1) != 0 ||
-        id_map_put(&o->poison_index, key, (uint32_t)o->poison_count) != 0) {
+        id_map_put_index(&o->poison_index, key, (uint32_t)o->poison_count) != 0) {
         o->out_of_memory = true;
         return;
     }

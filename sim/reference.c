@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "pipeline/array.h"
-#include "sim/id_map.h"
+#include "pipeline/id_map.h"
 
 enum said_kind { LISTING_SET, LISTING_DELETED, IMAGE_DELIVERED, IMAGE_WITHDRAWN };
 
@@ -152,7 +152,7 @@ static int64_t listing_of(struct reference *r, uint64_t id) {
         return at;
     }
     if (ARRAY_RESERVE(r->listings, r->listing_capacity, r->listing_count + 1) != 0 ||
-        id_map_put(&r->listing_index, id, (uint32_t)r->listing_count) != 0) {
+        id_map_put_index(&r->listing_index, id, (uint32_t)r->listing_count) != 0) {
         return -ENOMEM;
     }
     r->listings[r->listing_count] = (struct listing){.id = id, .sorted = true};
@@ -165,7 +165,7 @@ static int64_t seller_of(struct reference *r, uint64_t id) {
         return at;
     }
     if (ARRAY_RESERVE(r->sellers, r->seller_capacity, r->seller_count + 1) != 0 ||
-        id_map_put(&r->seller_index, id, (uint32_t)r->seller_count) != 0) {
+        id_map_put_index(&r->seller_index, id, (uint32_t)r->seller_count) != 0) {
         return -ENOMEM;
     }
     r->sellers[r->seller_count] = (struct seller){STAMP_NONE, POLICY_ACTIVE};
@@ -263,7 +263,7 @@ static int order_add(struct reference *r, const struct record *record) {
     }
     if (at == ID_MAP_NONE) {
         if (ARRAY_RESERVE(r->orders, r->order_capacity, r->order_count + 1) != 0 ||
-            id_map_put(&r->order_index, order.order_id, (uint32_t)r->order_count) != 0) {
+            id_map_put_index(&r->order_index, order.order_id, (uint32_t)r->order_count) != 0) {
             return -ENOMEM;
         }
         at = (uint32_t)r->order_count++;
