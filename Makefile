@@ -157,7 +157,7 @@ help: ## this list
 demo: ## install what is missing, build, and play the live story
 	@bash ci/install.sh run
 	@$(MAKE) --no-print-directory all
-	@$(BUILD)/murphy demo
+	@$(BUILD)/murphy demo --out $(BUILD)/demo
 
 test: ## install what is missing, build, and run every suite and scenario
 	@bash ci/install.sh test
