@@ -1,16 +1,24 @@
+/* For madvise. */
+#define _DEFAULT_SOURCE
+
 #include "sim/row_journal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define CHUNK_BYTES (((size_t)1 << 20) - 64)
+/* Chunks double from the first to the last size. The last are asked for in large pages: what a put
+ * costs is mostly the first touch of its memory, and that per page. */
+#define CHUNK_BYTES_MIN ((size_t)64 << 10)
+#define CHUNK_BYTES_MAX ((size_t)8 << 20)
+#define LARGE_PAGE ((size_t)2 << 20)
 
 struct journal_chunk {
     struct journal_chunk *previous;
     size_t used;
-    size_t capacity;
+    size_t capacity; /* of data */
     char data[];
 };
 
@@ -43,17 +51,33 @@ void row_journal_release(struct row_journal *j) {
     row_journal_init(j, false);
 }
 
+static struct journal_chunk *new_chunk(struct journal_chunk *previous, size_t needed) {
+    size_t size = previous == 0 ? CHUNK_BYTES_MIN : 2 * (sizeof(*previous) + previous->capacity);
+    size = size > CHUNK_BYTES_MAX ? CHUNK_BYTES_MAX : size;
+    while (size < sizeof(*previous) + needed) {
+        size *= 2;
+    }
+    struct journal_chunk *chunk =
+        size < LARGE_PAGE ? malloc(size) : aligned_alloc(LARGE_PAGE, size);
+    if (chunk == 0) {
+        return 0;
+    }
+    if (size >= LARGE_PAGE) {
+        madvise(chunk, size, MADV_HUGEPAGE); /* a wish; without it the memory is the same */
+    }
+    chunk->previous = previous;
+    chunk->used = 0;
+    chunk->capacity = size - sizeof(*chunk);
+    return chunk;
+}
+
 static char *reserve(struct row_journal *j, size_t bytes) {
     struct journal_chunk *chunk = j->last;
     if (chunk == 0 || chunk->capacity - chunk->used < bytes) {
-        size_t capacity = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
-        chunk = malloc(sizeof(*chunk) + capacity);
+        chunk = new_chunk(chunk, bytes);
         if (chunk == 0) {
             return 0;
         }
-        chunk->previous = j->last;
-        chunk->used = 0;
-        chunk->capacity = capacity;
         j->last = chunk;
     }
     char *place = chunk->data + chunk->used;
