@@ -36,8 +36,11 @@ static void format_small(struct formatted *f, const char *sign, int64_t value, i
 
 static void format_pair(struct formatted *f, const char *sign, int64_t big, const char *big_word,
                         int64_t small, const char *small_word) {
-    snprintf(f->text, sizeof f->text, "%s%" PRId64 " %s %02" PRId64 " %s", sign, big, big_word,
-             small, small_word);
+    if (small == 0)
+        snprintf(f->text, sizeof f->text, "%s%" PRId64 " %s", sign, big, big_word);
+    else
+        snprintf(f->text, sizeof f->text, "%s%" PRId64 " %s %02" PRId64 " %s", sign, big, big_word,
+                 small, small_word);
 }
 
 struct formatted format_duration(int64_t duration_ns) {

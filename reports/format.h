@@ -19,7 +19,7 @@ struct formatted {
 /* 20000 -> "20,000". */
 struct formatted format_count(uint64_t count);
 
-/* Three significant places: "740 us", "12.5 ms", "3.20 s", "4 min 05 s", "2 h 03 min", "5 d 02 h";
+/* Three significant places: "740 us", "12.5 ms", "3.20 s", "4 min 05 s", "2 h 03 min", "5 d";
  * negative durations carry a minus sign. */
 struct formatted format_duration(int64_t duration_ns);
 
@@ -34,7 +34,7 @@ struct formatted format_run_moment(const struct run_result *r, int64_t at_ns);
  * 99.95 % from 100 %), anything else as the figure and the word. Not finite: "-". */
 struct formatted format_figure(double value, const char *unit);
 
-/* "< 5 min 00 s" or ">= 99.9 %". */
+/* "< 5 min" or ">= 99.9 %". */
 struct formatted format_objective(const struct run_slo *slo);
 
 /* Share of `part` in `whole`, "83.1 %"; "-" when whole is 0. */

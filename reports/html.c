@@ -193,19 +193,19 @@ static void freshness_tile(FILE *out, const struct run_result *r) {
 static void drift_tile(FILE *out, const struct run_result *r) {
     const struct run_reconciliation *rec = &r->reconciliation;
     if (!rec->present) {
-        tile(out, "warn", "Rows adrift after repair", "no data", "reconciliation never ran");
+        tile(out, "warn", "Rows still adrift", "no data", "reconciliation never ran");
         return;
     }
-    char aside[96];
+    char aside[160];
     uint64_t after = run_drift_total(rec->after);
     snprintf(aside, sizeof aside, "%s found, %s repaired",
              format_count(run_drift_total(rec->before)).text, format_count(rec->repaired).text);
-    tile(out, after ? "bad" : "good", "Rows adrift after repair", format_count(after).text, aside);
+    tile(out, after ? "bad" : "good", "Rows still adrift", format_count(after).text, aside);
 }
 
 static void recall_tile(FILE *out, const struct run_result *r) {
     const struct run_recall *c = &r->recall;
-    char aside[96];
+    char aside[160];
     if (c->probes == 0)
         return;
     snprintf(aside, sizeof aside, "least %s, %s probes", format_figure(c->min, "ratio").text,
@@ -215,7 +215,7 @@ static void recall_tile(FILE *out, const struct run_result *r) {
 }
 
 static void tiles(FILE *out, const struct run_result *r) {
-    char aside[96];
+    char aside[160];
     fputs("<dl class=\"tiles\">\n", out);
     checks_tile(out, r);
     slos_tile(out, r);

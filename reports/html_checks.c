@@ -86,8 +86,9 @@ void html_checks(FILE *out, const struct run_result *r) {
         html_section_end(out);
         return;
     }
-    fputs("<div id=\"filter\" class=\"filter\"></div><div class=\"scroll\"><table><caption>Failed "
-          "first, then those without data</caption><thead><tr><th scope=\"col\">Status</th>"
+    fputs("<div id=\"filter\" class=\"filter\"></div><div "
+          "class=\"scroll\"><table><caption><span>Failed "
+          "first, then those without data</span></caption><thead><tr><th scope=\"col\">Status</th>"
           "<th scope=\"col\">Check</th><th scope=\"col\">Kind</th><th scope=\"col\">Expected</th>"
           "<th scope=\"col\">Observed</th><th scope=\"col\" class=\"num\">At</th></tr></thead>"
           "<tbody>\n",
@@ -125,7 +126,9 @@ static void slo_row(FILE *out, const struct run_slo *s) {
     fputs("</td><th scope=\"row\" class=\"name\">", out);
     markup_text(out, s->name);
     fputs("</th>", out);
-    html_number_cell(out, format_objective(s).text);
+    fprintf(out, "<td class=\"num\">%s ", s->direction == RUN_AT_LEAST ? "&ge;" : "&lt;");
+    markup_text(out, format_figure(s->objective, s->unit).text);
+    fputs("</td>", out);
     html_number_cell(out, data ? format_figure(s->observed, s->unit).text : "no data");
     budget_cell(out, s);
     fputs("</tr>\n", out);
@@ -139,7 +142,8 @@ void html_objectives(FILE *out, const struct run_result *r) {
         html_section_end(out);
         return;
     }
-    fputs("<div class=\"scroll\"><table><caption>A budget below zero is overspent</caption><thead>"
+    fputs("<div class=\"scroll\"><table><caption><span>A budget below zero is "
+          "overspent</span></caption><thead>"
           "<tr><th scope=\"col\">Status</th><th scope=\"col\">Objective</th>"
           "<th scope=\"col\" class=\"num\">Stated</th><th scope=\"col\" class=\"num\">Observed</th>"
           "<th scope=\"col\" colspan=\"2\" class=\"num\">Error budget left</th></tr></thead>"
@@ -158,7 +162,8 @@ void html_objectives(FILE *out, const struct run_result *r) {
 static void counts_table(FILE *out, const char *caption, const char *column,
                          const struct run_counts *counts, bool zero_is_bad) {
     fprintf(out,
-            "<div class=\"scroll\"><table><caption>%s</caption><thead><tr><th scope=\"col\">%s</th>"
+            "<div class=\"scroll\"><table><caption><span>%s</span></caption><thead><tr><th "
+            "scope=\"col\">%s</th>"
             "<th scope=\"col\" class=\"num\">Times</th></tr></thead><tbody>\n",
             caption, column);
     for (size_t i = 0; i < counts->count; i++) {

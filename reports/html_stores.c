@@ -43,8 +43,10 @@ static void alerts(FILE *out, const struct run_result *r) {
         return;
     }
     fputs(
-        "<h3>Alerts</h3><div class=\"scroll\"><table><caption>As the pipeline raised and cleared "
-        "them</caption><thead><tr><th scope=\"col\" class=\"num\">At</th><th scope=\"col\">State"
+        "<h3>Alerts</h3><div class=\"scroll\"><table><caption><span>As the pipeline raised and "
+        "cleared "
+        "them</span></caption><thead><tr><th scope=\"col\" class=\"num\">At</th><th "
+        "scope=\"col\">State"
         "</th><th scope=\"col\">Alert</th><th scope=\"col\">Subject</th><th scope=\"col\">Evidence"
         "</th></tr></thead><tbody>\n",
         out);
@@ -53,8 +55,20 @@ static void alerts(FILE *out, const struct run_result *r) {
     fputs("</tbody></table></div>\n", out);
 }
 
+/* How coarse the curves are: a reader must know that they show maxima. */
+static void timeline_caption(FILE *out, const struct run_result *r) {
+    int64_t width_ns = 0;
+    for (size_t i = 0; i < r->series_count; i++)
+        width_ns = r->series[i].width_ns > width_ns ? r->series[i].width_ns : width_ns;
+    fputs("<p class=\"note\">Virtual time from the start of the run.", out);
+    if (width_ns)
+        fprintf(out, " Each point of a curve is the greatest value in up to %s.",
+                format_duration(width_ns).text);
+    fputs("</p>\n", out);
+}
+
 void html_timeline(FILE *out, const struct run_result *r, const struct plots *plots) {
-    html_section(out, "timeline", "Lag while things broke");
+    html_section(out, "timeline", r->band_count ? "Lag while things broke" : "Lag over time");
     if (*plots->problem) {
         fputs("<p><span class=\"tag warn\">no plots</span> ", out);
         markup_text(out, plots->problem);
@@ -72,9 +86,10 @@ void html_timeline(FILE *out, const struct run_result *r, const struct plots *pl
                   "alert raised</li></ul>\n",
                   out);
         html_plot(out, plots, PLOT_TIMELINE);
+        timeline_caption(out, r);
         size_t rows = plots_timeline_rows(r);
         if (rows > PLOT_ROWS_MAX)
-            fprintf(out, "<p class=\"soft\">%zu more faults and alerts are not drawn.</p>\n",
+            fprintf(out, "<p class=\"note\">%zu more faults and alerts are not drawn.</p>\n",
                     rows - PLOT_ROWS_MAX);
     }
     alerts(out, r);
@@ -96,11 +111,11 @@ static void freshness_row(FILE *out, const struct run_result *r, const struct ru
     html_tag(out, html_look_of_slo(status),
              status == RUN_SLO_NO_DATA ? "no data" : run_slo_status_name(status));
     fprintf(out,
-            "</td><th scope=\"row\" class=\"name\"><span class=\"legend\"><span>"
+            "</td><th scope=\"row\" class=\"name\"><span class=\"key\">"
             "<i style=\"background:var(--p%d)\"></i>",
             10 + plots_store_colour(r, f->store));
     markup_text(out, f->store);
-    fputs("</span></span></th>", out);
+    fputs("</span></th>", out);
     html_number_cell(out, format_count(v->count).text);
     quantile_cell(out, v, 500);
     quantile_cell(out, v, 950);
@@ -131,9 +146,11 @@ void html_freshness(FILE *out, const struct run_result *r, const struct plots *p
         return;
     }
     html_plot(out, plots, PLOT_FRESHNESS);
-    fputs("<div class=\"scroll\"><table><caption>Visibility lag: from the append to the log to the "
+    fputs("<div class=\"scroll\"><table><caption><span>Visibility lag: from the append to the log "
+          "to the "
           "first moment a reader sees the change. Event lag counts from the producer's own time. "
-          "Never visible: accepted changes that no reader had seen by the end.</caption><thead><tr>"
+          "Never visible: accepted changes that no reader had seen by the "
+          "end.</span></caption><thead><tr>"
           "<th scope=\"col\">Status</th><th scope=\"col\">Store</th>"
           "<th scope=\"col\" class=\"num\">Changes</th><th scope=\"col\" class=\"num\">P50</th>"
           "<th scope=\"col\" class=\"num\">P95</th><th scope=\"col\" class=\"num\">P99</th>"
@@ -182,24 +199,26 @@ static const char *const meanings[RUN_DRIFT_COUNT] = {
 static void class_row(FILE *out, const struct run_reconciliation *rec, int i) {
     bool zero = rec->before[i] + rec->after[i] == 0, flight = i == RUN_DRIFT_IN_FLIGHT;
     uint64_t max = greatest_class(rec);
-    fprintf(out, "<tr%s><th scope=\"row\">%s</th><td class=\"soft\">%s</td>",
+    fprintf(out, "<tr%s><th scope=\"row\">%s</th><td class=\"soft more\">%s</td>",
             zero ? " class=\"zero\"" : "", run_drift_name((enum run_drift)i), meanings[i]);
     html_number_cell(out, format_count(rec->before[i]).text);
     html_number_cell(out, format_count(rec->after[i]).text);
     fputs("<td class=\"wide\">", out);
-    bar(out, rec->before[i], max, flight ? "fillgood" : "fillwarn");
+    bar(out, rec->before[i], max, flight ? "fillsoft" : "fillwarn");
     bar(out, flight ? 0 : rec->after[i], max, "fillbad");
     fputs("</td></tr>\n", out);
 }
 
 static void class_table(FILE *out, const struct run_reconciliation *rec) {
     fputs(
-        "<div class=\"scroll\"><table><caption>Rows that differed from the reference model, per "
-        "class</caption><thead><tr><th scope=\"col\">Difference</th><th scope=\"col\">The row</th>"
+        "<div class=\"scroll\"><table><caption><span>Rows that differed from the reference model, "
+        "per "
+        "class</span></caption><thead><tr><th scope=\"col\">Difference</th><th scope=\"col\">The "
+        "row</th>"
         "<th scope=\"col\" class=\"num\">Before repair</th>"
-        "<th scope=\"col\" class=\"num\">After</th><th scope=\"col\"><span class=\"legend\">"
-        "<span><i class=\"fillwarn\"></i>before</span> <span><i class=\"fillbad\"></i>after"
-        "</span></span></th></tr></thead><tbody>\n",
+        "<th scope=\"col\" class=\"num\">After</th><th scope=\"col\"><span class=\"key\">"
+        "<i class=\"fillwarn\"></i>before</span> <span class=\"key\"><i class=\"fillbad\"></i>after"
+        "</span></th></tr></thead><tbody>\n",
         out);
     for (int i = 0; i < RUN_DRIFT_COUNT; i++)
         class_row(out, rec, i);
@@ -209,8 +228,9 @@ static void class_table(FILE *out, const struct run_reconciliation *rec) {
 static void store_table(FILE *out, const struct run_reconciliation *rec) {
     if (rec->store_count == 0)
         return;
-    fputs("<details><summary>Per store</summary><div class=\"scroll\"><table><caption>Rows that "
-          "differed, per store and class</caption><thead><tr><th scope=\"col\">Store</th>"
+    fputs("<details><summary>Per store</summary><div class=\"scroll\"><table><caption><span>Rows "
+          "that "
+          "differed, per store and class</span></caption><thead><tr><th scope=\"col\">Store</th>"
           "<th scope=\"col\">Difference</th><th scope=\"col\" class=\"num\">Before repair</th>"
           "<th scope=\"col\" class=\"num\">After</th></tr></thead><tbody>\n",
           out);
@@ -245,8 +265,10 @@ static void sample_row(FILE *out, const struct run_drift_sample *s) {
 static void sample_table(FILE *out, const struct run_reconciliation *rec) {
     if (rec->sample_count == 0)
         return;
-    fputs("<h3>Sample differences</h3><div class=\"scroll\"><table><caption>What the store held, "
-          "what it should have held, and why</caption><thead><tr><th scope=\"col\">Listing</th>"
+    fputs("<h3>Sample differences</h3><div class=\"scroll\"><table><caption><span>What the store "
+          "held, "
+          "what it should have held, and why</span></caption><thead><tr><th "
+          "scope=\"col\">Listing</th>"
           "<th scope=\"col\">Store</th><th scope=\"col\">Difference</th><th scope=\"col\">Expected"
           "</th><th scope=\"col\">Observed</th><th scope=\"col\">Reason</th></tr></thead><tbody>\n",
           out);
@@ -277,7 +299,10 @@ void html_reconciliation(FILE *out, const struct run_result *r) {
         html_moment(out, r, rec->cutoff_ns);
     }
     fputs(rec->compared || rec->cutoff_ns ? ".</p>\n" : "</p>\n", out);
+    if (before + after == 0)
+        fputs("<details><summary>Per class</summary>", out);
     class_table(out, rec);
+    fputs(before + after == 0 ? "</details>\n" : "", out);
     store_table(out, rec);
     sample_table(out, rec);
     html_section_end(out);
@@ -309,8 +334,9 @@ static void curve_legend(FILE *out, const struct run_result *r) {
 
 static void curve_table(FILE *out, const struct run_recall *recall) {
     fputs(
-        "<details><summary>Every point</summary><div class=\"scroll\"><table><caption>Recall@10 "
-        "against exact search, and latency per query</caption><thead><tr>"
+        "<details><summary>Every point</summary><div "
+        "class=\"scroll\"><table><caption><span>Recall@10 "
+        "against exact search, and latency per query</span></caption><thead><tr>"
         "<th scope=\"col\" class=\"num\">M</th><th scope=\"col\" class=\"num\">efConstruction</th>"
         "<th scope=\"col\" class=\"num\">ef</th><th scope=\"col\" class=\"num\">Recall@10</th>"
         "<th scope=\"col\" class=\"num\">Latency</th><th scope=\"col\"></th></tr></thead>"
@@ -391,20 +417,21 @@ static void cost_row(FILE *out, const char *name, uint64_t count, const char *as
 
 void html_costs(FILE *out, const struct run_result *r) {
     const struct run_costs *c = &r->costs;
-    char aside[96];
+    char aside[160];
     html_section(out, "costs", "Work and cost");
-    fputs("<div class=\"pair\"><div class=\"scroll\"><table><caption>What the pipeline spent"
-          "</caption><tbody>\n",
+    fputs("<div class=\"pair\"><div class=\"scroll\"><table><caption><span>What the pipeline spent"
+          "</span></caption><tbody>\n",
           out);
+    uint64_t wanted = c->embeddings_made + c->embeddings_avoided;
     snprintf(aside, sizeof aside, "%s of those wanted; content unchanged",
-             format_share(c->embeddings_avoided, c->embeddings_made + c->embeddings_avoided).text);
+             format_share(c->embeddings_avoided, wanted).text);
     cost_row(out, "Embeddings made", c->embeddings_made, "");
-    cost_row(out, "Embeddings avoided", c->embeddings_avoided, aside);
+    cost_row(out, "Embeddings avoided", c->embeddings_avoided, wanted ? aside : "");
     cost_row(out, "Vectors written", c->vectors_written, "");
     cost_row(out, "Metadata-only writes", c->metadata_writes, "vector left as it is");
     cost_row(out, "Stale writes rejected", c->stale_rejected, "by the store's version check");
-    fputs("</tbody></table></div><div class=\"scroll\"><table><caption>Events of the workload"
-          "</caption><tbody>\n",
+    fputs("</tbody></table></div><div class=\"scroll\"><table><caption><span>Events of the workload"
+          "</span></caption><tbody>\n",
           out);
     for (size_t i = 0; i < r->events.count; i++) {
         fputs("<tr><th scope=\"row\" class=\"name\">", out);

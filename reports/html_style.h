@@ -54,14 +54,16 @@
     "button{font:inherit;font-size:13px;color:var(--ink);background:var(--card);"                  \
     "border:1px solid var(--line);border-radius:8px;padding:4px 12px;cursor:pointer}"              \
     "button[aria-pressed=true]{border-color:var(--accent);color:var(--accent);font-weight:600}"    \
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(168px,1fr));gap:12px;"       \
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(148px,1fr));gap:10px;"       \
     "margin:16px 0 0;padding:0}"                                                                   \
     ".tile{background:var(--card);border:1px solid var(--line);border-radius:10px;"                \
-    "padding:10px 14px;min-width:0}"                                                               \
+    "padding:10px 12px;min-width:0}"                                                               \
     ".tile dt{font-size:12px;color:var(--soft)}"                                                   \
-    ".tile dd{margin:0;font-size:21px;font-weight:700;line-height:1.3;white-space:nowrap;"         \
+    ".tile dd{margin:0;font-size:19px;font-weight:700;line-height:1.3;white-space:nowrap;"         \
     "overflow:hidden;text-overflow:ellipsis}"                                                      \
-    ".tile dd.sub{font-size:12px;font-weight:400;color:var(--soft)}"                               \
+    ".tile "                                                                                       \
+    "dd.sub{font-size:12px;font-weight:400;white-space:normal;overflow-wrap:anywhere;color:var(--" \
+    "soft)}"                                                                                       \
     ".tile.isbad dd:nth-of-type(1){color:var(--bad)}"                                              \
     ".tile.isgood dd:nth-of-type(1){color:var(--good)}"                                            \
     ".tile.iswarn dd:nth-of-type(1){color:var(--warn)}"                                            \
@@ -70,6 +72,7 @@
 #define HTML_STYLE_TABLES                                                                          \
     ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}"            \
     "caption{text-align:left;color:var(--soft);font-size:13px;padding:0 0 6px}"                    \
+    "caption span{display:inline-block;max-width:min(100%,calc(100vw - 56px))}"                    \
     "th,td{text-align:left;vertical-align:top;padding:6px 14px 6px 0;"                             \
     "border-bottom:1px solid var(--line)}"                                                         \
     "th{font-size:12px;color:var(--soft);font-weight:600;white-space:nowrap}"                      \
@@ -77,12 +80,14 @@
     "tbody tr:last-child>*{border-bottom:0}"                                                       \
     "td.num,th.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"         \
     "tr.zero td,tr.zero th{color:var(--soft);font-weight:400}"                                     \
+    "td.wide .bar{margin:7px 0}td.wide .bar.naked{margin:3px "                                     \
+    "0}.note{color:var(--soft);font-size:13px}"                                                    \
     "td.wide{width:32%;min-width:120px}.name{overflow-wrap:anywhere;min-width:120px}"              \
     ".bar{display:block;height:8px;border-radius:4px;margin:3px 0;background:var(--line);"         \
     "overflow:hidden}.bar>i{display:block;height:100%;border-radius:4px}"                          \
     ".bar.naked{background:none}"                                                                  \
     ".fillgood{background:var(--good)}.fillbad{background:var(--bad)}"                             \
-    ".fillwarn{background:var(--p2)}"                                                              \
+    ".fillwarn{background:var(--p2)}.fillsoft{background:var(--soft)}"                             \
     ".problem{border-left:4px solid var(--bad);padding:2px 0 2px 14px;margin:0 0 20px}"            \
     ".problem.unknown{border-color:var(--warn)}.problem:last-child{margin-bottom:0}"               \
     ".problem h3{margin:0 0 4px;font-size:16px;overflow-wrap:anywhere}"                            \
@@ -100,7 +105,8 @@
     ".narrow{display:none}"                                                                        \
     ".legend{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:13px;margin:4px 0 8px;padding:0;"  \
     "list-style:none}"                                                                             \
-    ".legend i{display:inline-block;width:16px;height:4px;border-radius:2px;margin-right:6px;"     \
+    ".key{margin-right:14px}.legend i,.key "                                                       \
+    "i{display:inline-block;width:16px;height:4px;border-radius:2px;margin-right:6px;"             \
     "vertical-align:middle}"                                                                       \
     ".legend i.block{height:10px;opacity:.85}"                                                     \
     "footer{color:var(--soft);font-size:13px;padding-bottom:32px}"                                 \
@@ -108,12 +114,14 @@
     "section{padding:14px 14px;border-radius:8px}h1{font-size:21px}.head{font-size:15px}"          \
     ".wideplot{display:none}.narrow{display:block}.tiles{grid-template-columns:1fr 1fr;gap:8px}"   \
     ".tile dd{font-size:17px}.cmd{flex-direction:column}"                                          \
-    ".pair{grid-template-columns:1fr}"                                                             \
+    ".pair{grid-template-columns:1fr}.scroll td:last-child:not(.num){min-width:150px}"             \
+    "td.soft{min-width:130px}.more{display:none}table,tbody "                                      \
+    "th{font-size:13px}th,td{padding-right:10px}.name{min-width:0}"                                \
     ".facts{grid-template-columns:1fr}.facts dd{margin-bottom:4px}}"                               \
     "@media print{:root{--bg:#fff;--code:#f4f4f4}body{font-size:11px}"                             \
     "section{break-inside:auto;border:0;border-top:1px solid #bbb;border-radius:0;padding:10px 0}" \
     "tr,.problem,.plot{break-inside:avoid}nav,button,.filter{display:none}"                        \
-    "main,header,footer{max-width:none;padding:0}.bar>i,.tag,.pill,.legend i{"                     \
+    "main,header,footer{max-width:none;padding:0}.bar>i,.tag,.pill,.legend i,.key i{"              \
     "print-color-adjust:exact;-webkit-print-color-adjust:exact}}"
 
 /* Buttons exist only where the script runs. */

@@ -23,17 +23,27 @@ int plots_feed_colour(const struct run_result *r, size_t series_index) {
     return rank % PLOT_COLOURS;
 }
 
-int plots_store_colour(const struct run_result *r, const char *store) {
+/* Where the store's series stands among those of stores, -1 when it has none; how many there are
+ * for NULL. */
+static int store_series_rank(const struct run_result *r, const char *store) {
     int rank = 0;
     for (size_t i = 0; i < r->series_count; i++) {
         if (r->series[i].kind != RUN_SERIES_STORE_LAG)
             continue;
-        if (strcmp(r->series[i].name, store) == 0)
-            return rank % PLOT_COLOURS;
+        if (store && strcmp(r->series[i].name, store) == 0)
+            return rank;
         rank++;
     }
+    return store ? -1 : rank;
+}
+
+int plots_store_colour(const struct run_result *r, const char *store) {
+    int rank = store_series_rank(r, store);
+    if (rank >= 0)
+        return rank % PLOT_COLOURS;
+    rank = store_series_rank(r, NULL);
     for (size_t i = 0; i < r->freshness_count && strcmp(r->freshness[i].store, store) != 0; i++)
-        rank++;
+        rank += store_series_rank(r, r->freshness[i].store) < 0;
     return rank % PLOT_COLOURS;
 }
 
@@ -145,7 +155,7 @@ static void put_axes(FILE *out) {
 
 static void put_title(FILE *out, const char *title) {
     fputs("set label 1 ", out);
-    put_string(out, title, 60);
+    put_string(out, title, 100);
     fputs(" at graph 0, graph 1 offset 0,0.8 left textcolor ", out);
     put_colour(out, PLOT_INK);
     fputs("\n", out);
@@ -314,7 +324,7 @@ static double least_recall(const struct run_result *r) {
     return min;
 }
 
-/* A dashed line across the graph with its words at the right end. */
+/* A dashed line across the graph; its words stand above the graph, where no curve runs. */
 static void put_objective(FILE *out, double y, const char *words) {
     fprintf(
         out,
@@ -323,7 +333,7 @@ static void put_objective(FILE *out, double y, const char *words) {
     put_colour(out, PLOT_OBJECTIVE);
     fputs("\nset label 2 ", out);
     put_string(out, words, 40);
-    fprintf(out, " at graph 1, first %.9g offset -0.5,0.5 right textcolor ", y);
+    fputs(" at graph 1, graph 1 offset 0,0.8 right textcolor ", out);
     put_colour(out, PLOT_OBJECTIVE);
     fputs("\n", out);
 }
@@ -347,8 +357,10 @@ static void lag_panel(FILE *out, const struct run_result *r, enum run_series_kin
     double max = fmax(greatest(r, kind) * 1.6, 20);
     int64_t objective = kind == RUN_SERIES_STORE_LAG ? common_objective_ns(r) : 0;
     if (objective) {
-        char words[FORMAT_SIZE + 16];
-        snprintf(words, sizeof words, "objective P95 < %s", format_duration(objective).text);
+        char words[FORMAT_SIZE + 48];
+        int permille = run_freshness_permille(&r->freshness[0]);
+        snprintf(words, sizeof words, "- - P%g < %s", permille / 10.0,
+                 format_duration(objective).text);
         max = fmax(max, (double)objective / 1e9 * 4);
         put_objective(out, (double)objective / 1e9, words);
     }
@@ -367,8 +379,8 @@ static void recall_panel(FILE *out, const struct run_result *r) {
             : 1 - low > 0.1 ? 0.1
                             : 0.05);
     if (objective > 0) {
-        char words[FORMAT_SIZE + 16];
-        snprintf(words, sizeof words, "objective %s", format_figure(objective, "ratio").text);
+        char words[FORMAT_SIZE + 48];
+        snprintf(words, sizeof words, "- - objective %s", format_figure(objective, "ratio").text);
         put_objective(out, objective, words);
     }
     put_curves(out, r, RUN_SERIES_RECALL);
@@ -395,12 +407,17 @@ static void put_bar(const struct rows *rows, int row, double from, double to, in
     fputs("\n", rows->out);
 }
 
+/* Beside the row; on a narrow plot above the bar, where a whole name fits. */
 static void put_row_label(struct rows *rows, const char *name, const char *subject) {
     char label[256];
     snprintf(label, sizeof label, "%.120s%s%.120s", name, *subject ? " " : "", subject);
     fputs("set label ", rows->out);
-    put_string(rows->out, label, rows->narrow ? 17 : 30);
-    fprintf(rows->out, " at graph 0, first %.2f offset -1,0 right textcolor ", rows->count + 0.5);
+    put_string(rows->out, label, rows->narrow ? 48 : 30);
+    if (rows->narrow)
+        fprintf(rows->out, " at graph 0, first %.2f offset 0.5,0 left", rows->count + 0.18);
+    else
+        fprintf(rows->out, " at graph 0, first %.2f offset -1,0 right", rows->count + 0.5);
+    fputs(" front textcolor ", rows->out);
     put_colour(rows->out, PLOT_INK);
     fputs("\n", rows->out);
 }
@@ -448,7 +465,7 @@ static void rows_panel(FILE *out, const struct run_result *r, const struct span 
     size_t kept = alerts < (size_t)shown / 4 ? alerts : (size_t)shown / 4;
     size_t faults = all - alerts;
     size_t fault_rows = faults < (size_t)shown - kept ? faults : (size_t)shown - kept;
-    fputs("unset object\nunset label\nunset arrow\nunset logscale\nunset ytics\n", out);
+    fputs("unset object\nunset ytics\n", out);
     fprintf(out, "set yrange [%d:0]\n", shown);
     for (size_t i = 0; i < r->band_count && rows.count < (int)fault_rows; i++) {
         if (band_is_first(r, i))
@@ -472,10 +489,10 @@ static bool timeline(FILE *out, const struct run_result *r, enum plot_size size,
     if (!(feeds || stores || recall || rows) || span.seconds <= 0)
         return false;
     int lag_height = narrow ? 120 : 170, recall_height = 90, gap = 40, top = 30;
-    int rows_height = rows * (narrow ? 18 : 20);
+    int rows_height = rows * (narrow ? 30 : 20);
     struct canvas c = {.width = narrow ? 400 : 1120,
-                       .left = narrow ? 122 : 225,
-                       .right = narrow ? 12 : 18,
+                       .left = narrow ? 52 : 225,
+                       .right = narrow ? 16 : 18,
                        .narrow = narrow};
     int blocks = feeds + stores + recall + (rows > 0);
     c.height = top + (feeds + stores) * lag_height + recall * recall_height + rows_height +
@@ -501,7 +518,7 @@ static bool timeline(FILE *out, const struct run_result *r, enum plot_size size,
         top += recall_height + gap;
     }
     if (rows) {
-        start_panel(out, &c, &span, top, rows_height, "", true);
+        start_panel(out, &c, &span, top, rows_height, "Faults and alerts", true);
         rows_panel(out, r, &span, rows, narrow);
     }
     fputs("unset multiplot\n", out);
@@ -570,7 +587,7 @@ static bool freshness(FILE *out, const struct run_result *r, enum plot_size size
             min, max);
     put_lag_tics(out, "x", min, max);
     if (objective) {
-        char words[FORMAT_SIZE + 16];
+        char words[FORMAT_SIZE + 48];
         int permille = run_freshness_permille(&r->freshness[0]);
         snprintf(words, sizeof words, "P%g < %s", permille / 10.0, format_duration(objective).text);
         put_corner(out, (double)objective / 1e9, permille / 10.0, words);
@@ -623,15 +640,34 @@ static void put_curve_line(FILE *out, const struct run_result *r, size_t first, 
     put_colour(out, colour);
 }
 
+/* Tics at 1, 2 and 5 of each decade, with a tenth of room beside the outermost points. */
+static void put_latency_axis(FILE *out, double least_us, double most_us) {
+    static const int steps[] = {1, 2, 5};
+    double from = least_us / 1.15, to = most_us * 1.25;
+    int n = 0;
+    fprintf(out, "set logscale x\nset xrange [%.6g:%.6g]\nset xtics (", from, to);
+    for (int64_t decade = 1; decade < SECOND; decade *= 10) {
+        for (int i = 0; i < 3; i++) {
+            double us = (double)(decade * steps[i]);
+            if (us >= from && us <= to)
+                fprintf(out, "%s'%s' %.9g", n++ ? ", " : "",
+                        format_duration(decade * steps[i] * 1000).text, us);
+        }
+    }
+    fputs(")\n", out);
+}
+
 static bool curve(FILE *out, const struct run_result *r, enum plot_size size, const char *name) {
     bool narrow = size == PLOT_NARROW, any_chosen = false;
     const struct run_recall *recall = &r->recall;
-    double low = 1;
+    double low = 1, least_us = 1e12, most_us = 0;
     size_t points = 0;
     for (size_t i = 0; i < recall->curve_count; i++) {
         if (!plottable(&recall->curve[i]))
             continue;
         low = fmin(low, recall->curve[i].recall);
+        least_us = fmin(least_us, recall->curve[i].latency_us);
+        most_us = fmax(most_us, recall->curve[i].latency_us);
         any_chosen = any_chosen || recall->curve[i].chosen;
         points++;
     }
@@ -642,13 +678,15 @@ static bool curve(FILE *out, const struct run_result *r, enum plot_size size, co
     put_terminal(out, &c, name);
     put_axes(out);
     put_area(out, &c, 30, c.height - 34);
-    put_title(out, narrow ? "Recall@10 over latency (us)"
-                          : "Recall@10 over latency in microseconds; figures beside points are ef");
-    fprintf(out, "set logscale x\nset xtics auto\nset yrange [%.4g:1.005]\nset format y '%%.2f'\n",
-            floor(low * 20) / 20);
+    put_title(out, narrow ? "Recall@10 over latency"
+                          : "Recall@10 over latency per query; the figures beside points are ef");
+    low = recall->objective > 0 ? fmin(low, recall->objective) : low;
+    low = floor(low * 50 - 0.25) / 50;
+    fprintf(out, "set yrange [%.4g:%.4g]\nset format y '%%.2f'\n", low, 1 + (1 - low) * 0.05);
+    put_latency_axis(out, least_us, most_us);
     if (recall->objective > 0) {
-        char words[FORMAT_SIZE + 16];
-        snprintf(words, sizeof words, "objective %s",
+        char words[FORMAT_SIZE + 48];
+        snprintf(words, sizeof words, "- - objective %s",
                  format_figure(recall->objective, "ratio").text);
         put_objective(out, recall->objective, words);
     }

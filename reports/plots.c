@@ -248,14 +248,14 @@ static char *fit_for_page(const char *document, const char *end, enum plot plot,
 /* --- all of it ---------------------------------------------------------------------------------
  */
 
-static void plot_name(char name[8], int plot, int size) {
-    snprintf(name, 8, "m%dx%d", plot, size);
+static void plot_name(char name[32], int plot, int size) {
+    snprintf(name, 32, "m%dx%d", plot, size);
 }
 
 static void take_document(struct plots *p, const char *document, const char *end) {
     for (int plot = 0; plot < PLOT_COUNT; plot++) {
         for (int size = 0; size < PLOT_SIZES; size++) {
-            char name[8], title[32];
+            char name[32], title[64];
             plot_name(name, plot, size);
             snprintf(title, sizeof title, "<title>%s</title>", name);
             const char *found = strstr(document, title);
@@ -327,7 +327,7 @@ void plots_draw(struct plots *p, const struct run_result *r, const char *gnuplot
         bool any = false;
         for (int plot = 0; plot < PLOT_COUNT; plot++) {
             for (int size = 0; size < PLOT_SIZES; size++) {
-                char name[8];
+                char name[32];
                 plot_name(name, plot, size);
                 wanted[plot][size] =
                     plot_script(script, r, (enum plot)plot, (enum plot_size)size, name);
