@@ -165,6 +165,14 @@ static void put_with_prefix(struct text *t, const char *to, const char *prefix) 
 
 static void put_line(struct text *t, const char *line, const char *end, const char *prefix) {
     while (line < end) {
+        /* Every rule and every colour starts with one of these; coordinates, the bulk, do not. */
+        size_t plain = strcspn(line, " xr");
+        if (plain > (size_t)(end - line))
+            plain = (size_t)(end - line);
+        text_add(t, line, plain);
+        line += plain;
+        if (line == end)
+            return;
         size_t i = 0, count = sizeof rules / sizeof *rules;
         while (i < count && !starts(line, rules[i].from))
             i++;

@@ -115,7 +115,10 @@ static void counts_line(struct page *p, const char *label, const struct run_coun
         } else if (i > 0) {
             page_put(p, " ");
         }
-        page_put(p, item);
+        if (p->column + length > PAGE_COLUMNS)
+            page_cell(p, PAGE_COLUMNS - p->column, item);
+        else
+            page_put(p, item);
     }
     if (counts->count == 0)
         page_put(p, "none counted");
