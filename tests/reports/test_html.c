@@ -22,8 +22,8 @@ static const char *const no_gnuplot = "/nonexistent/gnuplot";
 static char *html_of(const struct run_result *r, const char *gnuplot) {
     const struct run_html_options options = {.gnuplot = gnuplot, .without_wall = true};
     struct report_error error;
-    char *text;
-    size_t size;
+    static char *text;
+    static size_t size;
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
     assert_int_equal(run_html_write(r, &options, out, &error), 0);
