@@ -102,26 +102,37 @@ static uint32_t number_of(const struct vector_collection *c, const struct vector
     return (uint32_t)(row - c->rows);
 }
 
-/* A number for a row of the id that no row in sight has. 0 or PORT_NO_MEMORY. */
-static int free_copy(struct vector_collection *c, uint64_t id, uint32_t *copy) {
+/*
+ * Looks through all records of an id: *copy becomes a number that none of them has, *unused an
+ * empty record that the id table does not lead to, or NULL. 0 or PORT_NO_MEMORY.
+ */
+static int look_for_copies(struct vector_collection *c, uint64_t id, uint32_t *copy,
+                           struct vector_row **unused) {
     *copy = 0;
+    *unused = 0;
     if (id_order_sort(&c->table) != 0) {
         return PORT_NO_MEMORY;
     }
     for (size_t i = id_order_seek(&c->table, id); i < c->table.count && c->table.items[i].id == id;
          i++) {
-        uint32_t taken = c->rows[c->table.items[i].row].copy;
-        *copy = taken >= *copy ? taken + 1 : *copy;
+        struct vector_row *row = &c->rows[c->table.items[i].row];
+        *copy = row->copy >= *copy ? row->copy + 1 : *copy;
+        if (*unused == 0 && row->spare && !row->present) {
+            *unused = row;
+        }
     }
     return 0;
 }
 
-/* A record for the id that the id table does not know of yet; NULL without memory. */
+/* Room for one more record. */
+static int reserve_record(struct vector_collection *c) {
+    return ARRAY_RESERVE(c->rows, c->row_capacity, c->row_count + 1) != 0 ||
+                   id_order_reserve(&c->table) != 0
+               ? PORT_NO_MEMORY
+               : 0;
+}
+
 static struct vector_row *add_record(struct vector_collection *c, uint64_t id, uint32_t copy) {
-    if (ARRAY_RESERVE(c->rows, c->row_capacity, c->row_count + 1) != 0 ||
-        id_order_reserve(&c->table) != 0) {
-        return 0;
-    }
     uint32_t at = (uint32_t)c->row_count++;
     assert(at < SEGMENT_ROW_NONE);
     c->rows[at] = (struct vector_row){.id = id, .copy = copy};
@@ -132,21 +143,16 @@ static struct vector_row *add_record(struct vector_collection *c, uint64_t id, u
 /* The record of an id, made where there is none; NULL without memory. */
 static struct vector_row *ensure_row(struct vector_collection *c, uint64_t id) {
     struct vector_row *row = find_row(c, id);
+    struct vector_row *unused = 0;
     uint32_t copy = 0;
     if (row != 0) {
         return row;
     }
-    if ((c->spares > 0 && free_copy(c, id, &copy) != 0) || id_order_reserve(&c->ids) != 0) {
+    if ((c->spares > 0 && look_for_copies(c, id, &copy, &unused) != 0) || reserve_record(c) != 0 ||
+        id_order_reserve(&c->ids) != 0 || id_map_put_index(&c->by_id, id, c->row_count) < 0) {
         return 0;
     }
     row = add_record(c, id, copy);
-    if (row == 0) {
-        return 0;
-    }
-    if (id_map_put_index(&c->by_id, id, number_of(c, row)) < 0) {
-        row->spare = true; /* nothing leads to it, and it is empty */
-        return 0;
-    }
     id_order_add(&c->ids, id, number_of(c, row));
     return row;
 }
@@ -548,17 +554,17 @@ int vector_collection_duplicate(struct vector_collection *c, vtime now, uint64_t
     if (vector == 0) {
         return PORT_NOT_FOUND;
     }
-    uint32_t original = number_of(c, row);
+    struct row_meta meta = row->meta;
+    struct vector_row *twin = 0;
     uint32_t copy = 0;
-    if (free_copy(c, listing_id, &copy) != 0) {
+    if (look_for_copies(c, listing_id, &copy, &twin) != 0 ||
+        (twin == 0 && reserve_record(c) != 0)) {
         return PORT_NO_MEMORY;
     }
-    struct vector_row *twin = add_record(c, listing_id, copy);
     if (twin == 0) {
-        return PORT_NO_MEMORY;
+        twin = add_record(c, listing_id, copy);
+        twin->spare = true;
     }
-    twin->spare = true;
-    struct row_meta meta = c->rows[original].meta;
     float copy_of[FUSED_DIMENSION];
     memcpy(copy_of, vector, c->dimension * sizeof(*copy_of));
     return fill_row(c, now, twin, &meta, copy_of);
@@ -575,7 +581,7 @@ int vector_collection_tamper(struct vector_collection *c, vtime now, uint64_t li
         return PORT_NO_MEMORY;
     }
     vtime written = row->written;
-    int rc = change_meta(c, now, row, (enum row_write_kind)row->kind, meta);
+    int rc = change_meta(c, now, row, vector == 0 ? ROW_METADATA : ROW_UPSERT, meta);
     row->written = written;
     return rc;
 }
@@ -625,9 +631,11 @@ void vector_collection_check(const struct vector_collection *c) {
         return;
     }
     uint64_t present = 0;
+    uint64_t spares = 0;
     for (size_t i = 0; i < c->row_count; i++) {
         const struct vector_row *row = &c->rows[i];
         present += row->present;
+        spares += row->present && row->spare;
         assert(!row->present || row->known);
         assert(row->present == row->in_table);
         assert(row->present == (vector_segments_vector(c->segments, (uint32_t)i) != 0));
@@ -635,7 +643,7 @@ void vector_collection_check(const struct vector_collection *c) {
         assert(row->labels.category == label_set_find(c->options.labels, row->meta.category));
         assert(row->labels.locale == label_set_find(c->options.labels, row->meta.locale));
     }
-    assert(present == c->present);
+    assert(present == c->present && spares == c->spares);
     struct vector_segments_counts counts = vector_segments_counts(c->segments);
     assert(counts.growing + counts.sealed == present);
     vector_segments_check(c->segments);

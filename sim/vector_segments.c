@@ -37,6 +37,7 @@ struct vector_segments {
     uint32_t *growing; /* rows, in no order that matters */
     size_t growing_count, growing_capacity;
     uint64_t sealed;
+    bool sealing;             /* begun, and stopped where memory ran out */
     struct hnsw *graph;       /* by row; NULL until something is sealed */
     uint64_t graph_inserts;   /* ever */
     struct vector_hit *found; /* by the graph, in the search going on */
@@ -309,6 +310,7 @@ static int make_graph(struct vector_segments *s) {
 }
 
 static int seal(struct vector_segments *s) {
+    s->sealing = true;
     if (s->graph == 0 && make_graph(s) != 0) {
         return -ENOMEM;
     }
@@ -324,6 +326,7 @@ static int seal(struct vector_segments *s) {
         s->sealed++;
         s->graph_inserts++;
     }
+    s->sealing = false;
     return 0;
 }
 
@@ -333,7 +336,7 @@ static int tend_graph(struct vector_segments *s) {
     if (growing_max < s->options.seal_rows_min) {
         growing_max = s->options.seal_rows_min;
     }
-    if (s->growing_count > growing_max && seal(s) != 0) {
+    if ((s->sealing || s->growing_count > growing_max) && seal(s) != 0) {
         return -ENOMEM;
     }
     if (s->graph != 0 &&

@@ -410,6 +410,10 @@ static void metadata_spares_the_graph(void **state) {
     struct search_hit hits[10];
     for (uint64_t id = 1; id <= 60; id++) {
         assert_int_equal(put(db, at(0), write_of(ROW_UPSERT, id, 1, id)), ITEM_APPLIED);
+        if (id == 50) {
+            assert_int_equal(search(db, pool[0], 10, 20, false, 0, hits), 10);
+            assert_int_equal(fake_vector_db_collection(db, 0).growing, 50);
+        }
     }
     assert_int_equal(search(db, pool[0], 10, 20, false, 0, hits), 10);
     assert_int_equal(fake_vector_db_collection(db, 0).sealed, 60);
@@ -425,6 +429,7 @@ static void metadata_spares_the_graph(void **state) {
     assert_int_equal(hits[0].version, 2);
     struct vector_collection_info info = fake_vector_db_collection(db, 0);
     assert_int_equal(info.graph_inserts, 60);
+    assert_int_equal(info.sealed, 60);
     assert_int_equal(info.masked, 0);
     fake_vector_db_free(db);
 }
