@@ -90,7 +90,7 @@ enum oracle_status { ORACLE_NO_DATA = 0, ORACLE_PASS, ORACLE_FAIL };
 struct oracle_check {
     const char *name;
     const char *id;   /* requirements that it serves, e.g. "A9" */
-    const char *kind; /* "safety", "convergence", "freshness" */
+    const char *kind; /* "safety", "convergence" */
     enum oracle_status status;
     const char *expected; /* one clause each */
     const char *observed;

@@ -6,8 +6,10 @@
  *     oracle_freshness.c    samples, histograms, minutes
  *     oracle_safety.c       checks as writes happen
  *     oracle_gone.c         who must be gone, and since when
- *     oracle_convergence.c  the end: vectors, keyword index, OLTP store
- *     oracle_warehouse.c    the end: silver, gold, dashboard
+ *     oracle_convergence.c  the end: vectors and keyword index against the reference
+ *     oracle_warehouse.c    the end: gold, silver, dashboard
+ *     oracle_source.c       the end: the OLTP store
+ *     oracle_json.c         JSON columns of the warehouse against the reference
  *     oracle_report.c       the table of checks and their results
  */
 #ifndef MURPHY_SIM_ORACLE_PARTS_H
@@ -234,15 +236,9 @@ struct position {
     doc_version version;
 };
 
+struct finding;
+
 enum { DIFFERENCES_PER_STORE = 20 };
-struct difference {
-    enum store_id store;
-    enum drift_class class;
-    uint64_t listing_id;
-    doc_version expected_version, observed_version;
-    char expected[192];
-    char observed[192];
-};
 
 struct oracle {
     struct oracle_options options;
@@ -294,8 +290,9 @@ struct oracle {
     size_t position_count, position_capacity;
 
     /* the end */
-    struct difference *differences;
+    struct finding *differences;
     size_t difference_count, difference_capacity;
+    uint64_t kept[STORE_COUNT]; /* differences kept of each store */
     uint64_t drift[STORE_COUNT][DRIFT_CLASS_COUNT];
     uint64_t compared[STORE_COUNT];
     char waits_for[240];
@@ -365,18 +362,72 @@ struct oracle_stores {
 /* What oracle_finish does, for tests that have stores and no simulation. */
 void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_stores *stores);
 
-struct converge; /* oracle_convergence.c */
+/* Rows of a scan in id order, walked once along with the listings. */
+struct scanned {
+    struct scan_row *rows;
+    size_t count, capacity;
+    size_t at;
+};
 
-/* A difference: counted, a violation of the check, and kept if it is among the first. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 7, 8)))
-#endif
-void
-difference_add(struct oracle *o, enum check_id check, enum store_id store, enum drift_class class,
-               uint64_t listing_id, const doc_version versions[2], const char *format, ...);
+/* Everything that a comparison needs, read once. */
+struct comparison {
+    struct oracle *o;
+    vtime now;
+    const struct oracle_stores *stores;
+    struct scanned vectors[MODALITY_COUNT][SCAN_PATH_COUNT];
+    struct scanned keyword[SCAN_PATH_COUNT];
+    struct scanned gold;
+    uint64_t *ids; /* of every listing that the reference or a store knows, in order */
+    size_t id_count, id_capacity;
+    struct fake_embedding *embedding;
+    float *made[MODALITY_COUNT]; /* vectors of the listing at hand */
+    char *attributes;            /* their text */
+    size_t attributes_capacity;
+    struct image_input *images;
+    size_t image_capacity;
+};
 
-void warehouse_check(struct oracle *o, vtime now, struct fake_warehouse *warehouse);
-void vectors_check(struct oracle *o, vtime now, const struct oracle_stores *stores);
-void oltp_check(struct oracle *o, struct fake_oltp *oltp);
+/* The rows of one id: moves on to it. */
+struct scanned_rows {
+    const struct scan_row *first; /* NULL: none */
+    size_t count;
+};
+struct scanned_rows scanned_take(struct scanned *scanned, uint64_t id);
+
+/* What is said of one row. */
+struct finding {
+    enum check_id check;
+    enum store_id store;
+    enum drift_class class;
+    uint64_t listing_id;
+    doc_version expected_version, observed_version;
+    char expected[192];
+    char observed[192];
+};
+/* Counts it, as a violation too, and keeps the first ones. */
+void finding_add(struct comparison *c, const struct finding *finding);
+
+/* Writes both sides into the finding. */
+void finding_text(struct finding *f, const char *what, struct bytes expected,
+                  struct bytes observed);
+void finding_number(struct finding *f, const char *what, int64_t expected, int64_t observed);
+/* True, with both sides in the finding, when they differ; no text and an empty one are one. */
+bool finding_text_differs(struct finding *f, const char *what, struct bytes expected,
+                          struct bytes observed);
+
+/* Why content differs: the log never got the change (stale), or it did (mismatch). */
+enum drift_class content_class(const struct oracle_listing *l, const struct reference_document *d);
+
+void gold_compare(struct comparison *c, const struct oracle_listing *l,
+                  const struct reference_document *d);
+void silver_compare(struct comparison *c);
+void dashboard_compare(struct comparison *c);
+void source_compare(struct comparison *c, const struct oracle_listing *l,
+                    const struct reference_document *d);
+void source_orders_compare(struct comparison *c);
+
+/* True when the JSON text is an object of just these attributes; an array of just these ids. */
+bool json_is_attributes(struct bytes json, const struct reference_document *d);
+bool json_is_images(struct bytes json, const struct reference_document *d);
 
 #endif
