@@ -402,7 +402,7 @@ static void put_bar(const struct rows *rows, int row, double from, double to, in
         rows->out,
         "set object rectangle from %.9g, %.2f to %.9g, %.2f front fillstyle solid 0.85 noborder "
         "fillcolor ",
-        fmin(from, to), row + 0.2, to, row + 0.8);
+        fmin(from, to), row + (rows->narrow ? 0.5 : 0.2), to, row + (rows->narrow ? 0.88 : 0.8));
     put_colour(rows->out, colour);
     fputs("\n", rows->out);
 }
@@ -414,7 +414,7 @@ static void put_row_label(struct rows *rows, const char *name, const char *subje
     fputs("set label ", rows->out);
     put_string(rows->out, label, rows->narrow ? 48 : 30);
     if (rows->narrow)
-        fprintf(rows->out, " at graph 0, first %.2f offset 0.5,0 left", rows->count + 0.18);
+        fprintf(rows->out, " at graph 0, first %.2f offset 0.5,0 left", rows->count + 0.22);
     else
         fprintf(rows->out, " at graph 0, first %.2f offset -1,0 right", rows->count + 0.5);
     fputs(" front textcolor ", rows->out);
