@@ -738,10 +738,14 @@ static void journal_tells_the_past(void **state) {
     assert_int_equal(fake_vector_db_duplicate_row(db, at(3), TEXT, 1, 7), 0);
     assert_int_equal(put(db, at(4), write_of(ROW_DELETE, 7, 3, 0)), ITEM_APPLIED);
     assert_int_equal(put(db, at(5), write_of(ROW_UPSERT, 7, 4, 0)), ITEM_APPLIED);
+    assert_int_equal(fake_vector_db_duplicate_row(db, at(6), TEXT, 1, 7), 0);
+    assert_int_equal(fake_vector_db_lose_row(db, at(7), TEXT, 1, 7, 1U << SCAN_BY_ID), 0);
+    assert_int_equal(put(db, at(8), write_of(ROW_UPSERT, 7, 5, 0)), ITEM_APPLIED);
     assert_int_equal(
         row_journal_each(fake_vector_db_collection(db, 0).journal, note_version, &history), 0);
     assert_string_equal(history.text, "7.0 1..2 kind 0 v1 shoes; 7.0 2..4 kind 1 v2 toys; "
-                                      "7.0 5..-1 kind 0 v4 shoes; 7.1 3..4 kind 0 v2 toys; ");
+                                      "7.0 5..-1 kind 0 v4 shoes; 7.1 3..4 kind 0 v2 toys; "
+                                      "7.1 6..-1 kind 0 v4 shoes; 7.2 8..-1 kind 0 v5 shoes; ");
     fake_vector_db_free(db);
 }
 
