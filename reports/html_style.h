@@ -120,7 +120,8 @@
     ".facts{grid-template-columns:1fr}.facts dd{margin-bottom:4px}}"                               \
     "@media print{:root{--bg:#fff;--code:#f4f4f4}body{font-size:11px}"                             \
     "section{break-inside:auto;border:0;border-top:1px solid #bbb;border-radius:0;padding:10px 0}" \
-    "tr,.problem,.plot{break-inside:avoid}nav,button,.filter{display:none}"                        \
+    ".scroll{overflow:visible}table,tbody th,th{font-size:9.5px}th,td{padding:3px 8px 3px "        \
+    "0}tr,.problem,.plot{break-inside:avoid}nav,button,.filter{display:none}"                      \
     "main,header,footer{max-width:none;padding:0}.bar>i,.tag,.pill,.legend i,.key i{"              \
     "print-color-adjust:exact;-webkit-print-color-adjust:exact}}"
 
