@@ -132,7 +132,7 @@ bool simulation_workload_done(const struct simulation *s);
 
 /* ---- Actors ---- */
 
-enum { SIMULATION_ACTOR_NONE = UINT32_MAX };
+#define SIMULATION_ACTOR_NONE UINT32_MAX
 
 size_t simulation_actor_count(const struct simulation *s);
 /* As in "builder-1"; "application" and "harness" name who is no machine. */
