@@ -1,0 +1,60 @@
+#!/bin/bash
+# Taking any one protection away turns a scenario red, by the check that is meant to catch it (D4);
+# with all protections the same scenario and seed are green. Finds the program in MURPHY_BUILD.
+set -u
+murphy=${MURPHY_BUILD:-build}/murphy
+passed=0
+failed=0
+
+# bug, scenario in which it shows, seeds within which it must show
+catches='no-version-check crashed-sink 3
+no-tombstone late-two-hours 3
+no-dedupe duplicate-storm 1
+offset-before-state crashed-sink 3
+always-reembed calm-day 1
+never-reembed calm-day 1
+no-policy-fanout calm-day 3'
+
+verdict() {
+    if [ "$1" = 0 ]; then
+        passed=$((passed + 1))
+    else
+        echo "$2"
+        failed=$((failed + 1))
+    fi
+}
+
+# Names of the checks that failed in a run.json.
+failing() {
+    tr -d '\n' <<<"$1" | grep -o '{[^{}]*"status": *"fail"[^{}]*}' |
+        sed -n 's/.*"name": *"\([^"]*\)".*/\1/p'
+}
+
+# Every bug of the program is tried here.
+while read -r bug; do
+    grep -q "^$bug " <<<"$catches"
+    verdict $? "no scenario is named for the bug $bug"
+done < <("$murphy" list bugs --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p')
+
+while read -r bug scenario seeds; do
+    check=$("$murphy" list bugs --json | tr -d '\n' | grep -o "{[^{}]*\"$bug\"[^{}]*}" |
+        sed -n 's/.*"check": *"\([^"]*\)".*/\1/p')
+    caught=1
+    seen=
+    for seed in $(seq 1 "$seeds"); do
+        report=$("$murphy" run "$scenario" --seed "$seed" --bug "$bug" --json 2>/dev/null)
+        status=$?
+        names=$(failing "$report")
+        seen="$seen seed $seed: exit $status,$(tr '\n' ' ' <<<" $names")"
+        if [ "$status" = 1 ] && grep -qx "$check.*" <<<"$names"; then
+            caught=0
+            break
+        fi
+    done
+    verdict $caught "bug $bug in $scenario was not caught by $check:$seen"
+    "$murphy" run "$scenario" --seed "$seed" --json >/dev/null 2>&1
+    verdict $? "murphy run $scenario --seed $seed: red without the bug $bug"
+done <<<"$catches"
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
