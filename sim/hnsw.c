@@ -40,11 +40,12 @@ static int reserve_slots(struct hnsw *h, size_t capacity) {
     }
     if (vector_rows_reserve(&h->rows, capacity) != 0 ||
         grow(&h->lowest, old * list, capacity * list, sizeof *h->lowest) != 0 ||
-        grow(&h->lowest_distances, old * h->m_lowest, capacity * h->m_lowest,
-             sizeof *h->lowest_distances) != 0 ||
+        grow(&h->lowest_notes, old * h->m_lowest, capacity * h->m_lowest,
+             sizeof *h->lowest_notes) != 0 ||
         grow(&h->upper, old, capacity, sizeof *h->upper) != 0 ||
         grow(&h->ids, old, capacity, sizeof *h->ids) != 0 ||
-        grow(&h->indegree, old, capacity, sizeof *h->indegree) != 0 ||
+        grow(&h->parents, old, capacity, sizeof *h->parents) != 0 ||
+        grow(&h->ties, old, capacity, sizeof *h->ties) != 0 ||
         grow(&h->levels, old, capacity, sizeof *h->levels) != 0 ||
         grow(&h->states, old, capacity, sizeof *h->states) != 0 ||
         grow(&h->free_slots, old, capacity, sizeof *h->free_slots) != 0 ||
@@ -54,6 +55,12 @@ static int reserve_slots(struct hnsw *h, size_t capacity) {
     }
     h->capacity = capacity;
     return 0;
+}
+
+/* The lists of a row above the lowest level. */
+static size_t upper_size(const struct hnsw *h, uint32_t level) {
+    size_t m = h->options.m;
+    return level * ((m + 1) * sizeof(uint32_t) + m * sizeof(struct hnsw_note));
 }
 
 static int reserve_best(struct hnsw *h, size_t ef) {
@@ -129,10 +136,11 @@ void hnsw_free(struct hnsw *h) {
     vector_rows_release(&h->rows);
     id_map_release(&h->slots_by_id);
     free(h->lowest);
-    free(h->lowest_distances);
+    free(h->lowest_notes);
     free(h->upper);
     free(h->ids);
-    free(h->indegree);
+    free(h->parents);
+    free(h->ties);
     free(h->levels);
     free(h->states);
     free(h->free_slots);
@@ -169,7 +177,6 @@ static void clear(struct hnsw *h) {
         free(h->upper[slot]);
         h->upper[slot] = NULL;
         h->states[slot] = HNSW_FREE;
-        h->indegree[slot] = 0;
         hnsw_list(h, slot, 0)[0] = 0;
     }
     h->slot_count = 0;
@@ -219,7 +226,7 @@ static int reserve_row(struct hnsw *h, uint32_t id, uint32_t level, uint32_t **u
         }
     }
     if (level > 0) {
-        size_t size = (size_t)level * (2 * h->options.m + 1) * sizeof **upper;
+        size_t size = upper_size(h, level);
         *upper = memory_resize(NULL, size);
         if (*upper == NULL) {
             return -ENOMEM;
@@ -242,6 +249,8 @@ static uint32_t take_slot(struct hnsw *h, uint32_t id, uint32_t level, uint32_t 
     h->levels[slot] = (uint8_t)level;
     h->upper[slot] = upper;
     h->states[slot] = HNSW_LIVE;
+    h->parents[slot] = HNSW_NO_SLOT;
+    h->ties[slot] = 0;
     h->live_count++;
     return slot;
 }
@@ -269,6 +278,7 @@ int hnsw_put(struct hnsw *h, uint32_t id, const float *vector) {
     entry->value.number = slot;
     if (h->entry == HNSW_NO_SLOT) {
         h->entry = slot;
+        h->parents[slot] = slot;
     } else {
         hnsw_link_slot(h, slot);
     }
@@ -330,13 +340,13 @@ size_t hnsw_dead_count(const struct hnsw *h) {
 
 size_t hnsw_memory_bytes(const struct hnsw *h) {
     size_t per_slot = h->rows.stride * sizeof(float) + (h->m_lowest + 1) * sizeof *h->lowest +
-                      h->m_lowest * sizeof *h->lowest_distances + sizeof *h->upper +
-                      sizeof *h->ids + sizeof *h->indegree + sizeof *h->levels + sizeof *h->states +
+                      h->m_lowest * sizeof *h->lowest_notes + sizeof *h->upper + sizeof *h->ids +
+                      sizeof *h->parents + sizeof *h->ties + sizeof *h->levels + sizeof *h->states +
                       sizeof *h->free_slots + sizeof *h->visited + sizeof *h->open;
     size_t bytes = sizeof *h + h->capacity * per_slot + h->best_capacity * sizeof *h->best;
     for (uint32_t slot = 0; slot < h->slot_count; slot++) {
         if (h->upper[slot] != NULL) {
-            bytes += (size_t)h->levels[slot] * (2 * h->options.m + 1) * sizeof(uint32_t);
+            bytes += upper_size(h, h->levels[slot]);
         }
     }
     return bytes;

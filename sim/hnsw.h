@@ -13,18 +13,18 @@
  * Deletes. A removed vector stays in the graph as a stepping stone (dead) and is never a hit, nor
  * does it use up ef. When dead rows pass dead_percent_max of all rows, hnsw_compact runs: each live
  * row that has dead neighbours chooses again among its live neighbours and those of the dead ones
- * (A. Singh et al., "FreshDiskANN", arXiv:2105.09613, section 5.3), rows that nothing leads to any
- * more are tied in again, and the dead rows' places are free. An update is a removal and an insert
- * under one id, unless the vector is the one already there.
+ * (A. Singh et al., "FreshDiskANN", arXiv:2105.09613, section 5.3), rows that were held only by
+ * dead ones are tied in again, and the dead rows' places are free. An update is a removal and an
+ * insert under one id, unless the vector is the one already there.
  *
  * Filters work inside the traversal: rows that are not accepted are walked over, are no hits and do
  * not use up ef. So a search returns k hits whenever so many accepted rows can be reached, however
  * rare they are, at the price of walking further; where fewer than about one row in a hundred is
  * accepted, exact search over those (sim/vector_search.h) is cheaper.
  *
- * Approximated: not every live row is promised to be found even with a large ef, as in the paper.
- * Inserts keep at least one link towards every live row on the lowest level, and compaction ties in
- * every row that cannot be reached; hnsw_check counts those that cannot.
+ * Every live row can be reached: a spanning tree of links that are never pruned holds the lowest
+ * level together, also among a thousand equal vectors. (The paper's graph may lose rows to
+ * pruning.) Whether a search comes by is a matter of ef, as in the paper.
  *
  * One thread at a time, searches included: they share scratch memory.
  */
@@ -106,7 +106,7 @@ struct hnsw_cost hnsw_last_cost(const struct hnsw *h);
 uint64_t hnsw_digest(const struct hnsw *h);
 
 struct hnsw_findings {
-    size_t unreachable; /* live rows that no path on the lowest level leads to */
+    size_t unreachable; /* live rows that no path on the lowest level leads to: none */
     char broken[200];   /* the first broken invariant, empty when all hold */
 };
 

@@ -2,12 +2,10 @@
 #define XXH_STATIC_LINKING_ONLY
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
 
-#include "pipeline/memory.h"
 #include "sim/hnsw_parts.h"
 
 /* --- digest --- */
@@ -35,8 +33,10 @@ static void add_slot(XXH3_state_t *state, const struct hnsw *h, uint32_t slot) {
     add_number(state, h->levels[slot]);
     for (uint32_t level = 0; level <= h->levels[slot]; level++) {
         const uint32_t *list = hnsw_list(h, slot, level);
-        for (uint32_t i = 0; i <= list[0]; i++) {
-            add_number(state, list[i]);
+        const struct hnsw_note *notes = hnsw_list_notes(h, slot, level);
+        add_number(state, list[0]);
+        for (uint32_t i = 0; i < list[0]; i++) {
+            add_number(state, (uint64_t)notes[i].diverse << 32 | list[1 + i]);
         }
     }
     const float *row = hnsw_row_at(h, slot);
@@ -81,27 +81,26 @@ static bool slot_is_known(const struct hnsw *h, uint32_t slot, struct hnsw_findi
 static bool link_is_good(struct hnsw *h, uint32_t slot, uint32_t level, uint32_t i,
                          struct hnsw_findings *f) {
     const uint32_t *list = hnsw_list(h, slot, level);
-    const float *distances = hnsw_list_distances(h, slot, level);
+    const struct hnsw_note *notes = hnsw_list_notes(h, slot, level);
     uint32_t other = list[1 + i];
     if (other >= h->slot_count || other == slot || h->states[other] == HNSW_FREE ||
         h->levels[other] < level) {
         return BROKEN(f, "3: slot %u on level %u links to slot %u", slot, level, other);
     }
     float distance = hnsw_distance(h, hnsw_row_at(h, slot), hnsw_row_at(h, other));
-    if (bits_of(distance) != bits_of(distances[i])) {
+    if (bits_of(distance) != bits_of(notes[i].distance)) {
         return BROKEN(f, "4: slots %u and %u are %a apart, not %a", slot, other, (double)distance,
-                      (double)distances[i]);
+                      (double)notes[i].distance);
     }
     /* Strictly ascending, so no slot is there twice (3). */
-    if (i > 0 && vector_rank(distances[i - 1], h->ids[list[i]]) >=
-                     vector_rank(distances[i], h->ids[other])) {
+    if (i > 0 && vector_rank(notes[i - 1].distance, h->ids[list[i]]) >=
+                     vector_rank(notes[i].distance, h->ids[other])) {
         return BROKEN(f, "7: slot %u on level %u has links out of order", slot, level);
     }
     return true;
 }
 
-static bool lists_are_good(struct hnsw *h, uint32_t slot, uint32_t *counted,
-                           struct hnsw_findings *f) {
+static bool lists_are_good(struct hnsw *h, uint32_t slot, struct hnsw_findings *f) {
     for (uint32_t level = 0; level <= h->levels[slot]; level++) {
         const uint32_t *list = hnsw_list(h, slot, level);
         if (list[0] > hnsw_cap(h, level)) {
@@ -111,8 +110,41 @@ static bool lists_are_good(struct hnsw *h, uint32_t slot, uint32_t *counted,
             if (!link_is_good(h, slot, level, i, f)) {
                 return false;
             }
-            counted[list[1 + i]] += level == 0;
         }
+    }
+    return true;
+}
+
+static bool links_to(const struct hnsw *h, uint32_t from, uint32_t to) {
+    const uint32_t *list = hnsw_list(h, from, 0);
+    for (uint32_t i = 1; i <= list[0]; i++) {
+        if (list[i] == to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* More steps up the tree than there are slots: a circle. */
+static bool place_in_tree_is_good(const struct hnsw *h, uint32_t slot, struct hnsw_findings *f) {
+    uint32_t parent = h->parents[slot];
+    if (parent >= h->slot_count || h->states[parent] == HNSW_FREE ||
+        (parent != slot && (!links_to(h, slot, parent) || !links_to(h, parent, slot)))) {
+        return BROKEN(f, "5: slot %u and its parent %u do not link to each other", slot, parent);
+    }
+    uint32_t steps = 0;
+    for (uint32_t at = slot; h->parents[at] != at; at = h->parents[at]) {
+        if (++steps > h->slot_count) {
+            return BROKEN(f, "5: above slot %u there is no root", slot);
+        }
+    }
+    const uint32_t *list = hnsw_list(h, slot, 0);
+    uint32_t ties = 0;
+    for (uint32_t i = 1; i <= list[0]; i++) {
+        ties += list[i] == parent || h->parents[list[i]] == slot;
+    }
+    if (ties != h->ties[slot]) {
+        return BROKEN(f, "5: slot %u has %u ties, not %u", slot, ties, h->ties[slot]);
     }
     return true;
 }
@@ -134,20 +166,22 @@ static bool counts_are_good(const struct hnsw *h, struct hnsw_findings *f) {
     return true;
 }
 
-static bool graph_is_good(struct hnsw *h, uint32_t *counted, struct hnsw_findings *f) {
+static bool graph_is_good(struct hnsw *h, struct hnsw_findings *f) {
+    uint32_t roots = 0;
     for (uint32_t slot = 0; slot < h->slot_count; slot++) {
         if (!slot_is_known(h, slot, f)) {
             return false;
         }
-        if (h->states[slot] != HNSW_FREE && !lists_are_good(h, slot, counted, f)) {
+        if (h->states[slot] == HNSW_FREE) {
+            continue;
+        }
+        if (!lists_are_good(h, slot, f) || !place_in_tree_is_good(h, slot, f)) {
             return false;
         }
+        roots += h->parents[slot] == slot;
     }
-    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
-        if (counted[slot] != h->indegree[slot]) {
-            return BROKEN(f, "5: %u links lead to slot %u, not %u", counted[slot], slot,
-                          h->indegree[slot]);
-        }
+    if (roots != (h->entry != HNSW_NO_SLOT)) {
+        return BROKEN(f, "5: there are %u roots", roots);
     }
     return true;
 }
@@ -155,13 +189,9 @@ static bool graph_is_good(struct hnsw *h, uint32_t *counted, struct hnsw_finding
 bool hnsw_check(struct hnsw *h, struct hnsw_findings *findings) {
     *findings = (struct hnsw_findings){0};
     h->kernels = vector_math_kernels();
-    uint32_t *counted = memory_resize(NULL, (h->slot_count + 1) * sizeof *counted);
-    if (counted == NULL) {
-        return BROKEN(findings, "no memory to check the index");
+    if (!counts_are_good(h, findings) || !graph_is_good(h, findings)) {
+        return false;
     }
-    memset(counted, 0, (h->slot_count + 1) * sizeof *counted);
-    bool good = counts_are_good(h, findings) && graph_is_good(h, counted, findings);
-    free(counted);
-    findings->unreachable = good ? h->live_count - hnsw_mark_reachable(h) : 0;
-    return good;
+    findings->unreachable = h->live_count - hnsw_mark_reachable(h);
+    return true;
 }

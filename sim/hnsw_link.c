@@ -6,19 +6,37 @@
 /* Rows compared with a candidate at once before looking whether it is out. */
 #define BATCH 4
 
-/* The candidate is nearer to where it would be linked from than to each row chosen so far. */
+/* What was chosen so far. */
+struct chosen {
+    struct hnsw_near near[HNSW_LINKS_MAX];
+    const float *rows[HNSW_LINKS_MAX];
+    size_t count;
+};
+
+/*
+ * The rule of the heuristic: a row chosen before stands for this one when it is nearer to it than
+ * the row that chooses is. As near is not enough, so that a chosen row equal to the choosing one
+ * does not stand for all others; but of rows equal among each other one is enough, or a heap of
+ * duplicates would link to nothing else.
+ */
+static bool stands_for(float between, float own, float chosen_own) {
+    return between < own || (between <= own && chosen_own >= own);
+}
+
+/* No row chosen so far stands for the candidate. */
 static bool is_diverse(struct hnsw *h, const struct hnsw_near *candidate,
-                       const float *const *chosen, size_t chosen_count) {
+                       const struct chosen *chosen) {
     float own = vector_rank_distance(candidate->rank);
     const float *row = hnsw_row_at(h, candidate->slot);
-    for (size_t i = 0; i < chosen_count; i += BATCH) {
+    for (size_t i = 0; i < chosen->count; i += BATCH) {
         float distances[BATCH];
-        size_t now = chosen_count - i < BATCH ? chosen_count - i : BATCH;
-        vector_distances(h->kernels, h->options.metric, row, chosen + i, now, h->rows.stride,
+        size_t now = chosen->count - i < BATCH ? chosen->count - i : BATCH;
+        vector_distances(h->kernels, h->options.metric, row, chosen->rows + i, now, h->rows.stride,
                          distances);
         h->cost.distances += now;
         for (size_t j = 0; j < now; j++) {
-            if (distances[j] <= own) {
+            float chosen_own = vector_rank_distance(chosen->near[i + j].rank);
+            if (stands_for(distances[j], own, chosen_own)) {
                 return false;
             }
         }
@@ -27,153 +45,218 @@ static bool is_diverse(struct hnsw *h, const struct hnsw_near *candidate,
 }
 
 size_t hnsw_choose(struct hnsw *h, struct hnsw_near *candidates, size_t count, size_t room) {
-    if (count <= room) {
-        return count;
-    }
-    const float *rows[HNSW_LINKS_MAX];
-    struct hnsw_near chosen[HNSW_LINKS_MAX];
+    struct chosen chosen;
     struct hnsw_near pruned[HNSW_LINKS_MAX];
-    size_t chosen_count = 0;
     size_t pruned_count = 0;
+    chosen.count = 0;
     assert(room <= HNSW_LINKS_MAX);
-    for (size_t i = 0; i < count && chosen_count < room; i++) {
-        if (is_diverse(h, &candidates[i], rows, chosen_count)) {
-            rows[chosen_count] = hnsw_row_at(h, candidates[i].slot);
-            chosen[chosen_count++] = candidates[i];
+    for (size_t i = 0; i < count && chosen.count < room; i++) {
+        candidates[i].diverse = is_diverse(h, &candidates[i], &chosen);
+        if (candidates[i].diverse) {
+            chosen.rows[chosen.count] = hnsw_row_at(h, candidates[i].slot);
+            chosen.near[chosen.count++] = candidates[i];
         } else if (pruned_count < room) {
             pruned[pruned_count++] = candidates[i];
         }
     }
-    size_t kept = room - chosen_count < pruned_count ? room - chosen_count : pruned_count;
-    memcpy(candidates, chosen, chosen_count * sizeof *candidates);
-    memcpy(candidates + chosen_count, pruned, kept * sizeof *candidates);
-    hnsw_sort(candidates, chosen_count + kept);
-    return chosen_count + kept;
+    size_t kept = room - chosen.count < pruned_count ? room - chosen.count : pruned_count;
+    memcpy(candidates, chosen.near, chosen.count * sizeof *candidates);
+    memcpy(candidates + chosen.count, pruned, kept * sizeof *candidates);
+    hnsw_sort(candidates, chosen.count + kept);
+    return chosen.count + kept;
 }
 
 void hnsw_list_set(struct hnsw *h, uint32_t slot, uint32_t level, const struct hnsw_near *links,
                    size_t count) {
     assert(count <= hnsw_cap(h, level));
     uint32_t *list = hnsw_list(h, slot, level);
-    float *distances = hnsw_list_distances(h, slot, level);
-    if (level == 0) {
-        for (uint32_t i = 1; i <= list[0]; i++) {
-            h->indegree[list[i]]--;
-        }
-        for (size_t i = 0; i < count; i++) {
-            h->indegree[links[i].slot]++;
-        }
-    }
+    struct hnsw_note *notes = hnsw_list_notes(h, slot, level);
     list[0] = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
         list[1 + i] = links[i].slot;
-        distances[i] = vector_rank_distance(links[i].rank);
+        notes[i] = (struct hnsw_note){vector_rank_distance(links[i].rank), links[i].diverse};
     }
 }
 
-/* The list of a slot as candidates, with one more in its place; returns how many. */
+/*
+ * The list of a slot as candidates, with one more in its place, which is *place; returns how many.
+ * Already there, it is not added.
+ */
 static size_t list_with(const struct hnsw *h, uint32_t slot, uint32_t level, struct hnsw_near added,
-                        struct hnsw_near *out) {
+                        struct hnsw_near *out, size_t *place) {
     const uint32_t *list = hnsw_list(h, slot, level);
-    const float *distances = hnsw_list_distances(h, slot, level);
+    const struct hnsw_note *notes = hnsw_list_notes(h, slot, level);
     size_t count = 0;
-    bool placed = false;
+    *place = SIZE_MAX;
     for (uint32_t i = 0; i < list[0]; i++) {
         uint32_t other = list[1 + i];
-        uint64_t rank = vector_rank(distances[i], h->ids[other]);
-        if (!placed && added.rank < rank) {
-            out[count++] = added;
-            placed = true;
+        uint64_t rank = vector_rank(notes[i].distance, h->ids[other]);
+        if (*place == SIZE_MAX && added.rank <= rank) {
+            *place = count;
+            if (added.rank != rank) {
+                out[count++] = added;
+            }
         }
-        out[count++] = (struct hnsw_near){rank, other};
+        out[count++] = (struct hnsw_near){rank, other, notes[i].diverse != 0};
     }
-    if (!placed) {
+    if (*place == SIZE_MAX) {
+        *place = count;
         out[count++] = added;
     }
     return count;
 }
 
-/* Without this link nothing would lead to a live row. */
-static bool is_last_way(const struct hnsw *h, uint32_t slot) {
-    return h->states[slot] == HNSW_LIVE && h->indegree[slot] <= 1;
+/*
+ * Says of the link at `place` whether it is diverse, and of those behind it whether they still are.
+ * Links that were not diverse stay so, even if what stood for them no longer does: choosing all
+ * again would tell, at several times the distances and for no better recall.
+ */
+static void judge(struct hnsw *h, struct hnsw_near *links, size_t count, size_t place) {
+    struct chosen chosen;
+    float distances[HNSW_LINKS_MAX];
+    float own = vector_rank_distance(links[place].rank);
+    chosen.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i != place && links[i].diverse) {
+            chosen.rows[chosen.count] = hnsw_row_at(h, links[i].slot);
+            chosen.near[chosen.count++] = links[i];
+        }
+    }
+    vector_distances(h->kernels, h->options.metric, hnsw_row_at(h, links[place].slot), chosen.rows,
+                     chosen.count, h->rows.stride, distances);
+    h->cost.distances += chosen.count;
+    links[place].diverse = true;
+    size_t next = 0;
+    for (size_t i = 0; i < count && links[place].diverse; i++) {
+        if (i == place || !links[i].diverse) {
+            continue;
+        }
+        float between = distances[next];
+        float other_own = vector_rank_distance(chosen.near[next++].rank);
+        if (i < place) {
+            links[place].diverse = !stands_for(between, own, other_own);
+        } else {
+            links[i].diverse = !stands_for(between, other_own, own);
+        }
+    }
+}
+
+/* A link of the tree. */
+static bool is_tie(const struct hnsw *h, uint32_t a, uint32_t b) {
+    return h->parents[a] == b || h->parents[b] == a;
 }
 
 /*
- * A full list is to lose one of cap + 1: the farthest that is not diverse, else the farthest; but
- * not the last link to a row if another can go.
+ * Which of cap + 1 links goes: the farthest that is not diverse, else the farthest; but no tie.
+ * There is one, for ties are never more than the cap.
  */
-static void shrink(struct hnsw *h, uint32_t slot, uint32_t level, struct hnsw_near *links,
-                   size_t count) {
-    struct hnsw_near all[HNSW_LINKS_MAX + 1];
-    memcpy(all, links, count * sizeof *all);
-    size_t kept = hnsw_choose(h, links, count, count - 1);
-    assert(kept == count - 1);
-    size_t lost = 0;
-    while (lost < kept && links[lost].slot == all[lost].slot) {
-        lost++;
-    }
-    if (level == 0 && is_last_way(h, all[lost].slot)) {
-        size_t other = count;
-        while (other > 0 && is_last_way(h, all[other - 1].slot)) {
-            other--;
+static size_t least_wanted(const struct hnsw *h, uint32_t slot, uint32_t level,
+                           const struct hnsw_near *links, size_t count) {
+    size_t lost = SIZE_MAX;
+    for (size_t i = count; i-- > 0;) {
+        if (level == 0 && is_tie(h, slot, links[i].slot)) {
+            continue;
         }
-        lost = other > 0 ? other - 1 : lost;
+        if (!links[i].diverse) {
+            return i;
+        }
+        lost = lost == SIZE_MAX ? i : lost;
     }
-    memmove(all + lost, all + lost + 1, (count - lost - 1) * sizeof *all);
-    hnsw_list_set(h, slot, level, all, kept);
+    assert(lost != SIZE_MAX);
+    return lost;
+}
+
+static void list_set_within_cap(struct hnsw *h, uint32_t slot, uint32_t level,
+                                struct hnsw_near *links, size_t count) {
+    if (count > hnsw_cap(h, level)) {
+        size_t lost = least_wanted(h, slot, level, links, count);
+        count--;
+        memmove(links + lost, links + lost + 1, (count - lost) * sizeof *links);
+    }
+    hnsw_list_set(h, slot, level, links, count);
 }
 
 /* Adds a link back. */
 static void link_back(struct hnsw *h, uint32_t slot, uint32_t level, struct hnsw_near added) {
     struct hnsw_near links[HNSW_LINKS_MAX + 1];
-    size_t count = list_with(h, slot, level, added, links);
-    if (count <= hnsw_cap(h, level)) {
-        hnsw_list_set(h, slot, level, links, count);
-    } else {
-        shrink(h, slot, level, links, count);
-    }
+    size_t place;
+    size_t count = list_with(h, slot, level, added, links, &place);
+    judge(h, links, count, place);
+    list_set_within_cap(h, slot, level, links, count);
 }
 
-bool hnsw_adopt(struct hnsw *h, uint32_t slot) {
+void hnsw_list_force(struct hnsw *h, uint32_t slot, uint32_t level, struct hnsw_near added) {
     struct hnsw_near links[HNSW_LINKS_MAX + 1];
-    for (size_t i = 0; i < h->best_count; i++) {
-        uint32_t parent = h->best[i].slot;
-        float distance = vector_rank_distance(h->best[i].rank);
-        struct hnsw_near added = {vector_rank(distance, h->ids[slot]), slot};
-        size_t count = list_with(h, parent, 0, added, links);
-        if (count > h->m_lowest) {
-            size_t lost = count;
-            while (lost > 0 &&
-                   (links[lost - 1].slot == slot || is_last_way(h, links[lost - 1].slot))) {
-                lost--;
-            }
-            if (lost == 0) {
-                continue;
-            }
-            memmove(links + lost - 1, links + lost, (count - lost) * sizeof *links);
-            count--;
-        }
-        hnsw_list_set(h, parent, 0, links, count);
-        return true;
-    }
-    return false;
+    size_t place;
+    size_t count = list_with(h, slot, level, added, links, &place);
+    list_set_within_cap(h, slot, level, links, count);
 }
+
+/* --- the tree --- */
+
+/*
+ * Below a full row in the tree there is one with room, a leaf at the latest: it is looked for
+ * breadth first. h->open is the queue.
+ */
+static uint32_t room_below(struct hnsw *h, uint32_t slot) {
+    size_t queued = 0;
+    size_t at = 0;
+    h->open[queued++].slot = slot;
+    while (h->ties[h->open[at].slot] >= h->m_lowest) {
+        uint32_t parent = h->open[at].slot;
+        const uint32_t *list = hnsw_list(h, parent, 0);
+        for (uint32_t i = 1; i <= list[0]; i++) {
+            if (h->parents[list[i]] == parent && list[i] != parent) {
+                h->open[queued++].slot = list[i];
+            }
+        }
+        at++;
+        assert(at < queued);
+    }
+    return h->open[at].slot;
+}
+
+/* The nearest that keeps half of its links free of ties, else the nearest with room. */
+static uint32_t find_parent(struct hnsw *h) {
+    assert(h->best_count > 0);
+    for (size_t i = 0; i < h->best_count; i++) {
+        if (h->ties[h->best[i].slot] < h->m_lowest / 2) {
+            return h->best[i].slot;
+        }
+    }
+    return room_below(h, h->best[0].slot);
+}
+
+void hnsw_attach(struct hnsw *h, uint32_t slot) {
+    uint32_t parent = find_parent(h);
+    float distance = hnsw_distance(h, hnsw_row_at(h, slot), hnsw_row_at(h, parent));
+    assert(h->parents[slot] == HNSW_NO_SLOT && h->parents[parent] != HNSW_NO_SLOT);
+    h->parents[slot] = parent;
+    h->ties[slot]++;
+    h->ties[parent]++;
+    hnsw_list_force(
+        h, slot, 0,
+        (struct hnsw_near){.rank = vector_rank(distance, h->ids[parent]), .slot = parent});
+    hnsw_list_force(h, parent, 0,
+                    (struct hnsw_near){.rank = vector_rank(distance, h->ids[slot]), .slot = slot});
+}
+
+/* --- inserting --- */
 
 /* Links the slot on one level to what the traversal left in h->best. */
 static void link_level(struct hnsw *h, uint32_t slot, uint32_t level) {
     struct hnsw_near nearest[HNSW_M_MAX];
-    size_t found = h->best_count;
-    size_t count = hnsw_choose(h, h->best, found, h->options.m);
-    memcpy(nearest, h->best, count * sizeof *nearest);
+    size_t count = hnsw_choose(h, h->best, h->best_count, h->options.m);
     h->best_count = count;
+    memcpy(nearest, h->best, count * sizeof *nearest);
     hnsw_list_set(h, slot, level, nearest, count);
+    if (level == 0) {
+        hnsw_attach(h, slot);
+    }
     for (size_t i = 0; i < count; i++) {
         float distance = vector_rank_distance(nearest[i].rank);
-        struct hnsw_near back = {vector_rank(distance, h->ids[slot]), slot};
+        struct hnsw_near back = {.rank = vector_rank(distance, h->ids[slot]), .slot = slot};
         link_back(h, nearest[i].slot, level, back);
-    }
-    if (level == 0 && h->indegree[slot] == 0) {
-        (void)hnsw_adopt(h, slot);
     }
 }
 

@@ -9,7 +9,10 @@
  *   3. A list holds no more links than its level's cap, none twice, none to its own slot, none to a
  *      free slot, and on level l only slots whose level is at least l.
  *   4. A link's distance is that of the two rows.
- *   5. indegree counts the links of the lowest level that lead to a slot.
+ *   5. The slots that are not free form a tree: each has a parent but the root, which is its own.
+ *      Parent and child hold each other's links on the lowest level, and no such link is ever given
+ *      up, so whatever else the heuristic prunes, the lowest level stays connected both ways.
+ *      `ties` counts a slot's links of this kind.
  *   6. The entry point is a slot that is not free, on a level that no other exceeds; there is one
  *      unless the index is empty.
  *   7. Lists are in ascending order of (distance, id).
@@ -23,7 +26,7 @@
 
 #define HNSW_LEVELS_MAX 16
 #define HNSW_LINKS_MAX (2 * HNSW_M_MAX)
-#define HNSW_NO_SLOT UINT32_MAX
+#define HNSW_NO_SLOT UINT32_MAX /* as a parent: not in the tree */
 
 enum hnsw_slot_state { HNSW_FREE, HNSW_LIVE, HNSW_DEAD };
 
@@ -31,6 +34,13 @@ enum hnsw_slot_state { HNSW_FREE, HNSW_LIVE, HNSW_DEAD };
 struct hnsw_near {
     uint64_t rank;
     uint32_t slot;
+    bool diverse; /* as in struct hnsw_note */
+};
+
+/* What is known of a link besides its slot. */
+struct hnsw_note {
+    float distance;
+    uint32_t diverse; /* 1: the heuristic wants it; 0: it fills a place that would be empty */
 };
 
 struct hnsw {
@@ -41,11 +51,12 @@ struct hnsw {
 
     /* by slot */
     struct vector_rows rows;
-    uint32_t *lowest;        /* m_lowest + 1 each: how many, then slots */
-    float *lowest_distances; /* m_lowest each */
-    uint32_t **upper;        /* level times (m + 1), then the distances; NULL on level 0 */
+    uint32_t *lowest;               /* m_lowest + 1 each: how many, then slots */
+    struct hnsw_note *lowest_notes; /* m_lowest each */
+    uint32_t **upper;               /* level times (m + 1), then the notes; NULL on level 0 */
     uint32_t *ids;
-    uint32_t *indegree;
+    uint32_t *parents;
+    uint16_t *ties;
     uint8_t *levels;
     uint8_t *states;
     uint32_t *free_slots;
@@ -80,13 +91,14 @@ static inline uint32_t *hnsw_list(const struct hnsw *h, uint32_t slot, uint32_t 
                       : h->upper[slot] + (size_t)(level - 1) * (h->options.m + 1);
 }
 
-/* The distances that go with hnsw_list. */
-static inline float *hnsw_list_distances(const struct hnsw *h, uint32_t slot, uint32_t level) {
+/* What goes with the slots of hnsw_list. */
+static inline struct hnsw_note *hnsw_list_notes(const struct hnsw *h, uint32_t slot,
+                                                uint32_t level) {
     if (level == 0) {
-        return h->lowest_distances + (size_t)slot * h->m_lowest;
+        return h->lowest_notes + (size_t)slot * h->m_lowest;
     }
     uint32_t *links_end = h->upper[slot] + (size_t)h->levels[slot] * (h->options.m + 1);
-    return (float *)links_end + (size_t)(level - 1) * h->options.m;
+    return (struct hnsw_note *)links_end + (size_t)(level - 1) * h->options.m;
 }
 
 static inline const float *hnsw_row_at(const struct hnsw *h, uint32_t slot) {
@@ -119,9 +131,9 @@ void hnsw_sort(struct hnsw_near *near, size_t count);
 /* --- sim/hnsw_link.c --- */
 
 /*
- * The paper's algorithm 4 with keepPrunedConnections: of the candidates (ascending, `distance`
- * being to the row they are to be linked from), chooses at most `room`, moves them to the front in
- * ascending order, and returns how many.
+ * The paper's algorithm 4 with keepPrunedConnections: of the candidates (ascending, ranked by the
+ * distance to the row that chooses), takes at most `room`, moves them to the front in ascending
+ * order, says of each whether it is diverse, and returns how many.
  */
 size_t hnsw_choose(struct hnsw *h, struct hnsw_near *candidates, size_t count, size_t room);
 
@@ -133,10 +145,13 @@ void hnsw_list_set(struct hnsw *h, uint32_t slot, uint32_t level, const struct h
 void hnsw_link_slot(struct hnsw *h, uint32_t slot);
 
 /*
- * Makes one of the rows in h->best (which must not hold the slot) link to it on the lowest level,
- * giving up a link to a row that others link to as well. False when none could.
+ * Ties the slot to the nearest row in h->best that has room for a child, or else to one below
+ * those in the tree; both get their links. The slot must not be in the tree, h->best must.
  */
-bool hnsw_adopt(struct hnsw *h, uint32_t slot);
+void hnsw_attach(struct hnsw *h, uint32_t slot);
+
+/* Puts a link into a list that may be full, and then gives up the farthest that may go. */
+void hnsw_list_force(struct hnsw *h, uint32_t slot, uint32_t level, struct hnsw_near added);
 
 /* --- sim/hnsw.c --- */
 

@@ -15,7 +15,8 @@ struct survivors {
 
 static void survivor_add(struct hnsw *h, struct survivors *s, uint32_t slot, float distance) {
     if (s->count < CANDIDATES_MAX) {
-        s->near[s->count++] = (struct hnsw_near){vector_rank(distance, h->ids[slot]), slot};
+        s->near[s->count++] =
+            (struct hnsw_near){.rank = vector_rank(distance, h->ids[slot]), .slot = slot};
     }
 }
 
@@ -25,7 +26,7 @@ static void survivor_add(struct hnsw *h, struct survivors *s, uint32_t slot, flo
  */
 static bool collect_survivors(struct hnsw *h, uint32_t slot, uint32_t level, struct survivors *s) {
     const uint32_t *list = hnsw_list(h, slot, level);
-    const float *distances = hnsw_list_distances(h, slot, level);
+    const struct hnsw_note *notes = hnsw_list_notes(h, slot, level);
     const float *row = hnsw_row_at(h, slot);
     size_t dead = 0;
     s->count = 0;
@@ -37,7 +38,7 @@ static bool collect_survivors(struct hnsw *h, uint32_t slot, uint32_t level, str
         if (h->states[other] == HNSW_DEAD) {
             h->open[dead++].slot = other;
         } else {
-            survivor_add(h, s, other, distances[i]);
+            survivor_add(h, s, other, notes[i].distance);
         }
     }
     bool any_dead = dead > 0;
@@ -87,7 +88,6 @@ static void free_dead_slots(struct hnsw *h) {
     }
     for (uint32_t slot = h->slot_count; slot-- > 0;) {
         if (h->states[slot] == HNSW_DEAD) {
-            assert(h->indegree[slot] == 0);
             hnsw_release_slot(h, slot);
         }
     }
@@ -132,25 +132,58 @@ size_t hnsw_mark_reachable(struct hnsw *h) {
     return live;
 }
 
-/* Tying one row in may cut another off, so it is done again; in practice once is enough. */
-#define TIE_IN_ROUNDS 8
+/* --- the tree, made again --- */
+
+/* Takes the slot's neighbours that are not in the tree as its children, and theirs, breadth first.
+ * A row's own link to its parent comes first; it may cost another, before that is anyone's tie. */
+static void grow_tree(struct hnsw *h, uint32_t from) {
+    size_t queued = 0;
+    h->open[queued++].slot = from;
+    for (size_t at = 0; at < queued; at++) {
+        uint32_t slot = h->open[at].slot;
+        uint32_t parent = h->parents[slot];
+        if (parent != slot) {
+            hnsw_list_force(h, slot, 0,
+                            (struct hnsw_near){.rank = h->open[at].rank, .slot = parent});
+        }
+        const uint32_t *list = hnsw_list(h, slot, 0);
+        const struct hnsw_note *notes = hnsw_list_notes(h, slot, 0);
+        for (uint32_t i = 0; i < list[0]; i++) {
+            uint32_t child = list[1 + i];
+            if (h->parents[child] == HNSW_NO_SLOT) {
+                h->parents[child] = slot;
+                h->ties[child]++;
+                h->ties[slot]++;
+                h->open[queued++] = (struct hnsw_near){
+                    .rank = vector_rank(notes[i].distance, h->ids[slot]), .slot = child};
+            }
+        }
+    }
+}
 
 /*
- * Makes rows that cannot be reached neighbours of near ones that can: the search for those begins
- * at the entry point itself, as higher levels may lead to where the lowest does not.
+ * Every live slot gets a place in a tree that begins at the entry point: by the links that there
+ * are, and where those do not lead, by new ones to the nearest in the tree.
  */
-static void tie_in(struct hnsw *h) {
-    for (int round = 0; round < TIE_IN_ROUNDS && hnsw_mark_reachable(h) < h->live_count; round++) {
-        for (uint32_t slot = 0; slot < h->slot_count; slot++) {
-            if (h->states[slot] != HNSW_LIVE || hnsw_is_visited(h, slot)) {
-                continue;
-            }
-            const float *row = hnsw_row_at(h, slot);
-            struct hnsw_near from = hnsw_descend(h, row, h->levels[h->entry]);
-            hnsw_traverse(h, row, from, 0, h->options.ef_construction, NULL, NULL);
-            (void)hnsw_adopt(h, slot);
-            (void)hnsw_mark_reachable(h);
+static void plant_tree(struct hnsw *h) {
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        h->parents[slot] = HNSW_NO_SLOT;
+        h->ties[slot] = 0;
+    }
+    h->parents[h->entry] = h->entry;
+    grow_tree(h, h->entry);
+    for (uint32_t slot = 0; slot < h->slot_count; slot++) {
+        if (h->states[slot] != HNSW_LIVE || h->parents[slot] != HNSW_NO_SLOT) {
+            continue;
         }
+        /* From the entry point itself: higher levels may lead outside the tree. */
+        const float *row = hnsw_row_at(h, slot);
+        struct hnsw_near from = hnsw_descend(h, row, h->levels[h->entry]);
+        hnsw_traverse(h, row, from, 0, h->options.ef_construction, NULL, NULL);
+        hnsw_attach(h, slot);
+        float distance = hnsw_distance(h, row, hnsw_row_at(h, h->parents[slot]));
+        h->open[0].rank = vector_rank(distance, h->ids[h->parents[slot]]);
+        grow_tree(h, slot);
     }
 }
 
@@ -163,5 +196,5 @@ void hnsw_compact(struct hnsw *h) {
     choose_again(h);
     free_dead_slots(h);
     h->entry = highest_live(h);
-    tie_in(h);
+    plant_tree(h);
 }

@@ -11,7 +11,7 @@ void hnsw_forget_visited(struct hnsw *h) {
 }
 
 static struct hnsw_near near_of(const struct hnsw *h, float distance, uint32_t slot) {
-    return (struct hnsw_near){vector_rank(distance, h->ids[slot]), slot};
+    return (struct hnsw_near){.rank = vector_rank(distance, h->ids[slot]), .slot = slot};
 }
 
 /* --- heaps of struct hnsw_near; ranks differ, since ids do among rows that are not free --- */

@@ -165,8 +165,15 @@ static void scale(const float *a, size_t dim, float factor, float *out) {
 #define SQUARE_MIN 1e-20f
 #define SQUARE_MAX 1e30f
 
+/* How far from 1 the squared length of a normalised vector may be. */
+#define SQUARE_ROUNDING 1e-6f
+
 bool vector_normalise(const float *a, size_t dim, float *out) {
     float square = vector_dot(a, a, dim);
+    if (fabsf(square - 1) <= SQUARE_ROUNDING) {
+        memmove(out, a, dim * sizeof *a);
+        return true;
+    }
     if (!(square > SQUARE_MIN && square < SQUARE_MAX)) {
         float largest = largest_magnitude(a, dim);
         if (largest <= 0) {

@@ -57,7 +57,8 @@ float vector_norm(const float *a, size_t dim);
 float vector_cosine(const float *a, const float *b, size_t dim);
 
 /*
- * Scales to length 1 within rounding; out may be a. Vectors whose squared length would overflow or
+ * Scales to length 1 within rounding; out may be a. A vector that has it already stays as it is, so
+ * doing it twice is doing it once. Vectors whose squared length would overflow or
  * underflow are scaled first, so every finite vector but zero has a direction. False, with zeros in
  * out, when all elements are zero.
  */

@@ -110,13 +110,8 @@ int64_t vector_search_exact(enum vector_metric metric, const struct vector_rows 
 size_t vector_hits_shared(const struct vector_hit *found, size_t found_count,
                           const struct vector_hit *truth, size_t truth_count) {
     size_t shared = 0;
-    for (size_t i = 0; i < truth_count; i++) {
-        for (size_t j = 0; j < found_count; j++) {
-            if (found[j].id == truth[i].id) {
-                shared++;
-                break;
-            }
-        }
+    for (size_t i = 0; i < found_count && shared < truth_count; i++) {
+        shared += found[i].distance <= truth[truth_count - 1].distance;
     }
     return shared;
 }

@@ -43,7 +43,11 @@ int64_t vector_search_exact(enum vector_metric metric, const struct vector_rows 
                             const uint32_t *ids, size_t count, const float *query, size_t k,
                             vector_accept *accept, void *ctx, struct vector_hit *hits);
 
-/* How many of the first k of `truth` are among `found`, for recall@k. */
+/*
+ * recall@k as a count: how many of `found` are as near as the last of `truth`, at most truth_count.
+ * By distance and not by id, as in ANN-Benchmarks (M. Aumüller et al., Information Systems 87,
+ * 2020): of a hundred equal vectors any ten are right.
+ */
 size_t vector_hits_shared(const struct vector_hit *found, size_t found_count,
                           const struct vector_hit *truth, size_t truth_count);
 

@@ -228,6 +228,24 @@ static void every_direction_can_be_normalised(void **state) {
     assert_true(vector_norm(zero, 3) == 0);
 }
 
+/* Rows that a caller has normalised are the same bits after the index has done so again. */
+static void normalising_twice_is_normalising_once(void **state) {
+    (void)state;
+    struct prng p;
+    prng_init(&p, 6, "twice");
+    float once[1536];
+    float twice[1536];
+    for (size_t dim = 1; dim <= 1536; dim++) {
+        for (size_t i = 0; i < dim; i++) {
+            once[i] = uniform(&p);
+        }
+        once[0] += 2;
+        assert_true(vector_normalise(once, dim, once));
+        assert_true(vector_normalise(once, dim, twice));
+        assert_memory_equal(once, twice, dim * sizeof *once);
+    }
+}
+
 /* Cosine: the same direction 1, the opposite -1, a right angle and a zero vector 0. */
 static void cosine_is_the_angle(void **state) {
     (void)state;
@@ -329,6 +347,7 @@ int main(void) {
         cmocka_unit_test(bits_are_those_known),
         cmocka_unit_test(padding_changes_nothing),
         cmocka_unit_test(every_direction_can_be_normalised),
+        cmocka_unit_test(normalising_twice_is_normalising_once),
         cmocka_unit_test(cosine_is_the_angle),
         cmocka_unit_test(a_nan_or_an_infinity_is_found),
         cmocka_unit_test(ranks_order_by_distance_then_id),
