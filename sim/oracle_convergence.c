@@ -81,7 +81,9 @@ void finding_add(struct comparison *c, const struct finding *f) {
 }
 
 enum drift_class content_class(const struct oracle_listing *l, const struct reference_document *d) {
-    bool heard = l != NULL && stamp_compare(l->view.last, d->last) >= 0;
+    bool heard = l != NULL && l->view.seen.alive == d->alive &&
+                 (l->view.seen.policy == POLICY_SUPPRESSED) == d->suppressed &&
+                 stamp_compare(l->view.last, d->last) >= 0;
     return heard ? DRIFT_MISMATCH : DRIFT_STALE;
 }
 
@@ -565,14 +567,4 @@ void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_store
     if (o->difference_count > 0) {
         qsort(o->differences, o->difference_count, sizeof *o->differences, finding_order);
     }
-}
-
-void oracle_finish(struct oracle *o, struct simulation *s) {
-    oracle_finish_stores(o, simulation_now(s),
-                         &(struct oracle_stores){
-                             .vectors = simulation_vector_db(s),
-                             .keyword = simulation_keyword(s),
-                             .warehouse = simulation_warehouse(s),
-                             .oltp = simulation_oltp(s),
-                         });
 }

@@ -10,6 +10,7 @@
  *     oracle_warehouse.c    the end: gold, silver, dashboard
  *     oracle_source.c       the end: the OLTP store
  *     oracle_json.c         JSON columns of the warehouse against the reference
+ *     oracle_finish.c       which stores those are
  *     oracle_report.c       the table of checks and their results
  */
 #ifndef MURPHY_SIM_ORACLE_PARTS_H
@@ -56,7 +57,7 @@ struct seen {
 
 struct view {
     struct stamp tombstone, last_set;
-    struct stamp last; /* greatest stamp of a listing record, a deletion included */
+    struct stamp last;                         /* greatest stamp of a listing or media record */
     struct view_field fields[FIELD_ATTRIBUTE]; /* by enum field_id; 0 is not used */
     struct view_attribute *attributes;         /* by name's hash */
     size_t attribute_count, attribute_capacity;

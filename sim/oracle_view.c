@@ -269,9 +269,6 @@ int view_fold(struct view *v, const struct record *record) {
         } else {
             failed = upsert(v, record);
         }
-        if (stamp_compare(record->stamp, v->last) > 0) {
-            v->last = record->stamp;
-        }
         break;
     case RECORD_MEDIA:
         failed = media(v, record);
@@ -288,6 +285,9 @@ int view_fold(struct view *v, const struct record *record) {
     }
     if (failed != 0) {
         return failed;
+    }
+    if (record->type != RECORD_POLICY && stamp_compare(record->stamp, v->last) > 0) {
+        v->last = record->stamp;
     }
     v->known = true;
     struct seen before = v->seen;

@@ -66,7 +66,7 @@ static bool gold_differs(const struct scan_row *row, const struct oracle_listing
         f->class = content_class(l, d);
         finding_number(f, "alive", d->alive, row->alive);
     } else if (row->suppressed != d->suppressed) {
-        f->class = DRIFT_MISMATCH;
+        f->class = content_class(l, d);
         finding_number(f, "suppressed", d->suppressed, row->suppressed);
     } else if (f->observed_version != f->expected_version) {
         f->class = f->observed_version < f->expected_version ? DRIFT_STALE : DRIFT_MISMATCH;
@@ -155,9 +155,9 @@ static int gold_columns_compare(void *ctx, const struct row_version *version) {
         .check = CHECK_CONVERGENCE, .store = STORE_GOLD, .listing_id = version->key.key};
     f.observed_version = cells[GOLD_VERSION].integer;
     f.expected_version = l != NULL ? l->visible : DOC_VERSION_NONE;
-    /* Rows of another version, or of listings alive on one side only, were found out already. */
+    /* What a scan shows of a row was compared already. */
     if (f.observed_version == f.expected_version && row.alive == d.alive &&
-        document_differs(&row, &d, &f)) {
+        (row.policy == POLICY_SUPPRESSED) == d.suppressed && document_differs(&row, &d, &f)) {
         f.class = content_class(l, &d);
         finding_add(c, &f);
     }
@@ -170,7 +170,6 @@ struct silver_brief {
     uint64_t listing_id;
     doc_version version;
     vtime from, to;
-    uint64_t whole_hash;
 };
 
 struct silver {
@@ -215,9 +214,8 @@ static int silver_take(void *ctx, const struct silver_row *row) {
     if (ARRAY_RESERVE(silver->rows, silver->capacity, silver->count + 1) != 0) {
         return -1;
     }
-    silver->rows[silver->count++] =
-        (struct silver_brief){row->document.listing_id, row->document.version, row->valid_from,
-                              row->valid_to, row->document.whole_hash};
+    silver->rows[silver->count++] = (struct silver_brief){
+        row->document.listing_id, row->document.version, row->valid_from, row->valid_to};
     return row->valid_to.ns == VTIME_NEVER.ns ? silver_current(silver->c, &row->document) : 0;
 }
 
@@ -228,10 +226,14 @@ static int key_order(uint64_t id_a, doc_version a, uint64_t id_b, doc_version b)
     return (a > b) - (a < b);
 }
 
+static int silver_order_of_keys(const struct silver_brief *a, const struct silver_brief *b) {
+    return key_order(a->listing_id, a->version, b->listing_id, b->version);
+}
+
 static int silver_order(const void *left, const void *right) {
     const struct silver_brief *a = left;
     const struct silver_brief *b = right;
-    int order = key_order(a->listing_id, a->version, b->listing_id, b->version);
+    int order = silver_order_of_keys(a, b);
     return order != 0 ? order : (a->from.ns > b->from.ns) - (a->from.ns < b->from.ns);
 }
 
@@ -269,54 +271,49 @@ static void silver_neighbours(struct comparison *c, const struct silver_brief *a
                        a->version, a->listing_id, moment_text(a->to).text, b->version,
                        moment_text(b->from).text);
     }
-    if (a->whole_hash == b->whole_hash) {
-        check_violated(o, CHECK_NO_DUPLICATE_ROW, b->from,
-                       "silver: version %" PRId64 " of listing %" PRIu64
-                       " says what version %" PRId64 " said before it",
-                       b->version, b->listing_id, a->version);
-    }
+}
+
+static void silver_missing(struct comparison *c, const struct position *position) {
+    c->o->drift[STORE_SILVER][DRIFT_MISSING]++;
+    check_violated(c->o, CHECK_HISTORY, c->now,
+                   "silver: version %" PRId64 " of listing %" PRIu64 " is missing",
+                   position->version, position->listing_id);
+}
+
+/* A version at whose position nothing changed says what the one before it said. */
+static void silver_surplus(struct oracle *o, const struct silver_brief *row) {
+    check_violated(o, CHECK_NO_DUPLICATE_ROW, row->from,
+                   "silver: version %" PRId64 " of listing %" PRIu64
+                   " says what the version before it said",
+                   row->version, row->listing_id);
 }
 
 /* Every position that changed what readers see is a version of silver, and no other is. */
 static void silver_complete(struct comparison *c, const struct silver *silver) {
     struct oracle *o = c->o;
     size_t at = 0;
-    for (size_t i = 0; i < o->position_count; i++) {
-        const struct position *position = &o->positions[i];
-        int order = 1;
-        while (at < silver->count) {
-            const struct silver_brief *row = &silver->rows[at];
-            order =
-                key_order(row->listing_id, row->version, position->listing_id, position->version);
-            if (order >= 0) {
-                break;
-            }
-            check_violated(o, CHECK_HISTORY, row->from,
-                           "silver: version %" PRId64 " of listing %" PRIu64
-                           " is there, and no record at that position changed anything",
-                           row->version, row->listing_id);
-            at++;
+    for (size_t i = 0; i < silver->count;) {
+        const struct silver_brief *row = &silver->rows[i];
+        int order = -1;
+        if (at < o->position_count) {
+            order = key_order(row->listing_id, row->version, o->positions[at].listing_id,
+                              o->positions[at].version);
         }
-        if (at == silver->count || order > 0) {
-            o->drift[STORE_SILVER][DRIFT_MISSING]++;
-            check_violated(o, CHECK_HISTORY, c->now,
-                           "silver: version %" PRId64 " of listing %" PRIu64 " is missing",
-                           position->version, position->listing_id);
-            continue;
+        if (order > 0) {
+            silver_missing(c, &o->positions[at]);
+        } else if (order < 0) {
+            silver_surplus(o, row);
         }
-        /* Its twins, if any, were found out already. */
-        doc_version version = silver->rows[at].version;
-        uint64_t id = silver->rows[at].listing_id;
-        while (at < silver->count && silver->rows[at].version == version &&
-               silver->rows[at].listing_id == id) {
-            at++;
+        at += order >= 0;
+        /* Twins were found out already. */
+        size_t next = i + 1;
+        while (next < silver->count && silver_order_of_keys(row, &silver->rows[next]) == 0) {
+            next++;
         }
+        i = order <= 0 ? next : i;
     }
-    for (; at < silver->count; at++) {
-        check_violated(o, CHECK_HISTORY, silver->rows[at].from,
-                       "silver: version %" PRId64 " of listing %" PRIu64
-                       " is there, and no record at that position changed anything",
-                       silver->rows[at].version, silver->rows[at].listing_id);
+    for (; at < o->position_count; at++) {
+        silver_missing(c, &o->positions[at]);
     }
 }
 

@@ -1,0 +1,12 @@
+/* The one place where the oracle meets the simulator: whose stores it is to compare. */
+#include "sim/oracle_parts.h"
+
+void oracle_finish(struct oracle *o, struct simulation *s) {
+    oracle_finish_stores(o, simulation_now(s),
+                         &(struct oracle_stores){
+                             .vectors = simulation_vector_db(s),
+                             .keyword = simulation_keyword(s),
+                             .warehouse = simulation_warehouse(s),
+                             .oltp = simulation_oltp(s),
+                         });
+}
