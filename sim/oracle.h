@@ -147,6 +147,8 @@ struct oracle_histogram {
 };
 /* The upper edge of the bucket that holds the quantile, at most max_ns; -1 with no data. */
 int64_t oracle_quantile_ns(const struct oracle_histogram *h, int permille);
+/* The greatest duration that bucket i of h holds, at most max_ns. */
+int64_t oracle_bucket_ns(const struct oracle_histogram *h, size_t i);
 
 #define ORACLE_FRESH_STORES 3
 /* STORE_VECTOR_FUSED, STORE_KEYWORD, STORE_GOLD */

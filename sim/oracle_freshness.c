@@ -48,6 +48,12 @@ static void histogram_count(struct oracle_histogram *h, int64_t duration_ns) {
     h->buckets[bucket_of(duration_ns)]++;
 }
 
+int64_t oracle_bucket_ns(const struct oracle_histogram *h, size_t i) {
+    assert(i < ORACLE_BUCKETS);
+    int64_t edge_ns = bucket_edge_ns((uint32_t)i);
+    return i < ORACLE_BUCKETS - 1 && edge_ns < h->max_ns ? edge_ns : h->max_ns;
+}
+
 int64_t oracle_quantile_ns(const struct oracle_histogram *h, int permille) {
     assert(permille > 0 && permille <= 1000);
     if (h->count == 0) {
@@ -58,8 +64,7 @@ int64_t oracle_quantile_ns(const struct oracle_histogram *h, int permille) {
     for (uint32_t i = 0; i < ORACLE_BUCKETS - 1; i++) {
         below += h->buckets[i];
         if (below >= wanted) {
-            int64_t edge_ns = bucket_edge_ns(i);
-            return edge_ns < h->max_ns ? edge_ns : h->max_ns;
+            return oracle_bucket_ns(h, i);
         }
     }
     return h->max_ns;
