@@ -278,7 +278,7 @@ static double share_above(const struct oracle_histogram *h, int64_t bound_ns) {
 }
 
 static void take_histogram(struct histogram *out, const struct oracle_histogram *in) {
-    for (size_t i = 0; i < ORACLE_BUCKETS; i++) {
+    for (uint32_t i = 0; i < ORACLE_BUCKETS; i++) {
         int64_t value_ns = oracle_bucket_ns(in, i);
         for (uint64_t k = 0; k < in->buckets[i]; k++) {
             histogram_add(out, value_ns);

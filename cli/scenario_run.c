@@ -124,6 +124,15 @@ static void hear_reconciled(void *ctx, vtime now, const struct reconciliation_re
     run->reconciling = report->repairs_sent > 0;
 }
 
+static void hear_sample(void *ctx, const struct oracle_sample *sample) {
+    struct scenario_run *run = ctx;
+    if (ARRAY_RESERVE(run->samples, run->sample_capacity, run->sample_count + 1) != 0) {
+        run->out_of_memory = true;
+        return;
+    }
+    run->samples[run->sample_count++] = *sample;
+}
+
 static void reconcile_due(void *ctx, vtime now, uint64_t arg) {
     struct scenario_run *run = ctx;
     (void)now;
@@ -159,6 +168,7 @@ void scenario_run_free(struct scenario_run *run) {
     workload_free(run->workload);
     free(run->alerts);
     free(run->passes);
+    free(run->samples);
     run_result_release(&run->result);
     free(run);
 }
@@ -197,6 +207,8 @@ static int build(struct scenario_run *run) {
         .gone_within_ns = scenario->objectives.gone_within_ns,
         .needless_embeddings_max_ppm = scenario->objectives.needless_embeddings_ppm,
         .vectors_every = 1,
+        .sampled = run->options.keep_history ? hear_sample : NULL,
+        .sampled_ctx = run,
     });
     run->simulation = run->oracle == NULL ? NULL : simulation_new(&options, run->workload);
     if (run->simulation == NULL) {
@@ -373,6 +385,21 @@ static int export_dead_letters(struct scenario_run *run, struct stores_export *e
     return 0;
 }
 
+static int export_samples(struct scenario_run *run, struct stores_export *export) {
+    for (size_t i = 0; i < run->sample_count; i++) {
+        const struct oracle_sample *sample = &run->samples[i];
+        struct export_freshness row = {.store = store_name(sample->store),
+                                       .listing_id = sample->listing_id,
+                                       .event = sample->event,
+                                       .log = sample->log,
+                                       .visible = sample->visible};
+        if (stores_export_freshness(export, &row) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int export_checks(struct scenario_run *run, struct stores_export *export) {
     for (size_t i = 0; i < run->result.check_count; i++) {
         const struct run_check *check = &run->result.checks[i];
@@ -406,8 +433,8 @@ int scenario_run_export(struct scenario_run *run, const char *directory, char *e
                  stores_export_keyword(export, simulation_keyword(run->simulation)) != 0 ||
                  stores_export_warehouse(export, simulation_warehouse(run->simulation)) != 0 ||
                  stores_export_vector_db(export, simulation_vector_db(run->simulation)) != 0 ||
-                 export_dead_letters(run, export) != 0 || export_checks(run, export) != 0 ||
-                 stores_export_finish(export) != 0;
+                 export_dead_letters(run, export) != 0 || export_samples(run, export) != 0 ||
+                 export_checks(run, export) != 0 || stores_export_finish(export) != 0;
     if (failed) {
         snprintf(error, error_size, "%s", stores_export_error(export));
     }

@@ -42,6 +42,8 @@ struct scenario_run {
     size_t alert_count, alert_capacity;
     struct pass_seen *passes;
     size_t pass_count, pass_capacity;
+    struct oracle_sample *samples; /* kept for the export alone */
+    size_t sample_count, sample_capacity;
     bool reconciling; /* a reconciliation that was asked for is not over */
     bool out_of_memory;
     vtime healed_at;

@@ -37,6 +37,15 @@
 
 struct oracle;
 
+/* One accepted change that became visible in one store. */
+struct oracle_sample {
+    uint64_t listing_id;
+    enum store_id store;
+    vtime event; /* producer's time */
+    vtime log;   /* appended to its feed */
+    vtime visible;
+};
+
 /* A zero member means its default. */
 struct oracle_options {
     vtime start;                 /* of the run: minute 0 of every series */
@@ -45,6 +54,8 @@ struct oracle_options {
     int64_t gone_within_ns;      /* a deleted or suppressed listing has left every serving store so
                                     long after its feed took the change; 5 min */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
+    void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
+    void *sampled_ctx;
     uint32_t vectors_every; /* recompute the vectors of each n-th listing at the end; 1: of all */
 };
 
@@ -145,6 +156,8 @@ struct oracle_histogram {
     int64_t max_ns;
     uint64_t buckets[ORACLE_BUCKETS];
 };
+/* The greatest duration that a bucket holds. */
+int64_t oracle_bucket_ns(uint32_t bucket);
 /* The upper edge of the bucket that holds the quantile, at most max_ns; -1 with no data. */
 int64_t oracle_quantile_ns(const struct oracle_histogram *h, int permille);
 /* The greatest duration that bucket i of h holds, at most max_ns. */

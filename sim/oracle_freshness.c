@@ -27,8 +27,7 @@ static uint32_t bucket_of(int64_t duration_ns) {
     return bucket < ORACLE_BUCKETS ? bucket : ORACLE_BUCKETS - 1;
 }
 
-/* The greatest duration of a bucket. */
-static int64_t bucket_edge_ns(uint32_t bucket) {
+int64_t oracle_bucket_ns(uint32_t bucket) {
     uint64_t next = bucket + 1;
     if (next > 32) {
         uint32_t shift = (bucket - 32) / 32;
@@ -50,7 +49,7 @@ static void histogram_count(struct oracle_histogram *h, int64_t duration_ns) {
 
 int64_t oracle_bucket_ns(const struct oracle_histogram *h, size_t i) {
     assert(i < ORACLE_BUCKETS);
-    int64_t edge_ns = bucket_edge_ns((uint32_t)i);
+    int64_t edge_ns = oracle_bucket_ns((uint32_t)i);
     return i < ORACLE_BUCKETS - 1 && edge_ns < h->max_ns ? edge_ns : h->max_ns;
 }
 
@@ -153,6 +152,12 @@ static void sample_close(struct oracle *o, vtime now, size_t store, uint32_t lis
         histogram_count(&fresh->visibility, lag_ns);
         histogram_count(&fresh->event, vtime_diff(now, sample->event));
         histogram_count(&fresh->minutes.current, lag_ns);
+    }
+    if (o->options.sampled != NULL) {
+        o->options.sampled(o->options.sampled_ctx,
+                           &(struct oracle_sample){o->listings[listing].id,
+                                                   oracle_fresh_store(store), sample->event,
+                                                   sample->log, now});
     }
     sample->next_of_listing = o->free_sample;
     o->free_sample = at;
