@@ -156,8 +156,6 @@ struct oracle_histogram {
     int64_t max_ns;
     uint64_t buckets[ORACLE_BUCKETS];
 };
-/* The greatest duration that a bucket holds. */
-int64_t oracle_bucket_ns(uint32_t bucket);
 /* The upper edge of the bucket that holds the quantile, at most max_ns; -1 with no data. */
 int64_t oracle_quantile_ns(const struct oracle_histogram *h, int permille);
 /* The greatest duration that bucket i of h holds, at most max_ns. */

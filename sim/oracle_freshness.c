@@ -27,7 +27,8 @@ static uint32_t bucket_of(int64_t duration_ns) {
     return bucket < ORACLE_BUCKETS ? bucket : ORACLE_BUCKETS - 1;
 }
 
-int64_t oracle_bucket_ns(uint32_t bucket) {
+/* The greatest duration of a bucket. */
+static int64_t bucket_edge_ns(uint32_t bucket) {
     uint64_t next = bucket + 1;
     if (next > 32) {
         uint32_t shift = (bucket - 32) / 32;
@@ -49,7 +50,7 @@ static void histogram_count(struct oracle_histogram *h, int64_t duration_ns) {
 
 int64_t oracle_bucket_ns(const struct oracle_histogram *h, size_t i) {
     assert(i < ORACLE_BUCKETS);
-    int64_t edge_ns = oracle_bucket_ns((uint32_t)i);
+    int64_t edge_ns = bucket_edge_ns((uint32_t)i);
     return i < ORACLE_BUCKETS - 1 && edge_ns < h->max_ns ? edge_ns : h->max_ns;
 }
 
