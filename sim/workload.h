@@ -43,15 +43,34 @@ struct workload_op {
     enum topic_id topic; /* feed that the record goes to */
     uint64_t key;
     struct bytes value;          /* encoded record */
-    bool through_oltp;           /* false: sent straight to the feed */
+    bool through_oltp;           /* false (MEDIA, POISON): sent straight to the feed */
     struct oltp_listing listing; /* CREATE, UPDATE, DELETE: the row after the change */
     uint64_t seller_id;          /* POLICY */
     enum policy_status status;   /* POLICY */
-    struct stamp stamp;          /* of the record; POISON: none */
+    struct stamp stamp;          /* of the record; POISON: STAMP_NONE */
     struct order_row order;      /* ORDER */
 };
 
-/* What a generated catalogue is like. Shares are weights among the operations of the day. */
+/*
+ * What a workload is like.
+ *
+ * Generated: the catalogue is created evenly over the load; after it, sellers act at exponential
+ * gaps whose mean is what is left of the time over what is left of the operations, so that the
+ * arrivals are a Poisson process to the eye and `events` operations fill the duration. Operations
+ * have moments of their own, whole microseconds from the start where these suffice, and the moment
+ * is the event_ts. Weights are shares among what sellers, buyers and moderators do after the load;
+ * the media events that follow from it (A6) count towards `events` too. All weights 0 means
+ *
+ *     create 30, price 600, text 80, attributes 80, images 80, delete 25, recreate 10, policy 3,
+ *     order 90, poison 2
+ *
+ * which is the mix of a marketplace on an ordinary day: prices and orders, and little else.
+ * Where an action has no object (a recreation before any deletion, the last living listing's
+ * deletion, the last seller's suppression) another one takes its place: never more than a few.
+ *
+ * Replayed: listing ids, times and values are those of the file (sim/replay.h says which become
+ * what); start, duration and everything under "Generated" are not looked at.
+ */
 struct workload_options {
     uint64_t seed;
     vtime start;
@@ -62,14 +81,14 @@ struct workload_options {
     /* Generated (file is NULL) */
     uint64_t listings; /* created by the catalogue load */
     uint64_t events;   /* all operations, catalogue load with its media included */
-    uint64_t sellers;
+    uint64_t sellers;  /* ids from 1; the lower the id, the more listings: the first is hot (A14) */
     uint32_t weight_create, weight_price, weight_text, weight_attributes, weight_images,
         weight_delete, weight_recreate, weight_policy, weight_order, weight_poison;
     unsigned skew_quarters;       /* popularity of listings: exponent of Zipf's law, in quarters */
     uint32_t media_first_percent; /* of new listings, whose images arrive before them */
     int64_t media_lead_ns_max;    /* by up to so long */
     int64_t media_lag_ns_max;     /* the others' images come up to so long after */
-    uint32_t description_words;   /* mean */
+    uint32_t description_words;   /* mean, at most 3,000; 0: no descriptions */
 
     /* Replay */
     const char *file;  /* JSONL, plain or gzip; NULL: generated */
@@ -77,15 +96,26 @@ struct workload_options {
                           order of the file; never past the next timestamp */
 };
 
-/* A sentence about what is wrong, with file and line. */
+/* Limits of a generated workload, beside those of its parts. */
+#define WORKLOAD_LISTINGS_MAX (1u << 27)
+#define WORKLOAD_SELLERS_MAX (1u << 30)
+#define WORKLOAD_EVENTS_MAX (UINT64_C(1) << 40)
+
+/* A sentence about what is wrong: of a file FILE:LINE:COLUMN (as far as known) in front, of an
+ * option its name. Valid UTF-8. */
 struct workload_error {
     char text[512];
 };
 
 struct workload;
 
-/* NULL and *error filled when the file is unreadable or a line is no event (D12). The whole file is
- * read and checked before the first operation is handed out. */
+/*
+ * NULL and *error filled when the file is unreadable or a line is no event, when options contradict
+ * each other, or when there is no memory (D12). The whole file is read and checked before the first
+ * operation is handed out, and all memory is taken here: the functions below cannot fail. Memory
+ * grows with the listings, created ones included, of a generated workload, and with the file of a
+ * replayed one. The options are copied.
+ */
 struct workload *workload_new(const struct workload_options *options, struct workload_error *error);
 void workload_free(struct workload *w);
 

@@ -1,0 +1,956 @@
+#include "sim/marketplace.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/little_endian.h"
+#include "sim/catalogue.h"
+#include "sim/poison.h"
+#include "sim/prng.h"
+
+#define LISTING_ID_BASE UINT64_C(4000000000)
+#define IMAGE_ID_BASE UINT64_C(7000000000000)
+#define ORDER_ID_BASE UINT64_C(5000000000000000)
+
+#define IMAGES_MAX 6
+#define BIRTH_OPS_MAX (1 + IMAGES_MAX)
+#define OWN_FIELDS 7 /* fields of a listing that are no attributes */
+
+enum listing_state { UNBORN, ALIVE, DEAD };
+
+struct listing {
+    struct product product;
+    int64_t price;               /* -1: null */
+    uint32_t seller;             /* id */
+    uint32_t place;              /* in m->alive or m->dead */
+    uint32_t images[IMAGES_MAX]; /* serial numbers, in display order */
+    uint8_t image_count;
+    uint8_t state;
+};
+
+/* What can be decided at a slot, in the order of the weights. */
+enum action {
+    ACT_CREATE,
+    ACT_PRICE,
+    ACT_TEXT,
+    ACT_ATTRIBUTES,
+    ACT_IMAGES,
+    ACT_DELETE,
+    ACT_RECREATE,
+    ACT_POLICY,
+    ACT_ORDER,
+    ACT_POISON,
+    ACT_COUNT,
+    ACT_BIRTH = ACT_COUNT, /* the listing event of a creation or recreation */
+    ACT_DELIVER,
+    ACT_WITHDRAW
+};
+
+/* An operation that was decided on and waits for its time. */
+struct pending {
+    int64_t due_ns;
+    uint64_t sequence;
+    uint32_t listing;
+    uint32_t image;
+    enum action action;
+};
+
+/* Numbers of listings, or sellers, without order; `listings[...].place` knows where. */
+struct id_list {
+    uint32_t *items;
+    uint32_t count;
+};
+
+struct marketplace {
+    struct workload_options options;
+    struct catalogue *catalogue;
+    struct prng times, actions, products, images, media, ids;
+    struct zipf listing_ranks, seller_ranks;
+
+    struct listing *listings;
+    uint32_t listing_count, listing_capacity;
+    struct id_list alive; /* by popularity: place 0 is the most popular */
+    struct id_list dead;
+    struct id_list suppressed; /* seller ids */
+    bool *seller_suppressed;   /* by seller id */
+    uint32_t image_serial;
+    uint64_t order_serial;
+
+    /* Pending operations: a binary heap by (due, sequence), and the one that a slot decided on. */
+    struct pending *heap;
+    size_t heap_count, heap_capacity;
+    uint64_t sequence;
+    struct pending ready;
+    bool has_ready;
+
+    int64_t end_ns, tick_ns;
+    int64_t last_ns;           /* moment of the last operation */
+    int64_t slot_ns;           /* when the next decision is made */
+    int64_t next_ns;           /* moment of the next operation */
+    uint64_t left;             /* operations still to be handed out */
+    uint64_t budget;           /* of those, not decided on yet */
+    uint64_t ops_per_16_slots; /* operations that 16 decisions lead to, in the mean */
+    uint64_t weights[ACT_COUNT];
+
+    /* Room for what an operation points to. */
+    char title[CATALOGUE_TITLE_MAX];
+    char description[RECORD_TEXT_MAX];
+    char attribute_text[CATALOGUE_ATTRIBUTES][CATALOGUE_ATTRIBUTE_MAX];
+    char image_ids[8 * IMAGES_MAX];
+    char descriptor[CATALOGUE_DESCRIPTOR_MAX];
+    char search[CATALOGUE_TITLE_MAX];
+    struct field fields[OWN_FIELDS + CATALOGUE_ATTRIBUTES];
+    char encoded[POISON_ROOM]; /* a listing with all its texts is shorter */
+};
+
+static uint64_t listing_id(const struct marketplace *m, uint32_t listing) {
+    /* A gap after some, so that ids that nothing has lie among them. */
+    return LISTING_ID_BASE + 2 * (uint64_t)listing + (m->listings[listing].product.identity & 1);
+}
+
+static uint64_t image_id(uint32_t image) {
+    return IMAGE_ID_BASE + image;
+}
+
+/* ---- options ---- */
+
+static const uint32_t default_weights[ACT_COUNT] = {
+    [ACT_CREATE] = 30, [ACT_PRICE] = 600, [ACT_TEXT] = 80,     [ACT_ATTRIBUTES] = 80,
+    [ACT_IMAGES] = 80, [ACT_DELETE] = 25, [ACT_RECREATE] = 10, [ACT_POLICY] = 3,
+    [ACT_ORDER] = 90,  [ACT_POISON] = 2,
+};
+
+static void set_weights(struct marketplace *m) {
+    const struct workload_options *o = &m->options;
+    const uint32_t given[ACT_COUNT] = {
+        [ACT_CREATE] = o->weight_create,     [ACT_PRICE] = o->weight_price,
+        [ACT_TEXT] = o->weight_text,         [ACT_ATTRIBUTES] = o->weight_attributes,
+        [ACT_IMAGES] = o->weight_images,     [ACT_DELETE] = o->weight_delete,
+        [ACT_RECREATE] = o->weight_recreate, [ACT_POLICY] = o->weight_policy,
+        [ACT_ORDER] = o->weight_order,       [ACT_POISON] = o->weight_poison,
+    };
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ACT_COUNT; i++) {
+        sum += given[i];
+    }
+    for (size_t i = 0; i < ACT_COUNT; i++) {
+        m->weights[i] = sum == 0 ? default_weights[i] : given[i];
+    }
+}
+
+static uint64_t weight_sum(const struct marketplace *m) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ACT_COUNT; i++) {
+        sum += m->weights[i];
+    }
+    return sum;
+}
+
+static int refuse(struct workload_error *error, const char *sentence) {
+    snprintf(error->text, sizeof error->text, "%s", sentence);
+    return -1;
+}
+
+static int check_options(const struct workload_options *o, struct workload_error *error) {
+    if (o->listings < 1 || o->listings > WORKLOAD_LISTINGS_MAX) {
+        return refuse(error, "workload.listings must be from 1 to 134217728");
+    }
+    if (o->sellers < 1 || o->sellers > WORKLOAD_SELLERS_MAX) {
+        return refuse(error, "workload.sellers must be from 1 to 1073741824");
+    }
+    if (o->events < 1 || o->events > WORKLOAD_EVENTS_MAX) {
+        return refuse(error, "workload.events must be from 1 to 1099511627776");
+    }
+    if (o->start.ns < 0 || o->duration_ns <= 0 || o->start.ns > INT64_MAX - o->duration_ns) {
+        return refuse(error, "workload.duration must be above 0 and start and end between 1970 "
+                             "and 2262");
+    }
+    if (o->catalogue_load_ns < 0 || o->catalogue_load_ns > o->duration_ns) {
+        return refuse(error, "workload.catalogue_load must be from 0 to the duration");
+    }
+    if ((uint64_t)o->duration_ns / 2 < o->events + 1) {
+        return refuse(error, "workload.duration is too short for so many events: it takes two "
+                             "nanoseconds for each");
+    }
+    if (o->skew_quarters > ZIPF_QUARTERS_MAX) {
+        return refuse(error, "workload.skew must be from 0 to 2");
+    }
+    if (o->media_first_percent > 100) {
+        return refuse(error, "workload.media_first_percent must be from 0 to 100");
+    }
+    if (o->media_lead_ns_max < 0 || o->media_lag_ns_max < 0) {
+        return refuse(error, "workload.media_lead_max and media_lag_max must be 0 or more");
+    }
+    if (o->description_words > CATALOGUE_DESCRIPTION_WORDS_MAX) {
+        return refuse(error, "workload.description_words must be from 0 to 3000");
+    }
+    return 0;
+}
+
+/* How many images a listing starts with: 2.6 in the mean. */
+static uint8_t draw_image_count(struct prng *p) {
+    static const uint8_t counts[16] = {0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6};
+    return counts[prng_below(p, 16)];
+}
+
+static int check_events(const struct marketplace *m, struct workload_error *error) {
+    struct prng images = m->images; /* a copy: the draws that the load will make */
+    uint64_t pictures = 0;
+    for (uint64_t i = 0; i < m->options.listings; i++) {
+        pictures += draw_image_count(&images);
+    }
+    uint64_t needed = m->options.listings + pictures;
+    if (m->options.events >= needed) {
+        return 0;
+    }
+    snprintf(error->text, sizeof error->text,
+             "workload.events is %" PRIu64 ", but to create the catalogue alone takes %" PRIu64
+             ": %" PRIu64 " listings and their %" PRIu64 " images",
+             m->options.events, needed, m->options.listings, pictures);
+    return -1;
+}
+
+/* ---- memory ---- */
+
+/* Listings there can be: those of the load, and what the weights create from then on, amply. When
+ * they are used up, prices change instead. */
+static uint32_t capacity_for(const struct marketplace *m) {
+    const struct workload_options *o = &m->options;
+    uint64_t rest = o->events - o->listings;
+    uint64_t births = m->weights[ACT_CREATE] + m->weights[ACT_RECREATE];
+    uint64_t expected =
+        rest / weight_sum(m) * births + rest % weight_sum(m) * births / weight_sum(m);
+    uint64_t room = expected + expected / 4 + 64;
+    room = room < rest ? room : rest;
+    uint64_t capacity = o->listings + room;
+    return (uint32_t)(capacity < 2 * (uint64_t)WORKLOAD_LISTINGS_MAX ? capacity
+                                                                     : 2 * WORKLOAD_LISTINGS_MAX);
+}
+
+static bool take_memory(struct marketplace *m) {
+    size_t capacity = m->listing_capacity = capacity_for(m);
+    size_t sellers = (size_t)m->options.sellers + 1;
+    m->heap_capacity = capacity * (BIRTH_OPS_MAX + 1) + 4096;
+    m->catalogue = catalogue_new(m->options.description_words);
+    m->listings = calloc(capacity, sizeof *m->listings);
+    m->alive.items = malloc(capacity * sizeof *m->alive.items);
+    m->dead.items = malloc(capacity * sizeof *m->dead.items);
+    m->suppressed.items = malloc(sellers * sizeof *m->suppressed.items);
+    m->seller_suppressed = calloc(sellers, sizeof *m->seller_suppressed);
+    m->heap = malloc(m->heap_capacity * sizeof *m->heap);
+    return m->catalogue != NULL && m->listings != NULL && m->alive.items != NULL &&
+           m->dead.items != NULL && m->suppressed.items != NULL && m->seller_suppressed != NULL &&
+           m->heap != NULL &&
+           zipf_init(&m->listing_ranks, m->options.listings, m->options.skew_quarters) == 0 &&
+           zipf_init(&m->seller_ranks, m->options.sellers, 4) == 0;
+}
+
+void marketplace_free(struct marketplace *m) {
+    if (m == NULL) {
+        return;
+    }
+    catalogue_free(m->catalogue);
+    zipf_release(&m->listing_ranks);
+    zipf_release(&m->seller_ranks);
+    free(m->listings);
+    free(m->alive.items);
+    free(m->dead.items);
+    free(m->suppressed.items);
+    free(m->seller_suppressed);
+    free(m->heap);
+    free(m);
+}
+
+/* ---- pending operations ---- */
+
+static bool pending_before(const struct pending *a, const struct pending *b) {
+    return a->due_ns != b->due_ns ? a->due_ns < b->due_ns : a->sequence < b->sequence;
+}
+
+static void heap_push(struct marketplace *m, struct pending p) {
+    assert(m->heap_count < m->heap_capacity);
+    size_t i = m->heap_count++;
+    p.sequence = m->sequence++;
+    while (i > 0 && pending_before(&p, &m->heap[(i - 1) / 2])) {
+        m->heap[i] = m->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    m->heap[i] = p;
+}
+
+static struct pending heap_pop(struct marketplace *m) {
+    assert(m->heap_count > 0);
+    struct pending top = m->heap[0];
+    struct pending last = m->heap[--m->heap_count];
+    size_t i = 0;
+    for (size_t child = 1; child < m->heap_count; child = 2 * i + 1) {
+        child += child + 1 < m->heap_count && pending_before(&m->heap[child + 1], &m->heap[child]);
+        if (!pending_before(&m->heap[child], &last)) {
+            break;
+        }
+        m->heap[i] = m->heap[child];
+        i = child;
+    }
+    m->heap[i] = last;
+    return top;
+}
+
+/* Between now and `lag` later, but within the run. */
+static int64_t media_moment(struct marketplace *m, int64_t now_ns) {
+    int64_t room = m->end_ns - now_ns;
+    int64_t lag = m->options.media_lag_ns_max;
+    return now_ns + prng_range(&m->media, 0, lag < room ? lag : room);
+}
+
+static void push_media(struct marketplace *m, enum action action, uint32_t listing, uint32_t image,
+                       int64_t due_ns) {
+    assert(m->budget > 0);
+    m->budget--;
+    heap_push(m, (struct pending){
+                     .due_ns = due_ns, .listing = listing, .image = image, .action = action});
+}
+
+/* ---- lists of listings ---- */
+
+static void put_at(struct marketplace *m, struct id_list *list, uint32_t place, uint32_t listing) {
+    list->items[place] = listing;
+    m->listings[listing].place = place;
+}
+
+static void take_out(struct marketplace *m, struct id_list *list, uint32_t listing) {
+    uint32_t last = list->items[--list->count];
+    put_at(m, list, m->listings[listing].place, last);
+}
+
+/* At a random rank, whose holder moves to the end: every order is equally likely (R. Durstenfeld's
+ * shuffle, one step a listing). */
+static void put_alive(struct marketplace *m, uint32_t listing) {
+    uint32_t place = (uint32_t)prng_below(&m->products, (uint64_t)m->alive.count + 1);
+    uint32_t end = m->alive.count++;
+    if (place != end) {
+        put_at(m, &m->alive, end, m->alive.items[place]);
+    }
+    put_at(m, &m->alive, place, listing);
+}
+
+static void put_dead(struct marketplace *m, uint32_t listing) {
+    put_at(m, &m->dead, m->dead.count++, listing);
+}
+
+/*
+ * A living listing by popularity. Ranks are those of a catalogue as large as the load; where fewer
+ * live, the draw is made again, where more live, those beyond share what is their part evenly.
+ */
+static uint32_t pick_popular(const struct marketplace *m, struct prng *p) {
+    uint64_t n = m->options.listings;
+    uint64_t count = m->alive.count;
+    assert(count > 0);
+    if (count > n && prng_below(p, count) >= n) {
+        return m->alive.items[n + prng_below(p, count - n)];
+    }
+    uint64_t rank = zipf_pick(&m->listing_ranks, p);
+    for (int i = 0; i < 8 && rank >= count; i++) {
+        rank = zipf_pick(&m->listing_ranks, p);
+    }
+    return m->alive.items[rank % count];
+}
+
+/* ---- deciding ---- */
+
+/* A listing comes (back) to life: its event and those of its pictures, some of which are early. */
+static void plan_birth(struct marketplace *m, uint32_t listing, int64_t now_ns, int64_t limit_ns) {
+    struct listing *l = &m->listings[listing];
+    m->budget--;
+    if (l->image_count > m->budget) { /* the last operations of the run */
+        l->image_count = (uint8_t)m->budget;
+    }
+    int64_t birth_ns = now_ns;
+    bool media_first = prng_ratio(&m->media, m->options.media_first_percent, 100);
+    if (media_first && l->image_count > 0) {
+        int64_t room = limit_ns > now_ns ? limit_ns - now_ns : 0;
+        int64_t lead = m->options.media_lead_ns_max;
+        birth_ns += prng_range(&m->media, 0, lead < room ? lead : room);
+    }
+    for (uint8_t i = 0; i < l->image_count; i++) {
+        int64_t due = media_first ? prng_range(&m->media, now_ns, birth_ns)
+                                  : media_moment(m, birth_ns) + 1;
+        push_media(m, ACT_DELIVER, listing, l->images[i], due);
+    }
+    heap_push(m, (struct pending){.due_ns = birth_ns, .listing = listing, .action = ACT_BIRTH});
+}
+
+static void draw_images(struct marketplace *m, struct listing *l) {
+    l->image_count = draw_image_count(&m->images);
+    for (uint8_t i = 0; i < l->image_count; i++) {
+        l->images[i] = m->image_serial++;
+    }
+}
+
+static void plan_creation(struct marketplace *m, int64_t now_ns, int64_t limit_ns) {
+    assert(m->listing_count < m->listing_capacity);
+    uint32_t listing = m->listing_count++;
+    struct listing *l = &m->listings[listing];
+    l->seller = (uint32_t)(1 + zipf_pick(&m->seller_ranks, &m->products));
+    uint8_t locale = catalogue_draw_locale(m->catalogue, &m->products);
+    catalogue_draw_product(m->catalogue, &m->products, locale, &l->product);
+    l->price = catalogue_draw_price(m->catalogue, &m->products, &l->product);
+    draw_images(m, l);
+    plan_birth(m, listing, now_ns, limit_ns);
+}
+
+/* The same thing is sold again: other words, another price; its pictures are sent in again. */
+static void plan_recreation(struct marketplace *m, int64_t now_ns) {
+    uint32_t listing = m->dead.items[prng_below(&m->actions, m->dead.count)];
+    struct listing *l = &m->listings[listing];
+    take_out(m, &m->dead, listing);
+    l->state = UNBORN;
+    l->product.title = catalogue_draw_wording(&m->products, l->product.title);
+    if (l->product.description != 0) {
+        l->product.description = catalogue_draw_wording(&m->products, l->product.description);
+    }
+    for (size_t key = 0; key < CATALOGUE_ATTRIBUTES; key++) {
+        if (l->product.attributes[key] == ATTRIBUTE_NULL) {
+            l->product.attributes[key] = ATTRIBUTE_ABSENT;
+        }
+    }
+    l->price = catalogue_draw_price(m->catalogue, &m->products, &l->product);
+    plan_birth(m, listing, now_ns, m->end_ns);
+}
+
+/* Never so many that buyers would find the shop shut. */
+static uint32_t suppressed_max(const struct marketplace *m) {
+    uint64_t sellers = m->options.sellers;
+    return (uint32_t)(sellers / 8 > 0 ? sellers / 8 : sellers - 1 > 0 ? 1 : 0);
+}
+
+/* What can be done now in place of what cannot. After the load, some listing always lives. */
+static enum action possible_action(const struct marketplace *m, enum action wanted) {
+    assert(m->alive.count > 0);
+    bool room = m->listing_count < m->listing_capacity;
+    if (wanted == ACT_RECREATE && m->dead.count == 0) {
+        wanted = ACT_CREATE;
+    }
+    if ((wanted == ACT_CREATE && !room) || (wanted == ACT_DELETE && m->alive.count < 2) ||
+        (wanted == ACT_POLICY && suppressed_max(m) == 0)) {
+        wanted = ACT_PRICE;
+    }
+    return wanted;
+}
+
+static void decide(struct marketplace *m) {
+    if (m->listing_count < m->options.listings) {
+        int64_t load_end = m->options.start.ns + m->options.catalogue_load_ns;
+        plan_creation(m, m->slot_ns, load_end);
+        return;
+    }
+    enum action action = (enum action)prng_weighted(&m->actions, m->weights, ACT_COUNT);
+    action = possible_action(m, action);
+    if (action == ACT_CREATE) {
+        plan_creation(m, m->slot_ns, m->end_ns);
+    } else if (action == ACT_RECREATE) {
+        plan_recreation(m, m->slot_ns);
+    } else {
+        m->budget--;
+        m->ready = (struct pending){.due_ns = m->slot_ns, .action = action};
+        m->has_ready = true;
+    }
+}
+
+static void draw_slot(struct marketplace *m) {
+    const struct workload_options *o = &m->options;
+    int64_t load_end = o->start.ns + o->catalogue_load_ns;
+    if (m->listing_count < o->listings) {
+        int64_t n = (int64_t)o->listings;
+        int64_t i = m->listing_count;
+        m->slot_ns = o->start.ns + o->catalogue_load_ns / n * i + o->catalogue_load_ns % n * i / n;
+        return;
+    }
+    int64_t from = m->slot_ns < load_end ? load_end : m->slot_ns;
+    uint64_t slots_left = m->budget * 16 / m->ops_per_16_slots + 1;
+    int64_t mean = (m->end_ns - from) / (int64_t)slots_left;
+    int64_t gap = prng_exponential_ns(&m->times, mean);
+    m->slot_ns = gap < m->end_ns - from ? from + gap : m->end_ns;
+}
+
+/* Makes every decision that falls before the next operation, and says when that one is. */
+static void settle(struct marketplace *m) {
+    while (!m->has_ready && m->budget > 0) {
+        if (m->heap_count > 0 && m->heap[0].due_ns <= m->slot_ns) {
+            break;
+        }
+        /* A birth and the media of the operation before it must fit; else the heap empties first.
+         */
+        if (m->heap_count + BIRTH_OPS_MAX + IMAGES_MAX > m->heap_capacity) {
+            break;
+        }
+        decide(m);
+        draw_slot(m);
+    }
+    if (m->left == 0) {
+        m->next_ns = VTIME_NEVER.ns;
+        return;
+    }
+    assert(m->has_ready || m->heap_count > 0);
+    int64_t due = m->has_ready ? m->ready.due_ns : m->heap[0].due_ns;
+    due -= (due - m->options.start.ns) % m->tick_ns;
+    int64_t latest = m->end_ns - m->tick_ns * (int64_t)m->left; /* the others must fit too */
+    due = due < latest ? due : latest;
+    m->next_ns = due > m->last_ns ? due : m->last_ns + m->tick_ns;
+}
+
+/* ---- the row of a listing, and records of it ---- */
+
+static struct field text_field(enum field_id id, struct bytes text) {
+    return (struct field){.id = id, .type = VALUE_TEXT, .text = text};
+}
+
+static struct field null_field(enum field_id id) {
+    return (struct field){.id = id, .type = VALUE_NULL};
+}
+
+static struct field integer_field(enum field_id id, int64_t value) {
+    return (struct field){.id = id, .type = VALUE_INTEGER, .integer = value};
+}
+
+/* Every column as a field: the seven own ones, then the attributes. Returns their count. */
+static size_t fill_fields(struct marketplace *m, const struct listing *l) {
+    const struct catalogue *c = m->catalogue;
+    const struct product *product = &l->product;
+    struct field *f = m->fields;
+    *f++ = text_field(FIELD_TITLE, (struct bytes){m->title, catalogue_title(c, product, m->title)});
+    if (product->description == 0) {
+        *f++ = null_field(FIELD_DESCRIPTION);
+    } else {
+        size_t len = catalogue_description(c, product, m->description);
+        *f++ = text_field(FIELD_DESCRIPTION, (struct bytes){m->description, len});
+    }
+    *f++ = text_field(FIELD_LOCALE, catalogue_locale(c, product));
+    *f++ = text_field(FIELD_CATEGORY, catalogue_category(c, product));
+    *f++ = integer_field(FIELD_SELLER, l->seller);
+    *f++ = l->price < 0 ? null_field(FIELD_PRICE) : integer_field(FIELD_PRICE, l->price);
+    for (uint8_t i = 0; i < l->image_count; i++) {
+        le64_put(m->image_ids + 8 * i, image_id(l->images[i]));
+    }
+    *f++ = (struct field){
+        .id = FIELD_IMAGE_IDS, .type = VALUE_IDS, .text = {m->image_ids, 8u * l->image_count}};
+    for (size_t key = 0; key < CATALOGUE_ATTRIBUTES; key++) {
+        if (product->attributes[key] != ATTRIBUTE_ABSENT) {
+            *f++ = catalogue_attribute(c, product, key, m->attribute_text[key]);
+        }
+    }
+    return (size_t)(f - m->fields);
+}
+
+static void fill_row(struct marketplace *m, uint32_t listing, size_t field_count,
+                     struct workload_op *op) {
+    const struct listing *l = &m->listings[listing];
+    const struct field *f = m->fields;
+    op->listing = (struct oltp_listing){
+        .listing_id = listing_id(m, listing),
+        .seller_id = l->seller,
+        .title = f[0].text,
+        .description = f[1].text, /* of a null field: no data */
+        .locale = f[2].text,
+        .category = f[3].text,
+        .price = l->price,
+        .image_ids = f[6].text,
+        .attributes = f + OWN_FIELDS,
+        .attribute_count = field_count - OWN_FIELDS,
+        .deleted = l->state != ALIVE,
+        .stamp = op->stamp,
+    };
+}
+
+static struct stamp draw_stamp(struct marketplace *m) {
+    uint64_t hi = prng_next(&m->ids);
+    uint64_t lo = prng_next(&m->ids);
+    /* Version 4 and the variant of RFC 9562. */
+    hi = (hi & ~UINT64_C(0xf000)) | 0x4000;
+    lo = (lo & (UINT64_MAX >> 2)) | UINT64_C(1) << 63;
+    return (struct stamp){{m->next_ns}, {hi, lo}};
+}
+
+static struct record record_of(enum record_type type, enum record_op record_op,
+                               const struct workload_op *op) {
+    return (struct record){
+        .type = type,
+        .op = record_op,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .stamp = op->stamp,
+        .subject_id = op->key,
+    };
+}
+
+static void encode(struct marketplace *m, const struct record *r, const struct field *fields,
+                   size_t count, struct workload_op *op) {
+    int64_t len = record_encode(r, fields, count, m->encoded, sizeof m->encoded);
+    assert(len > 0);
+    op->value = (struct bytes){m->encoded, (size_t)len};
+}
+
+/* Parts of a listing that a partial update names: a bit for each own field by its id, and for each
+ * attribute. */
+struct changes {
+    unsigned own;
+    uint32_t attributes;
+};
+#define NAMES(id) (1u << (id))
+
+static bool is_named(const struct listing *l, struct changes changes, size_t i, size_t *key) {
+    if (i < OWN_FIELDS) {
+        return (changes.own & NAMES(FIELD_TITLE + i)) != 0;
+    }
+    while (l->product.attributes[*key] == ATTRIBUTE_ABSENT) {
+        ++*key;
+    }
+    return (changes.attributes & 1u << (*key)++) != 0;
+}
+
+/* The operation of an UPSERT that names what changed, and the whole row beside it. */
+static void publish_upsert(struct marketplace *m, enum workload_op_kind kind, uint32_t listing,
+                           struct changes changes, struct workload_op *op) {
+    const struct listing *l = &m->listings[listing];
+    op->kind = kind;
+    op->topic = TOPIC_LISTING;
+    op->key = listing_id(m, listing);
+    op->through_oltp = true;
+    size_t count = fill_fields(m, l);
+    fill_row(m, listing, count, op);
+    struct field named[OWN_FIELDS + CATALOGUE_ATTRIBUTES];
+    size_t named_count = 0;
+    size_t key = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_named(l, changes, i, &key)) {
+            named[named_count++] = m->fields[i];
+        }
+    }
+    struct record r = record_of(RECORD_LISTING, RECORD_UPSERT, op);
+    encode(m, &r, named, named_count, op);
+}
+
+/* ---- carrying out ---- */
+
+static void do_birth(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    m->listings[listing].state = ALIVE;
+    put_alive(m, listing);
+    publish_upsert(m, OP_LISTING_CREATE, listing, (struct changes){~0u, ~0u}, op);
+}
+
+/* Down or up by up to a tenth, mostly; now and then only on request. */
+static void do_price(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct listing *l = &m->listings[listing];
+    int64_t before = l->price;
+    if (before < 0 || prng_ratio(&m->actions, 1, 16)) {
+        l->price = catalogue_draw_price(m->catalogue, &m->actions, &l->product);
+    } else if (prng_ratio(&m->actions, 1, 256)) {
+        l->price = -1;
+    } else {
+        l->price = before / 1000 * prng_range(&m->actions, 900, 1100) / 100 * 100;
+    }
+    if (l->price == before) {
+        l->price += 100;
+    }
+    publish_upsert(m, OP_LISTING_UPDATE, listing, (struct changes){NAMES(FIELD_PRICE), 0}, op);
+}
+
+static void do_text(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct product *product = &m->listings[listing].product;
+    uint64_t which = prng_below(&m->actions, 16);
+    bool described = m->options.description_words > 0;
+    struct changes changes = {0, 0};
+    if (which < 8 || !described) {
+        product->title = catalogue_draw_wording(&m->actions, product->title);
+        changes.own |= NAMES(FIELD_TITLE);
+    }
+    if (which > 4 && described) {
+        uint32_t before = product->description;
+        bool drop = which == 15 && before != 0;
+        product->description = drop ? 0 : catalogue_draw_wording(&m->actions, before);
+        changes.own |= NAMES(FIELD_DESCRIPTION);
+    }
+    publish_upsert(m, OP_LISTING_UPDATE, listing, changes, op);
+}
+
+static void do_attributes(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct product *product = &m->listings[listing].product;
+    uint64_t count = prng_range(&m->actions, 1, 3);
+    struct changes changes = {0, 0};
+    for (uint64_t i = 0; i < count; i++) {
+        size_t key = catalogue_draw_attribute(m->catalogue, &m->actions, product);
+        uint8_t value = catalogue_draw_value(&m->actions);
+        bool set = product->attributes[key] >= ATTRIBUTE_FIRST_CHOICE;
+        bool full = !set && catalogue_attributes_set(product) == CATALOGUE_ATTRIBUTES_SET_MAX;
+        bool drop = prng_ratio(&m->actions, 1, set ? 4 : 64);
+        product->attributes[key] = drop || full ? ATTRIBUTE_NULL : value;
+        changes.attributes |= 1u << key;
+    }
+    publish_upsert(m, OP_LISTING_UPDATE, listing, changes, op);
+}
+
+static void add_image(struct marketplace *m, uint32_t listing, uint8_t place) {
+    struct listing *l = &m->listings[listing];
+    assert(l->image_count < IMAGES_MAX && place <= l->image_count);
+    memmove(l->images + place + 1, l->images + place,
+            (size_t)(l->image_count - place) * sizeof l->images[0]);
+    l->images[place] = m->image_serial++;
+    l->image_count++;
+    if (m->budget > 0) {
+        push_media(m, ACT_DELIVER, listing, l->images[place], media_moment(m, m->next_ns) + 1);
+    }
+}
+
+static void remove_image(struct marketplace *m, uint32_t listing, uint8_t place) {
+    struct listing *l = &m->listings[listing];
+    assert(place < l->image_count);
+    if (m->budget > 0) {
+        push_media(m, ACT_WITHDRAW, listing, l->images[place], media_moment(m, m->next_ns) + 1);
+    }
+    l->image_count--;
+    memmove(l->images + place, l->images + place + 1,
+            (size_t)(l->image_count - place) * sizeof l->images[0]);
+}
+
+static void do_images(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct listing *l = &m->listings[listing];
+    uint64_t which = prng_below(&m->actions, 8);
+    uint8_t place = (uint8_t)prng_below(&m->actions, (uint64_t)l->image_count + 1);
+    bool add = l->image_count == 0 || (which < 4 && l->image_count < IMAGES_MAX);
+    if (add) {
+        add_image(m, listing, place);
+    } else if (which < 6 || l->image_count == 1) {
+        remove_image(m, listing, place % l->image_count);
+        if (which == 5) { /* another picture in its place */
+            add_image(m, listing, place < l->image_count ? place : l->image_count);
+        }
+    } else { /* another one comes first */
+        uint8_t other = (uint8_t)(1 + place % (l->image_count - 1));
+        uint32_t first = l->images[0];
+        l->images[0] = l->images[other];
+        l->images[other] = first;
+    }
+    publish_upsert(m, OP_LISTING_UPDATE, listing, (struct changes){NAMES(FIELD_IMAGE_IDS), 0}, op);
+}
+
+static void do_delete(struct marketplace *m, struct workload_op *op) {
+    uint32_t listing = m->alive.items[prng_below(&m->actions, m->alive.count)];
+    struct listing *l = &m->listings[listing];
+    take_out(m, &m->alive, listing);
+    put_dead(m, listing);
+    l->state = DEAD;
+    op->kind = OP_LISTING_DELETE;
+    op->topic = TOPIC_LISTING;
+    op->key = listing_id(m, listing);
+    op->through_oltp = true;
+    fill_row(m, listing, fill_fields(m, l), op);
+    struct record r = record_of(RECORD_LISTING, RECORD_DELETE, op);
+    encode(m, &r, NULL, 0, op);
+}
+
+static void do_media(struct marketplace *m, const struct pending *p, struct workload_op *op) {
+    bool deliver = p->action == ACT_DELIVER;
+    op->kind = OP_MEDIA;
+    op->topic = TOPIC_MEDIA;
+    op->key = listing_id(m, p->listing);
+    struct record r = record_of(RECORD_MEDIA, deliver ? RECORD_UPSERT : RECORD_DELETE, op);
+    r.image_id = image_id(p->image);
+    if (deliver) {
+        const struct product *product = &m->listings[p->listing].product;
+        size_t len = catalogue_descriptor(m->catalogue, product, r.image_id, m->descriptor);
+        r.image_descriptor = (struct bytes){m->descriptor, len};
+    }
+    encode(m, &r, NULL, 0, op);
+}
+
+static uint32_t suppress(struct marketplace *m) {
+    uint32_t seller = (uint32_t)(1 + prng_below(&m->actions, m->options.sellers));
+    while (m->seller_suppressed[seller]) { /* fewer than all are */
+        seller = (uint32_t)(seller % m->options.sellers + 1);
+    }
+    m->seller_suppressed[seller] = true;
+    m->suppressed.items[m->suppressed.count++] = seller;
+    return seller;
+}
+
+static uint32_t reinstate(struct marketplace *m) {
+    uint32_t place = (uint32_t)prng_below(&m->actions, m->suppressed.count);
+    uint32_t seller = m->suppressed.items[place];
+    m->suppressed.items[place] = m->suppressed.items[--m->suppressed.count];
+    m->seller_suppressed[seller] = false;
+    return seller;
+}
+
+static void do_policy(struct marketplace *m, struct workload_op *op) {
+    uint32_t count = m->suppressed.count;
+    bool back = prng_ratio(&m->actions, 1, 2);
+    back = count > 0 && (back || count == suppressed_max(m));
+    op->kind = OP_POLICY;
+    op->topic = TOPIC_POLICY;
+    op->seller_id = op->key = back ? reinstate(m) : suppress(m);
+    op->status = back ? POLICY_ACTIVE : POLICY_SUPPRESSED;
+    op->through_oltp = true;
+    struct record r = record_of(RECORD_POLICY, RECORD_UPSERT, op);
+    r.seller_id = op->seller_id;
+    r.status = op->status;
+    encode(m, &r, NULL, 0, op);
+}
+
+static void do_order(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    const struct listing *l = &m->listings[listing];
+    static const int64_t quantities[8] = {1, 1, 1, 1, 1, 2, 2, 3};
+    int64_t price = l->price;
+    if (price < 0) { /* on request: they agreed on one */
+        price = catalogue_draw_price(m->catalogue, &m->actions, &l->product);
+    }
+    op->kind = OP_ORDER;
+    op->topic = TOPIC_ORDER;
+    op->key = listing_id(m, listing);
+    op->through_oltp = true;
+    struct record r = record_of(RECORD_ORDER, RECORD_UPSERT, op);
+    r.order_id = ORDER_ID_BASE + m->order_serial++;
+    r.quantity = quantities[prng_below(&m->actions, 8)];
+    r.amount = price * r.quantity;
+    r.order_category = catalogue_category(m->catalogue, &l->product);
+    op->order = (struct order_row){.order_id = r.order_id,
+                                   .listing_id = op->key,
+                                   .stamp = op->stamp,
+                                   .quantity = r.quantity,
+                                   .amount = r.amount,
+                                   .category = r.order_category};
+    encode(m, &r, NULL, 0, op);
+}
+
+static void do_poison(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct poison poison;
+    const struct listing *l = &m->listings[listing];
+    poison_draw(&m->actions, listing_id(m, listing), l->seller, op->stamp, m->encoded,
+                sizeof m->encoded, &poison);
+    op->kind = OP_POISON;
+    op->topic = poison.topic;
+    op->key = poison.key;
+    op->value = poison.value;
+    op->stamp = STAMP_NONE;
+}
+
+static void carry_out(struct marketplace *m, const struct pending *p, struct workload_op *op) {
+    switch (p->action) {
+    case ACT_BIRTH:
+        do_birth(m, p->listing, op);
+        break;
+    case ACT_DELIVER:
+    case ACT_WITHDRAW:
+        do_media(m, p, op);
+        break;
+    case ACT_DELETE:
+        do_delete(m, op);
+        break;
+    case ACT_POLICY:
+        do_policy(m, op);
+        break;
+    case ACT_PRICE:
+        do_price(m, pick_popular(m, &m->actions), op);
+        break;
+    case ACT_TEXT:
+        do_text(m, pick_popular(m, &m->actions), op);
+        break;
+    case ACT_ATTRIBUTES:
+        do_attributes(m, pick_popular(m, &m->actions), op);
+        break;
+    case ACT_IMAGES:
+        do_images(m, pick_popular(m, &m->actions), op);
+        break;
+    case ACT_ORDER:
+        do_order(m, pick_popular(m, &m->actions), op);
+        break;
+    default:
+        assert(p->action == ACT_POISON);
+        do_poison(m, pick_popular(m, &m->actions), op);
+    }
+}
+
+/* ---- the stream ---- */
+
+struct marketplace *marketplace_new(const struct workload_options *options,
+                                    struct workload_error *error) {
+    if (check_options(options, error) != 0) {
+        return NULL;
+    }
+    struct marketplace *m = calloc(1, sizeof *m);
+    if (m == NULL) {
+        refuse(error, "there is not enough memory for the workload");
+        return NULL;
+    }
+    m->options = *options;
+    set_weights(m);
+    prng_init(&m->times, options->seed, "workload.times");
+    prng_init(&m->actions, options->seed, "workload.actions");
+    prng_init(&m->products, options->seed, "workload.products");
+    prng_init(&m->images, options->seed, "workload.images");
+    prng_init(&m->media, options->seed, "workload.media");
+    prng_init(&m->ids, options->seed, "workload.ids");
+    if (check_events(m, error) != 0) {
+        marketplace_free(m);
+        return NULL;
+    }
+    if (!take_memory(m)) {
+        refuse(error, "there is not enough memory for so many listings and sellers");
+        marketplace_free(m);
+        return NULL;
+    }
+    /* A creation brings 2.6 images, a change of images 1 media event. */
+    uint64_t births = m->weights[ACT_CREATE] + m->weights[ACT_RECREATE];
+    m->ops_per_16_slots = 16 + (births * 42 + m->weights[ACT_IMAGES] * 14) / weight_sum(m);
+    m->end_ns = options->start.ns + options->duration_ns;
+    bool coarse = (uint64_t)options->duration_ns / (2 * VTIME_MICROSECOND) > options->events;
+    m->tick_ns = coarse ? VTIME_MICROSECOND : 1;
+    m->last_ns = options->start.ns - m->tick_ns;
+    m->left = m->budget = options->events;
+    draw_slot(m);
+    settle(m);
+    return m;
+}
+
+bool marketplace_next(struct marketplace *m, struct workload_op *op) {
+    if (m->left == 0) {
+        return false;
+    }
+    struct pending p = m->has_ready ? m->ready : heap_pop(m);
+    m->has_ready = false;
+    *op = (struct workload_op){.at = {m->next_ns}, .stamp = draw_stamp(m)};
+    carry_out(m, &p, op);
+    m->left--;
+    m->last_ns = m->next_ns;
+    settle(m);
+    return true;
+}
+
+vtime marketplace_peek(const struct marketplace *m) {
+    return (vtime){m->next_ns};
+}
+
+uint64_t marketplace_total(const struct marketplace *m) {
+    return m->options.events;
+}
+
+vtime marketplace_end(const struct marketplace *m) {
+    return (vtime){m->end_ns};
+}
+
+bool marketplace_query(struct marketplace *m, uint64_t i, struct workload_query *query) {
+    if (m->alive.count == 0) {
+        return false;
+    }
+    struct prng p;
+    prng_init(&p, m->options.seed ^ (i * UINT64_C(0x9e3779b97f4a7c15)), "workload.query");
+    uint32_t listing = pick_popular(m, &p);
+    const struct product *product = &m->listings[listing].product;
+    size_t len = catalogue_search(m->catalogue, product, &p, m->search);
+    *query =
+        (struct workload_query){.text = {m->search, len}, .listing_id = listing_id(m, listing)};
+    if (prng_ratio(&p, 1, 4)) {
+        query->category = catalogue_category(m->catalogue, product);
+    }
+    return true;
+}

@@ -1,0 +1,76 @@
+#include "sim/workload.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/marketplace.h"
+#include "sim/replay.h"
+
+/* One of the two. */
+struct workload {
+    struct marketplace *marketplace;
+    struct replay *replay;
+};
+
+const char *workload_op_name(enum workload_op_kind kind) {
+    static const char *const names[OP_KIND_COUNT] = {
+        [OP_LISTING_CREATE] = "listing-create",
+        [OP_LISTING_UPDATE] = "listing-update",
+        [OP_LISTING_DELETE] = "listing-delete",
+        [OP_MEDIA] = "media",
+        [OP_POLICY] = "policy",
+        [OP_ORDER] = "order",
+        [OP_POISON] = "poison",
+    };
+    assert(kind < OP_KIND_COUNT);
+    return names[kind];
+}
+
+struct workload *workload_new(const struct workload_options *options,
+                              struct workload_error *error) {
+    struct workload *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        snprintf(error->text, sizeof error->text, "there is not enough memory for the workload");
+        return NULL;
+    }
+    if (options->file != NULL) {
+        w->replay = replay_new(options, error);
+    } else {
+        w->marketplace = marketplace_new(options, error);
+    }
+    if (w->replay == NULL && w->marketplace == NULL) {
+        free(w);
+        return NULL;
+    }
+    return w;
+}
+
+void workload_free(struct workload *w) {
+    if (w != NULL) {
+        replay_free(w->replay);
+        marketplace_free(w->marketplace);
+        free(w);
+    }
+}
+
+bool workload_next(struct workload *w, struct workload_op *op) {
+    return w->replay != NULL ? replay_next(w->replay, op) : marketplace_next(w->marketplace, op);
+}
+
+vtime workload_peek(const struct workload *w) {
+    return w->replay != NULL ? replay_peek(w->replay) : marketplace_peek(w->marketplace);
+}
+
+uint64_t workload_total(const struct workload *w) {
+    return w->replay != NULL ? replay_total(w->replay) : marketplace_total(w->marketplace);
+}
+
+vtime workload_end(const struct workload *w) {
+    return w->replay != NULL ? replay_end(w->replay) : marketplace_end(w->marketplace);
+}
+
+bool workload_query(struct workload *w, uint64_t i, struct workload_query *query) {
+    return w->replay != NULL ? replay_query(w->replay, i, query)
+                             : marketplace_query(w->marketplace, i, query);
+}
