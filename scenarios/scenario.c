@@ -1,0 +1,143 @@
+#include "scenarios/scenario.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenarios/json_source.h"
+#include "scenarios/scenario_files.h"
+#include "scenarios/scenario_reader.h"
+
+/* The file's name without folder and .json. */
+static char *base_name(struct scenario_memory *memory, const char *path) {
+    const char *slash = strrchr(path, '/');
+    const char *file = slash == NULL ? path : slash + 1;
+    const char *suffix = strstr(file, ".json");
+    size_t length = suffix == NULL ? strlen(file) : (size_t)(suffix - file);
+    char *name = scenario_alloc(memory, length + 1);
+    if (name != NULL) {
+        memcpy(name, file, length);
+    }
+    return name;
+}
+
+static char *copy_text(struct scenario_memory *memory, const char *text) {
+    char *copy = scenario_alloc(memory, strlen(text) + 1);
+    if (copy != NULL) {
+        memcpy(copy, text, strlen(text));
+    }
+    return copy;
+}
+
+static int fill(struct reader *r, struct draft *draft) {
+    struct scenario *scenario = &draft->scenario;
+    if (reader_read(r, draft) != 0) {
+        return -1;
+    }
+    scenario->path = copy_text(r->memory, r->source->path);
+    if (scenario->name == NULL) {
+        scenario->name = base_name(r->memory, r->source->path);
+    }
+    if (scenario->path == NULL || scenario->name == NULL) {
+        return scenario_error_memory(r->error);
+    }
+    return scenario_check(r, draft);
+}
+
+int scenario_load(const char *name_or_file, const char *directory,
+                  const struct scenario_setting *settings, size_t setting_count,
+                  struct scenario *out, struct scenario_error *error) {
+    *out = (struct scenario){0};
+    *error = (struct scenario_error){0};
+    struct json_source source = {0};
+    struct scenario_memory *memory = calloc(1, sizeof *memory);
+    char *path = scenario_file_find(name_or_file, directory, error);
+    struct reader reader = {.source = &source, .memory = memory, .error = error};
+    struct draft draft = {0};
+    int failed = -1;
+    if (memory == NULL) {
+        scenario_error_memory(error);
+    } else if (path != NULL && json_source_read(path, &source, error) == 0 &&
+               settings_apply(&reader, settings, setting_count) == 0 &&
+               fill(&reader, &draft) == 0) {
+        failed = 0;
+        *out = draft.scenario;
+        out->memory = memory;
+    }
+    json_source_release(&source);
+    free(path);
+    if (failed != 0 && memory != NULL) {
+        scenario_memory_release(memory);
+        free(memory);
+    }
+    return failed;
+}
+
+void scenario_release(struct scenario *scenario) {
+    if (scenario->memory != NULL) {
+        scenario_memory_release(scenario->memory);
+        free(scenario->memory);
+    }
+    *scenario = (struct scenario){0};
+}
+
+/* ---- Lists ---- */
+
+/* The text of `about` alone: a scenario that waits for a file is listed too. */
+static char *about_of(const char *directory, const char *name, struct scenario_error *error) {
+    char *path = scenario_file_find(name, directory, error);
+    struct json_source source = {0};
+    char *about = NULL;
+    if (path != NULL && json_source_read(path, &source, error) == 0) {
+        const char *text = json_string_value(json_object_get(source.root, "about"));
+        if (text == NULL) {
+            scenario_error_set(error, "%s: does not say what it shows: \"about\" is missing", path);
+        } else {
+            about = malloc(strlen(text) + 1);
+            if (about == NULL) {
+                scenario_error_memory(error);
+            } else {
+                strcpy(about, text);
+            }
+        }
+    }
+    json_source_release(&source);
+    free(path);
+    return about;
+}
+
+int scenario_list_load(const char *directory, struct scenario_list *out,
+                       struct scenario_error *error) {
+    struct scenario_names names;
+    *out = (struct scenario_list){0};
+    if (scenario_names_read(directory, &names, error) != 0) {
+        return -1;
+    }
+    out->entries = calloc(names.count + 1, sizeof *out->entries);
+    int failed = out->entries == NULL ? scenario_error_memory(error) : 0;
+    for (size_t i = 0; failed == 0 && i < names.count; i++) {
+        struct scenario_entry *entry = &out->entries[out->count];
+        entry->about = about_of(directory, names.names[i], error);
+        failed = entry->about == NULL ? -1 : 0;
+        if (failed == 0) {
+            entry->name = names.names[i];
+            names.names[i] = NULL;
+            out->count++;
+        }
+    }
+    scenario_names_release(&names);
+    if (failed != 0) {
+        scenario_list_release(out);
+    }
+    return failed;
+}
+
+void scenario_list_release(struct scenario_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->entries[i].name);
+        free(list->entries[i].about);
+    }
+    free(list->entries);
+    *list = (struct scenario_list){0};
+}

@@ -1,0 +1,958 @@
+#include "scenarios/scenario_keys.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "pipeline/vtime.h"
+#include "scenarios/quantity.h"
+#include "sim/hnsw.h"
+#include "sim/prng.h"
+#include "sim/simulation.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+#define AT(member) .offset = offsetof(struct draft, scenario.member)
+#define FAULT_AT(member) .offset = offsetof(struct fault, member)
+#define ALERT_AT(member) .offset = offsetof(struct expected_alert, member)
+#define DRIFT_AT(member) .offset = offsetof(struct expected_drift, member)
+
+#define COUNT32(low, high) .type = TAKES_COUNT32, .min = (low), .max = (high)
+#define COUNT64(low, high) .type = TAKES_COUNT64, .min = (low), .max = (high)
+#define DURATION(low, high) .type = TAKES_DURATION, .min = (low), .max = (high)
+
+/* No run is longer. */
+#define LONGEST (3660 * VTIME_DAY)
+
+static_assert(offsetof(struct fault, ratio_den) - offsetof(struct fault, ratio_num) ==
+                      offsetof(struct share, den) - offsetof(struct share, num) &&
+                  sizeof(struct share) == 2 * sizeof(uint32_t),
+              "a share is written over ratio_num and ratio_den at once");
+
+/* ---- Names ---- */
+
+static const char *const workload_kinds[] = {"generated", "replay"};
+static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
+static const char *const alerts[] = {"feed-freshness", "feed-volume", "offset-out-of-range"};
+static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
+static const char *const objectives[] = {"freshness_p95", "recall", "search_p95", "availability"};
+static_assert(COUNT_OF(workload_kinds) == WORKLOAD_KIND_COUNT, "each kind has a name");
+
+/* How many names there are, and the i-th with its number. */
+static size_t name_set_size(enum name_set set) {
+    switch (set) {
+    case NAMES_WORKLOAD_KINDS:
+        return COUNT_OF(workload_kinds);
+    case NAMES_FAULT_KINDS:
+        return FAULT_KIND_COUNT;
+    case NAMES_FEEDS:
+        return COUNT_OF(feeds);
+    case NAMES_TOPICS:
+        return TOPIC_COUNT;
+    case NAMES_SINKS:
+        return SINK_COUNT;
+    case NAMES_WORKERS:
+        return MACHINE_KIND_COUNT;
+    case NAMES_POINTS:
+        return POINT_COUNT;
+    case NAMES_ALERTS:
+        return COUNT_OF(alerts);
+    case NAMES_ALERT_STATES:
+        return COUNT_OF(alert_states);
+    case NAMES_STORES:
+        return SCAN_STORE_COUNT - SCAN_GOLD; /* OLTP is what the others are compared with */
+    case NAMES_DRIFT_CLASSES:
+        return DRIFT_IN_FLIGHT; /* which is no drift */
+    case NAMES_OBJECTIVES:
+        return COUNT_OF(objectives);
+    }
+    return 0;
+}
+
+const char *name_set_item(enum name_set set, size_t i, int *value) {
+    if (i >= name_set_size(set)) {
+        return NULL;
+    }
+    *value = (int)i;
+    switch (set) {
+    case NAMES_WORKLOAD_KINDS:
+        return workload_kinds[i];
+    case NAMES_FAULT_KINDS:
+        return fault_table()[i].name;
+    case NAMES_FEEDS:
+        *value = (int)feeds[i];
+        return topic_name(feeds[i]);
+    case NAMES_TOPICS:
+        return topic_name((enum topic_id)i);
+    case NAMES_SINKS:
+        return fault_sink_name((enum fault_sink)i);
+    case NAMES_WORKERS:
+        return machine_kind_name((enum machine_kind)i);
+    case NAMES_POINTS:
+        return fault_point_name((enum fault_point)i);
+    case NAMES_ALERTS:
+        return alerts[i];
+    case NAMES_ALERT_STATES:
+        *value = (int)alert_states[i];
+        return alert_state_name(alert_states[i]);
+    case NAMES_STORES:
+        *value = (int)(SCAN_GOLD + i);
+        return scan_store_name((enum scan_store)(SCAN_GOLD + i));
+    case NAMES_DRIFT_CLASSES:
+        return drift_class_name((enum drift_class)i);
+    case NAMES_OBJECTIVES:
+        return objectives[i];
+    }
+    return NULL;
+}
+
+/* ---- Workload ---- */
+
+#define ONLY_GENERATED .use = 1u << WORKLOAD_GENERATED
+#define ONLY_REPLAY .use = 1u << WORKLOAD_REPLAY
+
+static enum key_use workload_use(int kind, unsigned bits) {
+    return bits == 0 || (bits >> kind & 1) != 0 ? KEY_OPTIONAL : KEY_REFUSED;
+}
+
+#define WEIGHT(key, member, share, what)                                                           \
+    {                                                                                              \
+        .name = key, AT(workload.weight_##member), COUNT32(0, 1000000), .fallback = share,         \
+        .about = what,                                                                             \
+    }
+static const struct key mix_keys[] = {
+    WEIGHT("create", create, "5", "a seller lists something more"),
+    WEIGHT("price", price, "30", "a price changes, which needs no embedding"),
+    WEIGHT("text", text, "15", "a title or description is rewritten"),
+    WEIGHT("attributes", attributes, "15", "attributes change"),
+    WEIGHT("images", images, "8", "images are added, replaced or withdrawn"),
+    WEIGHT("delete", delete, "3", "a listing is deleted"),
+    WEIGHT("recreate", recreate, "1", "a deleted listing comes back"),
+    WEIGHT("policy", policy, "1", "a seller is suppressed or reinstated, with all its listings"),
+    WEIGHT("order", order, "22", "somebody buys"),
+    WEIGHT("poison", poison, "0", "bytes that are no record reach a feed"),
+};
+static const struct section mix_section = {
+    .about = "weights of the operations that follow the catalogue load; what is not named keeps "
+             "its default",
+    .keys = mix_keys,
+    .key_count = COUNT_OF(mix_keys),
+};
+
+static const struct key workload_keys[] = {
+    {
+        .name = "kind",
+        .type = TAKES_NAME,
+        .names = NAMES_WORKLOAD_KINDS,
+        .offset = offsetof(struct draft, workload_kind),
+        .fallback = "\"generated\"",
+        .about = "a generated catalogue, or a replay of a file of real changes",
+    },
+    {
+        .name = "start",
+        ONLY_GENERATED,
+        .type = TAKES_MOMENT,
+        AT(workload.start),
+        .fallback = "\"2026-03-02T08:00:00Z\"",
+        .about = "when the run begins, in virtual time; a replay begins with its first event",
+    },
+    {
+        .name = "duration",
+        ONLY_GENERATED,
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(workload.duration_ns),
+        .fallback = "\"4h\"",
+        .about = "how long there is traffic; then faults end, and the pipeline must converge",
+    },
+    {
+        .name = "listings",
+        ONLY_GENERATED,
+        COUNT64(1, 10000000),
+        AT(workload.listings),
+        .fallback = "1000",
+        .about = "listings that the catalogue load creates",
+    },
+    {
+        .name = "events",
+        ONLY_GENERATED,
+        COUNT64(1, 100000000),
+        AT(workload.events),
+        .fallback = "5000",
+        .about = "all operations, catalogue load with its images included",
+    },
+    {
+        .name = "sellers",
+        ONLY_GENERATED,
+        COUNT64(1, 10000000),
+        AT(workload.sellers),
+        .fallback = "100",
+        .about = "sellers, who own the listings between them",
+    },
+    {
+        .name = "catalogue_load",
+        ONLY_GENERATED,
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(workload.catalogue_load_ns),
+        .fallback = "\"10m\"",
+        .about = "the catalogue is created within so long from the start",
+    },
+    {
+        .name = "mix",
+        ONLY_GENERATED,
+        .type = TAKES_OBJECT,
+        .section = &mix_section,
+        .about = "which operations follow, by weight",
+    },
+    {
+        .name = "skew_quarters",
+        ONLY_GENERATED,
+        COUNT32(0, ZIPF_QUARTERS_MAX),
+        AT(workload.skew_quarters),
+        .fallback = "3",
+        .about = "how unevenly listings are chosen: the exponent of Zipf's law in quarters; 0 is "
+                 "evenly, 4 the classic law",
+    },
+    {
+        .name = "media_first",
+        ONLY_GENERATED,
+        .type = TAKES_PERCENT,
+        .min = 0,
+        .max = 1000000,
+        AT(workload.media_first_percent),
+        .fallback = "\"20%\"",
+        .about = "share of new listings whose images arrive before them, in whole percent",
+    },
+    {
+        .name = "media_lead",
+        ONLY_GENERATED,
+        DURATION(0, VTIME_DAY),
+        AT(workload.media_lead_ns_max),
+        .fallback = "\"5m\"",
+        .about = "those images are early by up to so long",
+    },
+    {
+        .name = "media_lag",
+        ONLY_GENERATED,
+        DURATION(0, VTIME_DAY),
+        AT(workload.media_lag_ns_max),
+        .fallback = "\"5m\"",
+        .about = "the images of the others follow within so long",
+    },
+    {
+        .name = "description_words",
+        ONLY_GENERATED,
+        COUNT32(1, 3000),
+        AT(workload.description_words),
+        .fallback = "60",
+        .about = "mean length of a description",
+    },
+    {
+        .name = "file",
+        ONLY_REPLAY,
+        .type = TAKES_FILE,
+        AT(workload.file),
+        .about = "the changes, JSON lines, plain or gzip; relative to the scenario's folder, or "
+                 "with --set to the present one",
+    },
+    {
+        .name = "spread",
+        ONLY_REPLAY,
+        DURATION(0, LONGEST),
+        AT(workload.spread_ns),
+        .fallback = "\"1h\"",
+        .about = "events of one timestamp are spread evenly over so long from it, in the order of "
+                 "the file, and never past the next timestamp",
+    },
+};
+static const struct section workload_section = {
+    .about = "the traffic",
+    .keys = workload_keys,
+    .key_count = COUNT_OF(workload_keys),
+    .use = workload_use,
+};
+
+/* ---- Pipeline ---- */
+
+#define WORKERS(key, machine, what)                                                                \
+    {                                                                                              \
+        .name = key, AT(workers[machine]), COUNT32(1, SIMULATION_WORKERS_MAX), .fallback = "1",    \
+        .about = what,                                                                             \
+    }
+static const struct key worker_keys[] = {
+    WORKERS("router", MACHINE_ROUTER, "routers"),
+    WORKERS("builder", MACHINE_BUILDER, "document builders"),
+    WORKERS("loader", MACHINE_LOADER, "warehouse loaders"),
+};
+static const struct section worker_section = {
+    .about = "processes of each machine that shares its partitions; the others are one each",
+    .keys = worker_keys,
+    .key_count = COUNT_OF(worker_keys),
+};
+
+/* A feed's two thresholds; the feed's key adds its place in the arrays. */
+static const struct key threshold_keys[] = {
+    {
+        .name = "warn",
+        .required = true,
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.feed_warn_ns),
+        .about = "the newest record is older than that: a warning",
+    },
+    {
+        .name = "error",
+        .required = true,
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.feed_error_ns),
+        .about = "the newest record is older than that: an error",
+    },
+};
+static const struct section threshold_section = {
+    .about = "how stale a feed may be",
+    .keys = threshold_keys,
+    .key_count = COUNT_OF(threshold_keys),
+};
+
+#define FEED(key, topic)                                                                           \
+    {                                                                                              \
+        .name = key, .type = TAKES_OBJECT, .section = &threshold_section,                          \
+        .offset = (topic) * sizeof(int64_t), .about = "how stale this feed may be",                \
+    }
+static const struct key feed_keys[] = {
+    FEED("listing-changes", TOPIC_LISTING),
+    FEED("media-ingest", TOPIC_MEDIA),
+    FEED("seller-policy", TOPIC_POLICY),
+    FEED("orders", TOPIC_ORDER),
+};
+static const struct section feed_section = {
+    .about = "freshness thresholds by feed; a feed that is not named is not watched",
+    .keys = feed_keys,
+    .key_count = COUNT_OF(feed_keys),
+};
+
+static const struct key volume_keys[] = {
+    {
+        .name = "window",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(pipeline.volume_window_ns),
+        .fallback = "\"1h\"",
+        .about = "deletes are counted in windows of so long",
+    },
+    {
+        .name = "deletes_min",
+        COUNT64(1, 1000000000),
+        AT(pipeline.volume_deletes_min),
+        .fallback = "100",
+        .about = "fewer deletes in a window are never an anomaly",
+    },
+    {
+        .name = "factor",
+        COUNT32(1, 1000000),
+        AT(pipeline.volume_factor),
+        .fallback = "10",
+        .about = "so many times the usual deletes of a window are one",
+    },
+};
+static const struct section volume_section = {
+    .about = "the volume check: a feed that deletes far more than usual",
+    .keys = volume_keys,
+    .key_count = COUNT_OF(volume_keys),
+};
+
+static const struct key pipeline_keys[] = {
+    {
+        .name = "partitions",
+        COUNT32(1, 256),
+        AT(pipeline.partitions),
+        .fallback = "8",
+        .about = "partitions of every topic",
+    },
+    {
+        .name = "workers",
+        .type = TAKES_OBJECT,
+        .section = &worker_section,
+        .about = "how many processes share the partitions",
+    },
+    {
+        .name = "model_version",
+        COUNT32(1, 1000000),
+        AT(pipeline.model_version),
+        .fallback = "1",
+        .about = "of the embedding models",
+    },
+    {
+        .name = "allowed_lateness",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.allowed_lateness_ns),
+        .fallback = "\"2h\"",
+        .about = "records that are later go to the late queue",
+    },
+    {
+        .name = "late_batch",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.late_batch_interval_ns),
+        .fallback = "\"1h\"",
+        .about = "how often the late queue is drained",
+    },
+    {
+        .name = "checkpoint",
+        DURATION(100 * VTIME_MILLISECOND, VTIME_DAY),
+        AT(pipeline.checkpoint_interval_ns),
+        .fallback = "\"10s\"",
+        .about = "how often state and offsets are saved, together",
+    },
+    {
+        .name = "session_timeout",
+        DURATION(VTIME_SECOND, VTIME_DAY),
+        AT(session_timeout_ns),
+        .fallback = "\"45s\"",
+        .about = "a worker that stands still for so long loses its partitions",
+    },
+    {
+        .name = "fetch_records",
+        COUNT32(1, 100000),
+        AT(pipeline.fetch_records_max),
+        .fallback = "512",
+        .about = "records of one fetch, at most",
+    },
+    {
+        .name = "embed_batch",
+        COUNT32(1, 10000),
+        AT(pipeline.embed_batch_max),
+        .fallback = "128",
+        .about = "listings of one embedding request, at most",
+    },
+    {
+        .name = "backlog",
+        COUNT32(1, 10000000),
+        AT(pipeline.backlog_max),
+        .fallback = "4096",
+        .about = "listings that may wait for a sink before fetching stops",
+    },
+    {
+        .name = "retry_base",
+        DURATION(VTIME_MILLISECOND, VTIME_DAY),
+        AT(pipeline.retry_base_ns),
+        .fallback = "\"200ms\"",
+        .about = "wait before the first retry; each further attempt doubles it",
+    },
+    {
+        .name = "retry_max",
+        DURATION(VTIME_MILLISECOND, VTIME_DAY),
+        AT(pipeline.retry_max_ns),
+        .fallback = "\"30s\"",
+        .about = "the longest wait before a retry",
+    },
+    {
+        .name = "dashboard",
+        DURATION(VTIME_SECOND, VTIME_DAY),
+        AT(pipeline.dashboard_interval_ns),
+        .fallback = "\"1m\"",
+        .about = "how often the dashboard's view is refreshed",
+    },
+    {
+        .name = "watch",
+        DURATION(VTIME_SECOND, VTIME_DAY),
+        AT(pipeline.watch_interval_ns),
+        .fallback = "\"30s\"",
+        .about = "how often the feeds are looked at",
+    },
+    {
+        .name = "feeds",
+        .type = TAKES_OBJECT,
+        .section = &feed_section,
+        .about = "freshness thresholds by feed",
+    },
+    {
+        .name = "volume",
+        .type = TAKES_OBJECT,
+        .section = &volume_section,
+        .about = "when the volume of deletes is an anomaly",
+    },
+};
+static const struct section pipeline_section = {
+    .about = "how the pipeline is configured",
+    .keys = pipeline_keys,
+    .key_count = COUNT_OF(pipeline_keys),
+};
+
+/* ---- Faults ---- */
+
+static enum key_use fault_use(int kind, unsigned bits) {
+    const struct fault_about *about = &fault_table()[kind];
+    return bits == 0 || (about->optional & bits) != 0 ? KEY_OPTIONAL
+           : (about->required & bits) != 0            ? KEY_REQUIRED
+                                                      : KEY_REFUSED;
+}
+
+unsigned fault_sinks(enum fault_kind kind) {
+    /* Only these two answer item by item and refuse by version; the others take a batch whole. */
+    const unsigned versioned = 1u << SINK_VECTORS | 1u << SINK_KEYWORDS;
+    bool by_item = kind == FAULT_ITEM_FAILURES || kind == FAULT_STALE_WRITE;
+    return by_item ? versioned : (1u << SINK_COUNT) - 1;
+}
+
+static const struct key fault_keys[] = {
+    {
+        .name = "kind",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_FAULT_KINDS,
+        FAULT_AT(kind),
+        .about = "what goes wrong",
+    },
+    {
+        .name = "feed",
+        .use = FAULT_FEED,
+        .type = TAKES_NAME,
+        .names = NAMES_FEEDS,
+        FAULT_AT(feed),
+        .about = "the feed that it strikes",
+    },
+    {
+        .name = "sink",
+        .use = FAULT_SINK,
+        .type = TAKES_NAME,
+        .names = NAMES_SINKS,
+        FAULT_AT(sink),
+        .about = "the store or service that it strikes",
+    },
+    {
+        .name = "worker",
+        .use = FAULT_WORKER,
+        .type = TAKES_NAME,
+        .names = NAMES_WORKERS,
+        FAULT_AT(worker),
+        .about = "the machine that it strikes; one of its processes at a time",
+    },
+    {
+        .name = "point",
+        .use = FAULT_POINT,
+        .type = TAKES_NAME,
+        .names = NAMES_POINTS,
+        FAULT_AT(point),
+        .about = "before the write, after it with the reply lost, or with half of the batch in",
+    },
+    {
+        .name = "ratio",
+        .use = FAULT_RATIO,
+        .type = TAKES_SHARE,
+        .min = 1,
+        .max = 1000000,
+        FAULT_AT(ratio_num),
+        .about = "share of what it could strike that it does strike",
+    },
+    {
+        .name = "every",
+        .use = FAULT_EVERY,
+        DURATION(VTIME_SECOND, LONGEST),
+        FAULT_AT(every_ns),
+        .about = "mean time between two strikes",
+    },
+    {
+        .name = "delay",
+        .use = FAULT_DELAY,
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        FAULT_AT(delay_ns),
+        .about = "the longest delay; without it none",
+    },
+    {
+        .name = "down",
+        .use = FAULT_DOWN,
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        FAULT_AT(down_ns),
+        .about = "how long what was struck stays down; without it 20s for a store, 5s for a worker",
+    },
+    {
+        .name = "from",
+        DURATION(0, LONGEST),
+        FAULT_AT(from_ns),
+        .fallback = "\"0s\"",
+        .about = "it strikes from then on, counted from the start",
+    },
+    {
+        .name = "until",
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        FAULT_AT(until_ns),
+        .about = "and no longer from then on; without it until the traffic ends",
+    },
+};
+static const struct section fault_section = {
+    .about = "one fault; which keys it takes depends on its kind",
+    .keys = fault_keys,
+    .key_count = COUNT_OF(fault_keys),
+    .use = fault_use,
+};
+static const struct key fault_element = {.type = TAKES_OBJECT, .section = &fault_section};
+
+/* ---- Probes, reconciliation ---- */
+
+static const struct key probe_keys[] = {
+    {
+        .name = "every",
+        .may_be_off = true,
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(probe_every_ns),
+        .fallback = "\"off\"",
+        .about = "a round of searches every so often",
+    },
+    {
+        .name = "queries",
+        COUNT32(1, 10000),
+        AT(probe_queries),
+        .fallback = "4",
+        .about = "searches of a round, each of the vectors and of the keywords",
+    },
+    {
+        .name = "ef",
+        COUNT32(10, HNSW_EF_MAX),
+        AT(probe_ef),
+        .fallback = "64",
+        .about = "candidates that the approximate search keeps",
+    },
+};
+static const struct section probe_section = {
+    .about = "searches that buyers might make, for recall, latency and availability",
+    .keys = probe_keys,
+    .key_count = COUNT_OF(probe_keys),
+};
+
+static const struct key reconcile_moment = {DURATION(VTIME_SECOND, LONGEST)};
+
+static const struct key reconcile_keys[] = {
+    {
+        .name = "at_end",
+        .type = TAKES_FLAG,
+        AT(reconcile_at_end),
+        .fallback = "true",
+        .about = "once all is quiet",
+    },
+    {
+        .name = "at",
+        .type = TAKES_LIST,
+        .element = &reconcile_moment,
+        .element_size = sizeof(int64_t),
+        AT(reconcile_at_ns),
+        .count_offset = offsetof(struct draft, scenario.reconcile_at_count),
+        .about = "and so long after the start, each",
+    },
+    {
+        .name = "every",
+        .may_be_off = true,
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(pipeline.reconcile_interval_ns),
+        .fallback = "\"off\"",
+        .about = "and every so often",
+    },
+    {
+        .name = "cutoff",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.reconcile_cutoff_ns),
+        .fallback = "\"5m\"",
+        .about = "changes younger than this are in flight, and no drift",
+    },
+    {
+        .name = "settle",
+        DURATION(VTIME_SECOND, VTIME_DAY),
+        AT(pipeline.reconcile_settle_ns),
+        .fallback = "\"2m\"",
+        .about = "from a repair to the next pass",
+    },
+    {
+        .name = "passes",
+        COUNT32(1, 100),
+        AT(pipeline.reconcile_passes_max),
+        .fallback = "5",
+        .about = "passes of one reconciliation, at most",
+    },
+    {
+        .name = "repair",
+        .type = TAKES_FLAG_OFF,
+        AT(pipeline.reconcile_repair_off),
+        .fallback = "true",
+        .about = "repair what differs; false only shows it",
+    },
+};
+static const struct section reconcile_section = {
+    .about = "when the reconciler compares all stores and repairs them",
+    .keys = reconcile_keys,
+    .key_count = COUNT_OF(reconcile_keys),
+};
+
+/* ---- Objectives, expectations ---- */
+
+static const struct key objective_keys[] = {
+    {
+        .name = "freshness_p95",
+        .may_be_off = true,
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        AT(objectives.freshness_p95_ns),
+        .fallback = "\"5m\"",
+        .about = "95 % of changes are visible in each serving store so long after their append",
+    },
+    {
+        .name = "gone_within",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(objectives.gone_within_ns),
+        .fallback = "\"5m\"",
+        .about = "what is deleted or suppressed has left every serving store so long after the "
+                 "feed took the change",
+    },
+    {
+        .name = "recall",
+        .may_be_off = true,
+        .type = TAKES_SHARE_PPM,
+        .min = 1,
+        .max = 1000000,
+        AT(objectives.recall_ppm),
+        .fallback = "\"off\"",
+        .about = "mean recall@10 of the probes against exact search",
+    },
+    {
+        .name = "search_p95",
+        .may_be_off = true,
+        DURATION(VTIME_MILLISECOND, VTIME_HOUR),
+        AT(objectives.search_p95_ns),
+        .fallback = "\"off\"",
+        .about = "95 % of the probes are answered within so long",
+    },
+    {
+        .name = "availability",
+        .may_be_off = true,
+        .type = TAKES_SHARE_PPM,
+        .min = 1,
+        .max = 1000000,
+        AT(objectives.availability_ppm),
+        .fallback = "\"99.9%\"",
+        .about = "share of the probes that are answered at all",
+    },
+    {
+        .name = "convergence",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(objectives.convergence_ns),
+        .fallback = "\"2h30m\"",
+        .about = "so long after the faults end every store is right",
+    },
+    {
+        .name = "needless_embeddings",
+        .type = TAKES_SHARE_PPM,
+        .min = 0,
+        .max = 1000000,
+        AT(objectives.needless_embeddings_ppm),
+        .fallback = "0",
+        .about = "share of the embeddings that may be made although their content did not change; "
+                 "a crash between work and checkpoint makes some",
+    },
+};
+static const struct section objective_section = {
+    .about = "what must hold beside correctness",
+    .keys = objective_keys,
+    .key_count = COUNT_OF(objective_keys),
+};
+
+static const struct key alert_keys[] = {
+    {
+        .name = "name",
+        .required = true,
+        .type = TAKES_NAME_STATIC,
+        .names = NAMES_ALERTS,
+        ALERT_AT(name),
+        .about = "of the alert",
+    },
+    {
+        .name = "topic",
+        .required = true,
+        .type = TAKES_NAME_STATIC,
+        .names = NAMES_TOPICS,
+        ALERT_AT(subject),
+        .about = "that it is about",
+    },
+    {
+        .name = "state",
+        .type = TAKES_NAME,
+        .names = NAMES_ALERT_STATES,
+        ALERT_AT(state),
+        .fallback = "\"error\"",
+        .about = "that it must reach",
+    },
+    {
+        .name = "after",
+        DURATION(0, LONGEST),
+        ALERT_AT(after_ns),
+        .fallback = "\"0s\"",
+        .about = "not before then, counted from the start",
+    },
+    {
+        .name = "before",
+        DURATION(VTIME_SECOND, LONGEST),
+        ALERT_AT(before_ns),
+        .about = "and not after then; without it any time",
+    },
+    {
+        .name = "cleared",
+        .type = TAKES_FLAG,
+        ALERT_AT(cleared),
+        .fallback = "false",
+        .about = "and it must be cleared again before the end",
+    },
+    {
+        .name = "evidence",
+        .type = TAKES_TEXT,
+        ALERT_AT(evidence),
+        .about = "must stand in the alert's sentence",
+    },
+};
+static const struct section alert_section = {
+    .about = "an alert that the pipeline's own monitors must raise",
+    .keys = alert_keys,
+    .key_count = COUNT_OF(alert_keys),
+};
+static const struct key alert_element = {.type = TAKES_OBJECT, .section = &alert_section};
+
+static const struct key drift_keys[] = {
+    {
+        .name = "store",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_STORES,
+        DRIFT_AT(store),
+        .about = "that differs",
+    },
+    {
+        .name = "class",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_DRIFT_CLASSES,
+        DRIFT_AT(drift),
+        .about = "of the difference",
+    },
+    {
+        .name = "min",
+        COUNT64(1, 1000000000),
+        DRIFT_AT(min),
+        .fallback = "1",
+        .about = "rows, at least",
+    },
+};
+static const struct section drift_section = {
+    .about = "drift that reconciliation must find, and repair",
+    .keys = drift_keys,
+    .key_count = COUNT_OF(drift_keys),
+};
+static const struct key drift_element = {.type = TAKES_OBJECT, .section = &drift_section};
+
+static const struct key breached_element = {.type = TAKES_NAME_STATIC, .names = NAMES_OBJECTIVES};
+
+static const struct key expect_keys[] = {
+    {
+        .name = "alerts",
+        .type = TAKES_LIST,
+        .element = &alert_element,
+        .element_size = sizeof(struct expected_alert),
+        AT(alerts),
+        .count_offset = offsetof(struct draft, scenario.alert_count),
+        .about = "alerts that must be raised; any other error is a false alarm",
+    },
+    {
+        .name = "drift",
+        .type = TAKES_LIST,
+        .element = &drift_element,
+        .element_size = sizeof(struct expected_drift),
+        AT(drifts),
+        .count_offset = offsetof(struct draft, scenario.drift_count),
+        .about = "drift that must be found and repaired; none: there must be none",
+    },
+    {
+        .name = "breached",
+        .type = TAKES_LIST,
+        .element = &breached_element,
+        .element_size = sizeof(const char *),
+        AT(breached),
+        .count_offset = offsetof(struct draft, scenario.breached_count),
+        .about = "objectives that must be breached",
+    },
+};
+static const struct section expect_section = {
+    .about = "what must be caught: the scenario fails when it is not",
+    .keys = expect_keys,
+    .key_count = COUNT_OF(expect_keys),
+};
+
+/* ---- The whole ---- */
+
+static const struct key scenario_keys[] = {
+    {
+        .name = "$schema",
+        .type = TAKES_IGNORED,
+        .about = "for editors: \"./scenario.schema.json\"",
+    },
+    {
+        .name = "name",
+        .type = TAKES_TEXT,
+        AT(name),
+        .about = "the scenario's name; without it, that of the file",
+    },
+    {
+        .name = "about",
+        .required = true,
+        .type = TAKES_TEXT,
+        AT(about),
+        .about = "one or two sentences: what it shows",
+    },
+    {
+        .name = "workload",
+        .type = TAKES_OBJECT,
+        .section = &workload_section,
+        .about = "the traffic",
+    },
+    {
+        .name = "pipeline",
+        .type = TAKES_OBJECT,
+        .section = &pipeline_section,
+        .about = "how the pipeline is configured",
+    },
+    {
+        .name = "faults",
+        .type = TAKES_LIST,
+        .element = &fault_element,
+        .element_size = sizeof(struct fault),
+        AT(faults),
+        .count_offset = offsetof(struct draft, scenario.fault_count),
+        .about = "what goes wrong; a fault that never strikes fails its scenario",
+    },
+    {
+        .name = "probes",
+        .type = TAKES_OBJECT,
+        .section = &probe_section,
+        .about = "searches while it runs",
+    },
+    {
+        .name = "reconcile",
+        .type = TAKES_OBJECT,
+        .section = &reconcile_section,
+        .about = "when the stores are compared and repaired",
+    },
+    {
+        .name = "objectives",
+        .type = TAKES_OBJECT,
+        .section = &objective_section,
+        .about = "what must hold beside correctness",
+    },
+    {
+        .name = "expect",
+        .type = TAKES_OBJECT,
+        .section = &expect_section,
+        .about = "what must be caught",
+    },
+    {
+        .name = "explore_ties",
+        .type = TAKES_FLAG,
+        AT(explore_ties),
+        .fallback = "false",
+        .about = "try other orders of what happens at one moment, by the seed",
+    },
+};
+const struct section scenario_section = {
+    .about = "a scenario of Murphy: what traffic, what goes wrong, what must hold and what must "
+             "be caught",
+    .keys = scenario_keys,
+    .key_count = COUNT_OF(scenario_keys),
+};
