@@ -18,7 +18,7 @@ struct dead_letter {
     uint32_t partition;
     int64_t offset;
     vtime append;
-    uint16_t contract_version; /* 0 when not even that could be read */
+    uint16_t contract_version; /* of the contract that it was held against */
     struct bytes reason;       /* e.g. "text is not valid UTF-8" */
     struct bytes field;        /* violating field, "record" for the frame */
     struct bytes expected;

@@ -6,8 +6,13 @@
  * A fetched batch of a source is one micro-batch; the next is fetched when it is in. A batch that
  * fails is sent again as it is: every row has a key, so a torn or repeated batch does no harm (A9).
  *
- * Invariants: a source's safe offset is below the first record whose batch is not in; the folded
- * documents are at least as far as the rows sent.
+ * Invariants:
+ *  1. a source's safe offset is below the first record whose batch is not in;
+ *  2. a checkpoint is taken only while no batch of the log is under way: a saved document that is
+ *     ahead of its rows would find the replayed records no news, and their silver and gold rows
+ *     would never be made;
+ *  3. bytes that are no order have their dead letter before the order feed is read on (A13); the
+ *     router and the builder write those of the other topics.
  */
 #include <assert.h>
 #include <errno.h>
@@ -21,7 +26,7 @@
 #include "pipeline/record.h"
 #include "pipeline/wire.h"
 
-enum { PURPOSE_BATCH = TASK_PURPOSE_OWN, PURPOSE_DASHBOARD };
+enum { PURPOSE_BATCH = TASK_PURPOSE_OWN, PURPOSE_LETTERS, PURPOSE_DASHBOARD };
 enum { TIMER_DASHBOARD = TASK_TIMER_OWN };
 enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_COUNT };
 
@@ -41,6 +46,7 @@ struct loader_task {
     size_t *batch; /* listings whose gold row the batch being made must bring up to date */
     size_t batch_count, batch_capacity;
     bool dashboard_armed;
+    bool batch_has_orders; /* of the batch of orders under way */
 };
 
 static int task_init(struct partitioned *loader, struct task *head) {
@@ -197,6 +203,32 @@ static void order_row(struct batch *batch, const struct record *record, struct e
     };
 }
 
+/* Bytes that are no order: bronze has them, and an operator hears why. 0 or -ENOMEM. */
+static int refuse_order(struct partitioned *loader, struct task *task,
+                        const struct log_record *logged, const struct record_error *error,
+                        struct effect **letters, size_t room, struct effects *effects) {
+    if (*letters == NULL) {
+        struct effect *produce = machine_request(&loader->machine, effects, EFFECT_PRODUCE, 0);
+        if (task_expect(loader, task, produce, PURPOSE_LETTERS, SOURCE_ORDER) != 0) {
+            return -ENOMEM;
+        }
+        produce->produce.items =
+            effect_alloc(effects, produce, room * sizeof *produce->produce.items);
+        produce->produce.results =
+            effect_alloc(effects, produce, room * sizeof *produce->produce.results);
+        if (produce->produce.items == NULL || produce->produce.results == NULL) {
+            return -ENOMEM;
+        }
+        *letters = produce;
+        task->sources[SOURCE_ORDER].waiting++;
+    }
+    struct effect *produce = *letters;
+    machine_count(&loader->machine, COUNTER_DEAD_LETTERED, 1);
+    struct dead_letter letter = dead_letter_of(&task->sources[SOURCE_ORDER], logged, error);
+    return dead_letter_item(effects, produce, &produce->produce.items[produce->produce.count++],
+                            logged->key, &letter);
+}
+
 /* The latest silver row of each listing of the batch is its gold row too. */
 static int gold_rows(struct loader_task *task, struct batch *batch, struct effects *effects) {
     struct warehouse_batch *rows = &batch->load->warehouse;
@@ -225,7 +257,9 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
     struct loader_task *task = (struct loader_task *)head;
     struct source *source = &head->sources[index];
     size_t count = event->records.count;
+    assert(count > 0);
     struct batch batch;
+    struct effect *letters = NULL;
     if (batch_begin(loader, count, &batch, effects) != 0) {
         return -ENOMEM;
     }
@@ -244,21 +278,30 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
         };
         struct record record;
         struct record_error error;
-        if (record_decode(logged->value, &record, &error) != 0) {
-            /* Bronze keeps what came; the builder or the router writes the dead letter. */
-            continue;
+        bool refused = record_of_topic(source->topic, logged->value, &record, &error) != 0;
+        if (!refused) {
+            bronze->type = record.type;
+            bronze->stamp = record.stamp;
+            bronze->subject_id = record.subject_id;
         }
-        bronze->type = record.type;
-        bronze->stamp = record.stamp;
-        bronze->subject_id = record.subject_id;
-        if (record.type == RECORD_ORDER) {
+        int failed = 0;
+        if (index == SOURCE_ORDER && refused) {
+            failed = refuse_order(loader, head, logged, &error, &letters, count, effects);
+        } else if (index == SOURCE_ORDER) {
             order_row(&batch, &record, effects);
-        } else if (fold(loader, task, &batch, logged, &record, effects) != 0) {
+        } else if (!refused) {
+            failed = fold(loader, task, &batch, logged, &record, effects);
+        }
+        if (failed != 0) {
             return -ENOMEM;
         }
     }
     if (gold_rows(task, &batch, effects) != 0) {
         return -ENOMEM;
+    }
+    source->waiting++; /* this batch */
+    if (index == SOURCE_ORDER) {
+        task->batch_has_orders = batch.load->warehouse.order_count > 0;
     }
     task_changed(loader, head, event->now, effects);
     return task_expect(loader, head, batch.load, PURPOSE_BATCH, (uint32_t)index);
@@ -266,15 +309,23 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
 
 /* ---- Answers ---- */
 
-static int batch_in(struct partitioned *loader, struct loader_task *task, size_t index,
-                    const struct event *event, struct effects *effects) {
+/* An output of a source's fetched records is in: after the last one it is read on. */
+static int output_in(struct partitioned *loader, struct loader_task *task, size_t index,
+                     const struct event *event, struct effects *effects) {
     struct source *source = &task->task.sources[index];
+    assert(source->waiting > 0);
+    if (--source->waiting > 0) {
+        return 0;
+    }
     source->safe = source->next;
     task_changed(loader, &task->task, event->now, effects);
-    if (event->answered->warehouse.order_count > 0 && !task->dashboard_armed) {
+    if (index == SOURCE_ORDER && task->batch_has_orders && !task->dashboard_armed) {
         task->dashboard_armed = true;
         task_timer(effects, &task->task, TIMER_DASHBOARD,
                    vtime_add(event->now, loader->machine.config->dashboard_interval_ns));
+    }
+    if (index == SOURCE_LOG && task_savable(loader, &task->task, effects) != 0) {
+        return -ENOMEM;
     }
     return task_fetch(loader, &task->task, index, false, effects);
 }
@@ -283,9 +334,9 @@ static int task_answered(struct partitioned *loader, struct task *head, uint32_t
                          uint32_t argument, const struct event *event, struct effects *effects,
                          bool *again) {
     (void)again;
-    return purpose == PURPOSE_BATCH
-               ? batch_in(loader, (struct loader_task *)head, argument, event, effects)
-               : 0;
+    return purpose == PURPOSE_DASHBOARD
+               ? 0
+               : output_in(loader, (struct loader_task *)head, argument, event, effects);
 }
 
 static int task_timer_due(struct partitioned *loader, struct task *head, uint32_t id, vtime now,
@@ -299,6 +350,10 @@ static int task_timer_due(struct partitioned *loader, struct task *head, uint32_
 }
 
 /* ---- Checkpoints ---- */
+
+static bool may_save(const struct task *head) {
+    return head->sources[SOURCE_LOG].waiting == 0;
+}
 
 static int save_entries(struct partitioned *loader, struct task *head, struct effect *save,
                         struct effects *effects) {
@@ -366,6 +421,7 @@ struct machine *loader_new(void) {
         .begin = task_begin,
         .records = records,
         .answered = task_answered,
+        .may_save = may_save,
         .save_entries = save_entries,
         .timer = task_timer_due,
     };

@@ -232,6 +232,48 @@ void sources_decode(struct source *sources, size_t count, struct bytes offsets) 
     }
 }
 
+int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,
+                    struct record_error *error) {
+    static const struct {
+        unsigned types;
+        const char *expected;
+    } carries[TOPIC_COUNT] = {
+        [TOPIC_LISTING] = {1u << RECORD_LISTING, "a listing record"},
+        [TOPIC_MEDIA] = {1u << RECORD_MEDIA, "a media record"},
+        [TOPIC_POLICY] = {1u << RECORD_POLICY, "a policy record"},
+        [TOPIC_ORDER] = {1u << RECORD_ORDER, "an order"},
+        [TOPIC_LISTING_LOG] = {1u << RECORD_LISTING | 1u << RECORD_MEDIA | 1u << RECORD_POLICY,
+                               "a listing, media or policy record"},
+        [TOPIC_LATE] = {1u << RECORD_LISTING, "a listing record"},
+    };
+    assert(carries[topic].types != 0);
+    if (record_decode(input, out, error) != 0) {
+        return -1;
+    }
+    if ((carries[topic].types >> out->type & 1) == 0) {
+        *error = (struct record_error){"this topic does not carry records of this type", "type",
+                                       carries[topic].expected, out->type};
+        return -1;
+    }
+    return 0;
+}
+
+struct dead_letter dead_letter_of(const struct source *source, const struct log_record *logged,
+                                  const struct record_error *error) {
+    return (struct dead_letter){
+        .topic = source->topic,
+        .partition = source->partition,
+        .offset = logged->offset,
+        .append = logged->append,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .reason = bytes_of(error->reason),
+        .field = bytes_of(error->field),
+        .expected = bytes_of(error->expected),
+        .actual = error->actual,
+        .value = logged->value,
+    };
+}
+
 int dead_letter_item(struct effects *effects, struct effect *produce, struct produce_item *item,
                      uint64_t key, const struct dead_letter *letter) {
     size_t size = dead_letter_size(letter);

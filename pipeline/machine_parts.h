@@ -99,7 +99,18 @@ size_t sources_encode(const struct source *sources, size_t count, bool use_next,
 /* Sets next and safe of every source that the bytes name; others keep 0. */
 void sources_decode(struct source *sources, size_t count, struct bytes offsets);
 
-/* A produce item that carries a dead letter of the record at (source, offset). 0 or -ENOMEM. */
+/*
+ * record_decode for bytes that stand in that topic: a record of a type that the topic does not
+ * carry is refused like other malformed bytes, since it would be folded as what it is not.
+ */
+int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,
+                    struct record_error *error);
+
+/* The dead letter of a refused record; it points into the record and the error. */
+struct dead_letter dead_letter_of(const struct source *source, const struct log_record *logged,
+                                  const struct record_error *error);
+
+/* A produce item that carries a dead letter. 0 or -ENOMEM. */
 int dead_letter_item(struct effects *effects, struct effect *produce, struct produce_item *item,
                      uint64_t key, const struct dead_letter *letter);
 

@@ -10,8 +10,9 @@
 enum { PURPOSE_LOAD, PURPOSE_SAVE, PURPOSE_FETCH };
 enum { TIMER_SAVE };
 
-/* Purpose and argument share the pending request's one number. */
-enum { PURPOSE_BITS = 8 };
+/* Purpose and argument share the pending request's one number; a timer's number is made of the
+ * partition, the serial of its task and the timer's id. */
+enum { PURPOSE_BITS = 8, TIMER_BITS = 8, SERIAL_BITS = 24 };
 
 int task_sources(struct task *task, size_t count) {
     task->sources = calloc(count, sizeof *task->sources);
@@ -58,13 +59,17 @@ int task_fetch(struct partitioned *machine, struct task *task, size_t source, bo
 }
 
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at) {
-    machine_timer(effects, id | (uint64_t)task->partition << 32, at);
+    assert(id < 1u << TIMER_BITS);
+    machine_timer(effects,
+                  id | task->serial << TIMER_BITS |
+                      (uint64_t)task->partition << (TIMER_BITS + SERIAL_BITS),
+                  at);
 }
 
 void task_changed(struct partitioned *machine, struct task *task, vtime now,
                   struct effects *effects) {
     task->changed = true;
-    if (!task->save_armed && !task->saving) {
+    if (!task->save_armed && !task->saving && !task->save_due) {
         task->save_armed = true;
         task_timer(effects, task, TIMER_SAVE,
                    vtime_add(now, machine->machine.config->checkpoint_interval_ns));
@@ -94,6 +99,7 @@ static int task_begin(struct partitioned *machine, uint32_t partition, struct ef
         return -ENOMEM;
     }
     task->partition = partition;
+    task->serial = ++machine->serial_last & ((1u << SERIAL_BITS) - 1);
     tasks[machine->task_count++] = task;
     if (machine->ops->init(machine, task) != 0) {
         return -ENOMEM;
@@ -162,6 +168,10 @@ static int save(struct partitioned *machine, struct task *task, struct effects *
     if (task->saving || !task->changed) {
         return 0;
     }
+    task->save_due = machine->ops->may_save != NULL && !machine->ops->may_save(task);
+    if (task->save_due) {
+        return 0;
+    }
     struct effect *save = machine_request(&machine->machine, effects, EFFECT_SAVE_STATE, 0);
     if (save == NULL) {
         return -ENOMEM;
@@ -180,6 +190,10 @@ static int save(struct partitioned *machine, struct task *task, struct effects *
     task->changed = false;
     machine_count(&machine->machine, COUNTER_CHECKPOINTS, 1);
     return task_expect(machine, task, save, PURPOSE_SAVE, 0);
+}
+
+int task_savable(struct partitioned *machine, struct task *task, struct effects *effects) {
+    return task->save_due ? save(machine, task, effects) : 0;
 }
 
 /* A checkpoint is in: the group hears how far the task is with the sources of its own. */
@@ -280,11 +294,13 @@ static int answered(struct partitioned *machine, const struct event *event,
 }
 
 static int timer(struct partitioned *machine, const struct event *event, struct effects *effects) {
-    struct task *task = task_find(machine, (uint32_t)(event->timer >> 32));
-    if (task == NULL || !task->ready) {
+    struct task *task = task_find(machine, (uint32_t)(event->timer >> (TIMER_BITS + SERIAL_BITS)));
+    uint32_t serial = (uint32_t)event->timer >> TIMER_BITS;
+    if (task == NULL || task->serial != serial) {
         return 0;
     }
-    uint32_t id = (uint32_t)event->timer;
+    assert(task->ready);
+    uint32_t id = (uint32_t)event->timer & ((1u << TIMER_BITS) - 1);
     return id == TIMER_SAVE ? save(machine, task, effects)
                             : machine->ops->timer(machine, task, id, event->now, effects);
 }

@@ -14,7 +14,8 @@
  *  1. an answer reaches a task only if that very task asked (pending requests);
  *  2. at most one fetch is under way for a source, and none while its outputs are;
  *  3. at most one checkpoint of a task is under way; the next one is armed by the first change;
- *  4. a checkpoint names only offsets below which everything is dealt with or in its entries (A15).
+ *  4. a checkpoint names only offsets below which everything is dealt with or in its entries (A15);
+ *  5. a timer reaches a task only if that very task armed it.
  * Private to the machines.
  */
 #ifndef MURPHY_PIPELINE_PARTITIONED_H
@@ -29,10 +30,12 @@
 /* Head of every machine's task; the concrete one begins with it. */
 struct task {
     uint32_t partition;
+    uint32_t serial; /* tells it from former tasks of the partition, whose timers still run */
     bool ready;      /* its checkpoint is restored */
     bool saving;     /* a checkpoint is under way */
     bool changed;    /* since the last checkpoint was taken */
     bool save_armed; /* the timer of the next checkpoint runs */
+    bool save_due;   /* the timer ran out, but the task could not be saved as it was */
     struct source *sources;
     size_t source_count;
 };
@@ -65,6 +68,9 @@ struct task_ops {
     /* A request of the machine's own purpose is settled: what waited for it may go on. May be
      * NULL. */
     int (*settled)(struct partitioned *machine, struct task *task, struct effects *effects);
+    /* False while the task's knowledge must not be saved; task_savable tells when that is over.
+     * NULL: it always may be. */
+    bool (*may_save)(const struct task *task);
     /* Fills the entries of a checkpoint with what changed since the last one. */
     int (*save_entries)(struct partitioned *machine, struct task *task, struct effect *save,
                         struct effects *effects);
@@ -80,6 +86,7 @@ struct partitioned {
     const struct task_ops *ops;
     struct pending_requests pending;
     uint32_t generation;
+    uint32_t serial_last;
     struct task **tasks; /* in no particular order */
     size_t task_count;
 };
@@ -101,6 +108,8 @@ int task_fetch(struct partitioned *machine, struct task *task, size_t source, bo
 /* Something is worth a checkpoint: arms its timer if none runs. */
 void task_changed(struct partitioned *machine, struct task *task, vtime now,
                   struct effects *effects);
+/* What kept a checkpoint from being taken is over: takes it if it is due. */
+int task_savable(struct partitioned *machine, struct task *task, struct effects *effects);
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at);
 
 #endif

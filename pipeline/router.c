@@ -39,7 +39,8 @@ enum { FANOUT_SLICE = 512 };
 
 struct seller {
     uint64_t id;
-    bool known; /* a policy event told its status */
+    uint64_t entry; /* its key in the checkpoint; 0: none yet */
+    bool known;     /* a policy event told its status */
     bool dirty;
     enum policy_status status;
     struct stamp stamp;
@@ -50,13 +51,14 @@ struct seller {
 /* A listing and the sellers that ever had it, nearly always one. */
 struct routed_listing {
     uint64_t id;
+    uint64_t entry; /* its key in the checkpoint; 0: none yet */
     bool dirty;
     size_t seller_count, seller_capacity;
     uint64_t *sellers;
 };
 
-/* A policy record on its way to the listings of its seller, as many as there are when it begins;
- * those that come later get the status by riding along. */
+/* A policy record on its way to the listings that its seller has; of those that come while it is
+ * sent some get the status twice, since it rides along with them too. */
 struct fanout {
     size_t source;
     size_t seller;
@@ -77,6 +79,7 @@ struct router_task {
     size_t listing_count, listing_capacity;
     struct fanout *fanouts; /* a queue: [fanout_first, fanout_count) */
     size_t fanout_first, fanout_count, fanout_capacity;
+    uint64_t entry_last;
 };
 
 static int task_init(struct partitioned *router, struct task *head) {
@@ -259,18 +262,7 @@ static int route(struct partitioned *router, struct router_task *task, size_t so
 static int refuse(struct partitioned *router, struct router_task *task, size_t source,
                   const struct log_record *logged, const struct record_error *error,
                   struct effect *produce, struct effects *effects) {
-    struct dead_letter letter = {
-        .topic = task->task.sources[source].topic,
-        .partition = task->task.sources[source].partition,
-        .offset = logged->offset,
-        .append = logged->append,
-        .contract_version = RECORD_CONTRACT_VERSION,
-        .reason = bytes_of(error->reason),
-        .field = bytes_of(error->field),
-        .expected = bytes_of(error->expected),
-        .actual = error->actual,
-        .value = logged->value,
-    };
+    struct dead_letter letter = dead_letter_of(&task->task.sources[source], logged, error);
     machine_count(&router->machine, COUNTER_DEAD_LETTERED, 1);
     return dead_letter_item(effects, produce, &produce->produce.items[produce->produce.count++],
                             logged->key, &letter);
@@ -358,7 +350,8 @@ static int policy_records(struct partitioned *router, struct router_task *task, 
         const struct log_record *logged = &event->records.records[i];
         struct record record;
         struct record_error error;
-        int failed = record_decode(logged->value, &record, &error) != 0
+        enum topic_id topic = task->task.sources[source].topic;
+        int failed = record_of_topic(topic, logged->value, &record, &error) != 0
                          ? refuse(router, task, source, logged, &error, produce, effects)
                          : learn_policy(task, source, logged, &record, existing_kept);
         if (failed != 0) {
@@ -375,7 +368,8 @@ static int listing_records(struct partitioned *router, struct router_task *task,
         const struct log_record *logged = &event->records.records[i];
         struct record record;
         struct record_error error;
-        int failed = record_decode(logged->value, &record, &error) != 0
+        enum topic_id topic = task->task.sources[source].topic;
+        int failed = record_of_topic(topic, logged->value, &record, &error) != 0
                          ? refuse(router, task, source, logged, &error, produce, effects)
                          : route(router, task, source, logged, &record, produce, effects);
         if (failed != 0) {
@@ -421,8 +415,17 @@ static int records(struct partitioned *router, struct task *head, size_t index,
 
 /* ---- Checkpoints ---- */
 
-#define SELLER_KEY (UINT64_C(1) << 63)
-#define WATERMARK_KEY UINT64_MAX
+/* Entries are numbered as they are first saved, since ids of sellers and of listings may be any 64
+ * bits and share the one space of keys. An entry says what it is and whose. */
+enum { ENTRY_WATERMARK = 1, ENTRY_SELLER, ENTRY_LISTING };
+enum { WATERMARK_KEY = 0 };
+
+static uint64_t entry_key(struct router_task *task, uint64_t *entry) {
+    if (*entry == 0) {
+        *entry = ++task->entry_last;
+    }
+    return *entry;
+}
 
 static int save_entries(struct partitioned *router, struct task *head, struct effect *save,
                         struct effects *effects) {
@@ -446,13 +449,14 @@ static int save_entries(struct partitioned *router, struct task *head, struct ef
         if (!seller->dirty) {
             continue;
         }
-        char value[25];
-        char *at = wire_put(value, seller->status, 1);
+        char value[1 + 8 + 1 + 24];
+        char *at = wire_put(value, ENTRY_SELLER, 1);
+        at = wire_put(at, seller->id, 8);
+        at = wire_put(at, seller->status, 1);
         at = wire_put(at, (uint64_t)seller->stamp.ts.ns, 8);
         at = wire_put(at, seller->stamp.id.hi, 8);
         wire_put(at, seller->stamp.id.lo, 8);
-        assert((seller->id & SELLER_KEY) == 0);
-        entry->key = SELLER_KEY | seller->id;
+        entry->key = entry_key(task, &seller->entry);
         entry++->value = effect_copy(effects, save, (struct bytes){value, sizeof value});
         seller->dirty = false;
     }
@@ -461,45 +465,45 @@ static int save_entries(struct partitioned *router, struct task *head, struct ef
         if (!listing->dirty) {
             continue;
         }
-        size_t size = 8 * (size_t)listing->seller_count;
+        size_t size = 1 + 8 + 8 * (size_t)listing->seller_count;
         char *value = effect_alloc(effects, save, size);
         if (value == NULL) {
             return -ENOMEM;
         }
+        char *at = wire_put(wire_put(value, ENTRY_LISTING, 1), listing->id, 8);
         for (size_t k = 0; k < listing->seller_count; k++) {
-            wire_put(value + 8 * k, listing->sellers[k], 8);
+            at = wire_put(at, listing->sellers[k], 8);
         }
-        entry->key = listing->id;
+        entry->key = entry_key(task, &listing->entry);
         entry++->value = (struct bytes){value, size};
         listing->dirty = false;
     }
-    char watermark[8];
-    wire_put(watermark, (uint64_t)task->watermark.ns, sizeof watermark);
+    char watermark[1 + 8];
+    wire_put(wire_put(watermark, ENTRY_WATERMARK, 1), (uint64_t)task->watermark.ns, 8);
     entry->key = WATERMARK_KEY;
     entry->value = effect_copy(effects, save, (struct bytes){watermark, sizeof watermark});
     return 0;
 }
 
-static int restore_seller(struct router_task *task, uint64_t id, struct bytes value) {
-    int64_t index = seller_of(task, id);
+static int restore_seller(struct router_task *task, uint64_t entry, struct wire_reader *reader) {
+    int64_t index = seller_of(task, wire_get(reader, 8));
     if (index < 0) {
         return -ENOMEM;
     }
-    struct wire_reader reader = wire_reader_of(value);
     struct seller *seller = &task->sellers[index];
+    seller->entry = entry;
     seller->known = true;
-    seller->status = (enum policy_status)wire_get(&reader, 1);
-    seller->stamp.ts.ns = (int64_t)wire_get(&reader, 8);
-    seller->stamp.id.hi = wire_get(&reader, 8);
-    seller->stamp.id.lo = wire_get(&reader, 8);
-    assert(!reader.failed);
+    seller->status = (enum policy_status)wire_get(reader, 1);
+    seller->stamp.ts.ns = (int64_t)wire_get(reader, 8);
+    seller->stamp.id.hi = wire_get(reader, 8);
+    seller->stamp.id.lo = wire_get(reader, 8);
     return 0;
 }
 
-static int restore_listing(struct router_task *task, uint64_t id, struct bytes value) {
-    struct wire_reader reader = wire_reader_of(value);
-    while (reader.at != reader.end) {
-        if (seller_has(task, wire_get(&reader, 8), id) != 0) {
+static int restore_listing(struct router_task *task, uint64_t entry, struct wire_reader *reader) {
+    uint64_t id = wire_get(reader, 8);
+    while (reader->at != reader->end) {
+        if (seller_has(task, wire_get(reader, 8), id) != 0) {
             return -ENOMEM;
         }
     }
@@ -507,6 +511,7 @@ static int restore_listing(struct router_task *task, uint64_t id, struct bytes v
     if (index < 0) {
         return -ENOMEM;
     }
+    task->listings[index].entry = entry;
     task->listings[index].dirty = false;
     return 0;
 }
@@ -515,13 +520,24 @@ static int restore_entry(struct partitioned *router, struct task *head, uint64_t
                          struct bytes value) {
     (void)router;
     struct router_task *task = (struct router_task *)head;
-    if (key == WATERMARK_KEY) {
-        struct wire_reader reader = wire_reader_of(value);
+    struct wire_reader reader = wire_reader_of(value);
+    int error = 0;
+    switch (wire_get(&reader, 1)) {
+    case ENTRY_WATERMARK:
         task->watermark.ns = (int64_t)wire_get(&reader, 8);
-        return 0;
+        break;
+    case ENTRY_SELLER:
+        error = restore_seller(task, key, &reader);
+        break;
+    case ENTRY_LISTING:
+        error = restore_listing(task, key, &reader);
+        break;
+    default:
+        assert(0 && "no entry of a router's checkpoint");
     }
-    return (key & SELLER_KEY) != 0 ? restore_seller(task, key & ~SELLER_KEY, value)
-                                   : restore_listing(task, key, value);
+    assert(!reader.failed);
+    task->entry_last = key > task->entry_last ? key : task->entry_last;
+    return error;
 }
 
 /* ---- Steps ---- */
