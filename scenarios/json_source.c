@@ -72,6 +72,7 @@ static void show_token(const struct json_source *source, struct json_token token
         snprintf(text, SHOWN_MAX + 16, "the end of the file");
         return;
     }
+    length = strcspn(begin, "\n") < length ? strcspn(begin, "\n") : length;
     /* A character of several bytes is shown whole. */
     while (begin[length] != '\0' && ((unsigned char)begin[length] & 0xc0) == 0x80) {
         length++;
@@ -138,7 +139,10 @@ static const char *usual_mistake(const struct json_source *source, struct json_t
 /* jansson's "X expected near 'Y'" as "expected X, found Y". */
 static void expectation(const char *theirs, const char *shown, char *sentence, size_t size) {
     const char *end = strstr(theirs, " expected");
-    if (end != NULL) {
+    if (strncmp(theirs, "string or '}'", strlen("string or '}'")) == 0) {
+        snprintf(sentence, size, "not JSON: expected a key in double quotes or '}', found %s",
+                 shown);
+    } else if (end != NULL) {
         snprintf(sentence, size, "not JSON: expected %.*s, found %s", (int)(end - theirs), theirs,
                  shown);
     } else if (strstr(theirs, "escape") != NULL || strstr(theirs, "Unicode") != NULL) {
@@ -153,7 +157,10 @@ static void expectation(const char *theirs, const char *shown, char *sentence, s
 
 static int not_json(const struct json_source *source, const json_error_t *theirs,
                     struct scenario_error *error) {
-    struct json_token token = json_token_at(source->text, source->length, (size_t)theirs->position);
+    struct json_token token =
+        strstr(theirs->text, "near end of file") != NULL
+            ? (struct json_token){source->length, 0}
+            : json_token_at(source->text, source->length, (size_t)theirs->position);
     char shown[SHOWN_MAX + 16];
     char sentence[256];
     show_token(source, token, shown);

@@ -6,7 +6,9 @@
  * column and the path of the value (D12); nothing of it is used.
  *
  * Times are strings like "90s", "5m", "2h30m", "250ms"; shares are strings like "1/20", "5%" or
- * numbers from 0 to 1 with at most 6 decimals: both become exact integers.
+ * numbers from 0 to 1 with at most 6 decimals: both become exact integers. Some objectives can be
+ * "off". Every key that is not given has the default of docs/scenarios.md filled in, so that a
+ * loaded scenario says all that is in force.
  */
 #ifndef MURPHY_SCENARIOS_SCENARIO_H
 #define MURPHY_SCENARIOS_SCENARIO_H
@@ -55,7 +57,9 @@ struct scenario {
     const char *about; /* one or two sentences: what it shows */
     const char *path;  /* file that it came from */
 
-    struct workload_options workload; /* seed is set by the run */
+    /* Its seed is set by the run. In a replay, start and duration are 0: they follow from the file
+     * (workload_peek of the first operation, workload_end). */
+    struct workload_options workload;
     struct pipeline_config pipeline;
     uint32_t workers[MACHINE_KIND_COUNT];
     int64_t session_timeout_ns;

@@ -552,7 +552,7 @@ static const struct key fault_keys[] = {
         .use = FAULT_DELAY,
         DURATION(VTIME_MILLISECOND, LONGEST),
         FAULT_AT(delay_ns),
-        .about = "the longest delay; without it none",
+        .about = "the longest delay; a duplicate without it follows at once",
     },
     {
         .name = "down",
@@ -755,7 +755,7 @@ static const struct key alert_keys[] = {
         .type = TAKES_NAME_STATIC,
         .names = NAMES_ALERTS,
         ALERT_AT(name),
-        .about = "of the alert",
+        .about = "which alert",
     },
     {
         .name = "topic",
@@ -763,7 +763,7 @@ static const struct key alert_keys[] = {
         .type = TAKES_NAME_STATIC,
         .names = NAMES_TOPICS,
         ALERT_AT(subject),
-        .about = "that it is about",
+        .about = "the topic that it is about",
     },
     {
         .name = "state",
@@ -771,33 +771,33 @@ static const struct key alert_keys[] = {
         .names = NAMES_ALERT_STATES,
         ALERT_AT(state),
         .fallback = "\"error\"",
-        .about = "that it must reach",
+        .about = "the state that it must reach",
     },
     {
         .name = "after",
         DURATION(0, LONGEST),
         ALERT_AT(after_ns),
         .fallback = "\"0s\"",
-        .about = "not before then, counted from the start",
+        .about = "it is raised no earlier, counted from the start",
     },
     {
         .name = "before",
         DURATION(VTIME_SECOND, LONGEST),
         ALERT_AT(before_ns),
-        .about = "and not after then; without it any time",
+        .about = "and no later; without it at any time",
     },
     {
         .name = "cleared",
         .type = TAKES_FLAG,
         ALERT_AT(cleared),
         .fallback = "false",
-        .about = "and it must be cleared again before the end",
+        .about = "it must be cleared again before the end",
     },
     {
         .name = "evidence",
         .type = TAKES_TEXT,
         ALERT_AT(evidence),
-        .about = "must stand in the alert's sentence",
+        .about = "a text that must stand in the alert's sentence",
     },
 };
 static const struct section alert_section = {
@@ -814,7 +814,7 @@ static const struct key drift_keys[] = {
         .type = TAKES_NAME,
         .names = NAMES_STORES,
         DRIFT_AT(store),
-        .about = "that differs",
+        .about = "the store that differs",
     },
     {
         .name = "class",
@@ -822,14 +822,14 @@ static const struct key drift_keys[] = {
         .type = TAKES_NAME,
         .names = NAMES_DRIFT_CLASSES,
         DRIFT_AT(drift),
-        .about = "of the difference",
+        .about = "the class of the difference",
     },
     {
         .name = "min",
         COUNT64(1, 1000000000),
         DRIFT_AT(min),
         .fallback = "1",
-        .about = "rows, at least",
+        .about = "at least so many rows",
     },
 };
 static const struct section drift_section = {
