@@ -145,7 +145,9 @@ static int fakes_make(struct simulation *s) {
     s->embedding = fake_embedding_new(NULL);
     struct fake_vector_db_options vectors = {
         .journal = o->journal, .observer = observer, .seed = o->seed};
-    vectors.index[MODALITY_TEXT].on = o->index_text;
+    /* Small, since it is built inside the run: a few thousand rows reach recall 0.99 with it. */
+    vectors.index[MODALITY_TEXT] = (struct vector_index_options){
+        .on = o->index_text, .m = 12, .ef_construction = 48, .seal_rows_min = 1024};
     s->vector_db = fake_vector_db_new(&vectors);
     if (s->kafka == NULL || s->oltp == NULL || s->state_store == NULL || s->keyword == NULL ||
         s->warehouse == NULL || s->embedding == NULL || s->vector_db == NULL) {
