@@ -142,6 +142,16 @@ bool json_path_parse(char *text, struct json_path *path) {
     return true;
 }
 
+void json_path_push(struct json_path *path, const char *key, size_t index) {
+    assert(path->depth < JSON_PATH_MAX);
+    path->steps[path->depth++] = (struct json_step){key, index};
+}
+
+void json_path_pop(struct json_path *path) {
+    assert(path->depth > 0);
+    path->depth--;
+}
+
 bool json_path_within(const struct json_path *path, const struct json_path *above) {
     if (path->depth < above->depth) {
         return false;

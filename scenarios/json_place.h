@@ -20,6 +20,9 @@ struct json_path {
     size_t depth;
 };
 
+/* One step down, and up again. No deeper than JSON_PATH_MAX. */
+void json_path_push(struct json_path *path, const char *key, size_t index);
+void json_path_pop(struct json_path *path);
 /* As in `faults[1].ratio`; keys of other characters than letters, digits, _ - $ as in `["a b"]`.
  * Cut off when it is too long. */
 void json_path_format(const struct json_path *path, char text[JSON_PATH_TEXT_SIZE]);

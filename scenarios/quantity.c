@@ -50,7 +50,7 @@ static size_t take_unit(const char **at, size_t from) {
     return UNIT_COUNT;
 }
 
-enum quantity_status duration_parse(const char *text, int64_t *ns) {
+enum quantity_status quantity_duration_parse(const char *text, int64_t *ns) {
     const char *at = text;
     int64_t sum = 0;
     size_t from = 0;
@@ -77,7 +77,7 @@ enum quantity_status duration_parse(const char *text, int64_t *ns) {
     return QUANTITY_OK;
 }
 
-void duration_format(int64_t ns, char text[DURATION_TEXT_SIZE]) {
+void quantity_duration_format(int64_t ns, char text[DURATION_TEXT_SIZE]) {
     size_t length = 0;
     for (size_t i = 0; i < UNIT_COUNT; i++) {
         int64_t number = ns / units[i].ns;
@@ -121,7 +121,7 @@ static enum quantity_status take_decimals(const char **at, int64_t *num, int64_t
     return decimals == 0 ? QUANTITY_MALFORMED : QUANTITY_OK;
 }
 
-enum quantity_status share_parse(const char *text, struct share *share) {
+enum quantity_status quantity_share_parse(const char *text, struct share *share) {
     const char *at = text;
     int64_t num, den = 100;
     bool too_large = false;
@@ -149,7 +149,7 @@ enum quantity_status share_parse(const char *text, struct share *share) {
     return *at != '\0' ? QUANTITY_MALFORMED : reduce(num, den, share);
 }
 
-enum quantity_status share_of_number(double number, struct share *share) {
+enum quantity_status quantity_share_of_number(double number, struct share *share) {
     if (!(number >= 0) || number > 1) {
         return QUANTITY_NOT_A_SHARE;
     }
@@ -161,7 +161,7 @@ enum quantity_status share_of_number(double number, struct share *share) {
     return reduce(millionths, 1000000, share);
 }
 
-bool share_ppm(struct share share, uint32_t *ppm) {
+bool quantity_share_ppm(struct share share, uint32_t *ppm) {
     uint64_t scaled = (uint64_t)share.num * 1000000;
     *ppm = (uint32_t)(scaled / share.den);
     return scaled % share.den == 0;
@@ -184,7 +184,7 @@ static int days_of(int year, int month) {
                              : days_to(year, month + 1, 1) - days_to(year, month, 1));
 }
 
-enum quantity_status moment_parse(const char *text, int64_t *ns) {
+enum quantity_status quantity_moment_parse(const char *text, int64_t *ns) {
     static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
     int fields[6] = {0};
     size_t field = 0;

@@ -20,22 +20,22 @@ enum quantity_status {
 
 /* "90s", "2h30m", "250ms": whole numbers with the units d h m s ms us ns, each at most once, the
  * greater first. */
-enum quantity_status duration_parse(const char *text, int64_t *ns);
+enum quantity_status quantity_duration_parse(const char *text, int64_t *ns);
 /* The same form back, e.g. "2h30m"; "0s" for nothing. */
 enum { DURATION_TEXT_SIZE = 64 };
-void duration_format(int64_t ns, char text[DURATION_TEXT_SIZE]);
+void quantity_duration_format(int64_t ns, char text[DURATION_TEXT_SIZE]);
 
 /* "1/20", "5%", "2.5%" (at most 4 decimals): a fraction from 0 to 1 in its lowest terms. */
 struct share {
     uint32_t num, den;
 };
-enum quantity_status share_parse(const char *text, struct share *share);
+enum quantity_status quantity_share_parse(const char *text, struct share *share);
 /* A number from 0 to 1 with at most 6 decimals. */
-enum quantity_status share_of_number(double number, struct share *share);
+enum quantity_status quantity_share_of_number(double number, struct share *share);
 /* Parts per million; false when it is no whole number of them. */
-bool share_ppm(struct share share, uint32_t *ppm);
+bool quantity_share_ppm(struct share share, uint32_t *ppm);
 
 /* "2026-03-02T08:00:00Z" in the years 1970 to 2261, as nanoseconds since 1970. */
-enum quantity_status moment_parse(const char *text, int64_t *ns);
+enum quantity_status quantity_moment_parse(const char *text, int64_t *ns);
 
 #endif

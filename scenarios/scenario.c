@@ -59,7 +59,7 @@ int scenario_load(const char *name_or_file, const char *directory,
     if (memory == NULL) {
         scenario_error_memory(error);
     } else if (path != NULL && json_source_read(path, &source, error) == 0 &&
-               settings_apply(&reader, settings, setting_count) == 0 &&
+               scenario_settings_apply(&reader, settings, setting_count) == 0 &&
                fill(&reader, &draft) == 0) {
         failed = 0;
         *out = draft.scenario;

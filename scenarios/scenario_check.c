@@ -33,7 +33,7 @@ static int check_before_end(struct reader *r, const struct draft *draft, int64_t
         return 0;
     }
     char end[DURATION_TEXT_SIZE];
-    duration_format(end_ns, end);
+    quantity_duration_format(end_ns, end);
     return reader_fail(r, path, PLACE_VALUE, "%s after the traffic, which lasts %s", what, end);
 }
 

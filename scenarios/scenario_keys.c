@@ -120,16 +120,16 @@ static enum key_use workload_use(int kind, unsigned bits) {
         .about = what,                                                                             \
     }
 static const struct key mix_keys[] = {
-    WEIGHT("create", create, "5", "a seller lists something more"),
-    WEIGHT("price", price, "30", "a price changes, which needs no embedding"),
-    WEIGHT("text", text, "15", "a title or description is rewritten"),
-    WEIGHT("attributes", attributes, "15", "attributes change"),
-    WEIGHT("images", images, "8", "images are added, replaced or withdrawn"),
-    WEIGHT("delete", delete, "3", "a listing is deleted"),
-    WEIGHT("recreate", recreate, "1", "a deleted listing comes back"),
-    WEIGHT("policy", policy, "1", "a seller is suppressed or reinstated, with all its listings"),
-    WEIGHT("order", order, "22", "somebody buys"),
-    WEIGHT("poison", poison, "0", "bytes that are no record reach a feed"),
+    WEIGHT("create", create, "30", "a seller lists something more"),
+    WEIGHT("price", price, "600", "a price changes, which needs no embedding"),
+    WEIGHT("text", text, "80", "a title or description is rewritten"),
+    WEIGHT("attributes", attributes, "80", "attributes change"),
+    WEIGHT("images", images, "80", "images are added, replaced or withdrawn"),
+    WEIGHT("delete", delete, "25", "a listing is deleted"),
+    WEIGHT("recreate", recreate, "10", "a deleted listing comes back"),
+    WEIGHT("policy", policy, "3", "a seller is suppressed or reinstated, with all its listings"),
+    WEIGHT("order", order, "90", "somebody buys"),
+    WEIGHT("poison", poison, "2", "bytes that are no record reach a feed"),
 };
 static const struct section mix_section = {
     .about = "weights of the operations that follow the catalogue load; what is not named keeps "
@@ -240,7 +240,7 @@ static const struct key workload_keys[] = {
     {
         .name = "description_words",
         ONLY_GENERATED,
-        COUNT32(1, 3000),
+        COUNT32(0, 3000),
         AT(workload.description_words),
         .fallback = "60",
         .about = "mean length of a description",

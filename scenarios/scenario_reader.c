@@ -38,16 +38,6 @@ void scenario_memory_release(struct scenario_memory *memory) {
 
 /* ---- Places ---- */
 
-void path_push(struct json_path *path, const char *key, size_t index) {
-    assert(path->depth < JSON_PATH_MAX);
-    path->steps[path->depth++] = (struct json_step){key, index};
-}
-
-void path_pop(struct json_path *path) {
-    assert(path->depth > 0);
-    path->depth--;
-}
-
 const struct setting *reader_setting(const struct reader *r, const struct json_path *path) {
     for (size_t i = r->setting_count; i > 0; i--) {
         if (json_path_within(path, &r->settings[i - 1].path)) {
@@ -111,8 +101,8 @@ static void takes_number(const struct key *key, char *text, size_t size) {
 
 static void takes_duration(const struct key *key, char *text, size_t size) {
     char low[DURATION_TEXT_SIZE], high[DURATION_TEXT_SIZE];
-    duration_format(key->min, low);
-    duration_format(key->max, high);
+    quantity_duration_format(key->min, low);
+    quantity_duration_format(key->max, high);
     snprintf(text, size, "a time from %s to %s, as \"90s\" or \"2h30m\"%s", low, high,
              off_text(key));
 }
@@ -304,7 +294,7 @@ static int read_duration(struct reader *r, const struct key *key, const json_t *
     if (!is_off(key, value)) {
         enum quantity_status status = json_is_number(value) ? QUANTITY_NO_UNIT : QUANTITY_MALFORMED;
         if (json_is_string(value)) {
-            status = duration_parse(json_string_value(value), &ns);
+            status = quantity_duration_parse(json_string_value(value), &ns);
         }
         if (status != QUANTITY_OK || ns < key->min || ns > key->max) {
             return refuse(r, key, value, reason(status));
@@ -316,7 +306,8 @@ static int read_duration(struct reader *r, const struct key *key, const json_t *
 
 static int read_moment(struct reader *r, const struct key *key, const json_t *value, void *target) {
     vtime moment;
-    if (!json_is_string(value) || moment_parse(json_string_value(value), &moment.ns) != 0) {
+    if (!json_is_string(value) ||
+        quantity_moment_parse(json_string_value(value), &moment.ns) != 0) {
         return refuse(r, key, value, NULL);
     }
     put(target, &moment, sizeof moment);
@@ -329,15 +320,15 @@ static int read_share(struct reader *r, const struct key *key, const json_t *val
     if (is_off(key, value)) {
         status = QUANTITY_OK;
     } else if (json_is_string(value)) {
-        status = share_parse(json_string_value(value), &share);
+        status = quantity_share_parse(json_string_value(value), &share);
     } else if (json_is_number(value)) {
-        status = share_of_number(json_number_value(value), &share);
+        status = quantity_share_of_number(json_number_value(value), &share);
     }
     if (status != QUANTITY_OK || (share.num == 0 && key->min > 0 && !is_off(key, value))) {
         return refuse(r, key, value, reason(status));
     }
     uint32_t ppm;
-    bool exact = share_ppm(share, &ppm);
+    bool exact = quantity_share_ppm(share, &ppm);
     if (key->type == TAKES_SHARE) {
         put(target, &share, sizeof share);
     } else if (key->type == TAKES_SHARE_PPM) {
@@ -449,7 +440,7 @@ static int check_names(struct reader *r, const struct section *section, json_t *
     const char *name;
     json_t *value;
     json_object_foreach(object, name, value) {
-        path_push(&r->path, name, 0);
+        json_path_push(&r->path, name, 0);
         int failed = 0;
         if (strcmp(name, COMMENT_KEY) == 0) {
             failed = check_comment(r, value);
@@ -464,7 +455,7 @@ static int check_names(struct reader *r, const struct section *section, json_t *
                                        nearest.best)
                          : reader_fail(r, &r->path, PLACE_KEY, "unknown key");
         }
-        path_pop(&r->path);
+        json_path_pop(&r->path);
         if (failed != 0) {
             return -1;
         }
@@ -514,10 +505,10 @@ static int refused_key(struct reader *r, const struct section *section, const st
                        const char *base) {
     char names[WANTED_MAX];
     list_keys(section, base, names, sizeof names);
-    path_push(&r->path, key->name, 0);
+    json_path_push(&r->path, key->name, 0);
     reader_fail(r, &r->path, PLACE_KEY, "%s takes no \"%s\"; it takes %s", kind_name(section, base),
                 key->name, names);
-    path_pop(&r->path);
+    json_path_pop(&r->path);
     return -1;
 }
 
@@ -534,9 +525,9 @@ static int read_key(struct reader *r, const struct section *section, const struc
     if (use == KEY_REFUSED) {
         return 0;
     }
-    path_push(&r->path, key->name, 0);
+    json_path_push(&r->path, key->name, 0);
     int failed = value == NULL ? read_absent(r, key, base) : read_value(r, key, value, base);
-    path_pop(&r->path);
+    json_path_pop(&r->path);
     return failed;
 }
 
@@ -563,10 +554,10 @@ static int read_list(struct reader *r, const struct key *key, const json_t *valu
         return fail_memory(r);
     }
     for (size_t i = 0; i < count; i++) {
-        path_push(&r->path, NULL, i);
+        json_path_push(&r->path, NULL, i);
         int failed =
             read_value(r, key->element, json_array_get(value, i), elements + i * key->element_size);
-        path_pop(&r->path);
+        json_path_pop(&r->path);
         if (failed != 0) {
             return -1;
         }

@@ -38,7 +38,7 @@ struct reader {
 
 /* Puts the settings into source->root. `texts` are cut into paths and must live as long as the
  * reader. 0 or -1 with the error set. */
-int settings_apply(struct reader *r, const struct scenario_setting *given, size_t count);
+int scenario_settings_apply(struct reader *r, const struct scenario_setting *given, size_t count);
 
 /* Fills the draft from source->root. 0 or -1 with the error set. */
 int reader_read(struct reader *r, struct draft *draft);
@@ -58,9 +58,5 @@ int reader_fail(struct reader *r, const struct json_path *path, enum place_part 
 
 /* The setting that gave the value at the path, or NULL: it stands in the file. */
 const struct setting *reader_setting(const struct reader *r, const struct json_path *path);
-
-/* One step down, and up again. A path of the table is never too deep. */
-void path_push(struct json_path *path, const char *key, size_t index);
-void path_pop(struct json_path *path);
 
 #endif

@@ -104,7 +104,7 @@ static int apply(struct reader *r, const char *text) {
     return value == NULL ? scenario_error_memory(r->error) : put_value(r, setting, value);
 }
 
-int settings_apply(struct reader *r, const struct scenario_setting *given, size_t count) {
+int scenario_settings_apply(struct reader *r, const struct scenario_setting *given, size_t count) {
     if (count == 0) {
         return 0;
     }
