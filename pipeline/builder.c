@@ -7,6 +7,9 @@
  * not what the document says; lagging rows are written until they do not, so a stalled sink, a lost
  * reply, a crash and a repair are one case, and memory is bounded by listings, not by events.
  *
+ * What waits for an embedding stands in a queue of its own, so that deletes and suppressions go on
+ * while the embedding service is down (A8).
+ *
  *     row:  unknown --write--> acknowledged(version, content) --document moves on--> lagging --+
  *              ^                          ^                                                     |
  *              +---- restart, MISSING     +------------------------ write ---------------------+
@@ -19,7 +22,10 @@
  *     never have existed, unless its absence is acknowledged and was not disturbed since: a zombie
  *     that wrote it in between is overruled;
  *  4. vectors are made only for content whose hash the store did not acknowledge (A5);
- *  5. a checkpoint holds documents and acknowledged rows: what lags is derived, not stored.
+ *  5. a checkpoint holds documents and acknowledged rows: what lags is derived, not stored;
+ *  6. a checkpoint says that a row is abandoned only once its dead letter is out (A13);
+ *  7. no more than backlog_max listings, and those of one fetch, wait for a sink, be it in a queue
+ *     or in a request under way: then the log is not read on (A14).
  */
 #include <assert.h>
 #include <errno.h>
@@ -62,6 +68,7 @@ struct listing {
     uint8_t vectors_busy;               /* requests under way for the vector rows */
     bool keyword_busy;
     bool vectors_queued;
+    bool embed_queued;
     bool keyword_queued;
     uint8_t unsaved; /* 0: the last checkpoint has it; else how many checkpoints it waited, + 1 */
 };
@@ -77,8 +84,10 @@ struct builder_task {
     struct id_map index;
     struct listing *listings;
     size_t listing_count, listing_capacity;
-    struct queue vectors;
+    struct queue vectors; /* can be written as they are */
+    struct queue embeds;  /* need vectors made first */
     struct queue keywords;
+    size_t vectors_under_way, keywords_under_way; /* listings with a request for these rows */
     uint32_t embed_failing, vectors_failing, keywords_failing; /* requests that go in circles */
     bool fetch_paused;
     size_t *unsaved;
@@ -129,6 +138,7 @@ static void task_release(struct task *head) {
     }
     free(task->listings);
     free(task->vectors.items);
+    free(task->embeds.items);
     free(task->keywords.items);
     free(task->unsaved);
     id_map_release(&task->index);
@@ -201,16 +211,19 @@ static enum need row_need(const struct partitioned *builder, const struct listin
     if (version == DOC_VERSION_NONE || row->abandoned == version) {
         return NEED_NOTHING;
     }
-    bool disturbed = !row->known || row->repair || row->moved > row->version;
+    bool unsure = !row->known || row->repair;
     if (row->wanted == 0) {
+        bool disturbed = unsure || row->moved > row->version;
         return disturbed || row->content != 0 ? NEED_DELETE : NEED_NOTHING;
     }
+    /* Content that went away and came back since is not made anew: if somebody wrote what was in
+     * between, the metadata write finds that content MISSING. */
     bool lags = row->version < version;
     const struct bugs *bugs = builder->machine.bugs;
     if (bug_on(bugs, BUG_NEVER_REEMBED) && row->known && row->content != 0 && !row->repair) {
         return lags ? NEED_METADATA : NEED_NOTHING;
     }
-    if (disturbed || row->content != row->wanted || (lags && bug_on(bugs, BUG_ALWAYS_REEMBED))) {
+    if (unsure || row->content != row->wanted || (lags && bug_on(bugs, BUG_ALWAYS_REEMBED))) {
         return NEED_CONTENT;
     }
     return lags ? NEED_METADATA : NEED_NOTHING;
@@ -225,23 +238,43 @@ static bool vectors_lag(const struct partitioned *builder, const struct listing 
     return false;
 }
 
+/* Bits of the modalities that need vectors which are not at hand; `made` holds vectors by modality,
+ * or NULL. */
+static uint8_t vectors_wanted(const struct partitioned *builder, const struct listing *listing,
+                              float *const *made) {
+    uint8_t wanted = 0;
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        bool at_hand =
+            made != NULL && made[m] != NULL && listing->embedding[m] == listing->rows[m].wanted;
+        if (row_need(builder, listing, m) == NEED_CONTENT && !at_hand) {
+            wanted |= (uint8_t)(1u << m);
+        }
+    }
+    return wanted;
+}
+
+static int queue_once(struct queue *queue, bool *queued, size_t at) {
+    if (*queued) {
+        return 0;
+    }
+    *queued = true;
+    return queue_push(queue, at);
+}
+
 /* Queues the listing for whichever of its sinks lags and has nothing under way. */
 static int listing_queue(struct partitioned *builder, struct builder_task *task, size_t at) {
     struct listing *listing = &task->listings[at];
-    if (!listing->vectors_queued && listing->vectors_busy == 0 && vectors_lag(builder, listing)) {
-        if (queue_push(&task->vectors, at) != 0) {
-            return -ENOMEM;
-        }
-        listing->vectors_queued = true;
+    int error = 0;
+    if (listing->vectors_busy == 0 && vectors_lag(builder, listing)) {
+        error = vectors_wanted(builder, listing, NULL) == 0
+                    ? queue_once(&task->vectors, &listing->vectors_queued, at)
+                    : queue_once(&task->embeds, &listing->embed_queued, at);
     }
-    if (!listing->keyword_queued && !listing->keyword_busy &&
+    if (error == 0 && !listing->keyword_busy &&
         row_need(builder, listing, ROW_KEYWORD) != NEED_NOTHING) {
-        if (queue_push(&task->keywords, at) != 0) {
-            return -ENOMEM;
-        }
-        listing->keyword_queued = true;
+        error = queue_once(&task->keywords, &listing->keyword_queued, at);
     }
-    return 0;
+    return error;
 }
 
 static enum version_rule row_rule(const struct partitioned *builder, const struct row *row) {
@@ -408,40 +441,44 @@ static int vectors_write(struct partitioned *builder, struct builder_task *task,
         }
         listing->vectors_busy++;
     }
+    task->vectors_under_way += listing->vectors_busy > 0;
     return 0;
 }
 
-/* Bits of the modalities that need vectors which are not at hand. */
-static uint8_t vectors_wanted(const struct partitioned *builder, const struct listing *listing,
-                              float *const *made) {
-    uint8_t wanted = 0;
-    for (size_t m = 0; m < MODALITY_COUNT; m++) {
-        bool at_hand =
-            made != NULL && made[m] != NULL && listing->embedding[m] == listing->rows[m].wanted;
-        if (row_need(builder, listing, m) == NEED_CONTENT && !at_hand) {
-            wanted |= (uint8_t)(1u << m);
+/* Sends what the queue of vectors holds; what turns out to need an embedding is queued for it. */
+static int pump_writes(struct partitioned *builder, struct builder_task *task,
+                       struct vector_batch *batch, struct effects *effects) {
+    while (task->vectors.count > 0) {
+        size_t at = queue_pop(&task->vectors);
+        struct listing *listing = &task->listings[at];
+        listing->vectors_queued = false;
+        if (listing->vectors_busy > 0) {
+            continue;
+        }
+        int error = vectors_wanted(builder, listing, NULL) == 0
+                        ? vectors_write(builder, task, listing, NULL, batch, effects)
+                        : queue_once(&task->embeds, &listing->embed_queued, at);
+        if (error != 0) {
+            return -ENOMEM;
         }
     }
-    return wanted;
+    return 0;
 }
 
-static int pump_vectors(struct partitioned *builder, struct builder_task *task,
-                        struct effects *effects) {
-    if (task->embed_failing > 0 || task->vectors_failing > 0) {
-        return 0;
-    }
-    struct vector_batch batch = {.room = batch_room(task->vectors.count)};
+/* Sends what the queue of embeds holds; what does not need an embedding any more is written. */
+static int pump_embeds(struct partitioned *builder, struct builder_task *task,
+                       struct vector_batch *batch, struct effects *effects) {
     struct effect *embed = NULL;
     uint32_t embed_max = builder->machine.config->embed_batch_max;
-    while (task->vectors.count > 0) {
-        struct listing *listing = &task->listings[queue_pop(&task->vectors)];
-        listing->vectors_queued = false;
+    while (task->embeds.count > 0) {
+        struct listing *listing = &task->listings[queue_pop(&task->embeds)];
+        listing->embed_queued = false;
         if (listing->vectors_busy > 0) {
             continue;
         }
         uint8_t wanted = vectors_wanted(builder, listing, NULL);
         if (wanted == 0) {
-            if (vectors_write(builder, task, listing, NULL, &batch, effects) != 0) {
+            if (vectors_write(builder, task, listing, NULL, batch, effects) != 0) {
                 return -ENOMEM;
             }
             continue;
@@ -452,8 +489,21 @@ static int pump_vectors(struct partitioned *builder, struct builder_task *task,
         if (embed == NULL || embed_add(effects, embed, listing, wanted) != 0) {
             return -ENOMEM;
         }
+        task->vectors_under_way++;
     }
     return 0;
+}
+
+static int pump_vectors(struct partitioned *builder, struct builder_task *task,
+                        struct effects *effects) {
+    if (task->vectors_failing > 0) {
+        return 0;
+    }
+    struct vector_batch batch = {.room = batch_room(task->vectors.count + task->embeds.count)};
+    if (pump_writes(builder, task, &batch, effects) != 0) {
+        return -ENOMEM;
+    }
+    return task->embed_failing > 0 ? 0 : pump_embeds(builder, task, &batch, effects);
 }
 
 /* ---- Writing keyword rows ---- */
@@ -512,6 +562,7 @@ static int pump_keywords(struct partitioned *builder, struct builder_task *task,
             }
         }
         listing->keyword_busy = true;
+        task->keywords_under_way++;
         if (keyword_fill(builder, listing, write, effects) != 0) {
             return -ENOMEM;
         }
@@ -525,7 +576,9 @@ static int pump_keywords(struct partitioned *builder, struct builder_task *task,
 static int fetch_or_pause(struct partitioned *builder, struct builder_task *task,
                           struct effects *effects) {
     uint32_t backlog_max = builder->machine.config->backlog_max;
-    task->fetch_paused = task->vectors.count >= backlog_max || task->keywords.count >= backlog_max;
+    size_t vectors = task->vectors.count + task->embeds.count + task->vectors_under_way;
+    size_t keywords = task->keywords.count + task->keywords_under_way;
+    task->fetch_paused = vectors >= backlog_max || keywords >= backlog_max;
     return task->fetch_paused ? 0 : task_fetch(builder, &task->task, SOURCE_LOG, false, effects);
 }
 
@@ -595,6 +648,7 @@ static int records(struct partitioned *builder, struct task *head, size_t index,
     struct source *source = &head->sources[index];
     struct effect *letters = NULL;
     size_t count = event->records.count;
+    assert(count > 0);
     source->next = event->records.records[count - 1].offset + 1;
     machine_count(&builder->machine, COUNTER_RECORDS_READ, count);
     for (size_t i = 0; i < count; i++) {
@@ -602,21 +656,10 @@ static int records(struct partitioned *builder, struct task *head, size_t index,
         struct record record;
         struct record_error error;
         int failed;
-        if (record_decode(logged->value, &record, &error) == 0) {
+        if (record_of_topic(source->topic, logged->value, &record, &error) == 0) {
             failed = fold(builder, task, logged, &record);
         } else {
-            struct dead_letter letter = {
-                .topic = source->topic,
-                .partition = source->partition,
-                .offset = logged->offset,
-                .append = logged->append,
-                .contract_version = RECORD_CONTRACT_VERSION,
-                .reason = bytes_of(error.reason),
-                .field = bytes_of(error.field),
-                .expected = bytes_of(error.expected),
-                .actual = error.actual,
-                .value = logged->value,
-            };
+            struct dead_letter letter = dead_letter_of(source, logged, &error);
             failed = letter_add(builder, task, &letters, count, logged->key, &letter, effects);
         }
         if (failed != 0) {
@@ -635,11 +678,16 @@ static int records(struct partitioned *builder, struct task *head, size_t index,
 
 /* ---- Answers ---- */
 
-/* The store refuses this version of the row for good: it is set aside until the document moves. */
+/* The document's present version of the row is refused for good: it is set aside until the document
+ * moves on. What was refused of a version that the document left behind needs no letter: the next
+ * version is sent anyway. */
 static int row_abandon(struct partitioned *builder, struct builder_task *task, size_t at, size_t i,
                        struct effect **letters, size_t room, struct effects *effects) {
     struct listing *listing = &task->listings[at];
     listing->rows[i].abandoned = listing->folded.visible_version;
+    if (listing_unsaved(task, at) != 0) {
+        return -ENOMEM;
+    }
     struct dead_letter letter = {
         .topic = TOPIC_LISTING_LOG,
         .partition = task->task.partition,
@@ -657,15 +705,17 @@ static int row_abandon(struct partitioned *builder, struct builder_task *task, s
 
 /* Takes in what the store said of one row. */
 static void row_settle(struct partitioned *builder, struct row *row, enum item_status status,
-                       enum row_write_kind kind, const struct row_meta *meta) {
+                       enum row_write_kind kind, enum version_rule rule,
+                       const struct row_meta *meta) {
     if (status == ITEM_MISSING) {
         row->known = false;
         return;
     }
     assert(status == ITEM_APPLIED || status == ITEM_CONFLICT);
-    /* After a conflict the store holds this version or a newer one: ours need not be sent. */
+    /* After a conflict the store holds this version or a newer one: ours need not be sent. A write
+     * that set out before the repair was asked for does not do the repair. */
     row->known = true;
-    row->repair = false;
+    row->repair = row->repair && rule == VERSION_GREATER;
     row->version = meta->version;
     row->content = kind == ROW_DELETE ? 0 : meta->content_hash;
     if (status == ITEM_CONFLICT) {
@@ -709,13 +759,13 @@ static int vectors_written(struct partitioned *builder, struct builder_task *tas
         struct listing *listing = listing_find(task, item->listing_id, &at);
         assert(listing != NULL && listing->vectors_busy > 0);
         listing->vectors_busy--;
-        if (status == ITEM_FATAL) {
-            if (row_abandon(builder, task, at, m, &letters, count, effects) != 0) {
-                return -ENOMEM;
-            }
-        } else {
-            row_settle(builder, &listing->rows[m], status, item->kind, &item->meta);
+        task->vectors_under_way -= listing->vectors_busy == 0;
+        if (status != ITEM_FATAL) {
+            row_settle(builder, &listing->rows[m], status, item->kind, item->rule, &item->meta);
             count_write(builder, item->kind, status);
+        } else if (item->meta.version == listing->folded.visible_version &&
+                   row_abandon(builder, task, at, m, &letters, count, effects) != 0) {
+            return -ENOMEM;
         }
         if (listing_unsaved(task, at) != 0 || listing_queue(builder, task, at) != 0) {
             return -ENOMEM;
@@ -739,13 +789,13 @@ static int keywords_written(struct partitioned *builder, struct builder_task *ta
         struct listing *listing = listing_find(task, item->listing_id, &at);
         assert(listing != NULL && listing->keyword_busy);
         listing->keyword_busy = false;
-        if (write->keywords.statuses[i] == ITEM_FATAL) {
-            if (row_abandon(builder, task, at, ROW_KEYWORD, &letters, count, effects) != 0) {
-                return -ENOMEM;
-            }
-        } else {
+        task->keywords_under_way--;
+        if (write->keywords.statuses[i] != ITEM_FATAL) {
             row_settle(builder, &listing->rows[ROW_KEYWORD], write->keywords.statuses[i],
-                       item->kind, &item->meta);
+                       item->kind, item->rule, &item->meta);
+        } else if (item->meta.version == listing->folded.visible_version &&
+                   row_abandon(builder, task, at, ROW_KEYWORD, &letters, count, effects) != 0) {
+            return -ENOMEM;
         }
         if (listing_unsaved(task, at) != 0 || listing_queue(builder, task, at) != 0) {
             return -ENOMEM;
@@ -775,13 +825,15 @@ static int embedded(struct partitioned *builder, struct builder_task *task,
         struct listing *listing = listing_find(task, item->listing_id, &at);
         assert(listing != NULL && listing->vectors_busy == 1);
         listing->vectors_busy = 0;
+        task->vectors_under_way--;
         for (size_t m = 0; m < MODALITY_COUNT; m++) {
             if ((item->modalities >> m & 1) == 0) {
                 continue;
             }
             if (result->status == ITEM_APPLIED) {
                 machine_count(&builder->machine, COUNTER_EMBEDDINGS_MADE, 1);
-            } else if (row_abandon(builder, task, at, m, &letters, count * MODALITY_COUNT,
+            } else if (listing->embedding[m] == listing->rows[m].wanted &&
+                       row_abandon(builder, task, at, m, &letters, count * MODALITY_COUNT,
                                    effects) != 0) {
                 return -ENOMEM;
             }
@@ -851,7 +903,9 @@ static void task_failing(struct task *head, uint32_t purpose, uint32_t failures)
 
 enum { ROW_ENCODED_BYTES = 1 + 8 + 8 + 8 + 8 };
 
-static size_t entry_encode(const struct listing *listing, char *buffer) {
+/* While dead letters are under way no row is said to be abandoned: a crash would lose the letter.
+ */
+static size_t entry_encode(const struct listing *listing, bool letters_out, char *buffer) {
     char *at = buffer + folded_encode(&listing->folded, buffer);
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const struct row *row = &listing->rows[i];
@@ -859,15 +913,25 @@ static size_t entry_encode(const struct listing *listing, char *buffer) {
         at = wire_put(at, row->content, 8);
         at = wire_put(at, (uint64_t)row->version, 8);
         at = wire_put(at, (uint64_t)row->moved, 8);
-        at = wire_put(at, (uint64_t)row->abandoned, 8);
+        at = wire_put(at, (uint64_t)(letters_out ? row->abandoned : DOC_VERSION_NONE), 8);
     }
     return (size_t)(at - buffer);
+}
+
+static bool any_abandoned(const struct listing *listing) {
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (listing->rows[i].abandoned != DOC_VERSION_NONE) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int save_entries(struct partitioned *builder, struct task *head, struct effect *save,
                         struct effects *effects) {
     struct builder_task *task = (struct builder_task *)head;
     bool late = bug_on(builder->machine.bugs, BUG_OFFSET_BEFORE_STATE);
+    bool letters_out = head->sources[SOURCE_LOG].waiting == 0;
     struct state_entry *entries =
         effect_alloc(effects, save, (task->unsaved_count + 1) * sizeof *entries);
     if (entries == NULL) {
@@ -885,9 +949,13 @@ static int save_entries(struct partitioned *builder, struct task *head, struct e
         if (value == NULL) {
             return -ENOMEM;
         }
-        size_t length = entry_encode(listing, value);
+        size_t length = entry_encode(listing, letters_out, value);
         entries[count++] =
             (struct state_entry){listing->folded.document.listing_id, {value, length}};
+        if (!letters_out && any_abandoned(listing)) {
+            task->unsaved[kept++] = task->unsaved[i];
+            continue;
+        }
         listing->unsaved = 0;
     }
     task->unsaved_count = kept;
