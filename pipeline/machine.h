@@ -124,7 +124,7 @@ struct pipeline_config {
     int64_t retry_max_ns;           /* 30 s */
     int64_t dashboard_interval_ns;  /* 60 s */
     int64_t watch_interval_ns;      /* 30 s */
-    int64_t feed_warn_ns[TOPIC_COUNT]; /* per feed; 0: that feed is not watched */
+    int64_t feed_warn_ns[TOPIC_COUNT]; /* per feed; 0: no such threshold; both 0: not watched */
     int64_t feed_error_ns[TOPIC_COUNT];
     int64_t volume_window_ns;      /* 1 h */
     uint64_t volume_deletes_min;   /* 100: fewer deletes in a window are never an anomaly */

@@ -12,7 +12,10 @@
  * Truth is OLTP for what the seller said and whether the seller is suppressed; gold, once it agrees
  * with OLTP, says what serving rows must look like. Repairs go where the loss happened: a change
  * that the log never had is published again from OLTP; a row that its store lost or spoiled is
- * written again by the builder.
+ * written again by the builder. A row of a listing that gold never heard of is published too, as
+ * the deletion that it is: the builder has no document that could overrule the row.
+ *
+ * A command that comes while a reconciliation runs is dropped: the running one answers it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -60,7 +63,6 @@ struct reconciler {
     struct machine machine;
     struct pending_requests pending;
     bool running;
-    bool interval_armed;
     uint32_t run;
     uint32_t pass;
     vtime cutoff;
@@ -315,7 +317,8 @@ static int classify(struct reconciler *self, const struct view *view) {
             continue;
         }
         drift_found(self, view, store, class);
-        struct ids *repair = right ? &self->repair[store] : &self->republish;
+        bool known = view->gold != NULL;
+        struct ids *repair = right && known ? &self->repair[store] : &self->republish;
         if (ids_add(repair, view->listing_id) != 0) {
             return -ENOMEM;
         }
@@ -480,7 +483,9 @@ static int range_compared(struct reconciler *self, vtime now, struct effects *ef
     struct range present = self->range;
     uint64_t rows_max;
     if (self->leaf) {
-        int failed = self->complete ? classify_leaf(self) : split(self, self->range);
+        /* One id with more rows than asked for is as divided as a range can be. */
+        bool whole = self->complete || self->range.first == self->range.last;
+        int failed = whole ? classify_leaf(self) : split(self, self->range);
         if (failed != 0) {
             return -ENOMEM;
         }

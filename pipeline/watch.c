@@ -15,13 +15,16 @@
 
 enum { TIMER_LOOK = 1, USUAL_WINDOWS = 32, WINDOWS_LEARNT = 2 };
 
-/* Deletes of one feed, window by window. Windows without any record are skipped: a feed that comes
- * in weekly snapshots is compared snapshot with snapshot. */
+/* Deletes of one feed, window by window: a window begins with the look that sees its first records,
+ * and what the look at its end sees belongs to the next. Windows without any record are skipped: a
+ * feed that comes in weekly snapshots is compared snapshot with snapshot. */
 struct volume {
-    vtime window_begin;                      /* meaningless while nothing was seen */
-    vtime first_record;                      /* of the window */
-    uint64_t records_before, deletes_before; /* counts when the window began */
-    uint64_t usual[USUAL_WINDOWS];           /* deletes of former windows, a ring */
+    bool open;                           /* a window began and is not over */
+    vtime window_begin;                  /* of the open window */
+    vtime first_record;                  /* of the open window */
+    uint64_t deletes_before;             /* count when the window began */
+    uint64_t records_seen, deletes_seen; /* counts at the last look */
+    uint64_t usual[USUAL_WINDOWS];       /* deletes of former windows, a ring */
     uint64_t usual_count;
     bool raised;
 };
@@ -29,7 +32,6 @@ struct volume {
 struct feed {
     bool seen;
     enum alert_state freshness;
-    uint64_t records;
     struct volume volume;
 };
 
@@ -58,17 +60,26 @@ static enum alert_state freshness_state(const struct pipeline_config *config,
         return ALERT_NO_DATA;
     }
     int64_t age_ns = vtime_diff(now, seen->last_append);
-    if (age_ns >= config->feed_error_ns[seen->topic]) {
+    int64_t error_ns = config->feed_error_ns[seen->topic];
+    if (error_ns > 0 && age_ns >= error_ns) {
         return ALERT_ERROR;
     }
-    return age_ns >= config->feed_warn_ns[seen->topic] ? ALERT_WARN : ALERT_CLEARED;
+    int64_t warn_ns = config->feed_warn_ns[seen->topic];
+    return warn_ns > 0 && age_ns >= warn_ns ? ALERT_WARN : ALERT_CLEARED;
+}
+
+static void add_threshold(struct sentence *evidence, const char *what, int64_t threshold_ns) {
+    if (threshold_ns > 0) {
+        sentence_add(evidence, what);
+        sentence_add_duration(evidence, threshold_ns);
+    }
 }
 
 static void freshness_look(struct watch *watch, const struct feed_observation *seen, vtime now,
                            struct effects *effects) {
     const struct pipeline_config *config = watch->machine.config;
     struct feed *feed = &watch->feeds[seen->topic];
-    if (config->feed_error_ns[seen->topic] == 0) {
+    if (config->feed_warn_ns[seen->topic] == 0 && config->feed_error_ns[seen->topic] == 0) {
         return;
     }
     enum alert_state state = freshness_state(config, seen, now);
@@ -89,8 +100,9 @@ static void freshness_look(struct watch *watch, const struct feed_observation *s
         sentence_add_time(&evidence, seen->last_append);
         sentence_add(&evidence, ", ");
         sentence_add_duration(&evidence, vtime_diff(now, seen->last_append));
-        sentence_add(&evidence, " ago; error after ");
-        sentence_add_duration(&evidence, config->feed_error_ns[seen->topic]);
+        sentence_add(&evidence, " ago");
+        add_threshold(&evidence, "; warn after ", config->feed_warn_ns[seen->topic]);
+        add_threshold(&evidence, "; error after ", config->feed_error_ns[seen->topic]);
     }
     alert(effects, "feed-freshness", seen->topic, state, &evidence);
 }
@@ -118,49 +130,44 @@ static void volume_alarm(const struct watch *watch, const struct feed_observatio
     alert(effects, "feed-volume", seen->topic, state, &evidence);
 }
 
+static void volume_open(struct volume *volume, const struct feed_observation *seen, vtime now) {
+    volume->open = true;
+    volume->window_begin = now;
+    volume->first_record = seen->last_append;
+    volume->deletes_before = volume->deletes_seen;
+}
+
 static void volume_close(struct watch *watch, struct volume *volume,
                          const struct feed_observation *seen, struct effects *effects) {
-    uint64_t deletes = seen->deletes - volume->deletes_before;
+    uint64_t deletes = volume->deletes_seen - volume->deletes_before;
     if (volume->raised) {
         /* An accident is not what is usual: it does not teach. */
         volume_alarm(watch, seen, deletes, ALERT_CLEARED, effects);
         volume->raised = false;
-    } else if (seen->records > volume->records_before) {
+    } else {
         volume->usual[volume->usual_count++ % USUAL_WINDOWS] = deletes;
     }
-    volume->records_before = seen->records;
-    volume->deletes_before = seen->deletes;
+    volume->open = false;
 }
 
 static void volume_look(struct watch *watch, const struct feed_observation *seen, vtime now,
                         struct effects *effects) {
     const struct pipeline_config *config = watch->machine.config;
     struct volume *volume = &watch->feeds[seen->topic].volume;
-    bool open = seen->records > volume->records_before;
-    bool fresh = seen->records > watch->feeds[seen->topic].records;
-    watch->feeds[seen->topic].records = seen->records;
-    if (!open || (volume->window_begin.ns != 0 &&
-                  vtime_diff(now, volume->window_begin) >= config->volume_window_ns && !fresh)) {
-        if (open) {
-            volume_close(watch, volume, seen, effects);
-            volume->window_begin = (vtime){0};
-        }
-        return;
+    if (volume->open && vtime_diff(now, volume->window_begin) >= config->volume_window_ns) {
+        volume_close(watch, volume, seen, effects);
     }
-    if (volume->window_begin.ns == 0) {
-        volume->window_begin = now;
-        volume->first_record = seen->last_append;
+    if (!volume->open && seen->records > volume->records_seen) {
+        volume_open(volume, seen, now);
     }
+    volume->records_seen = seen->records;
+    volume->deletes_seen = seen->deletes;
     uint64_t deletes = seen->deletes - volume->deletes_before;
     bool learnt = volume->usual_count >= WINDOWS_LEARNT;
-    if (learnt && !volume->raised && deletes >= config->volume_deletes_min &&
+    if (volume->open && learnt && !volume->raised && deletes >= config->volume_deletes_min &&
         deletes > usual_deletes(volume) * config->volume_factor) {
         volume->raised = true;
         volume_alarm(watch, seen, deletes, ALERT_ERROR, effects);
-    }
-    if (vtime_diff(now, volume->window_begin) >= config->volume_window_ns) {
-        volume_close(watch, volume, seen, effects);
-        volume->window_begin = (vtime){0};
     }
 }
 
