@@ -16,12 +16,12 @@
  *   old      what the fields were before; not looked at
  *
  * Fields of doc, all kept: name is the title, top_category the category, description, locale (es-ES
- * where none is given) and price what they say; seller_id, or seller where there is none, a number
- * from 1, is the seller (1 where none is given). Every other field is an attribute under its own
- * name: text and integers as they are, other numbers as the shortest text that reads back the same,
- * booleans as "true" or "false", objects and arrays as JSON text, null as null. A seller that is no
- * such number is an attribute too. `id` must repeat the line's id. Prices are at most 9 * 10^11 and
- * whole ten-thousandths, exactly, or null.
+ * where none is given) and price what they say; prices are null or at most 9 * 10^11 and whole
+ * ten-thousandths, exactly. seller_id, a whole number from 1, is the seller; without one, `seller`
+ * is where it is such a number; else the seller is 1. Every other field (`seller` too) is an
+ * attribute under its own name: text and integers as they are, other numbers as the shortest text
+ * that reads back the same, booleans as "true" or "false", objects and arrays as JSON text, null as
+ * null. `id`, when there, must repeat the line's id.
  *
  * thumbnail, a text, is an attribute and also the listing's one image: its id is a hash of the
  * address up to the `?` (where variants of one picture differ), its descriptor the name and the
