@@ -208,8 +208,7 @@ void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct re
 
 bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, vtime now) {
     const struct feed_view *feed = &listing->feed;
-    return feed->gone && !feed->postponed &&
-           vtime_diff(now, feed->gone_since) > o->options.gone_within_ns;
+    return feed->gone && vtime_diff(now, feed->gone_since) > o->options.gone_within_ns;
 }
 
 void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store) {
@@ -225,7 +224,7 @@ void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store
 
 static void deadline_judge(struct oracle *o, const struct deadline *deadline) {
     const struct oracle_listing *l = &o->listings[deadline->listing];
-    if (!l->feed.gone || l->feed.postponed || l->feed.gone_since.ns != deadline->gone_since.ns) {
+    if (!l->feed.gone || l->feed.gone_since.ns != deadline->gone_since.ns) {
         return;
     }
     for (int store = 0; store < STORE_OLTP; store++) {

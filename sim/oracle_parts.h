@@ -114,7 +114,7 @@ struct feed_view {
     bool known;
     bool gone;            /* it is known and not to be served */
     bool postponed;       /* gone, but the record that says so waits in the late queue */
-    vtime gone_since;     /* when the feed took the change */
+    vtime gone_since;     /* when the feed took the change; NEVER while postponed */
     struct stamp gone_by; /* stamp of the record that took it away */
 };
 

@@ -274,7 +274,9 @@ static struct message image(struct world *w, uint64_t id, enum record_op op) {
                             .subject_id = id,
                             .image_id = 5};
     if (op == RECORD_UPSERT) {
-        record.image_descriptor = bytes_of("kettle red shiny");
+        /* Delivered once more, it is not always the same picture. */
+        record.image_descriptor =
+            bytes_of(w->stamps % 3 == 0 ? "kettle blue matt" : "kettle red shiny");
     }
     return encode(record, NULL, 0, TOPIC_MEDIA);
 }
@@ -878,6 +880,41 @@ static void creation_cancels_a_deadline(void **state) {
     world_free(w);
 }
 
+/* Saying again that it is gone gives it no more time. */
+static void repeated_deletion_renews_no_deadline(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    done(w, creation(w, 1));
+    struct message m = deletion(w, 1);
+    tell(w, m);
+    pass(w, BOUND_S / 2);
+    fed(w, &m);
+    tell(w, deletion(w, 1));
+    pass(w, BOUND_S / 2 + 10);
+    deliver(w, 1);
+    finish(w);
+    assert_only(w, "gone-in-time");
+    world_free(w);
+}
+
+/* Gone, back and gone again: the time runs from the second deletion. */
+static void second_deletion_has_its_own_deadline(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    w->loads_at_once = true;
+    done(w, creation(w, 1));
+    tell(w, deletion(w, 1));
+    tell(w, creation(w, 1));
+    pass(w, BOUND_S - 20);
+    tell(w, deletion(w, 1));
+    pass(w, 100);
+    probe(w, 1);
+    deliver(w, 1);
+    finish(w);
+    assert_only(w, "");
+    world_free(w);
+}
+
 /* What left comes back by a delayed write, long after. */
 static void gone_and_back(void **state) {
     (void)state;
@@ -1009,6 +1046,23 @@ static void needless_embedding(void **state) {
     }
 }
 
+/* The same content by another model is another vector. */
+static void another_model_is_not_needless(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    struct made made;
+    done(w, creation(w, 1));
+    make_vectors(w, &w->folded[1], 1u << MODALITY_TEXT, &made);
+    struct vector_write write = vector_write_of(&w->folded[1], MODALITY_TEXT, &made);
+    write.meta.model_version = 2;
+    write.rule = VERSION_GREATER_OR_EQUAL;
+    write_vector(w, MODALITY_TEXT, &write);
+    assert_only(w, "");
+    write_vector(w, MODALITY_TEXT, &write);
+    assert_only(w, "embedding-economy");
+    world_free(w);
+}
+
 /* The row says the right hash and holds the vector of the text before. */
 static void lost_embedding(void **state) {
     (void)state;
@@ -1069,6 +1123,16 @@ static void dead_letters(void **state) {
     finish(w);
     assert_only(w, "");
     assert_status(w, "dead-letters", ORACLE_PASS);
+    world_free(w);
+}
+
+/* A store that refuses a good listing's row for good: the letter has no bytes of a record. */
+static void letter_for_a_refused_row(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    struct message none = {.topic = TOPIC_LISTING_LOG};
+    dead_letter(w, &none);
+    assert_only(w, "dead-letters");
     world_free(w);
 }
 
@@ -1240,6 +1304,30 @@ static void rows_that_should_be_gone(void **state) {
     world_free(w);
 }
 
+/* An image row that left with its image and is back without it. */
+static void row_of_a_withdrawn_image(void **state) {
+    (void)state;
+    for (int left = 0; left < 2; left++) {
+        struct world *w = world_new();
+        struct made made;
+        done(w, creation(w, 1));
+        done(w, image(w, 1, RECORD_UPSERT));
+        make_vectors(w, &w->folded[1], 1u << MODALITY_IMAGE, &made);
+        struct vector_write row = vector_write_of(&w->folded[1], MODALITY_IMAGE, &made);
+        if (left) {
+            done(w, image(w, 1, RECORD_DELETE));
+        } else {
+            row.listing_id = 2;
+            done(w, creation(w, 2));
+        }
+        assert_int_equal(fake_vector_db_put_row(w->vectors, w->now, MODALITY_IMAGE, 1, &row), 0);
+        finish(w);
+        assert_drift(w, STORE_VECTOR_IMAGE, left ? DRIFT_RESURRECTED : DRIFT_ORPHAN, 1);
+        assert_int_equal(oracle_drift_total(w->o), 1);
+        world_free(w);
+    }
+}
+
 /* A row that says that another model made it. */
 static void wrong_model(void **state) {
     (void)state;
@@ -1285,6 +1373,34 @@ static void keyword_text_mismatch(void **state) {
     }
 }
 
+/* The index says that its row was made of another text than the vector's. */
+static void keyword_hash_mismatch(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    done(w, creation(w, 1));
+    tell(w, title_change(w, 1, "blue kettle"));
+    const struct folded *f = &w->folded[1];
+    char attributes[TEXT_ROOM];
+    struct keyword_write write = {
+        .listing_id = 1,
+        .kind = ROW_UPSERT,
+        .meta = folded_row_meta(f),
+        .title = folded_text(f, FIELD_TITLE),
+        .description = folded_text(f, FIELD_DESCRIPTION),
+        .attributes = {attributes, folded_attributes_text(f, attributes, sizeof attributes)},
+    };
+    write.meta.content_hash = f->digest.text ^ 1;
+    struct keyword_port port = fake_keyword_port(w->keyword);
+    enum item_status status;
+    assert_int_equal(port.ops->write(port.ctx, w->now, &write, 1, &status), 0);
+    deliver_vectors(w, 1);
+    deliver_warehouse(w, 1);
+    finish(w);
+    assert_only(w, "convergence");
+    assert_drift(w, STORE_KEYWORD, DRIFT_MISMATCH, 1);
+    world_free(w);
+}
+
 static void spoil(struct document_row *row, int i) {
     row->alive = i == 0 ? false : row->alive;
     row->policy = i == 1 ? POLICY_SUPPRESSED : row->policy;
@@ -1297,13 +1413,16 @@ static void spoil(struct document_row *row, int i) {
     row->attributes =
         i == 8 ? bytes_of("{\"colour\":\"red\\ttin\",\"litres\":3}") : row->attributes;
     row->images = i == 9 ? bytes_of("[\"6\"]") : row->images;
+    row->images = i == 10 ? bytes_of("[\"5\",\"6\"]") : row->images;
+    row->attributes =
+        i == 11 ? bytes_of("{\"colour\":\"red\\ttin\",\"litres\":2,\"x\":1}") : row->attributes;
 }
 
 /* Each column of gold, and of silver's present version, is looked at. */
 static void warehouse_columns(void **state) {
     (void)state;
     for (int gold = 0; gold < 2; gold++) {
-        for (int i = 0; i < 10; i++) {
+        for (int i = 0; i < 12; i++) {
             struct world *w = world_new();
             struct row_texts texts;
             done(w, creation(w, 1));
@@ -1321,6 +1440,25 @@ static void warehouse_columns(void **state) {
             world_free(w);
         }
     }
+}
+
+/* Gold and silver say different things about one version. */
+static void gold_and_silver_disagree(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    struct row_texts texts;
+    done(w, creation(w, 1));
+    tell(w, price_change(w, 1, 5));
+    deliver_vectors(w, 1);
+    deliver_keyword(w, 1);
+    struct document_row silver = row_of(&w->folded[1], &texts);
+    struct document_row gold = silver;
+    gold.whole_hash ^= 1;
+    load(w, &silver, &gold, true);
+    finish(w);
+    assert_only(w, "convergence");
+    assert_drift(w, STORE_GOLD, DRIFT_MISMATCH, 1);
+    world_free(w);
 }
 
 /* JSON written otherwise and meaning the same is the same. */
@@ -1367,6 +1505,31 @@ static void source_differs(void **state) {
         finish(w);
         assert_only(w, "source");
         assert_drift(w, STORE_OLTP, i == 1 ? DRIFT_MISSING : DRIFT_MISMATCH, 1);
+        world_free(w);
+    }
+}
+
+/* Orders of the source of truth: one changed, one lost, one that nobody placed. */
+static void source_orders_differ(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct world *w = world_new();
+        place_order(w, 1, 2, true);
+        place_order(w, 2, 3, true);
+        struct order_row row = {.order_id = i == 1 ? 9 : 2,
+                                .listing_id = 1,
+                                .stamp = {w->now, {1, 99}},
+                                .quantity = 3,
+                                .amount = 3 * 129900 + (i == 0),
+                                .category = bytes_of("kitchen")};
+        if (i == 2) {
+            struct message m = order(w, 3, 1);
+            said(w, OP_ORDER, &m);
+        } else {
+            assert_int_equal(fake_oltp_write_order(w->oltp, w->now, &row, NULL), 0);
+        }
+        finish(w);
+        assert_only(w, i == 2 ? "source dashboard" : "source");
         world_free(w);
     }
 }
@@ -1447,6 +1610,24 @@ static void removals_are_measured(void **state) {
     tell(w, deletion(w, 2));
     assert_int_equal(oracle_freshness(w->o, 0).pending, 0);
     assert_int_equal(oracle_freshness(w->o, 2).pending, 2);
+    world_free(w);
+}
+
+/* The store is at the first of two deletions: the second is not visible yet. */
+static void a_removal_is_not_the_next_one(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    done(w, creation(w, 1));
+    tell(w, deletion(w, 1));
+    struct vector_write gone = {.listing_id = 1, .kind = ROW_DELETE, .rule = VERSION_GREATER};
+    gone.meta.version = w->folded[1].visible_version;
+    tell(w, creation(w, 1));
+    tell(w, deletion(w, 1));
+    assert_int_equal(oracle_freshness(w->o, 0).pending, 3);
+    write_vector(w, MODALITY_FUSED, &gone);
+    assert_int_equal(oracle_freshness(w->o, 0).pending, 2);
+    deliver_vectors(w, 1);
+    assert_int_equal(oracle_freshness(w->o, 0).pending, 0);
     world_free(w);
 }
 
@@ -1729,15 +1910,19 @@ int main(void) {
         cmocka_unit_test(deleted_and_still_there),
         cmocka_unit_test(deleted_and_never_gone),
         cmocka_unit_test(creation_cancels_a_deadline),
+        cmocka_unit_test(repeated_deletion_renews_no_deadline),
+        cmocka_unit_test(second_deletion_has_its_own_deadline),
         cmocka_unit_test(gone_and_back),
         cmocka_unit_test(suppression_without_fan_out),
         cmocka_unit_test(late_queue_postpones),
         cmocka_unit_test(late_queue_is_no_excuse),
         cmocka_unit_test(search_finds_who_is_gone),
         cmocka_unit_test(needless_embedding),
+        cmocka_unit_test(another_model_is_not_needless),
         cmocka_unit_test(lost_embedding),
         cmocka_unit_test(rows_disagree),
         cmocka_unit_test(dead_letters),
+        cmocka_unit_test(letter_for_a_refused_row),
         cmocka_unit_test(letter_for_broken_bytes),
         cmocka_unit_test(metadata_mismatches),
         cmocka_unit_test(planting_what_is_right),
@@ -1747,14 +1932,19 @@ int main(void) {
         cmocka_unit_test(lost_creation_is_missing),
         cmocka_unit_test(rows_that_should_be_gone),
         cmocka_unit_test(wrong_model),
+        cmocka_unit_test(row_of_a_withdrawn_image),
         cmocka_unit_test(keyword_text_mismatch),
+        cmocka_unit_test(keyword_hash_mismatch),
         cmocka_unit_test(warehouse_columns),
+        cmocka_unit_test(gold_and_silver_disagree),
         cmocka_unit_test(json_is_compared_by_meaning),
         cmocka_unit_test(dashboard_lags),
         cmocka_unit_test(source_differs),
+        cmocka_unit_test(source_orders_differ),
         cmocka_unit_test(lags_are_measured),
         cmocka_unit_test(newer_versions_show_older_changes),
         cmocka_unit_test(removals_are_measured),
+        cmocka_unit_test(a_removal_is_not_the_next_one),
         cmocka_unit_test(never_visible),
         cmocka_unit_test(unrouted_records_are_waited_for),
         cmocka_unit_test(minutes),

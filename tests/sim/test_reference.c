@@ -579,7 +579,7 @@ static void orders_and_sales(void **state) {
     order(r, 8, VTIME_HOUR + 4, 9, "books"); /* older: does not count */
     order(r, 9, VTIME_HOUR, 3, "toys");
     order(r, 7, 11, 4, "books");
-    const struct reference_order *orders;
+    const struct reference_order *orders = NULL;
     const struct reference_sales *sales;
     size_t count;
     assert_int_equal(reference_orders(r, &orders, &count), 0);
