@@ -89,9 +89,38 @@ static int64_t travel_ns(struct simulation *s, const struct effect *effect) {
     return travel;
 }
 
+/* Parks a request until there is something to read. */
+static void park(struct flight *flight, struct waiting *waiting) {
+    flight->next = waiting->first;
+    waiting->first = flight;
+}
+
+/* Where a read waits when there is nothing to read for it now; NULL when it need not wait. A broker
+ * holds such a request back, so that it costs no event until something comes. */
+static struct waiting *waits_at(struct simulation *s, const struct effect *effect) {
+    if (effect->kind == EFFECT_OUTBOX_FETCH) {
+        return fake_oltp_last_sequence(s->oltp) <= effect->outbox_fetch.sequence
+                   ? &s->waiting_outbox
+                   : NULL;
+    }
+    if (effect->kind != EFFECT_FETCH || effect->fetch.no_wait) {
+        return NULL;
+    }
+    struct fake_kafka_partition partition =
+        fake_kafka_partition(s->kafka, effect->fetch.topic, effect->fetch.partition);
+    return partition.online && partition.end == effect->fetch.offset
+               ? &s->waiting[effect->fetch.topic][effect->fetch.partition]
+               : NULL;
+}
+
 void carrier_send(struct simulation *s, struct flight *flight, vtime at) {
     const struct effect *effect = flight->effect;
     flight->event = answer_of(effect->kind);
+    struct waiting *waiting = waits_at(s, effect);
+    if (waiting != NULL) {
+        park(flight, waiting);
+        return;
+    }
     int64_t travel = travel_ns(s, effect);
     if (is_read(effect->kind)) {
         simulation_push(s, vtime_add(at, 2 * travel), flight->actor,
@@ -99,6 +128,23 @@ void carrier_send(struct simulation *s, struct flight *flight, vtime at) {
     } else {
         simulation_push(s, vtime_add(at, travel), flight->actor,
                         KIND_ARRIVE + (uint32_t)effect->kind, 0, flight);
+    }
+}
+
+void carrier_wake(struct simulation *s, struct waiting *waiting) {
+    struct flight *flight = waiting->first;
+    waiting->first = NULL;
+    while (flight != NULL) {
+        struct flight *next = flight->next;
+        flight->next = NULL;
+        if (s->actors[flight->actor].incarnation != flight->incarnation) {
+            flight_free(s, flight);
+        } else {
+            int64_t travel = s->options.fetch_linger_ns + travel_ns(s, flight->effect);
+            simulation_push(s, vtime_add(s->now, travel), flight->actor,
+                            KIND_DELIVER + (uint32_t)flight->event, 0, flight);
+        }
+        flight = next;
     }
 }
 
@@ -274,7 +320,7 @@ uint64_t carrier_arrive(struct simulation *s, struct flight *flight) {
                              effect->embed.count);
     }
     if (effect->kind == EFFECT_REPUBLISH) {
-        simulation_wake(s, &s->waiting_outbox, s->now);
+        carrier_wake(s, &s->waiting_outbox);
     }
     simulation_push(s, vtime_add(s->now, travel_ns(s, effect)), flight->actor,
                     KIND_DELIVER + (uint32_t)flight->event, 0, flight);
@@ -282,12 +328,6 @@ uint64_t carrier_arrive(struct simulation *s, struct flight *flight) {
 }
 
 /* ---- Reads ---- */
-
-/* Parks a read that found nothing until there is something. */
-static void park(struct flight *flight, struct waiting *waiting) {
-    flight->next = waiting->first;
-    waiting->first = flight;
-}
 
 /* False when the request waits on. */
 static bool read_log(struct simulation *s, struct flight *flight, struct event *event) {

@@ -13,6 +13,8 @@
 void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]);
 /* Sends a request on its way at the given moment. Takes the flight. */
 void carrier_send(struct simulation *s, struct flight *flight, vtime at);
+/* There is something to read where these wait: they are answered once it has gathered a while. */
+void carrier_wake(struct simulation *s, struct waiting *waiting);
 /* A write reaches its port: it is carried out, and its answer sent. Returns its digest. */
 uint64_t carrier_arrive(struct simulation *s, struct flight *flight);
 /* Steps the actor with what the flight brings; a read is carried out now. Takes the flight. */

@@ -115,7 +115,7 @@ static void appended(void *ctx, vtime now, enum topic_id topic, uint32_t partiti
         feed->upserts += record->value.data[2] == RECORD_UPSERT;
         feed->deletes += record->value.data[2] == RECORD_DELETE;
     }
-    simulation_wake(s, &s->waiting[topic][partition], now);
+    carrier_wake(s, &s->waiting[topic][partition]);
     if (s->observer.appended != NULL) {
         s->observer.appended(s->observer.ctx, now, topic, partition, record);
     }
@@ -603,7 +603,7 @@ static uint64_t application_tick(struct simulation *s) {
         if (fake_oltp_commit(s->oltp) != 0) {
             s->out_of_memory = true;
         }
-        simulation_wake(s, &s->waiting_outbox, s->now);
+        carrier_wake(s, &s->waiting_outbox);
     }
     vtime next = workload_peek(s->workload);
     if (next.ns != VTIME_NEVER.ns) {
@@ -611,34 +611,6 @@ static uint64_t application_tick(struct simulation *s) {
                         KIND_APPLICATION, 0, NULL);
     }
     return digest;
-}
-
-/* ---- Waiting consumers ---- */
-
-void simulation_wake(struct simulation *s, struct waiting *waiting, vtime now) {
-    if (waiting->first == NULL || waiting->woken) {
-        return;
-    }
-    waiting->woken = true;
-    simulation_push(s, vtime_add(now, s->options.fetch_linger_ns), simulation_harness(s), KIND_WAKE,
-                    0, waiting);
-}
-
-/* Sends the waiting requests on their way again. */
-static void wake(struct simulation *s, struct waiting *waiting) {
-    waiting->woken = false;
-    struct flight *flight = waiting->first;
-    waiting->first = NULL;
-    while (flight != NULL) {
-        struct flight *next = flight->next;
-        flight->next = NULL;
-        if (s->actors[flight->actor].incarnation != flight->incarnation) {
-            flight_free(s, flight);
-        } else {
-            carrier_send(s, flight, s->now);
-        }
-        flight = next;
-    }
 }
 
 /* ---- Scheduling by the harness ---- */
@@ -685,9 +657,6 @@ static uint64_t execute(struct simulation *s, const struct sim_event *event) {
         return application_tick(s);
     case KIND_GROUP:
         group_verdicts(s);
-        return 0;
-    case KIND_WAKE:
-        wake(s, event->payload);
         return 0;
     case KIND_SEND_AGAIN: {
         struct unsent *unsent = event->payload;
@@ -842,8 +811,7 @@ const char *simulation_kind_name(uint32_t kind) {
     if (kind < KIND_APPLICATION) {
         return effect_kind_name((enum effect_kind)(kind - KIND_ARRIVE));
     }
-    static const char *const names[] = {"application", "group-verdict", "wake", "send-again",
-                                        "scheduled"};
+    static const char *const names[] = {"application", "group-verdict", "send-again", "scheduled"};
     assert(kind - KIND_APPLICATION < sizeof names / sizeof *names);
     return names[kind - KIND_APPLICATION];
 }

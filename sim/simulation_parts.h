@@ -18,7 +18,6 @@ enum {
     KIND_ARRIVE = 32, /* + enum effect_kind: a request reaches its port; payload: flight */
     KIND_APPLICATION = 64,
     KIND_GROUP,
-    KIND_WAKE,       /* payload: the struct waiting, not owned */
     KIND_SEND_AGAIN, /* payload: malloc'ed */
     KIND_SCHEDULED,  /* payload: malloc'ed */
 };
@@ -41,7 +40,6 @@ struct flight {
 /* Requests that wait for something to read. */
 struct waiting {
     struct flight *first;
-    bool woken; /* a wake-up is on its way */
 };
 
 struct actor {
@@ -115,7 +113,6 @@ struct flight *flight_new(struct simulation *s, uint32_t actor, enum event_kind 
 void flight_free(struct simulation *s, struct flight *flight);
 int simulation_push(struct simulation *s, vtime at, uint32_t actor, uint32_t kind, uint64_t arg,
                     void *payload);
-void simulation_wake(struct simulation *s, struct waiting *waiting, vtime now);
 /* Steps the actor's machine; the answered flight, if any, is released or sent again. */
 void simulation_step(struct simulation *s, uint32_t index, const struct event *event,
                      struct flight *answered);
