@@ -48,7 +48,7 @@ static void print_heading(const struct tune_result *r, FILE *out) {
 
 static void print_table(const struct tune_result *r, FILE *out) {
     fprintf(out,
-            "\n    M  efConstruction    ef  recall@%-4" PRIu32
+            "\n   M  efConstruction    ef  recall@%-4" PRIu32
             " queries/s   p50 us   p95 us   built/s\n",
             r->request->k);
     const struct tune_point *before = NULL;
@@ -61,7 +61,7 @@ static void print_table(const struct tune_result *r, FILE *out) {
             fputc('\n', out);
         }
         before = p;
-        fprintf(out, "%5" PRIu32 "  %14" PRIu32 " %5" PRIu32 "  %11.4f %10s %8.0f %8.0f %9s%s\n",
+        fprintf(out, "%4" PRIu32 "  %14" PRIu32 " %5" PRIu32 "  %11.4f %10s %8.0f %8.0f %9s%s\n",
                 p->m, p->ef_construction, p->ef, p->recall,
                 with_commas(p->queries_per_second, rate), p->latency_p50_us, p->latency_p95_us,
                 with_commas(p->build_vectors_per_second, built), p == r->chosen ? " *" : "");

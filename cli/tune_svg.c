@@ -98,12 +98,21 @@ static double missing(double recall) {
     return fmax(1 - recall, 1e-4);
 }
 
-static double most_missing(const struct tune_result *r) {
-    double most = missing(r->request->objective);
+/* What the axes show. */
+struct extent {
+    double missing_most;
+    double latency_least, latency_most;
+};
+
+static struct extent extent_of(const struct tune_result *r) {
+    struct extent e = {missing(r->request->objective), INFINITY, 0};
     for (size_t i = 0; i < r->point_count; i++) {
-        most = fmax(most, missing(r->points[i].recall));
+        const struct tune_point *p = &r->points[i];
+        e.missing_most = fmax(e.missing_most, missing(p->recall));
+        e.latency_least = fmin(e.latency_least, p->latency_p50_us);
+        e.latency_most = fmax(e.latency_most, p->latency_p50_us);
     }
-    return most;
+    return e;
 }
 
 static void write_points(const struct tune_result *r, FILE *script) {
@@ -140,20 +149,21 @@ static void write_curves(const struct tune_result *r, FILE *script) {
 }
 
 static void write_script(const struct tune_result *r, FILE *script) {
+    struct extent e = extent_of(r);
     fprintf(script,
             "set terminal svg size 820,520 dynamic background rgb 'white' font 'sans-serif,13'\n"
             "set encoding utf8\n"
             "set title 'Recall against latency: %zu vectors of %zu, %s'\n"
             "set xlabel 'recall\\@%" PRIu32 "'\n"
             "set ylabel 'median latency of a search, us'\n"
-            "set logscale x\nset logscale y\nset yrange [*:*] noextend\nset offsets graph 0, 0, "
-            "0.1, 0.1\nset grid\nset key outside bottom center "
-            "horizontal\n"
+            "set logscale x\nset logscale y\nset grid\n"
+            "set key outside bottom center horizontal\n"
+            "set yrange [%.6g:%.6g]\n"
             "set xrange [%.6g:0.9e-4]\n"
             "set xtics ('0.5' 0.5, '0.8' 0.2, '0.9' 0.1, '0.95' 0.05, '0.99' 0.01, "
             "'0.999' 0.001, '1' 0.0001)\n",
             r->base_count, r->base.dim, vector_metric_name(r->request->metric), r->request->k,
-            1.2 * most_missing(r));
+            0.6 * e.latency_least, 1.5 * e.latency_most, 1.2 * e.missing_most);
     fprintf(script,
             "set arrow from first %.6g, graph 0 to first %.6g, graph 1 nohead dashtype 2 "
             "linecolor rgb 'gray40'\n",
