@@ -65,6 +65,7 @@ struct listing {
     struct folded folded;
     struct row rows[ROW_COUNT];
     uint64_t embedding[MODALITY_COUNT]; /* content hashes that are being embedded; 0: not */
+    doc_version embedding_version;      /* of the document that they were asked for */
     uint8_t vectors_busy;               /* requests under way for the vector rows */
     bool keyword_busy;
     bool vectors_queued;
@@ -357,6 +358,7 @@ static int embed_add(struct effects *effects, struct effect *embed, struct listi
         }
     }
     embed->embed.count++;
+    listing->embedding_version = listing->folded.visible_version;
     listing->vectors_busy = 1;
     return 0;
 }
@@ -832,7 +834,7 @@ static int embedded(struct partitioned *builder, struct builder_task *task,
             }
             if (result->status == ITEM_APPLIED) {
                 machine_count(&builder->machine, COUNTER_EMBEDDINGS_MADE, 1);
-            } else if (listing->embedding[m] == listing->rows[m].wanted &&
+            } else if (listing->embedding_version == listing->folded.visible_version &&
                        row_abandon(builder, task, at, m, &letters, count * MODALITY_COUNT,
                                    effects) != 0) {
                 return -ENOMEM;

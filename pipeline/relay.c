@@ -3,7 +3,7 @@
  * at a time, and remembers how far it is. A batch whose fate is unknown is published again: readers
  * fold, so a repeat is no news to them.
  *
- *     assigned -> load state -> [ outbox fetch -> produce -> save state -> trim ] again and again
+ *     assigned -> load state -> trim -> [ outbox fetch -> produce -> save state -> trim ] for ever
  *
  * Invariant: `published` is the sequence up to which every row is acknowledged by the log.
  */
@@ -88,12 +88,16 @@ static int save(struct relay *relay, struct effects *effects) {
     return request(relay, save, SAVE);
 }
 
-static int saved(struct relay *relay, struct effects *effects) {
-    struct effect *trim = effects_add(effects, EFFECT_TRIM_OUTBOX, 0, 0);
-    if (trim == NULL) {
-        return -ENOMEM;
+/* A checkpoint says that rows are published: they may go. Said again after a restart, since the
+ * process may have died before it said so. */
+static int trim_and_fetch(struct relay *relay, struct effects *effects) {
+    if (relay->published > 0) {
+        struct effect *trim = effects_add(effects, EFFECT_TRIM_OUTBOX, 0, 0);
+        if (trim == NULL) {
+            return -ENOMEM;
+        }
+        trim->trim_sequence = relay->published;
     }
-    trim->trim_sequence = relay->published;
     return fetch(relay, effects);
 }
 
@@ -129,7 +133,7 @@ static int answered(struct relay *relay, const struct event *event, struct effec
             struct wire_reader reader = wire_reader_of(event->state.offsets);
             relay->published = (int64_t)wire_get(&reader, 8);
         }
-        return fetch(relay, effects);
+        return trim_and_fetch(relay, effects);
     case FETCH:
         return publish(relay, event, effects);
     case PRODUCE:
@@ -137,7 +141,7 @@ static int answered(struct relay *relay, const struct event *event, struct effec
         machine_count(&relay->machine, COUNTER_RECORDS_ROUTED, event->answered->produce.count);
         return save(relay, effects);
     case SAVE:
-        return saved(relay, effects);
+        return trim_and_fetch(relay, effects);
     }
     return 0;
 }

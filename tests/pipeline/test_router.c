@@ -17,7 +17,8 @@
 enum { FETCH_LISTING = 2, FETCH_MEDIA, FETCH_POLICY };
 
 static struct script *begun(const struct bugs *bugs) {
-    struct script *s = script_new(MACHINE_ROUTER, NULL, bugs);
+    struct pipeline_config config = {.partitions = 1, .checkpoint_interval_ns = 10 * VTIME_SECOND};
+    struct script *s = script_new(MACHINE_ROUTER, &config, bugs);
     script_begin(s);
     s->quiet_fetch = true;
     return s;
