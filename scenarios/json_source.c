@@ -13,7 +13,7 @@
 #include "scenarios/scenario_files.h"
 
 /* Longest token that a message shows. */
-enum { SHOWN_MAX = 24 };
+enum { TOKEN_SHOWN_MAX = 24 };
 
 /* ---- Reading ---- */
 
@@ -65,11 +65,11 @@ static int fail_at(const struct json_source *source, size_t offset, struct scena
 
 /* The token for people; "the end of the file" when there is none. */
 static void show_token(const struct json_source *source, struct json_token token,
-                       char text[SHOWN_MAX + 16]) {
+                       char text[TOKEN_SHOWN_MAX + 16]) {
     const char *begin = source->text + token.begin;
     size_t length = token.length;
     if (length == 0) {
-        snprintf(text, SHOWN_MAX + 16, "the end of the file");
+        snprintf(text, TOKEN_SHOWN_MAX + 16, "the end of the file");
         return;
     }
     length = strcspn(begin, "\n") < length ? strcspn(begin, "\n") : length;
@@ -78,13 +78,13 @@ static void show_token(const struct json_source *source, struct json_token token
         length++;
     }
     const char *more = "";
-    if (length > SHOWN_MAX) {
-        for (length = SHOWN_MAX; ((unsigned char)begin[length] & 0xc0) == 0x80;) {
+    if (length > TOKEN_SHOWN_MAX) {
+        for (length = TOKEN_SHOWN_MAX; ((unsigned char)begin[length] & 0xc0) == 0x80;) {
             length--;
         }
         more = "...";
     }
-    snprintf(text, SHOWN_MAX + 16, "%.*s%s", (int)length, begin, more);
+    snprintf(text, TOKEN_SHOWN_MAX + 16, "%.*s%s", (int)length, begin, more);
 }
 
 static bool token_is(const struct json_source *source, struct json_token token, const char *word) {
@@ -161,7 +161,7 @@ static int not_json(const struct json_source *source, const json_error_t *theirs
         strstr(theirs->text, "near end of file") != NULL
             ? (struct json_token){source->length, 0}
             : json_token_at(source->text, source->length, (size_t)theirs->position);
-    char shown[SHOWN_MAX + 16];
+    char shown[TOKEN_SHOWN_MAX + 16];
     char sentence[256];
     show_token(source, token, shown);
     const char *mistake = usual_mistake(source, token);
@@ -203,9 +203,10 @@ static int check_text(const struct json_source *source, struct scenario_error *e
     }
     size_t valid = utf8_valid_prefix((struct bytes){source->text, source->length});
     if (valid < source->length) {
+        unsigned byte = (unsigned char)source->text[valid];
         char sentence[64];
-        snprintf(sentence, sizeof sentence, "the byte 0x%02x is not UTF-8 here",
-                 (unsigned)(unsigned char)source->text[valid]);
+        snprintf(sentence, sizeof sentence, "the byte 0x%02x %s", byte,
+                 byte == 0 ? "has no place in JSON" : "is not UTF-8 here");
         return fail_at(source, valid, error, sentence);
     }
     if (strspn(source->text, " \t\r\n") == source->length) {

@@ -435,6 +435,24 @@ static int check_comment(struct reader *r, const json_t *value) {
                : reader_fail(r, &r->path, PLACE_VALUE, "takes a text or a list of texts");
 }
 
+static int unknown_key(struct reader *r, const struct section *section, const char *name) {
+    struct nearest nearest = nearest_begin(name);
+    char known[WANTED_MAX];
+    size_t length = 0;
+    for (size_t i = 0; i < section->key_count; i++) {
+        nearest_try(&nearest, section->keys[i].name);
+        if (length < sizeof known) {
+            length += (size_t)snprintf(known + length, sizeof known - length, "%s%s",
+                                       i == 0 ? "" : ", ", section->keys[i].name);
+        }
+    }
+    nearest_try(&nearest, COMMENT_KEY);
+    return nearest.best != NULL
+               ? reader_fail(r, &r->path, PLACE_KEY, "unknown key; did you mean \"%s\"?",
+                             nearest.best)
+               : reader_fail(r, &r->path, PLACE_KEY, "unknown key; known are %s", known);
+}
+
 /* Is everything in the object known? */
 static int check_names(struct reader *r, const struct section *section, json_t *object) {
     const char *name;
@@ -445,15 +463,7 @@ static int check_names(struct reader *r, const struct section *section, json_t *
         if (strcmp(name, COMMENT_KEY) == 0) {
             failed = check_comment(r, value);
         } else if (find_key(section, name) == NULL) {
-            struct nearest nearest = nearest_begin(name);
-            for (size_t i = 0; i < section->key_count; i++) {
-                nearest_try(&nearest, section->keys[i].name);
-            }
-            nearest_try(&nearest, COMMENT_KEY);
-            failed = nearest.best != NULL
-                         ? reader_fail(r, &r->path, PLACE_KEY, "unknown key; did you mean \"%s\"?",
-                                       nearest.best)
-                         : reader_fail(r, &r->path, PLACE_KEY, "unknown key");
+            failed = unknown_key(r, section, name);
         }
         json_path_pop(&r->path);
         if (failed != 0) {
@@ -546,8 +556,12 @@ static int read_object(struct reader *r, const struct section *section, const js
 
 static int read_list(struct reader *r, const struct key *key, const json_t *value, char *base) {
     size_t count = json_array_size(value);
-    if (!json_is_array(value) || count > LIST_LENGTH_MAX) {
+    if (!json_is_array(value)) {
         return refuse(r, key, value, NULL);
+    }
+    if (count > LIST_LENGTH_MAX) {
+        return reader_fail(r, &r->path, PLACE_VALUE, "takes a list of at most %d, not of %zu",
+                           LIST_LENGTH_MAX, count);
     }
     char *elements = scenario_alloc(r->memory, count * key->element_size);
     if (elements == NULL) {

@@ -44,9 +44,8 @@ static int check_step(struct reader *r, const struct setting *setting, size_t de
                            name, step->index);
     }
     if (step->key == NULL && step->index > json_array_size(container)) {
-        return reader_fail(r, &setting->path, PLACE_VALUE,
-                           "%s has %zu elements, so the next is [%zu]", name,
-                           json_array_size(container), json_array_size(container));
+        return reader_fail(r, &setting->path, PLACE_VALUE, "the next element of %s is [%zu]", name,
+                           json_array_size(container));
     }
     return 0;
 }
