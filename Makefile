@@ -55,7 +55,7 @@ PLAIN    := $(LANGUAGE) -g $(OPT) $(WARNINGS) $(EXTRA)
 CFLAGS   := $(PLAIN) $(SANITIZERS)
 # -rdynamic: the clock shim in the program also takes the calls that libsqlite3 makes.
 LDFLAGS  := -rdynamic -Wl,--as-needed $(SANITIZERS)
-LDLIBS   := -lsqlite3 -ljansson -lxxhash -lm -ldl -pthread
+LDLIBS   := -lsqlite3 -ljansson -lxxhash -lz -lm -ldl -pthread
 
 # Where the scenario files are, seen from the folder of the program (/proc/self/exe): `murphy run
 # calm-day` works from any folder without an installation, whatever BUILD is.

@@ -187,7 +187,7 @@ static int build(struct scenario_run *run) {
     const struct scenario *scenario = run->scenario;
     struct simulation_options options = {
         .seed = run->options.seed,
-        .start = scenario->workload.start,
+        .start = run->start,
         .pipeline = scenario->pipeline,
         .explore_ties = scenario->explore_ties,
         .session_timeout_ns = scenario->session_timeout_ns,
@@ -245,10 +245,9 @@ static int build(struct scenario_run *run) {
 
 static void progress(struct scenario_run *run, const char *phase) {
     if (run->options.progress != NULL) {
-        vtime start = run->scenario->workload.start;
         run->options.progress(run->options.progress_ctx,
-                              vtime_diff(simulation_now(run->simulation), start),
-                              vtime_diff(workload_end(run->workload), start), phase);
+                              vtime_diff(simulation_now(run->simulation), run->start),
+                              vtime_diff(workload_end(run->workload), run->start), phase);
     }
 }
 
@@ -329,6 +328,7 @@ enum scenario_run_status scenario_run_play(struct scenario_run *run) {
     if (run->workload == NULL) {
         return fail(run, SCENARIO_RUN_BAD_INPUT, error.text);
     }
+    run->start = workload.file == NULL ? workload.start : workload_peek(run->workload);
     if (build(run) != 0) {
         return out_of_memory(run);
     }
@@ -421,7 +421,7 @@ int scenario_run_export(struct scenario_run *run, const char *directory, char *e
         .scenario = run->scenario->name,
         .seed = run->options.seed,
         .trace_hash = run->result.trace_hash,
-        .start = run->scenario->workload.start,
+        .start = run->start,
         .end = simulation_now(run->simulation),
     };
     struct stores_export *export = stores_export_new(directory, &info);

@@ -46,6 +46,7 @@ struct scenario_run {
     size_t sample_count, sample_capacity;
     bool reconciling; /* a reconciliation that was asked for is not over */
     bool out_of_memory;
+    vtime start; /* of virtual time: the scenario's, or the first change of a replayed file */
     vtime healed_at;
     vtime settled_at; /* VTIME_NEVER: it did not settle in time */
     volatile sig_atomic_t interrupted;

@@ -217,9 +217,34 @@ static void held_append(struct held *held, vtime now) {
     }
 }
 
+/* When a stall of the feed that holds now is over; `now` when there is none. Healing ends a stall
+ * without an end; until then it is as good as never. */
+static vtime stalled_until(struct injector *in, enum topic_id feed, vtime now) {
+    vtime until = now;
+    for (size_t i = 0; i < in->count; i++) {
+        const struct fault *fault = &in->armed[i].fault;
+        if (fault->kind == FAULT_STALLED_FEED && fault->feed == feed &&
+            in_window(in, &in->armed[i], now)) {
+            vtime end = fault->until_ns == 0 ? vtime_add(now, 365 * VTIME_DAY)
+                                             : vtime_add(in->start, fault->until_ns);
+            until = vtime_max(until, end);
+        }
+    }
+    return until;
+}
+
 static void held_due(void *ctx, vtime now, uint64_t arg) {
     struct held *held = ctx;
+    struct injector *in = held->injector;
     (void)arg;
+    vtime until = stalled_until(in, held->topic, now);
+    if (!held->released && vtime_before(now, until)) {
+        if (simulation_schedule(in->simulation, until, "held-record", held->key, held_due, held,
+                                0) != 0) {
+            in->out_of_memory = true;
+        }
+        return;
+    }
     held_unlink(held);
     if (!held->released) {
         held_append(held, now);
@@ -281,9 +306,7 @@ static bool append_passes(struct injector *in, const struct produce_item *item, 
             break;
         case FAULT_STALLED_FEED:
             if (in_window(in, armed, now)) {
-                /* Healing ends a stall without an end; until then it is as good as never. */
-                vtime at = fault->until_ns == 0 ? vtime_add(now, 365 * VTIME_DAY)
-                                                : vtime_add(in->start, fault->until_ns);
+                vtime at = stalled_until(in, item->topic, now);
                 hold(in, item, at);
                 struck(in, armed, PASS_APPEND, now, at);
                 passes = false;

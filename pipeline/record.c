@@ -29,7 +29,7 @@ enum {
 
     ORIGIN_BYTES = 21,
     NOTE_BYTES = 33,
-    SECTIONS_KNOWN = SECTION_ORIGIN | SECTION_POLICY,
+    SECTIONS_KNOWN = SECTION_ORIGIN | SECTION_POLICY | SECTION_REPAIR,
     RECORD_FORMAT = 1
 };
 static_assert(ORIGIN_BYTES + NOTE_BYTES <= RECORD_SECTIONS_MAX, "sections outgrew their bound");
@@ -101,7 +101,7 @@ static int check_kind(const char *data, struct record_error *error) {
         return record_reject(error, "only listings and media can be deleted", "op", "1", op);
     }
     if ((le8_get(data + AT_SECTIONS) & ~SECTIONS_KNOWN) != 0) {
-        return record_reject(error, "unknown section", "sections", "bits 0 and 1",
+        return record_reject(error, "unknown section", "sections", "bits 0 to 2",
                              le8_get(data + AT_SECTIONS));
     }
     return 0;

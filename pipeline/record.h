@@ -105,6 +105,8 @@ struct policy_note {
 enum record_section {
     SECTION_ORIGIN = 1, /* the router says which feed position this record came from */
     SECTION_POLICY = 2, /* the router tells the seller's present status */
+    SECTION_REPAIR = 4, /* without bytes: published again by reconciliation, so its age is no
+                           reason to hold it back */
 };
 
 struct record {

@@ -9,7 +9,8 @@
  *  - the seller's present status rides along with each record that names the seller, so that a
  *    listing that comes after the policy event has it too.
  * A listing record older than the allowed lateness, against the greatest event time seen, goes to
- * the late queue, which is drained into the log once every late-batch interval.
+ * the late queue, which is drained into the log once every late-batch interval; a repair does not
+ * wait there.
  *
  * Invariants of a task:
  *  1. a source's `safe` offset is below the first record whose output is not acknowledged;
@@ -238,7 +239,8 @@ static int route(struct partitioned *router, struct router_task *task, size_t so
         int64_t horizon_ns = task->watermark.ns == INT64_MIN
                                  ? INT64_MIN
                                  : task->watermark.ns - router->machine.config->allowed_lateness_ns;
-        if (record->stamp.ts.ns < horizon_ns) {
+        bool repair = (record->sections & SECTION_REPAIR) != 0;
+        if (record->stamp.ts.ns < horizon_ns && !repair) {
             topic = TOPIC_LATE;
             machine_count(&router->machine, COUNTER_LATE, 1);
         }

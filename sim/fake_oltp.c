@@ -450,6 +450,7 @@ static int encode(struct fake_oltp *o, uint64_t listing_id, struct stamp stamp,
         .contract_version = RECORD_CONTRACT_VERSION,
         .stamp = stamp,
         .subject_id = listing_id,
+        .sections = SECTION_REPAIR,
     };
     size_t count = 0;
     if (row != 0) {

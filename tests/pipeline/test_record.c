@@ -644,7 +644,7 @@ static void frame_is_checked(void **state) {
         {2, 3, 1, RECORD_LISTING, "unknown operation", "op"},
         {2, 2, 1, RECORD_POLICY, "only listings and media can be deleted", "op"},
         {2, 2, 1, RECORD_ORDER, "only listings and media can be deleted", "op"},
-        {3, 7, 1, RECORD_LISTING, "unknown section", "sections"},
+        {3, 15, 1, RECORD_LISTING, "unknown section", "sections"},
         {12, 0, 2, RECORD_LISTING, "unknown contract version", "contract_version"},
         {12, 2, 2, RECORD_LISTING, "unknown contract version", "contract_version"},
         {14, 1, 2, RECORD_MEDIA, "fields in a record that has none", "field_count"},
