@@ -279,6 +279,23 @@ static int read_frame(json_t *json, struct replay_line *out, struct replay_compl
     return check_doc(out, complaint) != 0 ? -1 : check_changed(out, complaint);
 }
 
+/* jansson tells where the token that it stumbled over ends; people look for where it starts. */
+static int column_of(const json_error_t *error) {
+    static const char before[] = " near '";
+    int column = error->column;
+    const char *token = strstr(error->text, before);
+    if (token != NULL) {
+        token += sizeof before - 1;
+        const char *end = strrchr(token, '\'');
+        int characters = 0;
+        for (const char *at = token; end != NULL && at < end; at++) {
+            characters += (*at & 0xc0) != 0x80;
+        }
+        column -= characters > 1 ? characters - 1 : 0;
+    }
+    return column > 0 ? column : 0;
+}
+
 int replay_line_parse(struct bytes text, struct replay_line *out,
                       struct replay_complaint *complaint) {
     *out = (struct replay_line){.json = NULL};
@@ -290,7 +307,7 @@ int replay_line_parse(struct bytes text, struct replay_line *out,
         json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (json == NULL) {
         complain(complaint, "the line is no JSON: %.200s", error.text);
-        complaint->column = error.column > 0 ? error.column : 0;
+        complaint->column = column_of(&error);
         return -1;
     }
     if (read_frame(json, out, complaint) != 0) {
