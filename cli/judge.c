@@ -424,6 +424,7 @@ static void fill_counts(struct scenario_run *run) {
 
 static void fill_series(struct scenario_run *run) {
     vtime start = run->start;
+    int64_t width_ns = oracle_minute_ns(run->oracle);
     static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
     for (size_t f = 0; f < sizeof feeds / sizeof *feeds; f++) {
         size_t count;
@@ -438,7 +439,7 @@ static void fill_series(struct scenario_run *run) {
                 series = run_result_series(&run->result, RUN_SERIES_FEED_LAG, topic_name(feeds[f]));
             }
             int64_t lag_ns = minutes[i].records > 0 ? minutes[i].lag_max_ns : minutes[i].silence_ns;
-            run_series_append(&run->result, series, start.ns + (int64_t)i * VTIME_MINUTE,
+            run_series_append(&run->result, series, start.ns + (int64_t)i * width_ns,
                               (double)lag_ns / 1e9);
         }
     }
@@ -450,7 +451,7 @@ static void fill_series(struct scenario_run *run) {
         for (size_t i = 0; i < count; i++) {
             int64_t lag_ns = minutes[i].samples > 0 ? minutes[i].lag_max_ns : 0;
             lag_ns = minutes[i].pending_age_ns > lag_ns ? minutes[i].pending_age_ns : lag_ns;
-            run_series_append(&run->result, series, start.ns + (int64_t)i * VTIME_MINUTE,
+            run_series_append(&run->result, series, start.ns + (int64_t)i * width_ns,
                               (double)lag_ns / 1e9);
         }
     }

@@ -352,7 +352,7 @@ static int embed_add(struct effects *effects, struct effect *embed, struct listi
         }
         listing->embedding[m] = listing->rows[m].wanted;
         result->vectors[m] =
-            effect_alloc(effects, embed, modality_dimension((enum modality)m) * sizeof(float));
+            effect_alloc_raw(effects, embed, modality_dimension((enum modality)m) * sizeof(float));
         if (result->vectors[m] == NULL) {
             return -ENOMEM;
         }

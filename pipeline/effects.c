@@ -97,7 +97,7 @@ struct effect *effects_add(struct effects *effects, enum effect_kind kind, uint6
     return effect;
 }
 
-void *effect_alloc(struct effects *effects, struct effect *effect, size_t size) {
+void *effect_alloc_raw(struct effects *effects, struct effect *effect, size_t size) {
     size = round_up(size);
     struct effect_block *block = effect->blocks;
     if (block->capacity - block->used < size) {
@@ -113,15 +113,19 @@ void *effect_alloc(struct effects *effects, struct effect *effect, size_t size) 
     }
     void *memory = block_memory(block) + block->used;
     block->used += size;
-    memset(memory, 0, size);
     return memory;
+}
+
+void *effect_alloc(struct effects *effects, struct effect *effect, size_t size) {
+    void *memory = effect_alloc_raw(effects, effect, size);
+    return memory == NULL ? NULL : memset(memory, 0, size);
 }
 
 struct bytes effect_copy(struct effects *effects, struct effect *effect, struct bytes bytes) {
     if (bytes.len == 0) {
         return (struct bytes){NULL, 0};
     }
-    char *copy = effect_alloc(effects, effect, bytes.len);
+    char *copy = effect_alloc_raw(effects, effect, bytes.len);
     if (copy == NULL) {
         return (struct bytes){NULL, 0};
     }

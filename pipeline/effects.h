@@ -246,6 +246,8 @@ struct effect *effects_add(struct effects *effects, enum effect_kind kind, uint6
                            size_t size_hint);
 /* Memory of the effect, zeroed, aligned for any type up to 64 bytes; NULL when there is none. */
 void *effect_alloc(struct effects *effects, struct effect *effect, size_t size);
+/* The same without zeroing, for what is filled at once. */
+void *effect_alloc_raw(struct effects *effects, struct effect *effect, size_t size);
 /* A copy of the bytes in the effect's memory; empty when out of memory or empty. */
 struct bytes effect_copy(struct effects *effects, struct effect *effect, struct bytes bytes);
 /* Takes the first effect out, or NULL. The caller releases it when it is done with. */

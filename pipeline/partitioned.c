@@ -115,6 +115,9 @@ static int task_begin(struct partitioned *machine, uint32_t partition, struct ef
 
 static int assigned(struct partitioned *machine, const struct event *event,
                     struct effects *effects) {
+    if (event->assigned.generation <= machine->generation) {
+        return 0; /* news of an earlier generation that was overtaken on its way */
+    }
     /* Only what this member owned in the generation just before is surely still its own. */
     bool successive = event->assigned.generation == machine->generation + 1;
     machine->generation = event->assigned.generation;

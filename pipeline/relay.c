@@ -102,6 +102,9 @@ static int trim_and_fetch(struct relay *relay, struct effects *effects) {
 }
 
 static int assigned(struct relay *relay, const struct event *event, struct effects *effects) {
+    if (event->assigned.generation <= relay->generation) {
+        return 0;
+    }
     relay->pending.count = 0;
     relay->owner = event->assigned.count > 0;
     relay->generation = event->assigned.generation;
