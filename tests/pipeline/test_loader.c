@@ -1,0 +1,214 @@
+/* The warehouse loader (B4, A9): what goes into bronze, silver and gold, and when it counts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/machine_script.h"
+
+/* Fetches of a loader that has just begun. */
+enum { FETCH_LOG = 2, FETCH_ORDERS };
+
+static struct script *begun(const struct bugs *bugs) {
+    struct pipeline_config config = {.partitions = 1, .checkpoint_interval_ns = 10 * VTIME_SECOND};
+    struct script *s = script_new(MACHINE_LOADER, &config, bugs);
+    script_begin(s);
+    s->quiet_fetch = true;
+    return s;
+}
+
+static uint64_t load_request(const struct script *s) {
+    return script_newest(s, EFFECT_LOAD_WAREHOUSE);
+}
+
+static void restart(struct script *s) {
+    script_restart(s);
+    script_assign(s, 2, 1, (const uint32_t[]){0});
+    script_load(s, 1);
+    script_skip(s);
+}
+
+/* Every record goes to bronze as it came, every visible version to silver, and the last of each
+ * listing to gold. */
+static void test_loads_a_batch(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LOG, 3,
+                   TEXTS("listing 7 @1 title=Lamp colour=red images=1", "media 7 @2 image=1 front",
+                         "listing 8 @3 delete", "listing 7 @1 title=Lamp colour=red images=1",
+                         "!rubbish"));
+    script_expect(
+        s, "#4 load-warehouse\n"
+           "    bronze listing-log/0/3 listing 7 @1 title=Lamp images=1 colour=red\n"
+           "    bronze listing-log/0/4 media 7 @2 image=1 front\n"
+           "    bronze listing-log/0/5 listing 8 @3 delete\n"
+           "    bronze listing-log/0/6 listing 7 @1 title=Lamp images=1 colour=red\n"
+           "    bronze listing-log/0/7 no record\n"
+           "    silver 7 v3 alive title='Lamp' attributes={\"colour\":\"red\"} images=[]\n"
+           "    silver 7 v4 alive title='Lamp' attributes={\"colour\":\"red\"} images=[\"1\"]\n"
+           "    silver 8 v5 dead title='' attributes={} images=[]\n"
+           "    gold 8 v5 dead title='' attributes={} images=[]\n"
+           "    gold 7 v4 alive title='Lamp' attributes={\"colour\":\"red\"} images=[\"1\"]\n");
+    script_free(s);
+}
+
+/* Valid from the append of the record that made the version, by the stamp of its event. */
+static void test_silver_says_when_and_by_what(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    s->now = text_time(50);
+    script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @9.4 title=Lamp price=3 seller=5"));
+    const struct document_row *row = &script_request(s, 4)->warehouse.silver[0];
+    assert_int_equal(row->changed_at.ns, text_time(50).ns);
+    assert_int_equal(row->stamp.ts.ns, text_time(9).ns);
+    assert_int_equal(row->stamp.id.lo, 4);
+    assert_int_equal(row->price, 3);
+    assert_int_equal(row->seller_id, 5);
+    script_free(s);
+}
+
+/* Orders go to bronze and silver; bytes that are none have a dead letter, and the feed is read on
+ * when both are out (A13). */
+static void test_loads_orders(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(
+        s, FETCH_ORDERS, 0,
+        TEXTS("order 9 of 7 @1 quantity=2 amount=100", "!rubbish", "listing 7 @1 title=Lamp"));
+    script_expect(
+        s, "#4 load-warehouse\n"
+           "    bronze orders/0/0 order 9 of 7 @1 quantity=2 amount=100\n"
+           "    bronze orders/0/1 no record\n"
+           "    bronze orders/0/2 listing 7 @1 title=Lamp\n"
+           "    order 9 of 7 quantity 2\n"
+           "#5 produce\n"
+           "    dead-letter 0 letter orders/0/1 record: record is cut off, expected a header of 48 "
+           "bytes, found 8\n"
+           "    dead-letter 7 letter orders/0/2 type: this topic does not carry records of this "
+           "type, expected an order, found 1\n");
+    script_answer(s, 4);
+    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_LOG);
+    script_answer(s, 5);
+    assert_int_equal(script_request(s, script_newest(s, EFFECT_FETCH))->fetch.offset, 3);
+    script_free(s);
+}
+
+/* A batch that fails is sent again as it is, and the next is read when it is in (A14). */
+static void test_resends_a_batch(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp"));
+    script_skip(s);
+    script_fail(s, 4, PORT_UNKNOWN);
+    script_expect(s, "resend #4\n");
+    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_ORDERS);
+    script_answer(s, 4);
+    assert_int_equal(script_request(s, script_newest(s, EFFECT_FETCH))->fetch.offset, 1);
+    script_free(s);
+}
+
+/* No checkpoint is taken while a batch of the log is under way: the documents are ahead of the rows
+ * then, and read again the records would be no news and their rows lost. */
+static void test_checkpoint_waits_for_the_batch(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp"));
+    script_wait(s, 11 * VTIME_SECOND);
+    assert_int_equal(script_newest(s, EFFECT_SAVE_STATE), 0);
+    script_skip(s);
+    script_answer(s, 4);
+    script_expect(s, "#5 save-state loader/0 generation 1 entries 1\n");
+    script_records(s, script_newest(s, EFFECT_FETCH), 1, TEXTS("listing 7 @2 title=Desk"));
+    script_answer(s, 5);
+    restart(s);
+    assert_int_equal(script_request(s, FETCH_LOG)->fetch.offset, 1);
+    script_records(s, FETCH_LOG, 1, TEXTS("listing 7 @2 title=Desk"));
+    assert_non_null(strstr(script_told(s), "silver 7 v1 alive title='Desk'"));
+    script_free(s);
+}
+
+/* Records that were in before the crash are no news after it, and go to bronze again alone. */
+static void test_restart_goes_on(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp"));
+    script_answer(s, 4);
+    script_wait(s, 11 * VTIME_SECOND);
+    script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
+    restart(s);
+    script_records(s, FETCH_LOG, 1, TEXTS("listing 7 @1 title=Lamp"));
+    script_expect(s, "#4 load-warehouse\n"
+                     "    bronze listing-log/0/1 listing 7 @1 title=Lamp\n");
+    script_free(s);
+}
+
+/* The dashboard is brought up to date once after orders came, and once after a start, since a crash
+ * may have swallowed it. */
+static void test_refreshes_the_dashboard(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_wait(s, VTIME_MINUTE);
+    script_expect(s, "#4 refresh-dashboard\n");
+    script_answer(s, 4);
+    script_wait(s, 10 * VTIME_MINUTE);
+    script_expect(s, "");
+    for (int i = 0; i < 2; i++) {
+        script_records(s, script_newest(s, EFFECT_FETCH), i, TEXTS("order 9 of 7 @1"));
+        script_answer(s, load_request(s));
+    }
+    script_skip(s);
+    script_wait(s, VTIME_MINUTE);
+    assert_non_null(strstr(script_told(s), "refresh-dashboard"));
+    script_fail(s, script_newest(s, EFFECT_REFRESH_DASHBOARD), PORT_UNAVAILABLE);
+    assert_non_null(strstr(script_told(s), "resend"));
+    script_free(s);
+}
+
+/* The planted bug makes a repeat count as a change, and inserts rows without looking at keys. */
+static void test_bug_no_dedupe(void **state) {
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        struct bugs bugs = {.on[BUG_NO_DEDUPE] = on};
+        struct script *s = begun(&bugs);
+        script_records(s, FETCH_LOG, 0,
+                       TEXTS("listing 7 @1 title=Lamp", "listing 7 @1 title=Lamp"));
+        const struct warehouse_batch *batch = &script_request(s, 4)->warehouse;
+        assert_int_equal(batch->dedupe, !on);
+        assert_int_equal(batch->silver_count, on ? 2 : 1);
+        script_free(s);
+    }
+}
+
+/* The planted bug saves documents one checkpoint later than the offsets that they stand for. */
+static void test_bug_offset_before_state(void **state) {
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        struct bugs bugs = {.on[BUG_OFFSET_BEFORE_STATE] = on};
+        struct script *s = begun(&bugs);
+        script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp price=2"));
+        script_answer(s, 4);
+        script_wait(s, 11 * VTIME_SECOND);
+        assert_int_equal(script_request(s, script_newest(s, EFFECT_SAVE_STATE))->save_state.count,
+                         !on);
+        script_free(s);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loads_a_batch),
+        cmocka_unit_test(test_silver_says_when_and_by_what),
+        cmocka_unit_test(test_loads_orders),
+        cmocka_unit_test(test_resends_a_batch),
+        cmocka_unit_test(test_checkpoint_waits_for_the_batch),
+        cmocka_unit_test(test_restart_goes_on),
+        cmocka_unit_test(test_refreshes_the_dashboard),
+        cmocka_unit_test(test_bug_no_dedupe),
+        cmocka_unit_test(test_bug_offset_before_state),
+    };
+    return cmocka_run_group_tests_name("loader", tests, NULL, NULL);
+}
