@@ -375,8 +375,8 @@ static void plan_birth(struct marketplace *m, uint32_t listing, int64_t now_ns, 
         birth_ns += prng_range(&m->media, 0, lead < room ? lead : room);
     }
     for (uint8_t i = 0; i < l->image_count; i++) {
-        int64_t due = media_first ? prng_range(&m->media, now_ns, birth_ns)
-                                  : media_moment(m, birth_ns) + 1;
+        int64_t due =
+            media_first ? prng_range(&m->media, now_ns, birth_ns) : media_moment(m, birth_ns) + 1;
         push_media(m, ACT_DELIVER, listing, l->images[i], due);
     }
     heap_push(m, (struct pending){.due_ns = birth_ns, .listing = listing, .action = ACT_BIRTH});
