@@ -12,6 +12,7 @@ make make
 libsqlite3-dev sqlite3.h
 libjansson-dev jansson.h
 libxxhash-dev xxhash.h
+zlib1g-dev zlib.h
 gnuplot-nox gnuplot'
 test="$run
 libcmocka-dev cmocka.h
