@@ -64,7 +64,7 @@ static struct set *set_new(enum vector_metric metric, size_t dim, size_t count, 
     assert_non_null(s);
     s->metric = metric;
     s->count = count;
-    s->query_count = 100;
+    s->query_count = 50;
     s->gone = calloc(count, sizeof *s->gone);
     assert_non_null(s->gone);
     struct vector_clusters c;
@@ -212,7 +212,7 @@ static void exact_search_is_a_sort(void **state) {
 static void recall_has_a_floor(void **state) {
     (void)state;
     for (unsigned metric = 0; metric < VECTOR_METRIC_COUNT; metric++) {
-        struct set *s = set_new((enum vector_metric)metric, 96, 4000, 1);
+        struct set *s = set_new((enum vector_metric)metric, 96, 2500, 1);
         struct hnsw *h = index_of(s);
         assert_good(h);
         assert_true(recall_permille(h, s, 20, 1) >= 950);
@@ -241,12 +241,12 @@ static void ef_trades_cost_for_recall(void **state) {
 /* A filter of 50, 10 or 1 in a hundred costs no recall and always gives ten hits (A7). */
 static void filters_work_inside_the_traversal(void **state) {
     (void)state;
-    struct set *s = set_new(VECTOR_COSINE, 96, 4000, 3);
+    struct set *s = set_new(VECTOR_COSINE, 96, 2500, 3);
     struct hnsw *h = index_of(s);
     assert_true(recall_permille(h, s, 40, 2) >= 980);
     assert_true(recall_permille(h, s, 40, 10) >= 980);
     assert_true(recall_permille(h, s, 40, 100) >= 980);
-    assert_true(recall_permille(h, s, 40, 3999) >= 980);
+    assert_true(recall_permille(h, s, 40, 2499) >= 980);
     hnsw_free(h);
     set_free(s);
 }
@@ -266,7 +266,7 @@ static void remove_share(struct hnsw *h, struct set *s, uint64_t num, uint64_t d
 static void recall_survives_deletes(void **state) {
     (void)state;
     for (uint32_t dead_percent_max = 20; dead_percent_max <= 100; dead_percent_max += 80) {
-        struct set *s = set_new(VECTOR_L2, 96, 4000, 5);
+        struct set *s = set_new(VECTOR_L2, 96, 2500, 5);
         struct hnsw_options options = options_of(s);
         options.dead_percent_max = dead_percent_max;
         struct hnsw *h = index_new(&options);
@@ -310,7 +310,7 @@ static void dead_rows_do_not_use_up_ef(void **state) {
 /* Whole clusters go, whose rows were each other's only neighbours: the rest stays in reach. */
 static void the_rest_stays_connected(void **state) {
     (void)state;
-    struct set *s = set_new(VECTOR_L2, 48, 3000, 7);
+    struct set *s = set_new(VECTOR_L2, 48, 2600, 7);
     struct hnsw *h = index_of(s);
     float pivot[48];
     for (int round = 0; round < 8; round++) {
@@ -408,7 +408,7 @@ static void every_instruction_set_builds_the_same_graph(void **state) {
     static const size_t dims[] = {768, 100};
     for (size_t d = 0; d < 2; d++) {
         for (unsigned metric = 0; metric < VECTOR_METRIC_COUNT; metric++) {
-            struct set *s = set_new((enum vector_metric)metric, dims[d], 500, 11);
+            struct set *s = set_new((enum vector_metric)metric, dims[d], 180, 11);
             struct outcome *first = calloc(1, sizeof *first);
             struct outcome *other = calloc(1, sizeof *other);
             assert_true(first != NULL && other != NULL);
