@@ -396,7 +396,7 @@ static const struct key pipeline_keys[] = {
         .name = "checkpoint",
         DURATION(100 * VTIME_MILLISECOND, VTIME_DAY),
         AT(pipeline.checkpoint_interval_ns),
-        .fallback = "\"10s\"",
+        .fallback = "\"30s\"",
         .about = "how often state and offsets are saved, together",
     },
     {
