@@ -44,7 +44,7 @@ struct armed {
     struct fault fault;
     struct prng stream;
     uint64_t struck;
-    bool open; /* a band is being drawn: index below */
+    bool banded; /* it has struck: its latest band is */
     size_t band;
 };
 
@@ -99,21 +99,22 @@ static bool in_window(const struct injector *in, const struct armed *armed, vtim
            (armed->fault.until_ns == 0 || since_ns < armed->fault.until_ns);
 }
 
-static void band_add(struct injector *in, uint32_t fault, vtime from, vtime to) {
-    /* Strikes that follow each other closely are one band: a report draws hundreds, not millions.
-     */
-    if (in->band_count > 0) {
-        struct fault_band *last = &in->bands[in->band_count - 1];
-        if (last->fault == fault && vtime_diff(from, last->to) < VTIME_MINUTE) {
-            last->to = vtime_max(last->to, to);
-            return;
-        }
+/* Strikes of one fault that follow each other closely are one band: a report draws dozens. */
+#define BAND_GAP_NS (5 * VTIME_MINUTE)
+
+static void band_add(struct injector *in, struct armed *armed, vtime from, vtime to) {
+    if (armed->banded && vtime_diff(from, in->bands[armed->band].to) < BAND_GAP_NS) {
+        struct fault_band *last = &in->bands[armed->band];
+        last->to = vtime_max(last->to, to);
+        return;
     }
     if (ARRAY_RESERVE(in->bands, in->band_capacity, in->band_count + 1) != 0) {
         in->out_of_memory = true;
         return;
     }
-    in->bands[in->band_count++] = (struct fault_band){fault, from, to};
+    armed->banded = true;
+    armed->band = in->band_count;
+    in->bands[in->band_count++] = (struct fault_band){(uint32_t)(armed - in->armed), from, to};
 }
 
 /* Puts a strike on record. */
@@ -121,7 +122,7 @@ static void struck(struct injector *in, struct armed *armed, enum point point, v
                    vtime until) {
     uint32_t index = (uint32_t)(armed - in->armed);
     armed->struck++;
-    band_add(in, index, now, until);
+    band_add(in, armed, now, until);
     if (ARRAY_RESERVE(in->decisions, in->decision_capacity, in->decision_count + 1) != 0) {
         in->out_of_memory = true;
         return;
@@ -293,14 +294,14 @@ static bool append_passes(struct injector *in, const struct produce_item *item, 
             if (draws(in, armed, now)) {
                 vtime at = vtime_add(now, prng_range(&armed->stream, 1, fault->delay_ns + 1));
                 hold(in, item, at);
-                struck(in, armed, PASS_APPEND, now, at);
+                struck(in, armed, PASS_APPEND, now, now);
             }
             break;
         case FAULT_LATE_RECORDS:
             if (draws(in, armed, now)) {
                 vtime at = vtime_add(now, prng_range(&armed->stream, 1, fault->delay_ns));
                 hold(in, item, at);
-                struck(in, armed, PASS_APPEND, now, at);
+                struck(in, armed, PASS_APPEND, now, now);
                 passes = false;
             }
             break;
@@ -438,7 +439,7 @@ static vtime repeat_draw(struct injector *in, enum fault_sink sink, vtime now) {
         if (armed->fault.kind == FAULT_STALE_WRITE && armed->fault.sink == sink &&
             draws(in, armed, now)) {
             vtime at = vtime_add(now, prng_range(&armed->stream, 1, armed->fault.delay_ns));
-            struck(in, armed, (enum point)sink, now, at);
+            struck(in, armed, (enum point)sink, now, now);
             return at;
         }
     }
