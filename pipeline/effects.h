@@ -78,7 +78,8 @@ struct scan_digest {
     uint64_t source_sum[VIEW_COUNT]; /* of (listing id, source hash) */
     uint64_t whole_sum[VIEW_COUNT];  /* of (listing id, whole hash, version) */
     uint64_t rows_total;
-    uint64_t id_first, id_last; /* meaningless while rows_total is 0 */
+    uint64_t id_first, id_last;           /* meaningless while rows_total is 0 */
+    uint32_t model_least, model_greatest; /* model versions; meaningless while rows_total is 0 */
 };
 
 /* Adds a row of the given store to a digest; the one definition that every host sums with. */

@@ -135,6 +135,14 @@ static enum scan_view store_view(enum scan_store store) {
                                         : VIEW_TEXT;
 }
 
+/* A row of another model is otherwise like any other: the digest tells which models there are. */
+static bool model_right(const struct reconciler *self, enum scan_store store,
+                        const struct scan_digest *digest) {
+    uint32_t model = self->machine.config->model_version;
+    return store == SCAN_KEYWORD || digest->rows_total == 0 ||
+           (digest->model_least == model && digest->model_greatest == model);
+}
+
 static bool digests_agree(const struct reconciler *self) {
     const struct scan_digest *oltp = &self->digests[0];
     const struct scan_digest *gold = &self->digests[1];
@@ -147,8 +155,12 @@ static bool digests_agree(const struct reconciler *self) {
     for (size_t i = 2; i < READINGS; i++) {
         enum scan_view view = store_view(readings[i].store);
         const struct scan_digest *sink = &self->digests[i];
-        if (readings[i].path != SCAN_BY_ID && (sink->rows[view] != gold->rows[view] ||
-                                               sink->whole_sum[view] != gold->whole_sum[view])) {
+        if (readings[i].path == SCAN_BY_ID) {
+            continue;
+        }
+        if (sink->rows[view] != gold->rows[view] ||
+            sink->whole_sum[view] != gold->whole_sum[view] ||
+            !model_right(self, readings[i].store, sink)) {
             return false;
         }
     }

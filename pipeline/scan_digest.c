@@ -40,6 +40,12 @@ void scan_digest_add(struct scan_digest *digest, enum scan_store store,
     if (digest->rows_total == 0 || row->listing_id > digest->id_last) {
         digest->id_last = row->listing_id;
     }
+    if (digest->rows_total == 0 || row->model_version < digest->model_least) {
+        digest->model_least = row->model_version;
+    }
+    if (digest->rows_total == 0 || row->model_version > digest->model_greatest) {
+        digest->model_greatest = row->model_version;
+    }
     digest->rows_total++;
     if (!row->alive) {
         return;

@@ -370,6 +370,14 @@ static void take_effect(struct script *s, struct effect *effect, uint64_t answer
         s->resend_at = effect->resend.at;
         *resent = true;
     }
+    if (effect->kind == EFFECT_REPORT) {
+        assert_true(effect->report.sample_count <= sizeof s->samples / sizeof *s->samples);
+        s->report = effect->report;
+        for (size_t i = 0; i < s->report.sample_count; i++) {
+            s->samples[i] = effect->report.samples[i];
+        }
+        s->report.samples = s->samples;
+    }
     if (effect->kind == EFFECT_TIMER) {
         assert_true(p->timer_count < TIMERS_MAX);
         p->timers[p->timer_count++] = (struct timer){effect->timer.id, effect->timer.at};

@@ -29,9 +29,11 @@ struct script {
     struct pipeline_config config;
     struct bugs bugs;
     vtime now;
-    vtime resend_at;  /* moment of the last resend that was asked for */
-    size_t saves;     /* checkpoints that were saved */
-    bool quiet_fetch; /* fetches, timers and commits are not told */
+    vtime resend_at;                     /* moment of the last resend that was asked for */
+    size_t saves;                        /* checkpoints that were saved */
+    bool quiet_fetch;                    /* fetches, timers and commits are not told */
+    struct reconciliation_report report; /* the last one */
+    struct drift samples[64];            /* its samples */
     struct script_private *private;
 };
 

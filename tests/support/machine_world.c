@@ -196,7 +196,7 @@ static void death(struct world *w, struct actor *actor) {
     }
     free(actor->flights);
     free(actor->timers);
-    *actor = (struct actor){NULL};
+    *actor = (struct actor){.machine = NULL};
 }
 
 static void take_over(struct world *w) {
