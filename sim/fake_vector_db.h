@@ -19,7 +19,7 @@
  *     limits             items of a batch
  *     segments           changed vectors go to a growing segment, searched exactly; it is sealed
  *                        into the graph when it has grown; the graph masks rows that changed or
- *                        went, and is compacted when more than a third of it is masked (Milvus)
+ *                        went, and is compacted when more than half of it is masked (Milvus)
  *     filters            evaluated inside the traversal, so a filter does not eat the results
  *     access paths       the row table, the id table and the segments are three structures, and a
  *                        fault can take a row from any of them

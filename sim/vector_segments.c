@@ -339,8 +339,7 @@ static int tend_graph(struct vector_segments *s) {
     if ((s->sealing || s->growing_count > growing_max) && seal(s) != 0) {
         return -ENOMEM;
     }
-    if (s->graph != 0 &&
-        3 * hnsw_dead_count(s->graph) > hnsw_dead_count(s->graph) + hnsw_live_count(s->graph)) {
+    if (s->graph != 0 && hnsw_dead_count(s->graph) > hnsw_live_count(s->graph)) {
         hnsw_compact(s->graph);
     }
     return 0;

@@ -10,7 +10,7 @@
  *        +-------------------------+  +------------------------------------------------+  |
  *        +--------------------------------------- remove: masked in the graph ------------+
  *
- * A search that finds more than a third of the graph masked has it compacted. With the index off
+ * A search that finds more than half of the graph masked has it compacted. With the index off
  * everything stays growing, and every search is exact.
  *
  * Sealing is put off until somebody searches, so that a run that writes and seldom searches does

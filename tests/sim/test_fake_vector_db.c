@@ -516,7 +516,7 @@ static void recall_is_good(void **state) {
     free_large(&large);
 }
 
-/* A graph of which more than a third is masked is compacted by the next search; nothing deleted is
+/* A graph of which more than half is masked is compacted by the next search; nothing deleted is
  * ever returned, and all that is left can still be found. */
 static void masked_rows_go(void **state) {
     (void)state;
