@@ -165,9 +165,10 @@ static int not_json(const struct json_source *source, const json_error_t *theirs
     char sentence[256];
     show_token(source, token, shown);
     const char *mistake = usual_mistake(source, token);
+    if (theirs->text[0] == '\0' || json_error_code(theirs) == json_error_out_of_memory) {
+        return scenario_error_memory(error); /* of which jansson says nothing */
+    }
     switch (json_error_code(theirs)) {
-    case json_error_out_of_memory:
-        return scenario_error_memory(error);
     case json_error_duplicate_key:
         snprintf(sentence, sizeof sentence, "the key %s stands twice in one object", shown);
         break;
