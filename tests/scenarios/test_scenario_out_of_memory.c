@@ -90,7 +90,7 @@ static void loads_or_says_so(const char *name, const struct scenario_setting *se
             assert_says_so(&error);
             assert_null(scenario.memory);
         } else {
-            assert_false(ran_out);
+            assert_true(jansson_fails || !ran_out);
         }
         scenario_release(&scenario);
     }
