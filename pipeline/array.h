@@ -6,7 +6,8 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
+
+#include "pipeline/memory.h"
 
 /*
  * Makes sure that *items (an array of item_size each, or NULL) holds at least `needed` items; items
@@ -21,7 +22,7 @@ static inline int array_reserve(void **items, size_t *capacity, size_t needed, s
     if (wanted < needed) {
         wanted = needed;
     }
-    void *more = realloc(*items, wanted * item_size);
+    void *more = memory_resize(*items, wanted * item_size);
     if (more == NULL) {
         return -ENOMEM;
     }

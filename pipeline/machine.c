@@ -7,6 +7,7 @@
 
 #include <xxhash.h>
 
+#include "pipeline/array.h"
 #include "pipeline/machine_parts.h"
 #include "pipeline/wire.h"
 
@@ -168,14 +169,8 @@ void pending_release(struct pending_requests *pending) {
 
 int pending_add(struct pending_requests *pending, uint64_t request, uint32_t partition,
                 uint32_t purpose) {
-    if (pending->count == pending->capacity) {
-        size_t capacity = pending->capacity == 0 ? 32 : 2 * pending->capacity;
-        struct pending_request *items = realloc(pending->items, capacity * sizeof *items);
-        if (items == NULL) {
-            return -ENOMEM;
-        }
-        pending->items = items;
-        pending->capacity = capacity;
+    if (ARRAY_RESERVE(pending->items, pending->capacity, pending->count + 1) != 0) {
+        return -ENOMEM;
     }
     pending->items[pending->count++] = (struct pending_request){request, partition, purpose, 0};
     return 0;
