@@ -305,7 +305,8 @@ static enum drift_class classify_sink(const struct reconciler *self, const struc
     if (row->version != view->gold->version) {
         return DRIFT_STALE;
     }
-    return row->whole_hash != view->gold->whole_hash ? DRIFT_MISMATCH : DRIFT_CLASS_COUNT;
+    bool same = row->whole_hash == view->gold->whole_hash && !row->suppressed;
+    return same ? DRIFT_CLASS_COUNT : DRIFT_MISMATCH;
 }
 
 static bool in_flight(const struct reconciler *self, const struct view *view) {

@@ -299,7 +299,8 @@ static void test_stale_everywhere(void **state) {
                        "    keyword stale 1\n");
 }
 
-/* The same version with other content, or two paths of one store that disagree. */
+/* The same version with other content, two paths of one store that disagree, or a row that says of
+ * its seller what is not so and is filtered out for it (A7). */
 static void test_mismatched_rows(void **state) {
     (void)state;
     struct stores stores = twenty();
@@ -307,13 +308,14 @@ static void test_mismatched_rows(void **state) {
     find(&stores, SCAN_VECTOR_FUSED, 8)->paths = NOT_SCAN;
     find(&stores, SCAN_KEYWORD, 9)->paths = 1u << SCAN_BY_SCAN | 1u << SCAN_BY_ID;
     find(&stores, SCAN_KEYWORD, 10)->paths = NOT_BY_ID;
+    find(&stores, SCAN_KEYWORD, 11)->row.suppressed = true;
     expect_of(&stores, "repair vector-text 7\n"
                        "repair vector-fused 8\n"
-                       "repair keyword 9 10\n"
-                       "report run 1 pass 0 compared 20 repairs 4\n"
+                       "repair keyword 9 10 11\n"
+                       "report run 1 pass 0 compared 20 repairs 5\n"
                        "    vector-text mismatch 1\n"
                        "    vector-fused mismatch 1\n"
-                       "    keyword mismatch 2\n");
+                       "    keyword mismatch 3\n");
 }
 
 /* A row made by another model is found although it agrees in everything else. */
