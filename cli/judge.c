@@ -468,14 +468,24 @@ static const char *fault_subject(const struct fault *fault) {
     return (takes & FAULT_WORKER) != 0 ? machine_kind_name(fault->worker) : "oltp";
 }
 
+/* What was planned for a stretch of time comes first: a report draws only so many rows. */
+static bool is_planned(const struct fault *fault) {
+    return fault->kind == FAULT_STALLED_FEED || fault->kind == FAULT_SINK_OUTAGE;
+}
+
 static void fill_bands(struct scenario_run *run) {
     size_t count;
     const struct fault_band *bands = injector_bands(run->injector, &count);
-    for (size_t i = 0; i < count; i++) {
-        const struct fault *fault = &run->scenario->faults[bands[i].fault];
-        run_result_add_band(&run->result, &(struct run_band){fault_table()[fault->kind].name,
-                                                             fault_subject(fault), bands[i].from.ns,
-                                                             bands[i].to.ns});
+    for (int planned = 1; planned >= 0; planned--) {
+        for (size_t i = 0; i < count; i++) {
+            const struct fault *fault = &run->scenario->faults[bands[i].fault];
+            if (is_planned(fault) == (planned == 1)) {
+                run_result_add_band(&run->result,
+                                    &(struct run_band){fault_table()[fault->kind].name,
+                                                       fault_subject(fault), bands[i].from.ns,
+                                                       bands[i].to.ns});
+            }
+        }
     }
 }
 

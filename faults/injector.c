@@ -99,11 +99,25 @@ static bool in_window(const struct injector *in, const struct armed *armed, vtim
            (armed->fault.until_ns == 0 || since_ns < armed->fault.until_ns);
 }
 
-/* Strikes of one fault that follow each other closely are one band: a report draws dozens. */
-#define BAND_GAP_NS (5 * VTIME_MINUTE)
+/* Strikes of one fault that follow each other closely are one band: a report draws dozens. Faults
+ * that strike single records or requests are one band from the first strike to the last. */
+static int64_t band_gap_ns(enum fault_kind kind) {
+    switch (kind) {
+    case FAULT_STALLED_FEED:
+    case FAULT_SINK_CRASH:
+    case FAULT_SINK_OUTAGE:
+    case FAULT_WORKER_CRASH:
+    case FAULT_WORKER_CRASH_AT_WRITE:
+    case FAULT_WORKER_PAUSE:
+        return 5 * VTIME_MINUTE;
+    default:
+        return INT64_MAX;
+    }
+}
 
 static void band_add(struct injector *in, struct armed *armed, vtime from, vtime to) {
-    if (armed->banded && vtime_diff(from, in->bands[armed->band].to) < BAND_GAP_NS) {
+    if (armed->banded &&
+        vtime_diff(from, in->bands[armed->band].to) < band_gap_ns(armed->fault.kind)) {
         struct fault_band *last = &in->bands[armed->band];
         last->to = vtime_max(last->to, to);
         return;

@@ -62,7 +62,7 @@ static void timeline_caption(FILE *out, const struct run_result *r) {
         width_ns = r->series[i].width_ns > width_ns ? r->series[i].width_ns : width_ns;
     fputs("<p class=\"note\">Virtual time from the start of the run.", out);
     if (width_ns)
-        fprintf(out, " Each point of a curve is the greatest value in up to %s.",
+        fprintf(out, " Each point of a curve is the worst value in up to %s.",
                 format_duration(width_ns).text);
     fputs("</p>\n", out);
 }

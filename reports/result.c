@@ -270,11 +270,13 @@ static int64_t stretch_of(const struct run_series *s, int64_t at_ns) {
     return at_ns > s->start_ns ? (at_ns - s->start_ns) / s->width_ns : 0;
 }
 
-static bool outranks(double a, double b) {
-    return !isnan(a) && (isnan(b) || a > b);
+/* The worse of two points survives: the longer lag, the lower recall. */
+static bool outranks(const struct run_series *s, double a, double b) {
+    bool worse = s->kind == RUN_SERIES_RECALL ? a < b : a > b;
+    return !isnan(a) && (isnan(b) || worse);
 }
 
-/* Doubles the stretch and keeps the greater of the points that now share one. */
+/* Doubles the stretch and keeps the worse of the points that now share one. */
 static void series_coarsen(struct run_series *s) {
     s->width_ns *= 2;
     size_t kept = 0;
@@ -282,7 +284,7 @@ static void series_coarsen(struct run_series *s) {
         struct run_point p = s->points[i];
         struct run_point *last = kept ? &s->points[kept - 1] : NULL;
         if (last && stretch_of(s, last->at_ns) == stretch_of(s, p.at_ns)) {
-            if (outranks(p.value, last->value))
+            if (outranks(s, p.value, last->value))
                 *last = p;
         } else {
             s->points[kept++] = p;
@@ -297,7 +299,7 @@ static void series_insert(struct run_series *s, struct run_point p) {
     while (place > 0 && stretch_of(s, s->points[place - 1].at_ns) > stretch)
         place--;
     if (place > 0 && stretch_of(s, s->points[place - 1].at_ns) == stretch) {
-        if (outranks(p.value, s->points[place - 1].value))
+        if (outranks(s, p.value, s->points[place - 1].value))
             s->points[place - 1] = p;
         return;
     }

@@ -129,7 +129,7 @@ struct run_point {
     double value; /* NaN: no data at this moment */
 };
 
-/* A series keeps at most this many points; the greatest value of each stretch survives. */
+/* A series keeps at most this many points; the worst value of each stretch survives. */
 #define RUN_SERIES_POINTS 512
 
 struct run_series {
@@ -254,7 +254,8 @@ int run_result_freshness(struct run_result *r, const char *store, int64_t object
 /*
  * Add a point to series `index` (-1 is allowed and does nothing). Values that are not finite mean
  * "no data here" and break the line. When RUN_SERIES_POINTS are not enough, the stretch per point
- * doubles and the greater of two neighbours survives, with its moment: a spike is never averaged
+ * doubles and the worse of two neighbours survives (the greater lag, the lower recall), with its
+ * moment: a spike is never averaged
  * away. Points may come out of order.
  */
 void run_series_append(struct run_result *r, int index, int64_t at_ns, double value);
