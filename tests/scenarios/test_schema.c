@@ -64,7 +64,9 @@ static void schema_is_that_of_the_keys(void **state) {
         write_file(SCHEMA, made);
     }
     char *text = read_file(SCHEMA);
-    assert_string_equal(text, made);
+    if (strcmp(text, made) != 0) {
+        fail_msg("%s is out of date: run this test with MURPHY_WRITE=1", SCHEMA);
+    }
     free(text);
     free(made);
 }
@@ -87,8 +89,9 @@ static void guide_shows_every_key(void **state) {
         assert_int_equal(fclose(file), 0);
     } else {
         *to = '\0';
-        assert_int_equal(strlen(from), strlen(made) + 2);
-        assert_memory_equal(from + 1, made, strlen(made));
+        if (strlen(from) != strlen(made) + 2 || memcmp(from + 1, made, strlen(made)) != 0) {
+            fail_msg("%s is out of date: run this test with MURPHY_WRITE=1", GUIDE);
+        }
     }
     free(text);
     free(made);
