@@ -34,7 +34,7 @@
 
 #include "pipeline/array.h"
 #include "pipeline/folded.h"
-#include "pipeline/id_map.h"
+#include "pipeline/listings.h"
 #include "pipeline/partitioned.h"
 #include "pipeline/record.h"
 #include "pipeline/wire.h"
@@ -62,7 +62,7 @@ struct row {
 };
 
 struct listing {
-    struct folded folded;
+    struct listing_head head;
     struct row rows[ROW_COUNT];
     uint64_t embedding[MODALITY_COUNT]; /* content hashes that are being embedded; 0: not */
     doc_version embedding_version;      /* of the document that they were asked for */
@@ -71,7 +71,6 @@ struct listing {
     bool vectors_queued;
     bool embed_queued;
     bool keyword_queued;
-    uint8_t unsaved; /* 0: the last checkpoint has it; else how many checkpoints it waited, + 1 */
 };
 
 /* First in, first out: indices of listings whose rows may lag. */
@@ -82,17 +81,13 @@ struct queue {
 
 struct builder_task {
     struct task task;
-    struct id_map index;
-    struct listing *listings;
-    size_t listing_count, listing_capacity;
+    struct listings listings;
     struct queue vectors; /* can be written as they are */
     struct queue embeds;  /* need vectors made first */
     struct queue keywords;
     size_t vectors_under_way, keywords_under_way; /* listings with a request for these rows */
     uint32_t embed_failing, vectors_failing, keywords_failing; /* requests that go in circles */
     bool fetch_paused;
-    size_t *unsaved;
-    size_t unsaved_count, unsaved_capacity;
 };
 
 /* ---- Queues ---- */
@@ -123,7 +118,7 @@ static size_t queue_pop(struct queue *queue) {
 static int task_init(struct partitioned *builder, struct task *head) {
     (void)builder;
     struct builder_task *task = (struct builder_task *)head;
-    id_map_init(&task->index);
+    listings_init(&task->listings, sizeof(struct listing));
     if (task_sources(head, SOURCE_COUNT) != 0) {
         return -ENOMEM;
     }
@@ -134,58 +129,24 @@ static int task_init(struct partitioned *builder, struct task *head) {
 
 static void task_release(struct task *head) {
     struct builder_task *task = (struct builder_task *)head;
-    for (size_t i = 0; i < task->listing_count; i++) {
-        folded_release(&task->listings[i].folded);
-    }
-    free(task->listings);
+    listings_release(&task->listings);
     free(task->vectors.items);
     free(task->embeds.items);
     free(task->keywords.items);
-    free(task->unsaved);
-    id_map_release(&task->index);
 }
 
-/* Index of the listing, made if need be; -ENOMEM when out of memory. */
-static int64_t listing_of(struct builder_task *task, uint64_t id) {
-    uint32_t index;
-    if (id_map_index(&task->index, id, &index)) {
-        return index;
-    }
-    if (ARRAY_RESERVE(task->listings, task->listing_capacity, task->listing_count + 1) != 0 ||
-        id_map_put_index(&task->index, id, task->listing_count) != 0) {
-        return -ENOMEM;
-    }
-    struct listing *listing = &task->listings[task->listing_count];
-    memset(listing, 0, sizeof *listing);
-    folded_init(&listing->folded, id);
-    return (int64_t)task->listing_count++;
+static struct listing *listing_at(struct builder_task *task, size_t at) {
+    return listings_at(&task->listings, at);
 }
 
 static struct listing *listing_find(struct builder_task *task, uint64_t id, size_t *at) {
-    uint32_t index;
-    if (!id_map_index(&task->index, id, &index)) {
-        return NULL;
-    }
-    *at = index;
-    return &task->listings[index];
-}
-
-static int listing_unsaved(struct builder_task *task, size_t at) {
-    if (task->listings[at].unsaved > 0) {
-        return 0;
-    }
-    if (ARRAY_RESERVE(task->unsaved, task->unsaved_capacity, task->unsaved_count + 1) != 0) {
-        return -ENOMEM;
-    }
-    task->listings[at].unsaved = 1;
-    task->unsaved[task->unsaved_count++] = at;
-    return 0;
+    return listings_find(&task->listings, id, at) ? listing_at(task, *at) : NULL;
 }
 
 /* Brings each row's wanted content up to the document. */
 static void rows_want(struct listing *listing) {
-    const struct document_digest *digest = &listing->folded.digest;
-    bool served = document_served(&listing->folded.document);
+    const struct document_digest *digest = &listing->head.folded.digest;
+    bool served = document_served(&listing->head.folded.document);
     const uint64_t wanted[ROW_COUNT] = {
         [MODALITY_TEXT] = digest->text,
         [MODALITY_IMAGE] = digest->image,
@@ -196,7 +157,7 @@ static void rows_want(struct listing *listing) {
         uint64_t want = served ? wanted[i] : 0;
         if (listing->rows[i].wanted != want) {
             listing->rows[i].wanted = want;
-            listing->rows[i].moved = listing->folded.visible_version;
+            listing->rows[i].moved = listing->head.folded.visible_version;
         }
     }
 }
@@ -208,7 +169,7 @@ enum need { NEED_NOTHING, NEED_CONTENT, NEED_METADATA, NEED_DELETE };
 static enum need row_need(const struct partitioned *builder, const struct listing *listing,
                           size_t i) {
     const struct row *row = &listing->rows[i];
-    doc_version version = listing->folded.visible_version;
+    doc_version version = listing->head.folded.visible_version;
     if (version == DOC_VERSION_NONE || row->abandoned == version) {
         return NEED_NOTHING;
     }
@@ -264,7 +225,7 @@ static int queue_once(struct queue *queue, bool *queued, size_t at) {
 
 /* Queues the listing for whichever of its sinks lags and has nothing under way. */
 static int listing_queue(struct partitioned *builder, struct builder_task *task, size_t at) {
-    struct listing *listing = &task->listings[at];
+    struct listing *listing = listing_at(task, (size_t)at);
     int error = 0;
     if (listing->vectors_busy == 0 && vectors_lag(builder, listing)) {
         error = vectors_wanted(builder, listing, NULL) == 0
@@ -288,7 +249,7 @@ static enum version_rule row_rule(const struct partitioned *builder, const struc
 /* The metadata to write; a metadata-only write names the content that the store should hold. */
 static struct row_meta row_meta(const struct partitioned *builder, const struct listing *listing,
                                 size_t i, enum need need) {
-    struct row_meta meta = folded_row_meta(&listing->folded);
+    struct row_meta meta = folded_row_meta(&listing->head.folded);
     meta.content_hash = need == NEED_METADATA ? listing->rows[i].content : listing->rows[i].wanted;
     meta.model_version = builder->machine.config->model_version;
     return meta;
@@ -340,9 +301,9 @@ static int embed_add(struct effects *effects, struct effect *embed, struct listi
                      uint8_t modalities) {
     struct embed_item *item = &embed->embed.items[embed->embed.count];
     struct embed_result *result = &embed->embed.results[embed->embed.count];
-    item->listing_id = listing->folded.document.listing_id;
+    item->listing_id = listing->head.folded.document.listing_id;
     item->modalities = modalities;
-    if (embed_input(effects, embed, &listing->folded, item) != 0) {
+    if (embed_input(effects, embed, &listing->head.folded, item) != 0) {
         return -ENOMEM;
     }
     for (size_t m = 0; m < MODALITY_COUNT; m++) {
@@ -358,7 +319,7 @@ static int embed_add(struct effects *effects, struct effect *embed, struct listi
         }
     }
     embed->embed.count++;
-    listing->embedding_version = listing->folded.visible_version;
+    listing->embedding_version = listing->head.folded.visible_version;
     listing->vectors_busy = 1;
     return 0;
 }
@@ -420,7 +381,7 @@ static int vectors_write(struct partitioned *builder, struct builder_task *task,
             return -ENOMEM;
         }
         struct effect *write = batch->effects[m];
-        item->listing_id = listing->folded.document.listing_id;
+        item->listing_id = listing->head.folded.document.listing_id;
         item->rule = row_rule(builder, &listing->rows[m]);
         item->meta = row_meta(builder, listing, m, need);
         if (copy_meta(effects, write, &item->meta) != 0) {
@@ -452,7 +413,7 @@ static int pump_writes(struct partitioned *builder, struct builder_task *task,
                        struct vector_batch *batch, struct effects *effects) {
     while (task->vectors.count > 0) {
         size_t at = queue_pop(&task->vectors);
-        struct listing *listing = &task->listings[at];
+        struct listing *listing = listing_at(task, (size_t)at);
         listing->vectors_queued = false;
         if (listing->vectors_busy > 0) {
             continue;
@@ -473,7 +434,7 @@ static int pump_embeds(struct partitioned *builder, struct builder_task *task,
     struct effect *embed = NULL;
     uint32_t embed_max = builder->machine.config->embed_batch_max;
     while (task->embeds.count > 0) {
-        struct listing *listing = &task->listings[queue_pop(&task->embeds)];
+        struct listing *listing = listing_at(task, queue_pop(&task->embeds));
         listing->embed_queued = false;
         if (listing->vectors_busy > 0) {
             continue;
@@ -514,7 +475,7 @@ static int keyword_fill(struct partitioned *builder, struct listing *listing, st
                         struct effects *effects) {
     struct row *row = &listing->rows[ROW_KEYWORD];
     enum need need = row_need(builder, listing, ROW_KEYWORD);
-    const struct folded *folded = &listing->folded;
+    const struct folded *folded = &listing->head.folded;
     struct keyword_write *item = &write->keywords.items[write->keywords.count++];
     item->listing_id = folded->document.listing_id;
     item->rule = row_rule(builder, row);
@@ -545,7 +506,7 @@ static int pump_keywords(struct partitioned *builder, struct builder_task *task,
     struct effect *write = NULL;
     size_t room = batch_room(task->keywords.count);
     while (task->keywords.count > 0) {
-        struct listing *listing = &task->listings[queue_pop(&task->keywords)];
+        struct listing *listing = listing_at(task, queue_pop(&task->keywords));
         listing->keyword_queued = false;
         if (listing->keyword_busy || row_need(builder, listing, ROW_KEYWORD) == NEED_NOTHING) {
             continue;
@@ -621,12 +582,12 @@ static int letter_add(struct partitioned *builder, struct builder_task *task,
 /* Folds one record. 0, or -ENOMEM. */
 static int fold(struct partitioned *builder, struct builder_task *task,
                 const struct log_record *logged, const struct record *record) {
-    int64_t at = listing_of(task, record->subject_id);
+    int64_t at = listings_make(&task->listings, record->subject_id);
     if (at < 0) {
         return -ENOMEM;
     }
-    struct listing *listing = &task->listings[at];
-    int outcome = folded_fold(&listing->folded, record, logged, builder->machine.bugs);
+    struct listing *listing = listing_at(task, (size_t)at);
+    int outcome = folded_fold(&listing->head.folded, record, logged, builder->machine.bugs);
     if (outcome < 0) {
         return outcome;
     }
@@ -641,7 +602,7 @@ static int fold(struct partitioned *builder, struct builder_task *task,
             return -ENOMEM;
         }
     }
-    return listing_unsaved(task, (size_t)at);
+    return listings_unsaved(&task->listings, (size_t)at);
 }
 
 static int records(struct partitioned *builder, struct task *head, size_t index,
@@ -685,24 +646,24 @@ static int records(struct partitioned *builder, struct task *head, size_t index,
  * version is sent anyway. */
 static int row_abandon(struct partitioned *builder, struct builder_task *task, size_t at, size_t i,
                        struct effect **letters, size_t room, struct effects *effects) {
-    struct listing *listing = &task->listings[at];
-    listing->rows[i].abandoned = listing->folded.visible_version;
-    if (listing_unsaved(task, at) != 0) {
+    struct listing *listing = listing_at(task, (size_t)at);
+    listing->rows[i].abandoned = listing->head.folded.visible_version;
+    if (listings_unsaved(&task->listings, at) != 0) {
         return -ENOMEM;
     }
     struct dead_letter letter = {
         .topic = TOPIC_LISTING_LOG,
         .partition = task->task.partition,
-        .offset = doc_version_offset(listing->folded.visible_version),
-        .append = listing->folded.visible_at,
+        .offset = doc_version_offset(listing->head.folded.visible_version),
+        .append = listing->head.folded.visible_at,
         .contract_version = RECORD_CONTRACT_VERSION,
         .reason = bytes_of("the store refuses the row for good"),
         .field = bytes_of(i == ROW_KEYWORD ? "keyword row" : modality_name((enum modality)i)),
         .expected = bytes_of("a row that the store accepts"),
         .actual = ITEM_FATAL,
     };
-    return letter_add(builder, task, letters, room, listing->folded.document.listing_id, &letter,
-                      effects);
+    return letter_add(builder, task, letters, room, listing->head.folded.document.listing_id,
+                      &letter, effects);
 }
 
 /* Takes in what the store said of one row. */
@@ -765,11 +726,11 @@ static int vectors_written(struct partitioned *builder, struct builder_task *tas
         if (status != ITEM_FATAL) {
             row_settle(builder, &listing->rows[m], status, item->kind, item->rule, &item->meta);
             count_write(builder, item->kind, status);
-        } else if (item->meta.version == listing->folded.visible_version &&
+        } else if (item->meta.version == listing->head.folded.visible_version &&
                    row_abandon(builder, task, at, m, &letters, count, effects) != 0) {
             return -ENOMEM;
         }
-        if (listing_unsaved(task, at) != 0 || listing_queue(builder, task, at) != 0) {
+        if (listings_unsaved(&task->listings, at) != 0 || listing_queue(builder, task, at) != 0) {
             return -ENOMEM;
         }
     }
@@ -795,11 +756,11 @@ static int keywords_written(struct partitioned *builder, struct builder_task *ta
         if (write->keywords.statuses[i] != ITEM_FATAL) {
             row_settle(builder, &listing->rows[ROW_KEYWORD], write->keywords.statuses[i],
                        item->kind, item->rule, &item->meta);
-        } else if (item->meta.version == listing->folded.visible_version &&
+        } else if (item->meta.version == listing->head.folded.visible_version &&
                    row_abandon(builder, task, at, ROW_KEYWORD, &letters, count, effects) != 0) {
             return -ENOMEM;
         }
-        if (listing_unsaved(task, at) != 0 || listing_queue(builder, task, at) != 0) {
+        if (listings_unsaved(&task->listings, at) != 0 || listing_queue(builder, task, at) != 0) {
             return -ENOMEM;
         }
     }
@@ -834,7 +795,7 @@ static int embedded(struct partitioned *builder, struct builder_task *task,
             }
             if (result->status == ITEM_APPLIED) {
                 machine_count(&builder->machine, COUNTER_EMBEDDINGS_MADE, 1);
-            } else if (listing->embedding_version == listing->folded.visible_version &&
+            } else if (listing->embedding_version == listing->head.folded.visible_version &&
                        row_abandon(builder, task, at, m, &letters, count * MODALITY_COUNT,
                                    effects) != 0) {
                 return -ENOMEM;
@@ -908,7 +869,7 @@ enum { ROW_ENCODED_BYTES = 1 + 8 + 8 + 8 + 8 };
 /* While dead letters are under way no row is said to be abandoned: a crash would lose the letter.
  */
 static size_t entry_encode(const struct listing *listing, bool letters_out, char *buffer) {
-    char *at = buffer + folded_encode(&listing->folded, buffer);
+    char *at = buffer + folded_encode(&listing->head.folded, buffer);
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const struct row *row = &listing->rows[i];
         at = wire_put(at, (uint64_t)(row->known | row->repair << 1), 1);
@@ -929,53 +890,37 @@ static bool any_abandoned(const struct listing *listing) {
     return false;
 }
 
+static size_t entry_room(const void *item) {
+    const struct listing *listing = item;
+    return folded_encoded_size(&listing->head.folded) + ROW_COUNT * ROW_ENCODED_BYTES;
+}
+
+static size_t entry_write(const void *item, char *buffer, bool *again, const void *letters_out) {
+    const struct listing *listing = item;
+    bool out = *(const bool *)letters_out;
+    *again = !out && any_abandoned(listing);
+    return entry_encode(listing, out, buffer);
+}
+
 static int save_entries(struct partitioned *builder, struct task *head, struct effect *save,
                         struct effects *effects) {
     struct builder_task *task = (struct builder_task *)head;
-    bool late = bug_on(builder->machine.bugs, BUG_OFFSET_BEFORE_STATE);
     bool letters_out = head->sources[SOURCE_LOG].waiting == 0;
-    struct state_entry *entries =
-        effect_alloc(effects, save, (task->unsaved_count + 1) * sizeof *entries);
-    if (entries == NULL) {
-        return -ENOMEM;
-    }
-    size_t count = 0, kept = 0;
-    for (size_t i = 0; i < task->unsaved_count; i++) {
-        struct listing *listing = &task->listings[task->unsaved[i]];
-        if (late && listing->unsaved++ == 1) {
-            task->unsaved[kept++] = task->unsaved[i];
-            continue;
-        }
-        size_t room = folded_encoded_size(&listing->folded) + ROW_COUNT * ROW_ENCODED_BYTES;
-        char *value = effect_alloc(effects, save, room);
-        if (value == NULL) {
-            return -ENOMEM;
-        }
-        size_t length = entry_encode(listing, letters_out, value);
-        entries[count++] =
-            (struct state_entry){listing->folded.document.listing_id, {value, length}};
-        if (!letters_out && any_abandoned(listing)) {
-            task->unsaved[kept++] = task->unsaved[i];
-            continue;
-        }
-        listing->unsaved = 0;
-    }
-    task->unsaved_count = kept;
-    save->save_state.entries = entries;
-    save->save_state.count = count;
-    return 0;
+    struct listing_codec codec = {entry_room, entry_write, &letters_out};
+    return listings_save(&task->listings, save, effects, &codec,
+                         bug_on(builder->machine.bugs, BUG_OFFSET_BEFORE_STATE));
 }
 
 static int restore_entry(struct partitioned *builder, struct task *head, uint64_t key,
                          struct bytes value) {
     struct builder_task *task = (struct builder_task *)head;
-    int64_t at = listing_of(task, key);
+    int64_t at = listings_make(&task->listings, key);
     if (at < 0) {
         return -ENOMEM;
     }
-    struct listing *listing = &task->listings[at];
+    struct listing *listing = listing_at(task, (size_t)at);
     struct wire_reader reader = wire_reader_of(value);
-    int error = folded_decode(&listing->folded, &reader);
+    int error = folded_decode(&listing->head.folded, &reader);
     if (error != 0) {
         return error;
     }
@@ -1039,7 +984,7 @@ static int repair(struct partitioned *builder, const struct event *event, struct
         listing->rows[row].known = false;
         listing->rows[row].repair = true;
         listing->rows[row].abandoned = DOC_VERSION_NONE;
-        if (listing_unsaved(task, at) != 0 || listing_queue(builder, task, at) != 0) {
+        if (listings_unsaved(&task->listings, at) != 0 || listing_queue(builder, task, at) != 0) {
             return -ENOMEM;
         }
         task_changed(builder, &task->task, event->now, effects);

@@ -21,7 +21,7 @@
 
 #include "pipeline/array.h"
 #include "pipeline/folded.h"
-#include "pipeline/id_map.h"
+#include "pipeline/listings.h"
 #include "pipeline/partitioned.h"
 #include "pipeline/record.h"
 #include "pipeline/wire.h"
@@ -31,18 +31,13 @@ enum { TIMER_DASHBOARD = TASK_TIMER_OWN };
 enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_COUNT };
 
 struct loaded {
-    struct folded folded;
-    bool in_batch;   /* visibly changed by the batch that is being made */
-    uint8_t unsaved; /* 0: the last checkpoint has it; else how many checkpoints it waited, + 1 */
+    struct listing_head head;
+    bool in_batch; /* visibly changed by the batch that is being made */
 };
 
 struct loader_task {
     struct task task;
-    struct id_map index;
-    struct loaded *listings;
-    size_t listing_count, listing_capacity;
-    size_t *unsaved;
-    size_t unsaved_count, unsaved_capacity;
+    struct listings listings;
     size_t *batch; /* listings whose gold row the batch being made must bring up to date */
     size_t batch_count, batch_capacity;
     bool dashboard_armed;
@@ -52,7 +47,7 @@ struct loader_task {
 static int task_init(struct partitioned *loader, struct task *head) {
     (void)loader;
     struct loader_task *task = (struct loader_task *)head;
-    id_map_init(&task->index);
+    listings_init(&task->listings, sizeof(struct loaded));
     if (task_sources(head, SOURCE_COUNT) != 0) {
         return -ENOMEM;
     }
@@ -64,40 +59,12 @@ static int task_init(struct partitioned *loader, struct task *head) {
 
 static void task_release(struct task *head) {
     struct loader_task *task = (struct loader_task *)head;
-    for (size_t i = 0; i < task->listing_count; i++) {
-        folded_release(&task->listings[i].folded);
-    }
-    free(task->listings);
-    free(task->unsaved);
+    listings_release(&task->listings);
     free(task->batch);
-    id_map_release(&task->index);
 }
 
-static int64_t listing_of(struct loader_task *task, uint64_t id) {
-    uint32_t index;
-    if (id_map_index(&task->index, id, &index)) {
-        return index;
-    }
-    if (ARRAY_RESERVE(task->listings, task->listing_capacity, task->listing_count + 1) != 0 ||
-        id_map_put_index(&task->index, id, task->listing_count) != 0) {
-        return -ENOMEM;
-    }
-    struct loaded *listing = &task->listings[task->listing_count];
-    memset(listing, 0, sizeof *listing);
-    folded_init(&listing->folded, id);
-    return (int64_t)task->listing_count++;
-}
-
-static int listing_unsaved(struct loader_task *task, size_t at) {
-    if (task->listings[at].unsaved > 0) {
-        return 0;
-    }
-    if (ARRAY_RESERVE(task->unsaved, task->unsaved_capacity, task->unsaved_count + 1) != 0) {
-        return -ENOMEM;
-    }
-    task->listings[at].unsaved = 1;
-    task->unsaved[task->unsaved_count++] = at;
-    return 0;
+static struct loaded *listing_at(struct loader_task *task, size_t at) {
+    return listings_at(&task->listings, at);
 }
 
 /* ---- Making a batch ---- */
@@ -162,12 +129,12 @@ static int batch_begin(struct partitioned *loader, size_t room, struct batch *ba
 static int fold(struct partitioned *loader, struct loader_task *task, struct batch *batch,
                 const struct log_record *logged, const struct record *record,
                 struct effects *effects) {
-    int64_t at = listing_of(task, record->subject_id);
+    int64_t at = listings_make(&task->listings, record->subject_id);
     if (at < 0) {
         return -ENOMEM;
     }
-    struct loaded *listing = &task->listings[at];
-    int outcome = folded_fold(&listing->folded, record, logged, loader->machine.bugs);
+    struct loaded *listing = listing_at(task, (size_t)at);
+    int outcome = folded_fold(&listing->head.folded, record, logged, loader->machine.bugs);
     if (outcome < 0) {
         return outcome;
     }
@@ -177,7 +144,7 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
         return 0;
     }
     if (outcome == FOLD_VISIBLE) {
-        if (document_row(effects, batch->load, &listing->folded,
+        if (document_row(effects, batch->load, &listing->head.folded,
                          &batch->silver[batch->load->warehouse.silver_count++]) != 0) {
             return -ENOMEM;
         }
@@ -189,7 +156,7 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
             task->batch[task->batch_count++] = (size_t)at;
         }
     }
-    return listing_unsaved(task, (size_t)at);
+    return listings_unsaved(&task->listings, (size_t)at);
 }
 
 static void order_row(struct batch *batch, const struct record *record, struct effects *effects) {
@@ -239,11 +206,11 @@ static int gold_rows(struct loader_task *task, struct batch *batch, struct effec
     }
     rows->gold = gold;
     for (size_t i = rows->silver_count; i > 0; i--) {
-        uint32_t at;
-        bool found = id_map_index(&task->index, rows->silver[i - 1].listing_id, &at);
+        size_t at;
+        bool found = listings_find(&task->listings, rows->silver[i - 1].listing_id, &at);
         assert(found);
-        if (found && task->listings[at].in_batch) {
-            task->listings[at].in_batch = false;
+        if (found && listing_at(task, at)->in_batch) {
+            listing_at(task, at)->in_batch = false;
             gold[rows->gold_count++] = rows->silver[i - 1];
         }
     }
@@ -355,47 +322,34 @@ static bool may_save(const struct task *head) {
     return head->sources[SOURCE_LOG].waiting == 0;
 }
 
+static size_t entry_room(const void *item) {
+    return folded_encoded_size(&((const struct loaded *)item)->head.folded);
+}
+
+static size_t entry_write(const void *item, char *buffer, bool *again, const void *ctx) {
+    (void)again;
+    (void)ctx;
+    return folded_encode(&((const struct loaded *)item)->head.folded, buffer);
+}
+
 static int save_entries(struct partitioned *loader, struct task *head, struct effect *save,
                         struct effects *effects) {
     struct loader_task *task = (struct loader_task *)head;
-    bool late = bug_on(loader->machine.bugs, BUG_OFFSET_BEFORE_STATE);
-    struct state_entry *entries =
-        effect_alloc(effects, save, (task->unsaved_count + 1) * sizeof *entries);
-    if (entries == NULL) {
-        return -ENOMEM;
-    }
-    size_t count = 0, kept = 0;
-    for (size_t i = 0; i < task->unsaved_count; i++) {
-        struct loaded *listing = &task->listings[task->unsaved[i]];
-        if (late && listing->unsaved++ == 1) {
-            task->unsaved[kept++] = task->unsaved[i];
-            continue;
-        }
-        char *value = effect_alloc(effects, save, folded_encoded_size(&listing->folded));
-        if (value == NULL) {
-            return -ENOMEM;
-        }
-        size_t length = folded_encode(&listing->folded, value);
-        entries[count++] =
-            (struct state_entry){listing->folded.document.listing_id, {value, length}};
-        listing->unsaved = 0;
-    }
-    task->unsaved_count = kept;
-    save->save_state.entries = entries;
-    save->save_state.count = count;
-    return 0;
+    static const struct listing_codec codec = {entry_room, entry_write, NULL};
+    return listings_save(&task->listings, save, effects, &codec,
+                         bug_on(loader->machine.bugs, BUG_OFFSET_BEFORE_STATE));
 }
 
 static int restore_entry(struct partitioned *loader, struct task *head, uint64_t key,
                          struct bytes value) {
     (void)loader;
     struct loader_task *task = (struct loader_task *)head;
-    int64_t at = listing_of(task, key);
+    int64_t at = listings_make(&task->listings, key);
     if (at < 0) {
         return -ENOMEM;
     }
     struct wire_reader reader = wire_reader_of(value);
-    return folded_decode(&task->listings[at].folded, &reader);
+    return folded_decode(&listing_at(task, (size_t)at)->head.folded, &reader);
 }
 
 static int task_begin(struct partitioned *loader, struct task *head, const struct event *event,
