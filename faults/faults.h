@@ -55,7 +55,7 @@ enum fault_parameter {
       "OpenSearch bulk: items are answered one by one, `errors: true`", "convergence")             \
     X(STALE_WRITE, "stale-write", FAULT_SINK | FAULT_RATIO | FAULT_DELAY, 0,                       \
       "a write that was carried out is carried out once more up to `delay` later",                 \
-      "a client's retry that overtakes nothing and arrives last; elasticsearch issue 21095",       \
+      "a client's retry that overtakes nothing and arrives last; a known hazard of Elasticsearch", \
       "version-monotone convergence")                                                              \
     X(WORKER_CRASH, "worker-crash", FAULT_WORKER | FAULT_EVERY, FAULT_DOWN,                        \
       "a worker dies and another takes its place `down` later", "OOM kill, node loss, deploy",     \
