@@ -67,7 +67,7 @@ enum fault_parameter {
       "a worker stands still for `down`, loses its partitions, and goes on as a zombie",           \
       "GC pause, VM migration, SIGSTOP", "version-monotone convergence")                           \
     X(DUAL_WRITE, "dual-write", FAULT_RATIO, 0,                                                    \
-      "a change of a listing is committed to OLTP and never reaches the log",                      \
+      "a change of a listing or a seller is committed to OLTP and never reaches the log",          \
       "an application that writes to its database and to the log one after the other, without an " \
       "outbox, and dies in between",                                                               \
       "reconciliation")

@@ -765,7 +765,7 @@ static int state_load(void *ctx, vtime now, const char *group, uint32_t partitio
 
 static bool outbox_publish(void *ctx, vtime now, const struct workload_op *op) {
     struct injector *in = ctx;
-    if (op->kind > OP_LISTING_DELETE) {
+    if (op->kind > OP_LISTING_DELETE && op->kind != OP_POLICY) {
         return true;
     }
     in->passed[PASS_OUTBOX]++;

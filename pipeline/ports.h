@@ -96,8 +96,8 @@ struct oltp_port_ops {
     int (*scan)(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
                 size_t max, size_t *count);
     /* Puts the present row of each listing into the outbox once more as a whole (UPSERT of every
-     * column, absent ones null; DELETE for a deleted or unknown listing), with the stamp of its
-     * last change: the repair of a change that the log never got. */
+     * column, absent ones null; DELETE for a deleted or unknown listing) and its seller's status,
+     * each with the stamp of its last change: the repair of a change that the log never got. */
     int (*republish)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count);
 };
 struct oltp_port {

@@ -27,6 +27,7 @@ enum statement {
     PUT_OUTBOX,
     READ_LISTING,
     READ_TOMBSTONE,
+    READ_SELLER,
     READ_OUTBOX,
     READ_ORDERS,
     SCAN_LISTINGS,
@@ -45,6 +46,7 @@ static const char *const sql[STATEMENT_COUNT] = {
     [PUT_OUTBOX] = "INSERT INTO outbox VALUES(?,?,?,?,?)",
     [READ_LISTING] = "SELECT * FROM oltp_listing WHERE key = ?",
     [READ_TOMBSTONE] = "SELECT * FROM oltp_tombstone WHERE key = ?",
+    [READ_SELLER] = "SELECT * FROM oltp_seller WHERE key = ?",
     [READ_OUTBOX] = "SELECT * FROM outbox WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
                     " LIMIT ?",
     [READ_ORDERS] = "SELECT * FROM oltp_order ORDER BY key",
@@ -527,6 +529,32 @@ static int read_tombstone(struct fake_oltp *o, uint64_t listing_id, struct stamp
     return found < 0 ? PORT_NO_MEMORY : 0;
 }
 
+/* What was last said of the seller, if anything was. */
+static int republish_seller(struct fake_oltp *o, vtime now, uint64_t seller_id) {
+    sqlite3_stmt *s = o->statements[READ_SELLER];
+    sqlite3_bind_int64(s, 1, (int64_t)seller_id);
+    int found = statement_row(s);
+    if (found <= 0) {
+        return found < 0 ? PORT_NO_MEMORY : 0;
+    }
+    struct record record = {
+        .type = RECORD_POLICY,
+        .op = RECORD_UPSERT,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .stamp = stamp_at(s, 2),
+        .subject_id = seller_id,
+        .seller_id = seller_id,
+        .status = (enum policy_status)sqlite3_column_int(s, 1),
+        .sections = SECTION_REPAIR,
+    };
+    sqlite3_reset(s);
+    char encoded[256];
+    int64_t length = record_encode(&record, NULL, 0, encoded, sizeof encoded);
+    assert(length > 0);
+    struct outbox_item item = {TOPIC_POLICY, seller_id, {encoded, (size_t)length}};
+    return finish_write(o, now, &item);
+}
+
 static int republish_listing(struct fake_oltp *o, vtime now, uint64_t listing_id) {
     struct oltp_listing row;
     int found = fake_oltp_read_listing(o, listing_id, &row);
@@ -544,7 +572,9 @@ static int republish_listing(struct fake_oltp *o, vtime now, uint64_t listing_id
     if (rc == 0 && !stamp_is_none(tombstone)) {
         rc = publish_record(o, now, listing_id, tombstone, 0);
     }
-    return rc == 0 ? publish_record(o, now, listing_id, row.stamp, &row) : rc;
+    uint64_t seller_id = row.seller_id;
+    rc = rc == 0 ? publish_record(o, now, listing_id, row.stamp, &row) : rc;
+    return rc == 0 && seller_id != 0 ? republish_seller(o, now, seller_id) : rc;
 }
 
 /* ---- the port ---- */
