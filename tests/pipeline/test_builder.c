@@ -14,7 +14,7 @@
 
 static const uint32_t only[] = {0};
 
-/* A builder whose first fetch is #2. */
+/* A builder whose first fetch is "#2". */
 static struct script *begun(const struct pipeline_config *config, const struct bugs *bugs) {
     struct script *s = script_new(MACHINE_BUILDER, config, bugs);
     script_begin(s);
