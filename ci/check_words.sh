@@ -11,14 +11,20 @@ find . \( -name .git -o -path ./build \) -prune -o -type f \( -name '*.[ch]' -o 
         bad = 1
     }
     # A number of a tracker: # and digits as a word of its own. Colours (three or six digits after a
-    # quote, a colon, an equals sign or a comma), character references and formats are none.
+    # quote, a colon, an equals sign or a comma), character references and formats are none, nor is
+    # what a quote opens, nor a text that a test expects, since events are written so: "#17 embed".
+    function quoted(before) {
+        gsub(/\\./, "", before)
+        return gsub(/"/, "", before) % 2
+    }
     function numbered(line,   before, digits, after) {
         while (match(line, /#[0-9]+/)) {
             before = substr(line, 1, RSTART - 1)
             digits = RLENGTH - 1
             line = substr(line, RSTART + RLENGTH)
             after = substr(line, 1, 1)
-            if (after ~ /[0-9A-Za-z_;]/ || before ~ /[0-9A-Za-z_%&$#{\\]$/) continue
+            if (after ~ /[0-9A-Za-z_;%]/ || before ~ /[0-9A-Za-z_%&$#{"\\]$/) continue
+            if (FILENAME ~ /^tests\/.*\.[ch]$/ && quoted(before)) continue
             if ((digits == 3 || digits == 6) && before ~ /["\x27:=,] *$/) continue
             return 1
         }

@@ -151,7 +151,7 @@ struct trace_names {
 
 /*
  * One line without a line end, such as
- *   #17 2026-03-02T08:00:00.000000250Z router record_polled 00000000000000000123456789abcdef
+ *   "#17 2026-03-02T08:00:00.000000250Z router record_polled 00000000000000000123456789abcdef"
  * sequence, time (UTC), actor, kind, digest. Cut to fit SIZE bytes with the zero byte, like
  * snprintf, whose return value it has. NAMES may be NULL.
  */

@@ -142,6 +142,14 @@ read /wo_rk/main
 END
 printf '/* XXXXXX, &#39; $# hackney */\nconst char *colour = "#333333";\n' >sim/note.h
 expect_pass 'templates, references and colours are none' check words
+rm sim/note.h
+mkdir -p tests/sim
+printf 'int events = seen("resend #%d", "#%d embed");\n' 7 8 >tests/sim/test_note.c
+expect_pass 'nor are events that a test expects' check words
+printf '/* "See" #%d. */\n' 7 >tests/sim/test_note.c
+expect_fail 'but comments of tests are looked at' '^tests/sim/test_note.c:1: ' check words
+printf 'int told = say("see #%d");\n' 7 >sim/note.c
+expect_fail 'and so is what the program says' '^sim/note.c:1: ' check words
 
 # --- requirements: every promise, and nothing that is not there ---
 
