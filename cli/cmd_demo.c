@@ -101,10 +101,10 @@ static void tell_break(const struct teller *t, const struct run_result *r) {
         printf("  %-24s struck %6llu times\n", r->faults.items[i].name,
                (unsigned long long)r->faults.items[i].count);
     }
-    printf("  %llu stale writes were refused, %llu requests retried, %llu late records replayed.\n",
+    printf("  %llu stale writes were refused, %llu requests retried, %llu late records absorbed.\n",
            (unsigned long long)r->costs.stale_rejected,
            (unsigned long long)count_of(&r->reached, "retries"),
-           (unsigned long long)count_of(&r->reached, "late"));
+           (unsigned long long)count_of(&r->events, "late"));
     tell_verdict(t, r);
 }
 
@@ -135,6 +135,14 @@ static void tell_repair(const struct teller *t, const struct run_result *r) {
         printf("  %-14s %-18s %6llu before, %llu after repair\n", drift->store,
                run_drift_name(drift->drift), (unsigned long long)drift->before,
                (unsigned long long)drift->after);
+    }
+    for (size_t i = 0; i < reconciliation->store_count; i++) {
+        const struct run_store_drift *drift = &reconciliation->stores[i];
+        if (drift->drift == RUN_DRIFT_ORPHAN && strcmp(drift->store, "keyword") == 0) {
+            printf(
+                "  %llu deleted products could still be found by their words; %llu after repair.\n",
+                (unsigned long long)drift->before, (unsigned long long)drift->after);
+        }
     }
     puts("  the first differences, row by row:");
     for (size_t i = 0; i < reconciliation->sample_count && i < 6; i++) {

@@ -129,14 +129,26 @@ static void show_progress(void *ctx, int64_t done_ns, int64_t total_ns, const ch
 
 /* ---- Results ---- */
 
-/* Words that a shell would take apart or change are quoted. */
+/* Appends as much as there is room for. */
+static void append(char *text, size_t size, const char *more) {
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s", more);
+}
+
+/* A word as a shell reads it back: quoted where it would take it apart or change it. */
 static void append_word(char *text, size_t size, const char *word) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-./=:,@%+[]";
-    size_t used = strlen(text);
-    bool quote =
-        word[0] == '\0' || strspn(word, plain) != strlen(word) || strchr(word, '[') != NULL;
-    snprintf(text + used, size - used, quote ? " '%s'" : " %s", word);
+                                "_-./=:,@%+";
+    append(text, size, " ");
+    if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+        append(text, size, word);
+        return;
+    }
+    append(text, size, "'");
+    for (const char *at = word; *at != '\0'; at++) {
+        append(text, size, *at == '\'' ? "'\\''" : (char[]){*at, '\0'});
+    }
+    append(text, size, "'");
 }
 
 static void reproduce_line(const struct arguments *a, char *text, size_t size) {
@@ -244,6 +256,10 @@ int cmd_run(int argc, char **argv) {
     if (scenario_load(a.scenario, directory, a.settings, a.setting_count, &scenario, &error) != 0) {
         fprintf(stderr, "murphy run: %s\n", error.text);
         return EXIT_INPUT;
+    }
+    if (a.out != NULL && run_files_refused(a.out)) {
+        scenario_release(&scenario);
+        return EXIT_USAGE;
     }
     status = play(&a, &scenario);
     scenario_release(&scenario);

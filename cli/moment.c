@@ -152,7 +152,20 @@ static bool parse_duration(const char *at, int64_t *out) {
     return true;
 }
 
+/* The form in which reports tell a moment: T+04:05:03.048. */
+static bool parse_since(const char *at, int64_t *out) {
+    return take(&at, 'T') && take(&at, '+') && read_clock(&at, out) && *at == 0;
+}
+
 bool moment_parse(const char *text, vtime start, vtime *out) {
+    int64_t since_ns = 0;
+    if (text[0] == 'T' && text[1] == '+') {
+        if (!parse_since(text, &since_ns)) {
+            return false;
+        }
+        *out = vtime_add(start, since_ns);
+        return true;
+    }
     if (*text != '+') {
         return parse_iso(text, out);
     }

@@ -3,7 +3,8 @@
  *
  * Read are ISO 8601 moments in UTC (2026-01-05, 2026-01-05T03:00Z, 2026-01-05T03:00:00.25Z; the Z
  * may be left out) and moments after the run's start: a plus sign and a duration of whole numbers
- * with units, the larger first (+2h30m, +90s, +1d12h, +250ms; units d h m s ms us ns).
+ * with units, the larger first (+2h30m, +90s, +1d12h, +250ms; units d h m s ms us ns), or as
+ * reports tell it (T+04:05:03.048).
  */
 #ifndef MURPHY_CLI_MOMENT_H
 #define MURPHY_CLI_MOMENT_H

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "reports/html.h"
 #include "reports/json.h"
@@ -23,6 +24,41 @@ int run_files_folder(const char *directory) {
         return -1;
     }
     return 0;
+}
+
+/* The folder that DIRECTORY would be made in. */
+static void parent_of(const char *directory, char *parent, size_t size) {
+    snprintf(parent, size, "%s", directory);
+    size_t length = strlen(parent);
+    while (length > 1 && parent[length - 1] == '/') {
+        parent[--length] = '\0';
+    }
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL) {
+        snprintf(parent, size, ".");
+    } else {
+        slash[slash == parent ? 1 : 0] = '\0';
+    }
+}
+
+bool run_files_refused(const char *directory) {
+    struct stat about;
+    char parent[PATH_MAX];
+    parent_of(directory, parent, sizeof parent);
+    const char *why = NULL;
+    if (directory[0] == '\0') {
+        why = "it has no name";
+    } else if (stat(directory, &about) == 0) {
+        why = !S_ISDIR(about.st_mode)               ? "it is no folder"
+              : access(directory, W_OK | X_OK) != 0 ? strerror(errno)
+                                                    : NULL;
+    } else if (access(parent, W_OK | X_OK) != 0) {
+        why = strerror(errno);
+    }
+    if (why != NULL) {
+        fprintf(stderr, "murphy: nothing can be written to the folder '%s': %s\n", directory, why);
+    }
+    return why != NULL;
 }
 
 int run_files_save(struct scenario_run *run, const char *directory, char *error, size_t size) {

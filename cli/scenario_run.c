@@ -51,6 +51,11 @@ static void hear_alert(void *ctx, vtime now, const char *name, const char *subje
     }
     const char *sentence = run_result_textf(&run->result, "%.*s", (int)evidence.len, evidence.data);
     run->alerts[run->alert_count++] = (struct alert_seen){now, name, subject, state, sentence};
+    /* Once the traffic is over silence is right: what is raised then is not shown. */
+    if (state != ALERT_CLEARED && !vtime_before(now, workload_end(run->workload))) {
+        return;
+    }
+    sentence = run_result_textf(&run->result, "%s: %s", alert_state_name(state), sentence);
     run_result_add_alert(&run->result, &(struct run_alert){.at_ns = now.ns,
                                                            .name = name,
                                                            .subject = subject,
@@ -58,43 +63,89 @@ static void hear_alert(void *ctx, vtime now, const char *name, const char *subje
                                                            .evidence = sentence});
 }
 
-/* Only the first pass of the last reconciliation is shown row by row. */
+static const char *version_text(struct run_result *r, doc_version version, const char *none) {
+    return version == DOC_VERSION_NONE
+               ? none
+               : run_result_textf(r, "version %u:%lld", doc_version_epoch(version),
+                                  (long long)doc_version_offset(version));
+}
+
+static const char *price_text(struct run_result *r, int64_t price) {
+    return price < 0 ? "no price"
+                     : run_result_textf(r, "price %lld.%02lld", (long long)(price / 10000),
+                                        (long long)(price % 10000 / 100));
+}
+
+/* What OLTP and the vector database say of a listing, in the first field in which they differ.
+ * False when it is none of those that a vector row carries. */
+static bool field_differs(struct scenario_run *run, uint64_t listing_id, const char **expected,
+                          const char **observed) {
+    struct vector_row_view row;
+    struct oltp_listing truth;
+    struct run_result *r = &run->result;
+    if (!fake_vector_db_find(
+            simulation_vector_db(run->simulation), MODALITY_FUSED,
+            fake_vector_db_alias_target(simulation_vector_db(run->simulation), MODALITY_FUSED),
+            listing_id, &row) ||
+        fake_oltp_read_listing(simulation_oltp(run->simulation), listing_id, &truth) != 1) {
+        return false;
+    }
+    if (truth.price != row.meta.price) {
+        *expected = price_text(r, truth.price);
+        *observed = price_text(r, row.meta.price);
+        return true;
+    }
+    if (!bytes_equal(truth.category, row.meta.category)) {
+        *expected = run_result_textf(r, "%.*s", (int)truth.category.len, truth.category.data);
+        *observed = run_result_textf(r, "%.*s", (int)row.meta.category.len, row.meta.category.data);
+        return true;
+    }
+    return false;
+}
+
+static void keep_sample(struct scenario_run *run, const struct drift *drift) {
+    static const char *const reasons[DRIFT_CLASS_COUNT] = {
+        [DRIFT_MISSING] = "OLTP has it alive, the store does not hold it",
+        [DRIFT_ORPHAN] = "deleted in OLTP; the log never carried its deletion",
+        [DRIFT_DUPLICATE] = "the store holds it twice",
+        [DRIFT_STALE] = "OLTP changed and the store did not follow",
+        [DRIFT_MISMATCH] = "same version, other content",
+        [DRIFT_RESURRECTED] = "the pipeline deleted it and the store shows it again",
+        [DRIFT_WRONG_MODEL] = "made by another model than the collection's",
+        [DRIFT_SUPPRESSED_SERVED] = "its seller is suppressed",
+        [DRIFT_IN_FLIGHT] = "newer than the cutoff",
+    };
+    struct run_result *r = &run->result;
+    const char *expected = version_text(r, drift->expected_version, "no document");
+    const char *observed = version_text(r, drift->observed_version, "no row");
+    if (drift->class == DRIFT_ORPHAN || drift->class == DRIFT_RESURRECTED ||
+        drift->class == DRIFT_SUPPRESSED_SERVED) {
+        expected = "not there";
+    } else if (drift->class == DRIFT_STALE && drift->expected_version == drift->observed_version &&
+               !field_differs(run, drift->listing_id, &expected, &observed)) {
+        /* Gold is as old as the rest: no version in the log has what OLTP says. */
+        expected = "text, attributes or images as in OLTP";
+        observed = run_result_textf(r, "those of %s", observed);
+    }
+    run_result_add_sample(
+        r, &(struct run_drift_sample){
+               .store = scan_store_name(drift->store),
+               .listing = run_result_textf(r, "%llu", (unsigned long long)drift->listing_id),
+               .drift = (enum run_drift)drift->class,
+               .expected = expected,
+               .observed = observed,
+               .reason = reasons[drift->class],
+           });
+}
+
+/* What a reconciliation found first is shown row by row, the graver classes before stale rows. */
 static void keep_samples(struct scenario_run *run, const struct reconciliation_report *report) {
-    for (size_t i = 0; i < report->sample_count; i++) {
-        const struct drift *drift = &report->samples[i];
-        const char *expected =
-            drift->expected_version == DOC_VERSION_NONE
-                ? "no document"
-                : run_result_textf(&run->result, "version %u:%lld",
-                                   doc_version_epoch(drift->expected_version),
-                                   (long long)doc_version_offset(drift->expected_version));
-        const char *observed =
-            drift->observed_version == DOC_VERSION_NONE
-                ? "no row"
-                : run_result_textf(&run->result, "version %u:%lld",
-                                   doc_version_epoch(drift->observed_version),
-                                   (long long)doc_version_offset(drift->observed_version));
-        static const char *const reasons[DRIFT_CLASS_COUNT] = {
-            [DRIFT_MISSING] = "OLTP has it alive, the store does not hold it",
-            [DRIFT_ORPHAN] = "gone in OLTP; the log never carried its deletion",
-            [DRIFT_DUPLICATE] = "the store holds it twice",
-            [DRIFT_STALE] = "OLTP changed and the store did not follow",
-            [DRIFT_MISMATCH] = "same version, other content",
-            [DRIFT_RESURRECTED] = "the pipeline deleted it and the store shows it again",
-            [DRIFT_WRONG_MODEL] = "made by another model than the collection's",
-            [DRIFT_SUPPRESSED_SERVED] = "its seller is suppressed",
-            [DRIFT_IN_FLIGHT] = "newer than the cutoff",
-        };
-        run_result_add_sample(
-            &run->result, &(struct run_drift_sample){
-                              .store = scan_store_name(drift->store),
-                              .listing = run_result_textf(&run->result, "%llu",
-                                                          (unsigned long long)drift->listing_id),
-                              .drift = (enum run_drift)drift->class,
-                              .expected = expected,
-                              .observed = observed,
-                              .reason = reasons[drift->class],
-                          });
+    for (int stale = 0; stale <= 1; stale++) {
+        for (size_t i = 0; i < report->sample_count; i++) {
+            if ((report->samples[i].class == DRIFT_STALE) == (stale == 1)) {
+                keep_sample(run, &report->samples[i]);
+            }
+        }
     }
 }
 
