@@ -211,10 +211,10 @@ static void class_row(FILE *out, const struct run_reconciliation *rec, int i) {
 
 static void class_table(FILE *out, const struct run_reconciliation *rec) {
     fputs(
-        "<div class=\"scroll\"><table><caption><span>Rows that differed from the reference model, "
+        "<div class=\"scroll\"><table><caption><span>Rows that differed from the source of truth, "
         "per "
-        "class</span></caption><thead><tr><th scope=\"col\">Difference</th><th scope=\"col\">The "
-        "row</th>"
+        "class</span></caption><thead><tr><th scope=\"col\">Difference</th><th scope=\"col\" "
+        "class=\"more\">The row</th>"
         "<th scope=\"col\" class=\"num\">Before repair</th>"
         "<th scope=\"col\" class=\"num\">After</th><th scope=\"col\"><span class=\"key\">"
         "<i class=\"fillwarn\"></i>before</span> <span class=\"key\"><i class=\"fillbad\"></i>after"
