@@ -36,11 +36,14 @@ static uint64_t orders_placed(const struct scenario_run *run) {
     return reference_orders(oracle_reference(run->oracle), &orders, &count) == 0 ? count : 0;
 }
 
-/* A scenario without searches, poison or orders gives these nothing to look at, and they are left
- * out of its judgement; any other check without data is a failure. */
+/* A scenario without searches, removals, poison or orders gives these nothing to look at, and they
+ * are left out of its judgement; any other check without data is a failure. */
 static bool has_subject(const struct scenario_run *run, const char *check) {
     if (strcmp(check, "served-gone") == 0) {
         return run->scenario->probe_every_ns > 0;
+    }
+    if (strcmp(check, "gone-in-time") == 0) {
+        return run->removals > 0;
     }
     if (strcmp(check, "dead-letters") == 0) {
         struct oracle_counts counts = oracle_counts(run->oracle);

@@ -22,6 +22,8 @@
 
 static void hear_operation(void *ctx, vtime now, const struct workload_op *op) {
     struct scenario_run *run = ctx;
+    run->removals +=
+        op->kind == OP_LISTING_DELETE || (op->kind == OP_POLICY && op->status == POLICY_SUPPRESSED);
     run->oracle_ear.operation(run->oracle_ear.ctx, now, op);
 }
 
