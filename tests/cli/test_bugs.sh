@@ -15,6 +15,7 @@ always-reembed calm-day 1
 never-reembed calm-day 1
 no-policy-fanout calm-day 3'
 
+# STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
 verdict() {
     if [ "$1" = 0 ]; then
         passed=$((passed + 1))
@@ -30,30 +31,41 @@ failing() {
         sed -n 's/.*"name": *"\([^"]*\)".*/\1/p'
 }
 
-# Every bug of the program is tried here.
-while read -r bug; do
-    grep -q "^$bug " <<<"$catches"
-    verdict $? "no scenario is named for the bug $bug"
-done < <("$murphy" list bugs --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p')
+# The check that is meant to catch a bug.
+check_of() {
+    "$murphy" list bugs --json | tr -d '\n' | grep -o "{[^{}]*\"$1\"[^{}]*}" |
+        sed -n 's/.*"check": *"\([^"]*\)".*/\1/p'
+}
 
-while read -r bug scenario seeds; do
-    check=$("$murphy" list bugs --json | tr -d '\n' | grep -o "{[^{}]*\"$bug\"[^{}]*}" |
-        sed -n 's/.*"check": *"\([^"]*\)".*/\1/p')
-    caught=1
-    seen=
+# The bugs that the program has are those of the table above.
+every_bug_is_tried() {
+    diff <("$murphy" list bugs --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' | LC_ALL=C sort) \
+        <(cut -d ' ' -f 1 <<<"$catches" | LC_ALL=C sort)
+    verdict $? 'the bugs of the program (<) are not those that are tried (>)'
+}
+
+# BUG SCENARIO SEEDS: the bug is caught by its check within the seeds; the clean core is not.
+bug_is_caught() {
+    local bug=$1 scenario=$2 seeds=$3 check caught=1 seen='' seed report status names
+    check=$(check_of "$bug")
     for seed in $(seq 1 "$seeds"); do
         report=$("$murphy" run "$scenario" --seed "$seed" --bug "$bug" --json 2>/dev/null)
         status=$?
         names=$(failing "$report")
-        seen="$seen seed $seed: exit $status,$(tr '\n' ' ' <<<" $names")"
-        if [ "$status" = 1 ] && grep -qx "$check.*" <<<"$names"; then
+        seen="$seen seed $seed: exit $status, $(tr '\n' ' ' <<<"$names")"
+        if [ $status = 1 ] && grep -qx "$check" <<<"$names"; then
             caught=0
             break
         fi
     done
-    verdict $caught "bug $bug in $scenario was not caught by $check:$seen"
+    verdict $caught "the bug $bug in $scenario was not caught by $check:$seen"
     "$murphy" run "$scenario" --seed "$seed" --json >/dev/null 2>&1
     verdict $? "murphy run $scenario --seed $seed: red without the bug $bug"
+}
+
+every_bug_is_tried
+while read -r bug scenario seeds; do
+    bug_is_caught "$bug" "$scenario" "$seeds"
 done <<<"$catches"
 
 echo "$passed passed, $failed failed"
