@@ -1,6 +1,7 @@
 # docs/requirements.md says for each promise, in a table row `| id | promise | shown by |`, what shows
-# it: any of scenario:NAME, test:FILE:FUNCTION, bench:NAME, separated by commas or spaces, and each of
-# them exists; `open`, alone or beside others, says that it is not (wholly) shown yet.
+# it: any of scenario:NAME, test:FILE:FUNCTION, test:SCRIPT.sh, bench:NAME, separated by commas or
+# spaces, and each of them exists; `open`, alone or beside others, says that it is not (wholly) shown
+# yet.
 set -u
 page=docs/requirements.md
 ids=$(for range in A:17 B:11 C:8 D:12; do
@@ -33,7 +34,8 @@ look_up() {
             fault "$id: $file has no function $function"
         fi
         ;;
-    *) fault "$id: '$1' is none of scenario:NAME, test:FILE:FUNCTION, bench:NAME, open" ;;
+    test:?*.sh) [ -e "$rest" ] || fault "$id: there is no $rest" ;;
+    *) fault "$id: '$1' is none of scenario:NAME, test:FILE:FUNCTION, test:SCRIPT.sh, bench:NAME, open" ;;
     esac
 }
 

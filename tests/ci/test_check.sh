@@ -165,7 +165,8 @@ rows() {
         done
     done
 }
-rows 'scenario:calm, `test:pipeline/core.c:core_name` bench:hold' >docs/requirements.md
+rows 'scenario:calm, `test:pipeline/core.c:core_name` bench:hold, test:ci/check.sh' \
+    >docs/requirements.md
 expect_pass 'scenarios, tests and benchmarks that exist show a promise' check requirements
 expect_said 'none is open' ' 0 open'
 rows open >docs/requirements.md
@@ -179,6 +180,8 @@ done <<'END'
 scenario:storm scenarios/storm.json
 test:simSLASHgone.c:f sim/gone.c
 test:pipelineSLASHcore.c:core_nam core_nam$
+test:ciSLASHgone.sh ci/gone.sh
+test:pipelineSLASHcore.c 'test:pipeline/core.c' is none of
 bench:pipeline "pipeline"
 soon soon
 scenario:calm,bench:x "x"
