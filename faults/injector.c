@@ -63,6 +63,7 @@ struct held {
 struct repeat {
     struct repeat *next, **previous;
     struct injector *injector;
+    bool done; /* carried out already, when the run healed */
     bool keyword;
     enum modality modality;
     uint32_t model_version;
@@ -82,7 +83,7 @@ struct injector {
     vtime start;
     vtime down_until[SINK_COUNT];
     uint64_t passed[PASS_COUNT];
-    struct held *held;
+    struct held *held, **held_end; /* in the order in which they were taken */
     struct repeat *repeats;
     struct decision *decisions;
     size_t decision_count, decision_capacity;
@@ -220,6 +221,8 @@ static void held_unlink(struct held *held) {
     *held->previous = held->next;
     if (held->next != NULL) {
         held->next->previous = held->previous;
+    } else {
+        held->injector->held_end = held->previous;
     }
 }
 
@@ -274,17 +277,16 @@ static void hold(struct injector *in, const struct produce_item *item, vtime unt
         in->out_of_memory = true;
         return;
     }
-    *held = (struct held){.next = in->held,
-                          .previous = &in->held,
+    *held = (struct held){.previous = in->held_end,
                           .injector = in,
                           .topic = item->topic,
                           .key = item->key,
                           .length = item->value.len};
-    memcpy(held->value, item->value.data, item->value.len);
-    if (in->held != NULL) {
-        in->held->previous = &held->next;
+    if (item->value.len > 0) {
+        memcpy(held->value, item->value.data, item->value.len);
     }
-    in->held = held;
+    *in->held_end = held;
+    in->held_end = &held->next;
     if (simulation_schedule(in->simulation, until, "held-record", item->key, held_due, held, 0) !=
         0) {
         held_unlink(held);
@@ -300,28 +302,31 @@ static bool append_passes(struct injector *in, const struct produce_item *item, 
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
         const struct fault *fault = &armed->fault;
-        if (fault->feed != item->topic || !passes) {
+        if (fault->feed != item->topic) {
             continue;
         }
+        vtime at = now;
         switch (fault->kind) {
         case FAULT_DUPLICATE_RECORDS:
             if (draws(in, armed, now)) {
-                vtime at = vtime_add(now, prng_range(&armed->stream, 1, fault->delay_ns + 1));
+                at = vtime_add(now, prng_range(&armed->stream, 1, fault->delay_ns + 1));
                 hold(in, item, at);
                 struck(in, armed, PASS_APPEND, now, now);
             }
             break;
         case FAULT_LATE_RECORDS:
             if (draws(in, armed, now)) {
-                vtime at = vtime_add(now, prng_range(&armed->stream, 1, fault->delay_ns));
-                hold(in, item, at);
-                struck(in, armed, PASS_APPEND, now, now);
+                at = vtime_add(now, prng_range(&armed->stream, 1, fault->delay_ns));
+                if (passes) {
+                    hold(in, item, at);
+                    struck(in, armed, PASS_APPEND, now, now);
+                }
                 passes = false;
             }
             break;
         case FAULT_STALLED_FEED:
-            if (in_window(in, armed, now)) {
-                vtime at = stalled_until(in, item->topic, now);
+            if (in_window(in, armed, now) && passes) {
+                at = stalled_until(in, item->topic, now);
                 hold(in, item, at);
                 struck(in, armed, PASS_APPEND, now, at);
                 passes = false;
@@ -338,65 +343,82 @@ static bool append_passes(struct injector *in, const struct produce_item *item, 
 
 enum verdict { PASSES, FAILS_BEFORE, REPLY_LOST, HALF_DONE, THROTTLED };
 
-/* What happens to a request; the caller may be crashed on the way. */
+/* Whether a fault of requests strikes this one. */
+static bool strikes(struct injector *in, struct armed *armed, vtime now) {
+    switch (armed->fault.kind) {
+    case FAULT_SINK_OUTAGE:
+        return in_window(in, armed, now);
+    case FAULT_SINK_THROTTLE:
+    case FAULT_SINK_CRASH:
+    case FAULT_WORKER_CRASH_AT_WRITE:
+        return draws(in, armed, now);
+    default:
+        return false;
+    }
+}
+
+/* What a fault that strikes does to a request; the caller may be crashed on the way. */
+static enum verdict strike(struct injector *in, struct armed *armed, enum fault_sink sink,
+                           vtime now) {
+    enum point point = (enum point)sink;
+    if (armed->fault.kind == FAULT_WORKER_CRASH_AT_WRITE) {
+        uint32_t caller = simulation_caller(in->simulation);
+        if (caller != SIMULATION_ACTOR_NONE && simulation_actor_up(in->simulation, caller)) {
+            crash(in, armed, caller, point, now);
+        }
+        return PASSES;
+    }
+    if (armed->fault.kind != FAULT_SINK_CRASH) {
+        struck(in, armed, point, now, now);
+        return armed->fault.kind == FAULT_SINK_THROTTLE ? THROTTLED : FAILS_BEFORE;
+    }
+    in->down_until[sink] = vtime_add(now, down_ns(armed, SINK_DOWN_NS));
+    struck(in, armed, point, now, in->down_until[sink]);
+    return armed->fault.point == POINT_BEFORE  ? FAILS_BEFORE
+           : armed->fault.point == POINT_AFTER ? REPLY_LOST
+                                               : HALF_DONE;
+}
+
+static bool is_down(const struct injector *in, enum fault_sink sink, vtime now) {
+    return !in->healed && vtime_before(now, in->down_until[sink]);
+}
+
+/* What happens to a request. Every fault draws, also when another one was first: how often its
+ * stream was asked depends on how many requests came, and not on its neighbours. */
 static enum verdict judge(struct injector *in, enum fault_sink sink, vtime now) {
     in->passed[sink]++;
-    if (!in->healed && vtime_before(now, in->down_until[sink])) {
-        return FAILS_BEFORE;
-    }
+    enum verdict verdict = is_down(in, sink, now) ? FAILS_BEFORE : PASSES;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
-        if (armed->fault.sink != sink) {
-            continue;
-        }
-        switch (armed->fault.kind) {
-        case FAULT_SINK_OUTAGE:
-            if (in_window(in, armed, now)) {
-                struck(in, armed, (enum point)sink, now, now);
-                return FAILS_BEFORE;
-            }
-            break;
-        case FAULT_SINK_THROTTLE:
-            if (draws(in, armed, now)) {
-                struck(in, armed, (enum point)sink, now, now);
-                return THROTTLED;
-            }
-            break;
-        case FAULT_SINK_CRASH:
-            if (draws(in, armed, now)) {
-                in->down_until[sink] = vtime_add(now, down_ns(armed, SINK_DOWN_NS));
-                struck(in, armed, (enum point)sink, now, in->down_until[sink]);
-                return armed->fault.point == POINT_BEFORE  ? FAILS_BEFORE
-                       : armed->fault.point == POINT_AFTER ? REPLY_LOST
-                                                           : HALF_DONE;
-            }
-            break;
-        case FAULT_WORKER_CRASH_AT_WRITE: {
-            uint32_t caller = simulation_caller(in->simulation);
-            if (caller != SIMULATION_ACTOR_NONE && simulation_actor_up(in->simulation, caller) &&
-                draws(in, armed, now)) {
-                crash(in, armed, caller, (enum point)sink, now);
-            }
-            break;
-        }
-        default:
-            break;
+        if (armed->fault.sink == sink && strikes(in, armed, now) && verdict == PASSES) {
+            verdict = strike(in, armed, sink, now);
         }
     }
-    return PASSES;
+    return verdict;
+}
+
+/* Reads are not struck one by one; but a store that is down, or out, answers nobody. */
+static bool is_unreachable(const struct injector *in, enum fault_sink sink, vtime now) {
+    bool out = is_down(in, sink, now);
+    for (size_t i = 0; i < in->count && !out; i++) {
+        out = in->armed[i].fault.kind == FAULT_SINK_OUTAGE && in->armed[i].fault.sink == sink &&
+              in_window(in, &in->armed[i], now);
+    }
+    return out;
 }
 
 /* Items that fail for now, one by one; statuses are already filled for those carried out. */
 static bool item_fails(struct injector *in, enum fault_sink sink, vtime now) {
+    bool fails = false;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
         if (armed->fault.kind == FAULT_ITEM_FAILURES && armed->fault.sink == sink &&
-            draws(in, armed, now)) {
+            draws(in, armed, now) && !fails) {
             struck(in, armed, (enum point)sink, now, now);
-            return true;
+            fails = true;
         }
     }
-    return false;
+    return fails;
 }
 
 static int refusal(enum verdict verdict) {
@@ -428,10 +450,8 @@ static void repeat_free(struct repeat *repeat) {
     free(repeat);
 }
 
-static void repeat_due(void *ctx, vtime now, uint64_t arg) {
-    struct repeat *repeat = ctx;
+static void repeat_carry_out(struct repeat *repeat, vtime now) {
     const struct simulation_ports *inner = &repeat->injector->inner;
-    (void)arg;
     enum item_status *statuses = calloc(repeat->count, sizeof *statuses);
     if (statuses == NULL) {
         repeat->injector->out_of_memory = true;
@@ -443,21 +463,34 @@ static void repeat_due(void *ctx, vtime now, uint64_t arg) {
                                   repeat->vectors, repeat->count, statuses);
     }
     free(statuses);
+}
+
+static void repeat_due(void *ctx, vtime now, uint64_t arg) {
+    struct repeat *repeat = ctx;
+    (void)arg;
+    if (!repeat->done) {
+        repeat_carry_out(repeat, now);
+    }
     repeat_free(repeat);
 }
 
-/* Draws whether a write comes again, and when; VTIME_NEVER when not. */
-static vtime repeat_draw(struct injector *in, enum fault_sink sink, vtime now) {
+/* Draws whether a write comes again, and when; VTIME_NEVER when not. What was not carried out at
+ * all cannot. */
+static vtime repeat_draw(struct injector *in, enum fault_sink sink, vtime now, size_t carried_out) {
+    vtime again = VTIME_NEVER;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
-        if (armed->fault.kind == FAULT_STALE_WRITE && armed->fault.sink == sink &&
-            draws(in, armed, now)) {
-            vtime at = vtime_add(now, prng_range(&armed->stream, 1, armed->fault.delay_ns));
+        if (armed->fault.kind != FAULT_STALE_WRITE || armed->fault.sink != sink ||
+            !draws(in, armed, now)) {
+            continue;
+        }
+        vtime at = vtime_add(now, prng_range(&armed->stream, 1, armed->fault.delay_ns));
+        if (carried_out > 0 && again.ns == VTIME_NEVER.ns) {
             struck(in, armed, (enum point)sink, now, now);
-            return at;
+            again = at;
         }
     }
-    return VTIME_NEVER;
+    return again;
 }
 
 static struct repeat *repeat_new(struct injector *in, struct effects *effects) {
@@ -492,13 +525,23 @@ static void repeat_schedule(struct injector *in, struct repeat *repeat, struct e
     }
 }
 
+static size_t carried_out(const enum item_status *statuses, size_t count) {
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        n += statuses[i] != ITEM_RETRYABLE;
+    }
+    return n;
+}
+
 static void meta_copy(struct effects *effects, struct effect *memory, struct row_meta *meta) {
     meta->category = effect_copy(effects, memory, meta->category);
     meta->locale = effect_copy(effects, memory, meta->locale);
 }
 
+/* Copies the items that were carried out; the others' statuses are RETRYABLE. */
 static void repeat_vectors(struct injector *in, vtime at, enum modality modality,
-                           uint32_t model_version, const struct vector_write *items, size_t count) {
+                           uint32_t model_version, const struct vector_write *items,
+                           const enum item_status *statuses, size_t count) {
     struct effects effects;
     struct repeat *repeat = repeat_new(in, &effects);
     if (repeat == NULL) {
@@ -507,13 +550,14 @@ static void repeat_vectors(struct injector *in, vtime at, enum modality modality
     }
     repeat->modality = modality;
     repeat->model_version = model_version;
-    repeat->count = count;
-    struct bytes all = {(const char *)items, count * sizeof *items};
-    repeat->vectors =
-        (struct vector_write *)(uintptr_t)effect_copy(&effects, repeat->memory, all).data;
+    repeat->vectors = effect_alloc(&effects, repeat->memory, count * sizeof *items);
     size_t size = modality_dimension(modality) * sizeof(float);
     for (size_t i = 0; repeat->vectors != NULL && i < count; i++) {
-        struct vector_write *item = &repeat->vectors[i];
+        if (statuses[i] == ITEM_RETRYABLE) {
+            continue;
+        }
+        struct vector_write *item = &repeat->vectors[repeat->count++];
+        *item = items[i];
         meta_copy(&effects, repeat->memory, &item->meta);
         if (item->vector != NULL) {
             item->vector =
@@ -526,7 +570,7 @@ static void repeat_vectors(struct injector *in, vtime at, enum modality modality
 }
 
 static void repeat_keywords(struct injector *in, vtime at, const struct keyword_write *items,
-                            size_t count) {
+                            const enum item_status *statuses, size_t count) {
     struct effects effects;
     struct repeat *repeat = repeat_new(in, &effects);
     if (repeat == NULL) {
@@ -534,12 +578,13 @@ static void repeat_keywords(struct injector *in, vtime at, const struct keyword_
         return;
     }
     repeat->keyword = true;
-    repeat->count = count;
-    struct bytes all = {(const char *)items, count * sizeof *items};
-    repeat->keywords =
-        (struct keyword_write *)(uintptr_t)effect_copy(&effects, repeat->memory, all).data;
+    repeat->keywords = effect_alloc(&effects, repeat->memory, count * sizeof *items);
     for (size_t i = 0; repeat->keywords != NULL && i < count; i++) {
-        struct keyword_write *item = &repeat->keywords[i];
+        if (statuses[i] == ITEM_RETRYABLE) {
+            continue;
+        }
+        struct keyword_write *item = &repeat->keywords[repeat->count++];
+        *item = items[i];
         meta_copy(&effects, repeat->memory, &item->meta);
         item->title = effect_copy(&effects, repeat->memory, item->title);
         item->description = effect_copy(&effects, repeat->memory, item->description);
@@ -632,9 +677,9 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
         }
         i = run;
     }
-    vtime again = repeat_draw(in, SINK_VECTORS, now);
+    vtime again = repeat_draw(in, SINK_VECTORS, now, carried_out(statuses, done));
     if (again.ns != VTIME_NEVER.ns) {
-        repeat_vectors(in, again, modality, model_version, items, done);
+        repeat_vectors(in, again, modality, model_version, items, statuses, done);
     }
     return outcome(verdict, PORT_OK);
 }
@@ -642,7 +687,11 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
 static int vectors_scan(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                         enum scan_path path, uint64_t first, uint64_t last, struct scan_row *out,
                         size_t max, size_t *count) {
-    const struct vector_port *vectors = &((struct injector *)ctx)->inner.vectors;
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    if (is_unreachable(in, SINK_VECTORS, now)) {
+        return PORT_UNAVAILABLE;
+    }
     return vectors->ops->scan(vectors->ctx, now, modality, model_version, path, first, last, out,
                               max, count);
 }
@@ -652,7 +701,7 @@ static int vectors_search(void *ctx, vtime now, enum modality modality, const fl
                           struct search_hit *hits, size_t *count) {
     struct injector *in = ctx;
     const struct vector_port *vectors = &in->inner.vectors;
-    if (!in->healed && vtime_before(now, in->down_until[SINK_VECTORS])) {
+    if (is_unreachable(in, SINK_VECTORS, now)) {
         return PORT_UNAVAILABLE;
     }
     return vectors->ops->search(vectors->ctx, now, modality, query, k, ef, exact, filter, hits,
@@ -684,16 +733,20 @@ static int keywords_write(void *ctx, vtime now, const struct keyword_write *item
         }
         i = run;
     }
-    vtime again = repeat_draw(in, SINK_KEYWORDS, now);
+    vtime again = repeat_draw(in, SINK_KEYWORDS, now, carried_out(statuses, done));
     if (again.ns != VTIME_NEVER.ns) {
-        repeat_keywords(in, again, items, done);
+        repeat_keywords(in, again, items, statuses, done);
     }
     return outcome(verdict, PORT_OK);
 }
 
 static int keywords_scan(void *ctx, vtime now, enum scan_path path, uint64_t first, uint64_t last,
                          struct scan_row *out, size_t max, size_t *count) {
-    const struct keyword_port *keywords = &((struct injector *)ctx)->inner.keywords;
+    struct injector *in = ctx;
+    const struct keyword_port *keywords = &in->inner.keywords;
+    if (is_unreachable(in, SINK_KEYWORDS, now)) {
+        return PORT_UNAVAILABLE;
+    }
     return keywords->ops->scan(keywords->ctx, now, path, first, last, out, max, count);
 }
 
@@ -702,7 +755,7 @@ static int keywords_search(void *ctx, vtime now, struct bytes query, size_t k,
                            size_t *count) {
     struct injector *in = ctx;
     const struct keyword_port *keywords = &in->inner.keywords;
-    if (!in->healed && vtime_before(now, in->down_until[SINK_KEYWORDS])) {
+    if (is_unreachable(in, SINK_KEYWORDS, now)) {
         return PORT_UNAVAILABLE;
     }
     return keywords->ops->search(keywords->ctx, now, query, k, filter, hits, count);
@@ -726,7 +779,11 @@ static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *ba
 
 static int warehouse_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
                           size_t max, size_t *count) {
-    const struct warehouse_port *warehouse = &((struct injector *)ctx)->inner.warehouse;
+    struct injector *in = ctx;
+    const struct warehouse_port *warehouse = &in->inner.warehouse;
+    if (is_unreachable(in, SINK_WAREHOUSE, now)) {
+        return PORT_UNAVAILABLE;
+    }
     return warehouse->ops->scan(warehouse->ctx, now, first, last, out, max, count);
 }
 
@@ -758,7 +815,11 @@ static int state_load(void *ctx, vtime now, const char *group, uint32_t partitio
                       uint32_t generation, struct bytes *offsets,
                       int (*entry)(void *entry_ctx, uint64_t key, struct bytes value),
                       void *entry_ctx) {
-    const struct state_port *state = &((struct injector *)ctx)->inner.state;
+    struct injector *in = ctx;
+    const struct state_port *state = &in->inner.state;
+    if (is_unreachable(in, SINK_STATE, now)) {
+        return PORT_UNAVAILABLE;
+    }
     return state->ops->load(state->ctx, now, group, partition, generation, offsets, entry,
                             entry_ctx);
 }
@@ -769,14 +830,15 @@ static bool outbox_publish(void *ctx, vtime now, const struct workload_op *op) {
         return true;
     }
     in->passed[PASS_OUTBOX]++;
+    bool publishes = true;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
-        if (armed->fault.kind == FAULT_DUAL_WRITE && draws(in, armed, now)) {
+        if (armed->fault.kind == FAULT_DUAL_WRITE && draws(in, armed, now) && publishes) {
             struck(in, armed, PASS_OUTBOX, now, now);
-            return false;
+            publishes = false;
         }
     }
-    return true;
+    return publishes;
 }
 
 static void wrap(struct injector *in) {
@@ -801,6 +863,23 @@ static void wrap(struct injector *in) {
 
 /* ---- Life ---- */
 
+/* A stream is named by what its fault does to whom, and by the how-manyeth of that it is: other
+ * faults before or behind it in the scenario change nothing. */
+static void stream_open(struct injector *in, const struct fault *faults, size_t i) {
+    const struct fault *fault = &faults[i];
+    unsigned same = 0;
+    for (size_t k = 0; k < i; k++) {
+        same += faults[k].kind == fault->kind && faults[k].feed == fault->feed &&
+                faults[k].sink == fault->sink && faults[k].worker == fault->worker &&
+                faults[k].point == fault->point;
+    }
+    char name[128];
+    snprintf(name, sizeof name, "fault %s feed %u sink %u worker %u point %u number %u",
+             fault_table()[fault->kind].name, (unsigned)fault->feed, (unsigned)fault->sink,
+             (unsigned)fault->worker, (unsigned)fault->point, same);
+    prng_init(&in->armed[i].stream, simulation_seed(in->simulation), name);
+}
+
 struct injector *injector_new(struct simulation *simulation, const struct fault *faults,
                               size_t count) {
     struct injector *in = calloc(1, sizeof *in);
@@ -810,6 +889,7 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
     in->simulation = simulation;
     in->start = simulation_now(simulation);
     in->count = count;
+    in->held_end = &in->held;
     in->armed = calloc(count + 1, sizeof *in->armed);
     if (in->armed == NULL) {
         free(in);
@@ -819,9 +899,7 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
     for (size_t i = 0; i < count; i++) {
         struct armed *armed = &in->armed[i];
         armed->fault = faults[i];
-        char stream[64];
-        snprintf(stream, sizeof stream, "fault %zu %s", i, fault_table()[faults[i].kind].name);
-        prng_init(&armed->stream, simulation_seed(simulation), stream);
+        stream_open(in, faults, i);
         if (faults[i].every_ns > 0) {
             worker_arm(in, armed, vtime_add(in->start, faults[i].from_ns));
         }
@@ -856,8 +934,16 @@ void injector_heal(struct injector *in) {
         }
     }
     for (struct held *held = in->held; held != NULL; held = held->next) {
-        held_append(held, now);
-        held->released = true;
+        if (!held->released) {
+            held_append(held, now);
+            held->released = true;
+        }
+    }
+    for (struct repeat *repeat = in->repeats; repeat != NULL; repeat = repeat->next) {
+        if (!repeat->done) {
+            repeat_carry_out(repeat, now);
+            repeat->done = true;
+        }
     }
     for (uint32_t actor = 0; actor < simulation_actor_count(in->simulation); actor++) {
         simulation_resume(in->simulation, actor);
@@ -868,6 +954,10 @@ void injector_heal(struct injector *in) {
 uint64_t injector_struck(const struct injector *in, size_t i) {
     assert(i < in->count);
     return in->armed[i].struck;
+}
+
+bool injector_out_of_memory(const struct injector *in) {
+    return in->out_of_memory;
 }
 
 const struct decision *injector_decisions(const struct injector *in, size_t *count) {

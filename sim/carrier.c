@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "pipeline/array.h"
-#include "pipeline/wire.h"
+#include "sim/carrier_notes.h"
 
 /* Rows that one read of a scan asks for. */
 enum { SCAN_CHUNK = 1024 };
@@ -75,8 +73,7 @@ static enum event_kind answer_of(enum effect_kind kind) {
     }
 }
 
-/* Reads take effect when their answer leaves, so they need no arrival of their own. */
-static bool is_read(enum effect_kind kind) {
+bool carrier_reads(enum effect_kind kind) {
     return kind == EFFECT_LOAD_STATE || kind == EFFECT_FETCH || kind == EFFECT_OUTBOX_FETCH ||
            kind == EFFECT_SCAN || kind == EFFECT_OBSERVE_FEEDS;
 }
@@ -113,7 +110,7 @@ static struct waiting *waits_at(struct simulation *s, const struct effect *effec
                : NULL;
 }
 
-void carrier_send(struct simulation *s, struct flight *flight, vtime at) {
+void carrier_send(struct simulation *s, struct flight *flight) {
     const struct effect *effect = flight->effect;
     flight->event = answer_of(effect->kind);
     struct waiting *waiting = waits_at(s, effect);
@@ -122,12 +119,11 @@ void carrier_send(struct simulation *s, struct flight *flight, vtime at) {
         return;
     }
     int64_t travel = travel_ns(s, effect);
-    if (is_read(effect->kind)) {
-        simulation_push(s, vtime_add(at, 2 * travel), flight->actor,
-                        KIND_DELIVER + (uint32_t)flight->event, 0, flight);
+    if (carrier_reads(effect->kind)) {
+        flight_push(s, vtime_add(s->now, 2 * travel), KIND_DELIVER + (uint32_t)flight->event,
+                    flight);
     } else {
-        simulation_push(s, vtime_add(at, travel), flight->actor,
-                        KIND_ARRIVE + (uint32_t)effect->kind, 0, flight);
+        flight_push(s, vtime_add(s->now, travel), KIND_ARRIVE + (uint32_t)effect->kind, flight);
     }
 }
 
@@ -141,125 +137,11 @@ void carrier_wake(struct simulation *s, struct waiting *waiting) {
             flight_free(s, flight);
         } else {
             int64_t travel = s->options.fetch_linger_ns + travel_ns(s, flight->effect);
-            simulation_push(s, vtime_add(s->now, travel), flight->actor,
-                            KIND_DELIVER + (uint32_t)flight->event, 0, flight);
+            flight_push(s, vtime_add(s->now, travel), KIND_DELIVER + (uint32_t)flight->event,
+                        flight);
         }
         flight = next;
     }
-}
-
-/* ---- Digests ---- */
-
-static uint64_t mix(uint64_t digest, uint64_t value) {
-    return (digest ^ value) * UINT64_C(0x9e3779b97f4a7c15) + (digest >> 29);
-}
-
-static uint64_t mix_bytes(uint64_t digest, struct bytes bytes) {
-    return mix(digest, XXH3_64bits(bytes.data, bytes.len));
-}
-
-static uint64_t digest_produce(const struct effect *effect) {
-    uint64_t digest = effect->produce.count;
-    for (size_t i = 0; i < effect->produce.count; i++) {
-        digest = mix(digest, effect->produce.items[i].topic);
-        digest = mix_bytes(digest, effect->produce.items[i].value);
-    }
-    return digest;
-}
-
-static uint64_t digest_vectors(const struct effect *effect) {
-    uint64_t digest = (uint64_t)effect->vectors.modality;
-    size_t size = modality_dimension(effect->vectors.modality) * sizeof(float);
-    for (size_t i = 0; i < effect->vectors.count; i++) {
-        const struct vector_write *item = &effect->vectors.items[i];
-        digest = mix(digest, item->listing_id ^ (uint64_t)item->kind << 60);
-        digest = mix(digest, (uint64_t)item->meta.version);
-        digest = mix(digest, item->meta.whole_hash);
-        if (item->kind == ROW_UPSERT) {
-            digest = mix_bytes(digest, (struct bytes){(const char *)item->vector, size});
-        }
-    }
-    return digest;
-}
-
-static uint64_t digest_keywords(const struct effect *effect) {
-    uint64_t digest = effect->keywords.count;
-    for (size_t i = 0; i < effect->keywords.count; i++) {
-        const struct keyword_write *item = &effect->keywords.items[i];
-        digest = mix(digest, item->listing_id ^ (uint64_t)item->kind << 60);
-        digest = mix(digest, (uint64_t)item->meta.version);
-        digest = mix(digest, item->meta.whole_hash);
-    }
-    return digest;
-}
-
-static uint64_t digest_warehouse(const struct effect *effect) {
-    const struct warehouse_batch *batch = &effect->warehouse;
-    uint64_t digest = batch->bronze_count;
-    for (size_t i = 0; i < batch->bronze_count; i++) {
-        digest = mix(digest, (uint64_t)batch->bronze[i].offset);
-        digest = mix_bytes(digest, batch->bronze[i].value);
-    }
-    for (size_t i = 0; i < batch->silver_count; i++) {
-        digest = mix(digest, (uint64_t)batch->silver[i].version);
-        digest = mix(digest, batch->silver[i].whole_hash);
-    }
-    return mix(digest, batch->gold_count);
-}
-
-static uint64_t digest_state(const struct effect *effect) {
-    uint64_t digest = effect->save_state.generation;
-    digest = mix_bytes(digest, effect->save_state.offsets);
-    for (size_t i = 0; i < effect->save_state.count; i++) {
-        digest = mix(digest, effect->save_state.entries[i].key);
-        digest = mix_bytes(digest, effect->save_state.entries[i].value);
-    }
-    return digest;
-}
-
-/* Covers what a request asks for. */
-static uint64_t digest_request(const struct effect *effect) {
-    switch (effect->kind) {
-    case EFFECT_PRODUCE:
-        return digest_produce(effect);
-    case EFFECT_WRITE_VECTORS:
-        return digest_vectors(effect);
-    case EFFECT_WRITE_KEYWORDS:
-        return digest_keywords(effect);
-    case EFFECT_LOAD_WAREHOUSE:
-        return digest_warehouse(effect);
-    case EFFECT_SAVE_STATE:
-        return digest_state(effect);
-    case EFFECT_EMBED:
-        return mix(effect->embed.count, effect->embed.items[0].listing_id);
-    case EFFECT_FETCH:
-        return mix(effect->fetch.topic,
-                   mix(effect->fetch.partition, (uint64_t)effect->fetch.offset));
-    case EFFECT_OUTBOX_FETCH:
-        return (uint64_t)effect->outbox_fetch.sequence;
-    case EFFECT_SCAN:
-        return mix(effect->scan.store, mix(effect->scan.first, effect->scan.last));
-    case EFFECT_REPUBLISH:
-        return mix_bytes(0, (struct bytes){(const char *)effect->listings.listing_ids,
-                                           effect->listings.count * sizeof(uint64_t)});
-    default:
-        return 0;
-    }
-}
-
-uint64_t carrier_digest(const struct flight *flight) {
-    uint64_t digest = mix(flight->incarnation, (uint64_t)(int64_t)flight->error);
-    digest = mix(digest, flight->timer);
-    digest = mix(digest, flight->generation);
-    for (size_t i = 0; i < flight->partition_count; i++) {
-        digest = mix(digest, flight->partitions[i]);
-    }
-    if (flight->effect == NULL || flight->event == EVENT_ASSIGNED ||
-        flight->event == EVENT_COMMAND) {
-        return digest;
-    }
-    digest = mix(digest, flight->effect->request);
-    return is_read(flight->effect->kind) ? mix(digest, digest_request(flight->effect)) : digest;
 }
 
 /* ---- Writes ---- */
@@ -301,20 +183,22 @@ static int carry_out(struct simulation *s, struct effect *effect) {
     }
 }
 
-/* True when some item was refused for want of memory: such a run is worth nothing. */
+/* A run that some port had no memory for is worth nothing. */
 static void note_error(struct simulation *s, int error) {
     if (error == PORT_NO_MEMORY) {
         s->out_of_memory = true;
     }
 }
 
-uint64_t carrier_arrive(struct simulation *s, struct flight *flight) {
+void carrier_arrive(struct simulation *s, struct flight *flight) {
     struct effect *effect = flight->effect;
-    uint64_t digest = digest_request(effect);
+    carrier_note_request(s, effect);
     s->caller = flight->actor;
+    s->caller_incarnation = flight->incarnation;
     flight->error = carry_out(s, effect);
     s->caller = SIMULATION_ACTOR_NONE;
     note_error(s, flight->error);
+    carrier_note_outcome(s, effect, flight->error);
     if (effect->kind == EFFECT_EMBED && flight->error == PORT_OK && s->observer.embedded != NULL) {
         s->observer.embedded(s->observer.ctx, s->now, effect->embed.items, effect->embed.results,
                              effect->embed.count);
@@ -322,9 +206,8 @@ uint64_t carrier_arrive(struct simulation *s, struct flight *flight) {
     if (effect->kind == EFFECT_REPUBLISH) {
         carrier_wake(s, &s->waiting_outbox);
     }
-    simulation_push(s, vtime_add(s->now, travel_ns(s, effect)), flight->actor,
-                    KIND_DELIVER + (uint32_t)flight->event, 0, flight);
-    return mix(digest, (uint64_t)(int64_t)flight->error);
+    flight_push(s, vtime_add(s->now, travel_ns(s, effect)), KIND_DELIVER + (uint32_t)flight->event,
+                flight);
 }
 
 /* ---- Reads ---- */
@@ -333,7 +216,7 @@ uint64_t carrier_arrive(struct simulation *s, struct flight *flight) {
 static bool read_log(struct simulation *s, struct flight *flight, struct event *event) {
     const struct effect *effect = flight->effect;
     if (ARRAY_RESERVE(s->records, s->record_capacity, effect->fetch.max) != 0) {
-        s->out_of_memory = true;
+        event->error = PORT_NO_MEMORY;
         return true;
     }
     size_t count = 0;
@@ -352,7 +235,7 @@ static bool read_log(struct simulation *s, struct flight *flight, struct event *
 static bool read_outbox(struct simulation *s, struct flight *flight, struct event *event) {
     const struct effect *effect = flight->effect;
     if (ARRAY_RESERVE(s->outbox_rows, s->outbox_capacity, effect->outbox_fetch.max) != 0) {
-        s->out_of_memory = true;
+        event->error = PORT_NO_MEMORY;
         return true;
     }
     size_t count = 0;
@@ -419,11 +302,21 @@ static void scan_take(struct simulation *s, struct effect *effect, size_t count)
     }
 }
 
+/* Rows of a full chunk without its last listing, whose further rows may not have fit; all rows when
+ * they are of one listing alone. */
+static size_t whole_listings(const struct scan_row *rows, size_t count) {
+    size_t whole = count;
+    while (whole > 0 && rows[whole - 1].listing_id == rows[count - 1].listing_id) {
+        whole--;
+    }
+    return whole > 0 ? whole : count;
+}
+
 static void read_scan(struct simulation *s, struct effect *effect, struct event *event) {
     if (s->scan_rows == NULL) {
         s->scan_rows = malloc(SCAN_CHUNK * sizeof *s->scan_rows);
         if (s->scan_rows == NULL) {
-            s->out_of_memory = true;
+            event->error = PORT_NO_MEMORY;
             return;
         }
     }
@@ -438,8 +331,9 @@ static void read_scan(struct simulation *s, struct effect *effect, struct event 
         if (event->error != PORT_OK) {
             return;
         }
-        scan_take(s, effect, count);
-        first = count == 0 ? first : s->scan_rows[count - 1].listing_id + 1;
+        size_t whole = count < SCAN_CHUNK ? count : whole_listings(s->scan_rows, count);
+        scan_take(s, effect, whole);
+        first = whole == 0 ? first : s->scan_rows[whole - 1].listing_id + 1;
     } while (count == SCAN_CHUNK && first != 0);
 }
 
@@ -450,6 +344,7 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
         .kind = flight->event, .now = s->now, .error = flight->error, .answered = flight->effect};
     struct effect *effect = flight->effect;
     s->caller = flight->actor;
+    s->caller_incarnation = flight->incarnation;
     switch (flight->event) {
     case EVENT_START:
         break;
@@ -498,8 +393,13 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
     }
     s->caller = SIMULATION_ACTOR_NONE;
     note_error(s, event.error);
+    if (s->out_of_memory) {
+        flight_free(s, flight);
+        return;
+    }
     if (event.answered != NULL) {
         event.request = effect->request;
+        carrier_note_answer(s, &event);
     }
     simulation_step(s, flight->actor, &event, flight);
 }
@@ -514,17 +414,15 @@ static void send_repair(struct simulation *s, const struct effect *repair) {
         }
         struct effects effects;
         effects_init(&effects, &s->pool);
-        struct effect *copy = effects_add(&effects, EFFECT_REPAIR, 0, 0);
-        struct flight *flight = copy == NULL ? NULL : flight_new(s, i, EVENT_COMMAND, copy);
+        size_t size = repair->listings.count * sizeof(uint64_t);
+        struct effect *copy = effects_add(&effects, EFFECT_REPAIR, 0, size);
+        uint64_t *ids = copy == NULL ? NULL : effect_alloc(&effects, copy, size);
+        struct flight *flight = ids == NULL ? NULL : flight_new(s, i, EVENT_COMMAND, copy);
         if (flight == NULL) {
             s->out_of_memory = true;
-            return;
-        }
-        size_t size = repair->listings.count * sizeof(uint64_t);
-        uint64_t *ids = effect_alloc(&effects, copy, size);
-        if (ids == NULL) {
-            s->out_of_memory = true;
-            flight_free(s, flight);
+            if (copy != NULL) {
+                effect_release(&s->pool, copy);
+            }
             return;
         }
         memcpy(ids, repair->listings.listing_ids, size);
@@ -533,7 +431,7 @@ static void send_repair(struct simulation *s, const struct effect *repair) {
         copy->listings.store = repair->listings.store;
         flight->command = COMMAND_REPAIR;
         int64_t travel = latency_model_draw_ns(&s->latencies[EFFECT_PRODUCE], &s->latency);
-        simulation_push(s, vtime_add(s->now, travel), i, KIND_DELIVER + EVENT_COMMAND, 0, flight);
+        flight_push(s, vtime_add(s->now, travel), KIND_DELIVER + EVENT_COMMAND, flight);
     }
 }
 
@@ -541,12 +439,14 @@ static void arm_timer(struct simulation *s, uint32_t actor, const struct effect 
     struct flight *flight = flight_new(s, actor, EVENT_TIMER, NULL);
     if (flight != NULL) {
         flight->timer = effect->timer.id;
-        simulation_push(s, effect->timer.at, actor, KIND_DELIVER + EVENT_TIMER, 0, flight);
+        flight_push(s, effect->timer.at, KIND_DELIVER + EVENT_TIMER, flight);
     }
 }
 
 void carrier_state(struct simulation *s, uint32_t actor, struct effect *effect) {
+    carrier_note_statement(s, effect);
     s->caller = actor;
+    s->caller_incarnation = s->actors[actor].incarnation;
     switch (effect->kind) {
     case EFFECT_TIMER:
         arm_timer(s, actor, effect);

@@ -11,17 +11,17 @@
 
 /* One-way latency of each kind of request. */
 void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]);
-/* Sends a request on its way at the given moment. Takes the flight. */
-void carrier_send(struct simulation *s, struct flight *flight, vtime at);
+/* A read takes effect when its answer leaves, so it needs no arrival of its own. */
+bool carrier_reads(enum effect_kind kind);
+/* Sends a request on its way. Takes the flight. */
+void carrier_send(struct simulation *s, struct flight *flight);
 /* There is something to read where these wait: they are answered once it has gathered a while. */
 void carrier_wake(struct simulation *s, struct waiting *waiting);
-/* A write reaches its port: it is carried out, and its answer sent. Returns its digest. */
-uint64_t carrier_arrive(struct simulation *s, struct flight *flight);
+/* A write reaches its port: it is carried out, and its answer sent. Takes the flight. */
+void carrier_arrive(struct simulation *s, struct flight *flight);
 /* Steps the actor with what the flight brings; a read is carried out now. Takes the flight. */
 void carrier_deliver(struct simulation *s, struct flight *flight);
 /* Carries out a statement. The effect stays the caller's. */
 void carrier_state(struct simulation *s, uint32_t actor, struct effect *effect);
-/* Covers what a delivery carries. */
-uint64_t carrier_digest(const struct flight *flight);
 
 #endif

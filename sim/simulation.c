@@ -9,6 +9,7 @@
 
 #include "pipeline/array.h"
 #include "sim/carrier.h"
+#include "sim/carrier_notes.h"
 #include "sim/clock_shim.h"
 #include "sim/event_queue.h"
 #include "sim/fake_embedding.h"
@@ -50,18 +51,53 @@ void flight_free(struct simulation *s, struct flight *flight) {
     s->free_flights = flight;
 }
 
-int simulation_push(struct simulation *s, vtime at, uint32_t actor, uint32_t kind, uint64_t arg,
-                    void *payload) {
-    struct sim_event event = {
-        .at = vtime_max(at, s->now), .actor = actor, .kind = kind, .arg = arg, .payload = payload};
-    if (s->options.explore_ties) {
-        event.tie = (uint16_t)prng_next(&s->scheduling);
-    }
-    if (event_queue_push(&s->queue, &event, NULL) != 0) {
+/* ---- The queue and the trace ---- */
+
+static int push_tied(struct simulation *s, struct sim_event *event) {
+    event->at = vtime_max(event->at, s->now);
+    if (event_queue_push(&s->queue, event, NULL) != 0) {
         s->out_of_memory = true;
         return -ENOMEM;
     }
     return 0;
+}
+
+static uint16_t tie(struct simulation *s) {
+    return s->options.explore_ties ? (uint16_t)prng_next(&s->scheduling) : 0;
+}
+
+static int push(struct simulation *s, vtime at, uint32_t actor, uint32_t kind, uint64_t arg,
+                void *payload) {
+    struct sim_event event = {
+        .at = at, .tie = tie(s), .actor = actor, .kind = kind, .arg = arg, .payload = payload};
+    return push_tied(s, &event);
+}
+
+static void flight_push_tied(struct simulation *s, vtime at, uint16_t tie, uint32_t kind,
+                             struct flight *flight) {
+    flight->kind = kind;
+    struct sim_event event = {
+        .at = at, .tie = tie, .actor = flight->actor, .kind = kind, .payload = flight};
+    if (push_tied(s, &event) != 0) {
+        flight_free(s, flight);
+    }
+}
+
+void flight_push(struct simulation *s, vtime at, uint32_t kind, struct flight *flight) {
+    flight_push_tied(s, at, tie(s), kind, flight);
+}
+
+/* Runs now, ahead of what else is due now; several pushed so keep their order. */
+static void flight_push_first(struct simulation *s, uint32_t kind, struct flight *flight) {
+    flight_push_tied(s, s->now, 0, kind, flight);
+}
+
+void simulation_note(struct simulation *s, uint64_t value) {
+    s->digest = ((s->digest << 29 | s->digest >> 35) ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+void simulation_note_bytes(struct simulation *s, struct bytes bytes) {
+    simulation_note(s, XXH3_64bits(bytes.data, bytes.len));
 }
 
 /* ---- Making and ending ---- */
@@ -215,8 +251,7 @@ struct simulation *simulation_new(const struct simulation_options *options,
         simulation_restart(s, i);
     }
     if (workload != NULL && workload_peek(workload).ns != VTIME_NEVER.ns) {
-        simulation_push(s, workload_peek(workload), simulation_application(s), KIND_APPLICATION, 0,
-                        NULL);
+        push(s, workload_peek(workload), simulation_application(s), KIND_APPLICATION, 0, NULL);
     }
     if (s->out_of_memory) {
         simulation_free(s);
@@ -238,12 +273,10 @@ static void payload_free(struct simulation *s, const struct sim_event *event) {
     if (event->payload == NULL) {
         return;
     }
-    if (event->kind == KIND_SCHEDULED) {
-        free(event->payload);
-    } else if (event->kind == KIND_SEND_AGAIN) {
-        free(event->payload);
-    } else if (event->kind < KIND_APPLICATION) {
+    if (event->kind < KIND_APPLICATION || event->kind == KIND_RESEND) {
         flight_free(s, event->payload);
+    } else {
+        free(event->payload);
     }
 }
 
@@ -305,7 +338,8 @@ static void effects_send(struct simulation *s, uint32_t index, struct effects *e
             assert(answered != NULL && answered->effect != NULL &&
                    answered->effect->request == effect->resend.request);
             kept = true;
-            carrier_send(s, answered, effect->resend.at);
+            /* The retry is the process's own: it is not sent if the process is gone by then. */
+            flight_push(s, effect->resend.at, KIND_RESEND, answered);
             effect_release(&s->pool, effect);
             continue;
         }
@@ -319,10 +353,17 @@ static void effects_send(struct simulation *s, uint32_t index, struct effects *e
             effect_release(&s->pool, effect);
             continue;
         }
-        carrier_send(s, flight, s->now);
+        carrier_send(s, flight);
     }
     if (answered != NULL && !kept) {
         flight_free(s, answered);
+    }
+}
+
+static void effects_drop(struct simulation *s, struct effects *effects) {
+    struct effect *effect;
+    while ((effect = effects_take(effects)) != NULL) {
+        effect_release(&s->pool, effect);
     }
 }
 
@@ -334,14 +375,20 @@ void simulation_step(struct simulation *s, uint32_t index, const struct event *e
     clock_shim_guard_begin(actor->name);
     int error = pipeline_step(actor->machine, event, &effects);
     clock_shim_guard_end();
-    if (error != 0) {
-        s->out_of_memory = true;
+    if (error == 0) {
+        effects_send(s, index, &effects, answered);
+        return;
     }
-    effects_send(s, index, &effects, answered);
+    /* Half a step is none: nothing of it is sent. */
+    s->out_of_memory = true;
+    effects_drop(s, &effects);
+    if (answered != NULL) {
+        flight_free(s, answered);
+    }
 }
 
-/* The actor can take an answer now; otherwise the flight is kept or dropped. */
-static bool actor_receives(struct simulation *s, struct flight *flight) {
+/* The actor that the flight belongs to can go on with it; otherwise it is kept or dropped. */
+static bool actor_goes_on(struct simulation *s, struct flight *flight) {
     struct actor *actor = &s->actors[flight->actor];
     if (actor->machine == NULL || actor->incarnation != flight->incarnation) {
         flight_free(s, flight);
@@ -371,6 +418,29 @@ static unsigned group_topics(enum machine_kind kind) {
     }
 }
 
+static void assignment_send(struct simulation *s, uint32_t index,
+                            const struct fake_kafka_change *change) {
+    struct effects effects;
+    effects_init(&effects, &s->pool);
+    struct effect *carrier = effects_add(&effects, EFFECT_COUNT, 0, 0);
+    struct bytes partitions = {(const char *)change->partitions,
+                               change->count * sizeof *change->partitions};
+    if (carrier != NULL) {
+        partitions = effect_copy(&effects, carrier, partitions);
+    }
+    struct flight *flight =
+        effects.out_of_memory ? NULL : flight_new(s, index, EVENT_ASSIGNED, carrier);
+    if (flight == NULL) {
+        s->out_of_memory = true;
+        effects_drop(s, &effects);
+        return;
+    }
+    flight->partitions = (const uint32_t *)(const void *)partitions.data;
+    flight->partition_count = change->count;
+    flight->generation = change->generation;
+    flight_push(s, vtime_add(s->now, ASSIGNMENT_NS), KIND_DELIVER + EVENT_ASSIGNED, flight);
+}
+
 /* Tells members what the coordinator decided. */
 static void group_changes(struct simulation *s) {
     struct fake_kafka_change change;
@@ -382,23 +452,7 @@ static void group_changes(struct simulation *s) {
                 actor->member != change.member || actor->machine == NULL) {
                 continue;
             }
-            struct effects effects;
-            effects_init(&effects, &s->pool);
-            struct effect *carrier = effects_add(&effects, EFFECT_COUNT, 0, 0);
-            struct flight *flight = flight_new(s, i, EVENT_ASSIGNED, carrier);
-            if (carrier == NULL || flight == NULL) {
-                s->out_of_memory = true;
-                return;
-            }
-            size_t size = change.count * sizeof *flight->partitions;
-            flight->partitions =
-                (const uint32_t *)(const void *)effect_copy(
-                    &effects, carrier, (struct bytes){(const char *)change.partitions, size})
-                    .data;
-            flight->partition_count = change.count;
-            flight->generation = change.generation;
-            simulation_push(s, vtime_add(s->now, ASSIGNMENT_NS), i, KIND_DELIVER + EVENT_ASSIGNED,
-                            0, flight);
+            assignment_send(s, i, &change);
         }
     }
 }
@@ -407,7 +461,7 @@ static void group_verdicts(struct simulation *s) {
     vtime next = fake_kafka_group_check(s->kafka, s->now);
     group_changes(s);
     if (next.ns != VTIME_NEVER.ns) {
-        simulation_push(s, next, simulation_harness(s), KIND_GROUP, 0, NULL);
+        push(s, next, simulation_harness(s), KIND_GROUP, 0, NULL);
     }
 }
 
@@ -419,7 +473,7 @@ static void group_silence(struct simulation *s, const struct actor *actor) {
     vtime deadline =
         fake_kafka_group_silence(s->kafka, s->now, machine_group(actor->kind), actor->member);
     if (deadline.ns != VTIME_NEVER.ns) {
-        simulation_push(s, deadline, simulation_harness(s), KIND_GROUP, 0, NULL);
+        push(s, deadline, simulation_harness(s), KIND_GROUP, 0, NULL);
     }
 }
 
@@ -446,8 +500,7 @@ static void group_join(struct simulation *s, uint32_t index) {
     flight->partitions = only;
     flight->partition_count = 1;
     flight->generation = ++s->relay_generation;
-    simulation_push(s, vtime_add(s->now, ASSIGNMENT_NS), index, KIND_DELIVER + EVENT_ASSIGNED, 0,
-                    flight);
+    flight_push(s, vtime_add(s->now, ASSIGNMENT_NS), KIND_DELIVER + EVENT_ASSIGNED, flight);
 }
 
 /* ---- Actors ---- */
@@ -457,6 +510,7 @@ void simulation_crash(struct simulation *s, uint32_t index) {
     if (actor->machine == NULL) {
         return;
     }
+    simulation_note(s, index);
     const uint64_t *counters = machine_counters(actor->machine);
     for (int i = 0; i < MACHINE_COUNTER_COUNT; i++) {
         s->counters[i] += counters[i];
@@ -485,7 +539,7 @@ void simulation_restart(struct simulation *s, uint32_t index) {
         s->out_of_memory = true;
         return;
     }
-    simulation_push(s, s->now, index, KIND_DELIVER + EVENT_START, 0, start);
+    flight_push_first(s, KIND_DELIVER + EVENT_START, start);
     group_join(s, index);
 }
 
@@ -494,6 +548,7 @@ void simulation_pause(struct simulation *s, uint32_t index) {
     if (actor->machine == NULL || actor->paused) {
         return;
     }
+    simulation_note(s, index);
     actor->paused = true;
     group_silence(s, actor);
 }
@@ -508,7 +563,7 @@ void simulation_resume(struct simulation *s, uint32_t index) {
     while (actor->deferred != NULL) {
         struct flight *flight = actor->deferred;
         actor->deferred = flight->next;
-        simulation_push(s, s->now, index, KIND_DELIVER + (uint32_t)flight->event, 0, flight);
+        flight_push_first(s, flight->kind, flight);
     }
     actor->deferred_last = &actor->deferred;
     if (group_topics(actor->kind) == 0) {
@@ -525,7 +580,7 @@ void simulation_command(struct simulation *s, uint32_t index, enum command_kind 
     struct flight *flight = flight_new(s, index, EVENT_COMMAND, NULL);
     if (flight != NULL) {
         flight->command = kind;
-        simulation_push(s, s->now, index, KIND_DELIVER + EVENT_COMMAND, 0, flight);
+        flight_push(s, s->now, KIND_DELIVER + EVENT_COMMAND, flight);
     }
 }
 
@@ -544,7 +599,12 @@ static void send_direct(struct simulation *s, enum topic_id topic, uint64_t key,
     struct produce_item item = {topic, key, value};
     struct produce_result result = {.status = ITEM_RETRYABLE};
     int error = s->ports.log.ops->produce(s->ports.log.ctx, s->now, &item, 1, &result);
+    simulation_note(s, (uint64_t)(int64_t)error);
     if (error == PORT_OK && result.status == ITEM_APPLIED) {
+        return;
+    }
+    if (error == PORT_NO_MEMORY) {
+        s->out_of_memory = true;
         return;
     }
     struct unsent *unsent = malloc(sizeof *unsent + value.len);
@@ -556,8 +616,10 @@ static void send_direct(struct simulation *s, enum topic_id topic, uint64_t key,
     unsent->key = key;
     unsent->length = value.len;
     memcpy(unsent->value, value.data, value.len);
-    simulation_push(s, vtime_add(s->now, SEND_AGAIN_NS), simulation_application(s), KIND_SEND_AGAIN,
-                    0, unsent);
+    if (push(s, vtime_add(s->now, SEND_AGAIN_NS), simulation_application(s), KIND_SEND_AGAIN, 0,
+             unsent) != 0) {
+        free(unsent);
+    }
 }
 
 static int operation_commit(struct simulation *s, const struct workload_op *op) {
@@ -565,6 +627,7 @@ static int operation_commit(struct simulation *s, const struct workload_op *op) 
     bool publish =
         s->outbox_gate.publish == NULL || s->outbox_gate.publish(s->outbox_gate.ctx, s->now, op);
     const struct outbox_item *outbox = publish ? &item : NULL;
+    simulation_note(s, publish);
     switch (op->kind) {
     case OP_LISTING_CREATE:
     case OP_LISTING_UPDATE:
@@ -580,18 +643,29 @@ static int operation_commit(struct simulation *s, const struct workload_op *op) 
     }
 }
 
+static void note_operation(struct simulation *s, const struct workload_op *op) {
+    simulation_note(s, op->kind);
+    simulation_note(s, (uint64_t)op->at.ns);
+    simulation_note(s, op->topic);
+    simulation_note(s, op->key);
+    simulation_note_bytes(s, op->value);
+}
+
 /* Carries out every operation that is due, those of the OLTP store in one transaction. */
-static uint64_t application_tick(struct simulation *s) {
-    uint64_t digest = 0;
+static void application_tick(struct simulation *s) {
     bool open = false;
     struct workload_op op;
     while (workload_peek(s->workload).ns <= s->now.ns && workload_next(s->workload, &op)) {
-        digest = digest * UINT64_C(0x9e3779b97f4a7c15) + XXH3_64bits(op.value.data, op.value.len);
+        note_operation(s, &op);
         if (op.through_oltp) {
-            if ((!open && fake_oltp_begin(s->oltp) != 0) || operation_commit(s, &op) != 0) {
+            if (!open && fake_oltp_begin(s->oltp) != 0) {
                 s->out_of_memory = true;
+                return;
             }
             open = true;
+            if (operation_commit(s, &op) != 0) {
+                s->out_of_memory = true;
+            }
         } else {
             send_direct(s, op.topic, op.key, op.value);
         }
@@ -607,10 +681,9 @@ static uint64_t application_tick(struct simulation *s) {
     }
     vtime next = workload_peek(s->workload);
     if (next.ns != VTIME_NEVER.ns) {
-        simulation_push(s, vtime_add(next, s->options.group_commit_ns), simulation_application(s),
-                        KIND_APPLICATION, 0, NULL);
+        push(s, vtime_add(next, s->options.group_commit_ns), simulation_application(s),
+             KIND_APPLICATION, 0, NULL);
     }
-    return digest;
 }
 
 /* ---- Scheduling by the harness ---- */
@@ -630,7 +703,7 @@ int simulation_schedule(struct simulation *s, vtime at, const char *name, uint64
         return -ENOMEM;
     }
     *scheduled = (struct scheduled){name, run, ctx, digest};
-    if (simulation_push(s, at, simulation_harness(s), KIND_SCHEDULED, arg, scheduled) != 0) {
+    if (push(s, at, simulation_harness(s), KIND_SCHEDULED, arg, scheduled) != 0) {
         free(scheduled);
         return -ENOMEM;
     }
@@ -639,38 +712,49 @@ int simulation_schedule(struct simulation *s, vtime at, const char *name, uint64
 
 /* ---- Running ---- */
 
-/* Runs one event; returns the digest of what it carried. */
-static uint64_t execute(struct simulation *s, const struct sim_event *event) {
-    if (event->kind < KIND_ARRIVE) {
-        struct flight *flight = event->payload;
-        uint64_t digest = carrier_digest(flight);
-        if (actor_receives(s, flight)) {
+static void run_scheduled(struct simulation *s, struct scheduled *scheduled, uint64_t arg) {
+    simulation_note_bytes(s, (struct bytes){scheduled->name, strlen(scheduled->name)});
+    simulation_note(s, scheduled->digest);
+    simulation_note(s, arg);
+    scheduled->run(scheduled->ctx, s->now, arg);
+    free(scheduled);
+}
+
+static void send_again(struct simulation *s, struct unsent *unsent) {
+    simulation_note(s, unsent->key);
+    send_direct(s, unsent->topic, unsent->key, (struct bytes){unsent->value, unsent->length});
+    free(unsent);
+}
+
+static void run_flight(struct simulation *s, struct flight *flight) {
+    carrier_note_flight(s, flight);
+    if (flight->kind >= KIND_ARRIVE && flight->kind < KIND_APPLICATION) {
+        carrier_arrive(s, flight); /* whatever became of the sender */
+    } else if (actor_goes_on(s, flight)) {
+        if (flight->kind == KIND_RESEND) {
+            carrier_send(s, flight);
+        } else {
             carrier_deliver(s, flight);
         }
-        return digest;
     }
-    if (event->kind < KIND_APPLICATION) {
-        return carrier_arrive(s, event->payload);
-    }
+}
+
+static void execute(struct simulation *s, const struct sim_event *event) {
     switch (event->kind) {
     case KIND_APPLICATION:
-        return application_tick(s);
+        application_tick(s);
+        break;
     case KIND_GROUP:
         group_verdicts(s);
-        return 0;
-    case KIND_SEND_AGAIN: {
-        struct unsent *unsent = event->payload;
-        send_direct(s, unsent->topic, unsent->key, (struct bytes){unsent->value, unsent->length});
-        free(unsent);
-        return 0;
-    }
-    default: {
-        struct scheduled *scheduled = event->payload;
-        uint64_t digest = scheduled->digest ^ XXH3_64bits(scheduled->name, strlen(scheduled->name));
-        scheduled->run(scheduled->ctx, s->now, event->arg);
-        free(scheduled);
-        return digest ^ event->arg;
-    }
+        break;
+    case KIND_SEND_AGAIN:
+        send_again(s, event->payload);
+        break;
+    case KIND_SCHEDULED:
+        run_scheduled(s, event->payload, event->arg);
+        break;
+    default:
+        run_flight(s, event->payload);
     }
 }
 
@@ -684,9 +768,11 @@ enum simulation_status simulation_run(struct simulation *s, vtime until) {
         clock_shim_set(s->now);
         sqlite_host_set_time(s->now);
         s->events++;
-        uint64_t digest = execute(s, &event);
-        trace_add(&s->trace, &(struct trace_event){
-                                 event.sequence, s->now, event.actor, event.kind, {.lo = digest}});
+        s->digest = 1;
+        execute(s, &event);
+        trace_add(&s->trace,
+                  &(struct trace_event){
+                      event.sequence, s->now, event.actor, event.kind, {.lo = s->digest}});
     }
     clock_shim_leave();
     if (s->out_of_memory) {
@@ -790,6 +876,11 @@ uint32_t simulation_caller(const struct simulation *s) {
     return s->caller;
 }
 
+bool simulation_caller_up(const struct simulation *s) {
+    return s->caller != SIMULATION_ACTOR_NONE && s->actors[s->caller].machine != NULL &&
+           s->actors[s->caller].incarnation == s->caller_incarnation;
+}
+
 bool simulation_actor_up(const struct simulation *s, uint32_t actor) {
     return s->actors[actor].machine != NULL;
 }
@@ -811,7 +902,8 @@ const char *simulation_kind_name(uint32_t kind) {
     if (kind < KIND_APPLICATION) {
         return effect_kind_name((enum effect_kind)(kind - KIND_ARRIVE));
     }
-    static const char *const names[] = {"application", "group-verdict", "send-again", "scheduled"};
+    static const char *const names[] = {"application", "group-verdict", "send-again", "scheduled",
+                                        "resend"};
     assert(kind - KIND_APPLICATION < sizeof names / sizeof *names);
     return names[kind - KIND_APPLICATION];
 }

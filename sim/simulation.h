@@ -13,8 +13,9 @@
  * number from the scheduling stream, which tries other orders of what happens at one moment.
  *
  * Everything that runs is an event of the queue and goes into the trace: sequence, time, actor,
- * kind, digest of what it carries. Two runs of equal options give equal traces; the first differing
- * event of two that do not is found by bisection (sim/trace.h).
+ * kind, digest of what it carried, what ports answered and what the actor stated. Two runs of equal
+ * options give equal traces; the first differing event of two that do not is found by bisection
+ * (sim/trace.h).
  *
  * Faults replace members of simulation_ports() by wrappers in the same port, crash and pause
  * actors, and schedule what they hold back. The oracle listens through struct simulation_observer.
@@ -142,14 +143,18 @@ enum machine_kind simulation_actor_kind(const struct simulation *s, uint32_t act
 uint32_t simulation_actor_find(const struct simulation *s, enum machine_kind kind, uint32_t i);
 /* The actor whose effect is being carried out, or SIMULATION_ACTOR_NONE. */
 uint32_t simulation_caller(const struct simulation *s);
+/* There is a caller, and the process that sent the effect still runs: it has not crashed since. */
+bool simulation_caller_up(const struct simulation *s);
 
 bool simulation_actor_up(const struct simulation *s, uint32_t actor);
-/* The process dies: memory and answers under way are gone. No effect on one that is down. */
+/* The process dies: memory, retries to come and answers under way are gone; requests already sent
+ * arrive. No effect on one that is down. */
 void simulation_crash(struct simulation *s, uint32_t actor);
 /* A new process takes its place and joins its group. No effect on one that is up. */
 void simulation_restart(struct simulation *s, uint32_t actor);
-/* The process stands still: events wait; requests already sent arrive. Its group evicts it after
- * the session timeout; when it goes on, it first does what was waiting, as a zombie does. */
+/* The process stands still: events and retries wait; requests already sent arrive. Its group evicts
+ * it after the session timeout; when it goes on, it first does what was waiting, in order and ahead
+ * of what else is due at that moment, as a zombie does. */
 void simulation_pause(struct simulation *s, uint32_t actor);
 void simulation_resume(struct simulation *s, uint32_t actor);
 /* Hands a command to the machine, as an operator would. */
@@ -164,6 +169,10 @@ uint64_t simulation_counter(const struct simulation *s, enum machine_counter cou
  * the trace's text; digest covers what the event carries. 0 or -ENOMEM. */
 int simulation_schedule(struct simulation *s, vtime at, const char *name, uint64_t digest,
                         void (*run)(void *ctx, vtime now, uint64_t arg), void *ctx, uint64_t arg);
+
+/* Adds a number to the digest of the event that runs now: what the harness found out or decided and
+ * nothing else in the trace shows, as the hits of a search. Of no effect between events. */
+void simulation_note(struct simulation *s, uint64_t value);
 
 /* Text of one traced event, for showing where two runs part. */
 const char *simulation_kind_name(uint32_t kind);

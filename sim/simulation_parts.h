@@ -20,6 +20,7 @@ enum {
     KIND_GROUP,
     KIND_SEND_AGAIN, /* payload: malloc'ed */
     KIND_SCHEDULED,  /* payload: malloc'ed */
+    KIND_RESEND,     /* an actor sends a request once more; payload: flight */
 };
 
 /* Something on its way to an actor, or from it and back. */
@@ -28,6 +29,7 @@ struct flight {
     struct effect *effect; /* owned; NULL for what no request asked for */
     uint32_t actor;
     uint32_t incarnation; /* of the actor that asked; another one gets no answer */
+    uint32_t kind;        /* of the queue event that it travels as */
     enum event_kind event;
     int error; /* of a write that was carried out */
     uint64_t timer;
@@ -58,6 +60,7 @@ struct simulation {
     struct pipeline_config config; /* complete */
     vtime now;
     uint64_t events;
+    uint64_t digest; /* of the present event, for the trace */
     volatile sig_atomic_t stopped;
     bool out_of_memory;
     struct event_queue queue;
@@ -81,6 +84,7 @@ struct simulation {
     struct actor *actors;
     uint32_t actor_count;
     uint32_t caller;
+    uint32_t caller_incarnation;
     uint32_t relay_generation;
     uint64_t counters[MACHINE_COUNTER_COUNT]; /* of machines that are gone */
     struct effect_pool pool;
@@ -111,8 +115,10 @@ static inline uint32_t simulation_harness(const struct simulation *s) {
 struct flight *flight_new(struct simulation *s, uint32_t actor, enum event_kind event,
                           struct effect *effect);
 void flight_free(struct simulation *s, struct flight *flight);
-int simulation_push(struct simulation *s, vtime at, uint32_t actor, uint32_t kind, uint64_t arg,
-                    void *payload);
+/* Lets the flight run as an event of that kind at a moment. Takes the flight. */
+void flight_push(struct simulation *s, vtime at, uint32_t kind, struct flight *flight);
+/* Adds bytes to the digest of the present event, as simulation_note adds a number. */
+void simulation_note_bytes(struct simulation *s, struct bytes bytes);
 /* Steps the actor's machine; the answered flight, if any, is released or sent again. */
 void simulation_step(struct simulation *s, uint32_t index, const struct event *event,
                      struct flight *answered);

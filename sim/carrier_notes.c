@@ -1,0 +1,316 @@
+#include "sim/carrier_notes.h"
+
+#include "sim/carrier.h"
+
+static void note_numbers(struct simulation *s, const uint64_t *numbers, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        simulation_note(s, numbers[i]);
+    }
+}
+#define NOTE(s, ...)                                                                               \
+    note_numbers(s, (const uint64_t[]){__VA_ARGS__},                                               \
+                 sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+
+/* Negative numbers of the core are small; two's complement makes them large ones. */
+static uint64_t number(int64_t value) {
+    return (uint64_t)value;
+}
+
+static void note_stamp(struct simulation *s, struct stamp stamp) {
+    NOTE(s, number(stamp.ts.ns), stamp.id.hi, stamp.id.lo);
+}
+
+static void note_meta(struct simulation *s, const struct row_meta *meta) {
+    NOTE(s, meta->version, meta->source_hash, meta->whole_hash, meta->content_hash,
+         meta->model_version, meta->seller_id, number(meta->price), meta->policy, meta->active,
+         meta->modalities);
+    simulation_note_bytes(s, meta->category);
+    simulation_note_bytes(s, meta->locale);
+}
+
+static void note_produce(struct simulation *s, const struct effect *effect) {
+    for (size_t i = 0; i < effect->produce.count; i++) {
+        const struct produce_item *item = &effect->produce.items[i];
+        NOTE(s, item->topic, item->key);
+        simulation_note_bytes(s, item->value);
+    }
+}
+
+static void note_embed(struct simulation *s, const struct effect *effect) {
+    NOTE(s, effect->embed.model_version, effect->embed.count);
+    for (size_t i = 0; i < effect->embed.count; i++) {
+        const struct embed_item *item = &effect->embed.items[i];
+        NOTE(s, item->listing_id, item->modalities, item->image_count);
+        simulation_note_bytes(s, item->text.title);
+        simulation_note_bytes(s, item->text.description);
+        simulation_note_bytes(s, item->text.attributes);
+        simulation_note_bytes(s, item->text.locale);
+        for (size_t k = 0; k < item->image_count; k++) {
+            simulation_note(s, item->images[k].image_id);
+            simulation_note_bytes(s, item->images[k].descriptor);
+        }
+    }
+}
+
+static void note_vectors(struct simulation *s, const struct effect *effect) {
+    NOTE(s, effect->vectors.modality, effect->vectors.model_version, effect->vectors.count);
+    size_t size = modality_dimension(effect->vectors.modality) * sizeof(float);
+    for (size_t i = 0; i < effect->vectors.count; i++) {
+        const struct vector_write *item = &effect->vectors.items[i];
+        NOTE(s, item->listing_id, item->kind, item->rule);
+        note_meta(s, &item->meta);
+        if (item->kind == ROW_UPSERT) {
+            simulation_note_bytes(s, (struct bytes){(const char *)item->vector, size});
+        }
+    }
+}
+
+static void note_keywords(struct simulation *s, const struct effect *effect) {
+    simulation_note(s, effect->keywords.count);
+    for (size_t i = 0; i < effect->keywords.count; i++) {
+        const struct keyword_write *item = &effect->keywords.items[i];
+        NOTE(s, item->listing_id, item->kind, item->rule);
+        note_meta(s, &item->meta);
+        simulation_note_bytes(s, item->title);
+        simulation_note_bytes(s, item->description);
+        simulation_note_bytes(s, item->attributes);
+    }
+}
+
+static void note_documents(struct simulation *s, const struct document_row *rows, size_t count) {
+    simulation_note(s, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct document_row *row = &rows[i];
+        NOTE(s, row->listing_id, row->version, number(row->changed_at.ns), row->source_hash,
+             row->whole_hash, row->alive, row->policy, row->seller_id, number(row->price));
+        note_stamp(s, row->stamp);
+        simulation_note_bytes(s, row->title);
+        simulation_note_bytes(s, row->description);
+        simulation_note_bytes(s, row->locale);
+        simulation_note_bytes(s, row->category);
+        simulation_note_bytes(s, row->attributes);
+        simulation_note_bytes(s, row->images);
+    }
+}
+
+static void note_warehouse(struct simulation *s, const struct warehouse_batch *batch) {
+    NOTE(s, batch->dedupe, batch->bronze_count);
+    for (size_t i = 0; i < batch->bronze_count; i++) {
+        const struct bronze_row *row = &batch->bronze[i];
+        NOTE(s, row->topic, row->partition, row->epoch, number(row->offset), number(row->append.ns),
+             row->type, row->subject_id);
+        note_stamp(s, row->stamp);
+        simulation_note_bytes(s, row->value);
+    }
+    note_documents(s, batch->silver, batch->silver_count);
+    note_documents(s, batch->gold, batch->gold_count);
+    simulation_note(s, batch->order_count);
+    for (size_t i = 0; i < batch->order_count; i++) {
+        const struct order_row *row = &batch->orders[i];
+        NOTE(s, row->order_id, row->listing_id, number(row->quantity), number(row->amount));
+        note_stamp(s, row->stamp);
+        simulation_note_bytes(s, row->category);
+    }
+}
+
+static void note_entries(struct simulation *s, struct bytes offsets,
+                         const struct state_entry *entries, size_t count) {
+    simulation_note_bytes(s, offsets);
+    simulation_note(s, count);
+    for (size_t i = 0; i < count; i++) {
+        simulation_note(s, entries[i].key);
+        simulation_note_bytes(s, entries[i].value);
+    }
+}
+
+static void note_listings(struct simulation *s, const struct effect *effect) {
+    NOTE(s, effect->listings.store, effect->listings.count);
+    note_numbers(s, effect->listings.listing_ids, effect->listings.count);
+}
+
+void carrier_note_request(struct simulation *s, const struct effect *effect) {
+    switch (effect->kind) {
+    case EFFECT_PRODUCE:
+        note_produce(s, effect);
+        break;
+    case EFFECT_EMBED:
+        note_embed(s, effect);
+        break;
+    case EFFECT_WRITE_VECTORS:
+        note_vectors(s, effect);
+        break;
+    case EFFECT_WRITE_KEYWORDS:
+        note_keywords(s, effect);
+        break;
+    case EFFECT_LOAD_WAREHOUSE:
+        note_warehouse(s, &effect->warehouse);
+        break;
+    case EFFECT_LOAD_STATE:
+        NOTE(s, effect->load_state.partition, effect->load_state.generation);
+        break;
+    case EFFECT_SAVE_STATE:
+        NOTE(s, effect->save_state.partition, effect->save_state.generation);
+        note_entries(s, effect->save_state.offsets, effect->save_state.entries,
+                     effect->save_state.count);
+        break;
+    case EFFECT_FETCH:
+        NOTE(s, effect->fetch.topic, effect->fetch.partition, number(effect->fetch.offset),
+             effect->fetch.max, effect->fetch.no_wait);
+        break;
+    case EFFECT_OUTBOX_FETCH:
+        NOTE(s, number(effect->outbox_fetch.sequence), effect->outbox_fetch.max);
+        break;
+    case EFFECT_SCAN:
+        NOTE(s, effect->scan.store, effect->scan.path, effect->scan.model_version,
+             effect->scan.first, effect->scan.last, effect->scan.max);
+        break;
+    case EFFECT_REPUBLISH:
+        note_listings(s, effect);
+        break;
+    default:
+        break;
+    }
+}
+
+void carrier_note_flight(struct simulation *s, const struct flight *flight) {
+    NOTE(s, flight->incarnation, number(flight->error), flight->timer, flight->command,
+         flight->generation, flight->partition_count);
+    for (size_t i = 0; i < flight->partition_count; i++) {
+        simulation_note(s, flight->partitions[i]);
+    }
+    if (flight->event == EVENT_COMMAND && flight->effect != NULL) {
+        note_listings(s, flight->effect);
+    } else if (flight->event != EVENT_ASSIGNED && flight->effect != NULL) {
+        simulation_note(s, flight->effect->request);
+    }
+}
+
+void carrier_note_outcome(struct simulation *s, const struct effect *effect, int error) {
+    simulation_note(s, number(error));
+    if (error != PORT_OK) {
+        return;
+    }
+    switch (effect->kind) {
+    case EFFECT_PRODUCE:
+        for (size_t i = 0; i < effect->produce.count; i++) {
+            const struct produce_result *result = &effect->produce.results[i];
+            NOTE(s, result->status, result->partition, number(result->offset));
+        }
+        break;
+    case EFFECT_EMBED:
+        for (size_t i = 0; i < effect->embed.count; i++) {
+            NOTE(s, effect->embed.results[i].status, effect->embed.results[i].model_version);
+        }
+        break;
+    case EFFECT_WRITE_VECTORS:
+        for (size_t i = 0; i < effect->vectors.count; i++) {
+            simulation_note(s, effect->vectors.statuses[i]);
+        }
+        break;
+    case EFFECT_WRITE_KEYWORDS:
+        for (size_t i = 0; i < effect->keywords.count; i++) {
+            simulation_note(s, effect->keywords.statuses[i]);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void note_feeds(struct simulation *s, const struct event *event) {
+    for (size_t i = 0; i < event->observed.count; i++) {
+        const struct feed_observation *feed = &event->observed.feeds[i];
+        NOTE(s, feed->records, feed->upserts, feed->deletes, number(feed->last_append.ns));
+    }
+}
+
+static void note_scan(struct simulation *s, const struct effect *effect) {
+    const struct scan_digest *digest = &effect->scan.digest;
+    note_numbers(s, digest->rows, VIEW_COUNT);
+    note_numbers(s, digest->source_sum, VIEW_COUNT);
+    note_numbers(s, digest->whole_sum, VIEW_COUNT);
+    NOTE(s, digest->rows_total, digest->id_first, digest->id_last, digest->model_least,
+         digest->model_greatest, effect->scan.complete, effect->scan.count);
+    for (size_t i = 0; i < effect->scan.count; i++) {
+        const struct scan_row *row = &effect->scan.rows[i];
+        NOTE(s, row->listing_id, row->version, row->source_hash, row->whole_hash, row->content_hash,
+             row->model_version, row->modalities, number(row->changed_at.ns), row->alive,
+             row->suppressed);
+    }
+}
+
+void carrier_note_answer(struct simulation *s, const struct event *event) {
+    if (carrier_reads(event->answered->kind)) {
+        carrier_note_request(s, event->answered);
+    }
+    simulation_note(s, number(event->error));
+    if (event->error != PORT_OK) {
+        return;
+    }
+    switch (event->kind) {
+    case EVENT_RECORDS:
+        for (size_t i = 0; i < event->records.count; i++) {
+            const struct log_record *record = &event->records.records[i];
+            NOTE(s, number(record->offset), record->epoch, number(record->append.ns), record->key);
+            simulation_note_bytes(s, record->value);
+        }
+        break;
+    case EVENT_OUTBOX:
+        for (size_t i = 0; i < event->outbox.count; i++) {
+            const struct outbox_row *row = &event->outbox.rows[i];
+            NOTE(s, number(row->sequence), row->topic, row->key);
+            simulation_note_bytes(s, row->value);
+        }
+        break;
+    case EVENT_STATE:
+        note_entries(s, event->state.offsets, event->state.entries, event->state.count);
+        break;
+    case EVENT_SCANNED:
+        note_scan(s, event->answered);
+        break;
+    case EVENT_OBSERVED:
+        note_feeds(s, event);
+        break;
+    default:
+        break;
+    }
+}
+
+static void note_text(struct simulation *s, const char *text) {
+    simulation_note_bytes(s, bytes_of(text));
+}
+
+void carrier_note_statement(struct simulation *s, const struct effect *effect) {
+    simulation_note(s, effect->kind);
+    switch (effect->kind) {
+    case EFFECT_TIMER:
+        NOTE(s, effect->timer.id, number(effect->timer.at.ns));
+        break;
+    case EFFECT_COMMIT:
+        NOTE(s, effect->commit.generation, effect->commit.topic, effect->commit.partition,
+             number(effect->commit.offset));
+        break;
+    case EFFECT_TRIM_OUTBOX:
+        simulation_note(s, number(effect->trim_sequence));
+        break;
+    case EFFECT_REPAIR:
+        note_listings(s, effect);
+        break;
+    case EFFECT_ALERT:
+        note_text(s, effect->alert.name);
+        note_text(s, effect->alert.subject);
+        simulation_note(s, effect->alert.state);
+        simulation_note_bytes(s, effect->alert.evidence);
+        break;
+    case EFFECT_REPORT:
+        NOTE(s, effect->report.run, effect->report.pass, number(effect->report.cutoff.ns),
+             effect->report.rows_compared, effect->report.ranges_compared,
+             effect->report.repairs_sent, effect->report.sample_count);
+        for (int store = 0; store < SCAN_STORE_COUNT; store++) {
+            note_numbers(s, effect->report.counts[store], DRIFT_CLASS_COUNT);
+        }
+        break;
+    default:
+        break;
+    }
+}
