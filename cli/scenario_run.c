@@ -389,7 +389,8 @@ enum scenario_run_status scenario_run_play(struct scenario_run *run) {
     if (run->interrupted || status == SIMULATION_STOPPED) {
         return SCENARIO_RUN_INTERRUPTED;
     }
-    if (status == SIMULATION_NO_MEMORY || oracle_out_of_memory(run->oracle)) {
+    if (status == SIMULATION_NO_MEMORY || oracle_out_of_memory(run->oracle) ||
+        injector_out_of_memory(run->injector)) {
         return out_of_memory(run);
     }
     oracle_finish(run->oracle, run->simulation);

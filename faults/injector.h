@@ -1,10 +1,15 @@
 /*
  * The injector: carries out the faults of a scenario on a simulation, counts what each did, and
  * keeps a record of every decision that struck.
+ *
+ * Every fault draws from a stream of its own, named by what it does and to whom, once for each
+ * thing that it could strike, also when another fault was first. So another fault in the scenario
+ * changes which requests are made, but not what this one decides about the n-th of them.
  */
 #ifndef MURPHY_FAULTS_INJECTOR_H
 #define MURPHY_FAULTS_INJECTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,13 +38,17 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
                               size_t count);
 void injector_free(struct injector *injector);
 
-/* Nothing strikes any more: what was held back goes out, what was down comes up. */
+/* Nothing strikes any more: what was held back goes out, in the order in which it was taken, writes
+ * that were to come again come now, what was down comes up. */
 void injector_heal(struct injector *injector);
+
+/* True when memory ran out on the way: the run is worth nothing. */
+bool injector_out_of_memory(const struct injector *injector);
 
 /* How often fault i struck. */
 uint64_t injector_struck(const struct injector *injector, size_t i);
 const struct decision *injector_decisions(const struct injector *injector, size_t *count);
-/* Bands of fault i until `end`: its window, or its strikes where they last. */
+/* In the order of their beginning. Strikes of one fault that follow each other closely are one. */
 const struct fault_band *injector_bands(const struct injector *injector, size_t *count);
 
 /* How often the i-th named point was passed, struck or not; NULL behind the last. */
