@@ -30,8 +30,12 @@ static double one_run(uint64_t seed) {
     };
     struct workload_error error;
     struct workload *workload = workload_new(&options, &error);
+    if (workload == NULL) {
+        fprintf(stderr, "murphy-bench: %s\n", error.text);
+        return -1;
+    }
     struct simulation_options simulated = {.seed = seed, .start = start};
-    struct simulation *simulation = workload == NULL ? NULL : simulation_new(&simulated, workload);
+    struct simulation *simulation = simulation_new(&simulated, workload);
     struct oracle *oracle =
         oracle_new(&(struct oracle_options){.start = start, .vectors_every = 50});
     double rate = -1;

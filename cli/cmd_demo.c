@@ -15,7 +15,7 @@
 #include "cli/scenario_run.h"
 #include "scenarios/scenario.h"
 
-static struct scenario_run *playing;
+static struct scenario_run *volatile playing; /* read by the signal handler */
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int number) {
@@ -202,6 +202,9 @@ static int play(const struct teller *t, const struct act *act, const char *direc
         .seed = t->seed, .bug = act->bug, .keep_history = t->out != NULL, .reproduce = reproduce};
     tell(t, TONE_TITLE, "\n%s", act->title);
     playing = scenario_run_new(&scenario, &options);
+    if (interrupted && playing != NULL) {
+        scenario_run_interrupt(playing); /* the signal came before there was a run to stop */
+    }
     int status = EXIT_INTERNAL;
     enum scenario_run_status played =
         playing == NULL ? SCENARIO_RUN_ERROR : scenario_run_play(playing);
@@ -230,6 +233,15 @@ static int play(const struct teller *t, const struct act *act, const char *direc
     scenario_run_free(run);
     scenario_release(&scenario);
     return status;
+}
+
+static bool story_known(const char *name) {
+    for (size_t i = 0; i < ACTS; i++) {
+        if (strcmp(acts[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void help(void) {
@@ -269,23 +281,21 @@ int cmd_demo(int argc, char **argv) {
     if (directory == NULL) {
         return EXIT_INTERNAL;
     }
+    if (only != NULL && !story_known(only)) {
+        return usage_error("demo", "there is no story", only);
+    }
     sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
     if (teller.out != NULL && run_files_folder(teller.out) != 0) {
         return EXIT_INTERNAL;
     }
-    bool found = false;
     int worst = EXIT_HELD;
     for (size_t i = 0; i < ACTS && !interrupted; i++) {
         if (only != NULL && strcmp(only, acts[i].name) != 0) {
             continue;
         }
-        found = true;
         int status = play(&teller, &acts[i], directory);
         worst = status > worst ? status : worst;
-    }
-    if (!found && !interrupted) {
-        return usage_error("demo", "there is no story", only);
     }
     return interrupted ? EXIT_INTERRUPTED : worst;
 }

@@ -95,7 +95,7 @@ static int parse(int argc, char **argv, struct arguments *a, bool *done) {
 
 /* ---- Progress and interruption ---- */
 
-static struct scenario_run *playing;
+static struct scenario_run *volatile playing; /* read by the signal handler */
 
 static void on_interrupt(int number) {
     (void)number;
@@ -110,11 +110,12 @@ struct progress {
     bool shown;
 };
 
-/* After a second a line on a terminal; elsewhere a line now and then. */
+/* After a second a line that is drawn again and again, where animation is wanted; elsewhere a line
+ * now and then. */
 static void show_progress(void *ctx, int64_t done_ns, int64_t total_ns, const char *phase) {
     struct progress *p = ctx;
     int64_t now_ns = clock_shim_real_monotonic_ns();
-    bool terminal = isatty(STDERR_FILENO) == 1;
+    bool terminal = colour_wanted(STDERR_FILENO);
     int64_t pace_ns = terminal ? 200 * VTIME_MILLISECOND : 5 * VTIME_SECOND;
     if (now_ns - p->began_ns < VTIME_SECOND || now_ns - p->shown_ns < pace_ns) {
         return;
@@ -219,6 +220,9 @@ static int play(const struct arguments *a, const struct scenario *scenario) {
     switch (status) {
     case SCENARIO_RUN_DONE:
         exit_status = a->out == NULL ? EXIT_HELD : save(run, a->out);
+        /* Whoever does not want to read the summary to its end may leave as usual. */
+        sigaction(SIGINT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+        sigaction(SIGTERM, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
         if (exit_status == EXIT_HELD) {
             exit_status = show(run, a);
         }

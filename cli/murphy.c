@@ -96,7 +96,8 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i].name, name) == 0) {
             int status = commands[i].run(argc - 1, argv + 1);
-            if (fflush(stdout) != 0 && status == EXIT_HELD) {
+            bool failed = fflush(stdout) != 0 || ferror(stdout);
+            if (failed && status == EXIT_HELD) {
                 fprintf(stderr, "murphy: cannot write the result: %s\n", strerror(errno));
                 return EXIT_INTERNAL;
             }

@@ -31,7 +31,8 @@ int cmd_demo(int argc, char **argv);
  * message on stderr when the program cannot find itself. */
 const char *scenario_directory(void);
 
-/* Prints "murphy: TEXT" and how to get help to stderr; returns EXIT_USAGE. */
+/* Prints to stderr "murphy COMMAND: TEXT 'WHAT'" (what may be NULL) and how to get help; returns
+ * EXIT_USAGE. */
 int usage_error(const char *command, const char *text, const char *what);
 
 /* A whole number from 0 to 2^64-1; false for anything else. */

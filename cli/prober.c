@@ -1,5 +1,7 @@
 #include "cli/prober.h"
 
+#include <string.h>
+
 enum { PROBE_K = 10 };
 
 /* A search's way there and back beside the work itself. */
@@ -7,15 +9,36 @@ enum { PROBE_K = 10 };
 #define SEARCH_P99_NS (60 * VTIME_MILLISECOND)
 #define SEARCH_MAX_NS VTIME_SECOND
 
+static bool seen_before(const struct search_hit *hits, size_t i) {
+    for (size_t k = 0; k < i; k++) {
+        if (hits[k].listing_id == hits[i].listing_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Share of the exact answer that was found. A hit is right when it is as near as the farthest exact
- * one: among equally near listings any will do (ANN-Benchmarks counts so too). */
+ * one: among equally near listings any will do (ANN-Benchmarks counts so too), each of them once.
+ */
 static double overlap(const struct search_hit *found, size_t found_count,
                       const struct search_hit *exact, size_t exact_count) {
     size_t right = 0;
     for (size_t i = 0; i < found_count; i++) {
-        right += found[i].score >= exact[exact_count - 1].score;
+        right += found[i].score >= exact[exact_count - 1].score && !seen_before(found, i);
     }
     return (double)(right < exact_count ? right : exact_count) / (double)exact_count;
+}
+
+/* Bit for bit: an index that finds its hits another way makes another run (D3). */
+static void note_hits(struct prober *p, const struct search_hit *hits, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t score;
+        memcpy(&score, &hits[i].score, sizeof score);
+        simulation_note(p->simulation, hits[i].listing_id);
+        simulation_note(p->simulation, (uint64_t)hits[i].version);
+        simulation_note(p->simulation, score);
+    }
 }
 
 static void answered(struct prober *p, enum store_id store, vtime now, int error,
@@ -23,9 +46,11 @@ static void answered(struct prober *p, enum store_id store, vtime now, int error
     struct run_recall *recall = &p->result->recall;
     int64_t latency_ns = latency_model_draw_ns(&p->latency, &p->stream);
     recall->asked++;
+    simulation_note(p->simulation, (uint64_t)(int64_t)error);
     if (error != PORT_OK) {
         return;
     }
+    note_hits(p, hits, count);
     recall->answered++;
     histogram_add(&recall->latency, latency_ns);
     oracle_hits(p->oracle, now, store, hits, count);
@@ -57,6 +82,7 @@ static void probe_vectors(struct prober *p, vtime now, const struct workload_que
         exact_count == 0) {
         return;
     }
+    note_hits(p, exact, exact_count);
     struct run_recall *recall = &p->result->recall;
     double share = overlap(found, found_count, exact, exact_count);
     recall->min = recall->probes == 0 || share < recall->min ? share : recall->min;

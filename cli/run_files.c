@@ -18,9 +18,18 @@ static int fail(char *error, size_t size, const char *text) {
     return -1;
 }
 
-int run_files_folder(const char *directory) {
+static int folder_make(const char *directory, char *error, size_t size) {
     if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        fprintf(stderr, "murphy: cannot make the folder %s: %s\n", directory, strerror(errno));
+        snprintf(error, size, "cannot make the folder %s: %s", directory, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+int run_files_folder(const char *directory) {
+    char error[640];
+    if (folder_make(directory, error, sizeof error) != 0) {
+        fprintf(stderr, "murphy: %s\n", error);
         return -1;
     }
     return 0;
@@ -68,13 +77,18 @@ int run_files_save(struct scenario_run *run, const char *directory, char *error,
     if (strlen(directory) + sizeof "/report.html" > sizeof path) {
         return fail(error, size, "the name of the output folder is too long");
     }
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        snprintf(error, size, "cannot make the folder %s: %s", directory, strerror(errno));
+    if (folder_make(directory, error, size) != 0) {
         return -1;
     }
-    snprintf(path, sizeof path, "%s/run.json", directory);
-    if (run_json_save(result, NULL, path, &report) != 0) {
-        return fail(error, size, report.text);
+    /* run.json comes last: where it is, the rest is whole and of the same run. */
+    char summary[PATH_MAX];
+    snprintf(summary, sizeof summary, "%s/run.json", directory);
+    if (unlink(summary) != 0 && errno != ENOENT) {
+        snprintf(error, size, "cannot replace %s: %s", summary, strerror(errno));
+        return -1;
+    }
+    if (scenario_run_export(run, directory, error, size) != 0) {
+        return -1;
     }
     snprintf(path, sizeof path, "%s/junit.xml", directory);
     if (run_junit_save(result, NULL, path, &report) != 0) {
@@ -84,5 +98,8 @@ int run_files_save(struct scenario_run *run, const char *directory, char *error,
     if (run_html_save(result, NULL, path, &report) != 0) {
         return fail(error, size, report.text);
     }
-    return scenario_run_export(run, directory, error, size);
+    if (run_json_save(result, NULL, summary, &report) != 0) {
+        return fail(error, size, report.text);
+    }
+    return 0;
 }

@@ -16,8 +16,8 @@ int run_files_folder(const char *directory);
  * a run is played. Makes nothing. */
 bool run_files_refused(const char *directory);
 
-/* Makes the folder if need be. 0, or -1 with one sentence in error; each file is whole or absent.
- */
+/* Makes the folder if need be. 0, or -1 with one sentence in error; each file is whole or absent,
+ * and run.json is there only when all of them are and belong to this run. */
 int run_files_save(struct scenario_run *run, const char *directory, char *error, size_t error_size);
 
 #endif
