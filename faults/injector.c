@@ -655,6 +655,7 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
     struct injector *in = ctx;
     enum verdict verdict = judge(in, SINK_VECTORS, now);
     if (refused(verdict)) {
+        repeat_draw(in, SINK_VECTORS, now, 0);
         return refusal(verdict);
     }
     const struct vector_port *vectors = &in->inner.vectors;
@@ -713,6 +714,7 @@ static int keywords_write(void *ctx, vtime now, const struct keyword_write *item
     struct injector *in = ctx;
     enum verdict verdict = judge(in, SINK_KEYWORDS, now);
     if (refused(verdict)) {
+        repeat_draw(in, SINK_KEYWORDS, now, 0);
         return refusal(verdict);
     }
     const struct keyword_port *keywords = &in->inner.keywords;
