@@ -333,13 +333,22 @@ static vtime late_batch_done(const struct scenario_run *run) {
     return vtime_add(next, VTIME_MINUTE);
 }
 
+static void heal_due(void *ctx, vtime now, uint64_t arg) {
+    struct scenario_run *run = ctx;
+    (void)now;
+    (void)arg;
+    injector_heal(run->injector);
+}
+
 static enum simulation_status phases(struct scenario_run *run) {
     enum simulation_status status = run_until(run, workload_end(run->workload), "traffic", NULL);
     if (status != SIMULATION_RUNNING || run->interrupted) {
         return status;
     }
-    injector_heal(run->injector);
     run->healed_at = simulation_now(run->simulation);
+    if (simulation_schedule(run->simulation, run->healed_at, "heal", 0, heal_due, run, 0) != 0) {
+        return SIMULATION_NO_MEMORY;
+    }
     vtime limit = vtime_add(run->healed_at, run->scenario->objectives.convergence_ns);
     /* Requests that were under way when the world healed are to land before looking. */
     status = run_until(run, vtime_add(run->healed_at, VTIME_MINUTE), "healing", NULL);

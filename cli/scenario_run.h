@@ -43,7 +43,8 @@ void scenario_run_interrupt(struct scenario_run *run);
 const char *scenario_run_error(const struct scenario_run *run);
 
 struct run_result *scenario_run_result(struct scenario_run *run);
-/* Writes the stores as a SQLite file; 0, or -1 with a sentence in error. */
-int scenario_run_export(struct scenario_run *run, const char *path, char *error, size_t error_size);
+/* Writes the stores as SQLite file stores.db in that folder; 0, or -1 with a sentence in error. */
+int scenario_run_export(struct scenario_run *run, const char *directory, char *error,
+                        size_t error_size);
 
 #endif
