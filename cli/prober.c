@@ -41,22 +41,28 @@ static void note_hits(struct prober *p, const struct search_hit *hits, size_t co
     }
 }
 
-static void answered(struct prober *p, enum store_id store, vtime now, int error,
+/* False when there was no memory for it: that says nothing about the store. */
+static bool answered(struct prober *p, enum store_id store, vtime now, int error,
                      const struct search_hit *hits, size_t count) {
+    if (error == PORT_NO_MEMORY) {
+        simulation_give_up(p->simulation);
+        return false;
+    }
     struct run_recall *recall = &p->result->recall;
     int64_t latency_ns = latency_model_draw_ns(&p->latency, &p->stream);
     recall->asked++;
     simulation_note(p->simulation, (uint64_t)(int64_t)error);
     if (error != PORT_OK) {
-        return;
+        return true;
     }
     note_hits(p, hits, count);
     recall->answered++;
     histogram_add(&recall->latency, latency_ns);
     oracle_hits(p->oracle, now, store, hits, count);
+    return true;
 }
 
-static void probe_vectors(struct prober *p, vtime now, const struct workload_query *query,
+static bool probe_vectors(struct prober *p, vtime now, const struct workload_query *query,
                           const struct row_filter *filter) {
     struct simulation_ports *ports = simulation_ports(p->simulation);
     float vector[TEXT_DIMENSION];
@@ -75,12 +81,20 @@ static void probe_vectors(struct prober *p, vtime now, const struct workload_que
         error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, vector, PROBE_K,
                                      p->scenario->probe_ef, false, filter, found, &found_count);
     }
-    answered(p, STORE_VECTOR_TEXT, now, error, found, found_count);
-    if (error != PORT_OK ||
-        vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, vector, PROBE_K, 0, true, filter,
-                             exact, &exact_count) != PORT_OK ||
-        exact_count == 0) {
-        return;
+    if (!answered(p, STORE_VECTOR_TEXT, now, error, found, found_count)) {
+        return false;
+    }
+    if (error != PORT_OK) {
+        return true;
+    }
+    error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, vector, PROBE_K, 0, true, filter,
+                                 exact, &exact_count);
+    if (error == PORT_NO_MEMORY) {
+        simulation_give_up(p->simulation);
+        return false;
+    }
+    if (error != PORT_OK || exact_count == 0) {
+        return true;
     }
     note_hits(p, exact, exact_count);
     struct run_recall *recall = &p->result->recall;
@@ -89,16 +103,17 @@ static void probe_vectors(struct prober *p, vtime now, const struct workload_que
     recall->probes++;
     p->recall_sum += share;
     run_series_append(p->result, p->series, now.ns, share);
+    return true;
 }
 
-static void probe_keywords(struct prober *p, vtime now, const struct workload_query *query,
+static bool probe_keywords(struct prober *p, vtime now, const struct workload_query *query,
                            const struct row_filter *filter) {
     const struct keyword_port *keywords = &simulation_ports(p->simulation)->keywords;
     struct search_hit hits[PROBE_K];
     size_t count = 0;
     int error =
         keywords->ops->search(keywords->ctx, now, query->text, PROBE_K, filter, hits, &count);
-    answered(p, STORE_KEYWORD, now, error, hits, count);
+    return answered(p, STORE_KEYWORD, now, error, hits, count);
 }
 
 static void round_due(void *ctx, vtime now, uint64_t arg) {
@@ -110,8 +125,9 @@ static void round_due(void *ctx, vtime now, uint64_t arg) {
             break;
         }
         struct row_filter filter = {.category = query.category, .servable_only = true};
-        probe_vectors(p, now, &query, &filter);
-        probe_keywords(p, now, &query, &filter);
+        if (!probe_vectors(p, now, &query, &filter) || !probe_keywords(p, now, &query, &filter)) {
+            return;
+        }
     }
     if (!simulation_workload_done(p->simulation)) {
         simulation_schedule(p->simulation, vtime_add(now, p->scenario->probe_every_ns), "probe",

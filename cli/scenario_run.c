@@ -88,8 +88,12 @@ static bool field_differs(struct scenario_run *run, uint64_t listing_id, const c
     if (!fake_vector_db_find(
             simulation_vector_db(run->simulation), MODALITY_FUSED,
             fake_vector_db_alias_target(simulation_vector_db(run->simulation), MODALITY_FUSED),
-            listing_id, &row) ||
-        fake_oltp_read_listing(simulation_oltp(run->simulation), listing_id, &truth) != 1) {
+            listing_id, &row)) {
+        return false;
+    }
+    int read = fake_oltp_read_listing(simulation_oltp(run->simulation), listing_id, &truth);
+    if (read != 1) {
+        run->out_of_memory = run->out_of_memory || read < 0;
         return false;
     }
     if (truth.price != row.meta.price) {
@@ -143,7 +147,7 @@ static void keep_sample(struct scenario_run *run, const struct drift *drift) {
 /* What a reconciliation found first is shown row by row, the graver classes before stale rows. */
 static void keep_samples(struct scenario_run *run, const struct reconciliation_report *report) {
     for (int stale = 0; stale <= 1; stale++) {
-        for (size_t i = 0; i < report->sample_count; i++) {
+        for (size_t i = 0; i < report->sample_count && !run->out_of_memory; i++) {
             if ((report->samples[i].class == DRIFT_STALE) == (stale == 1)) {
                 keep_sample(run, &report->samples[i]);
             }
@@ -169,6 +173,10 @@ static void hear_reconciled(void *ctx, vtime now, const struct reconciliation_re
     }
     if (report->pass == 0) {
         keep_samples(run, report);
+    }
+    if (run->out_of_memory) {
+        simulation_give_up(run->simulation);
+        return;
     }
     struct pass_seen *pass = &run->passes[run->pass_count++];
     *pass = (struct pass_seen){now, *report};

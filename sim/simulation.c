@@ -665,6 +665,7 @@ static void application_tick(struct simulation *s) {
             open = true;
             if (operation_commit(s, &op) != 0) {
                 s->out_of_memory = true;
+                return;
             }
         } else {
             send_direct(s, op.topic, op.key, op.value);
@@ -789,6 +790,10 @@ enum simulation_status simulation_run(struct simulation *s, vtime until) {
 
 void simulation_stop(struct simulation *s) {
     s->stopped = 1;
+}
+
+void simulation_give_up(struct simulation *s) {
+    s->out_of_memory = true;
 }
 
 vtime simulation_now(const struct simulation *s) {

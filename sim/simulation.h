@@ -123,6 +123,8 @@ enum simulation_status {
 enum simulation_status simulation_run(struct simulation *s, vtime until);
 /* Makes simulation_run return after the present event; safe from a signal handler. */
 void simulation_stop(struct simulation *s);
+/* The harness ran out of memory: simulation_run returns SIMULATION_NO_MEMORY after this event. */
+void simulation_give_up(struct simulation *s);
 
 vtime simulation_now(const struct simulation *s);
 uint64_t simulation_events(const struct simulation *s);
