@@ -82,6 +82,7 @@ struct injector {
     bool healed;
     vtime start;
     vtime down_until[SINK_COUNT];
+    vtime *paused_until; /* by actor */
     uint64_t passed[PASS_COUNT];
     struct held *held, **held_end; /* in the order in which they were taken */
     struct repeat *repeats;
@@ -166,14 +167,17 @@ static void restart_due(void *ctx, vtime now, uint64_t actor) {
 
 static void resume_due(void *ctx, vtime now, uint64_t actor) {
     struct injector *in = ctx;
-    (void)now;
-    simulation_resume(in->simulation, (uint32_t)actor);
+    /* A later pause may hold the worker longer, or another one that took its place. */
+    if (!vtime_before(now, in->paused_until[actor])) {
+        simulation_resume(in->simulation, (uint32_t)actor);
+    }
 }
 
 static void crash(struct injector *in, struct armed *armed, uint32_t actor, enum point point,
                   vtime now) {
     vtime until = vtime_add(now, down_ns(armed, WORKER_DOWN_NS));
     struck(in, armed, point, now, until);
+    in->paused_until[actor] = now;
     simulation_crash(in->simulation, actor);
     simulation_schedule(in->simulation, until, "restart-worker", actor, restart_due, in, actor);
 }
@@ -207,6 +211,7 @@ static void worker_misfortune(void *ctx, vtime now, uint64_t index) {
         } else {
             vtime until = vtime_add(now, armed->fault.down_ns);
             struck(in, armed, PASS_WORKER, now, until);
+            in->paused_until[actor] = vtime_max(in->paused_until[actor], until);
             simulation_pause(in->simulation, actor);
             simulation_schedule(in->simulation, until, "resume-worker", actor, resume_due, in,
                                 actor);
@@ -362,9 +367,8 @@ static enum verdict strike(struct injector *in, struct armed *armed, enum fault_
                            vtime now) {
     enum point point = (enum point)sink;
     if (armed->fault.kind == FAULT_WORKER_CRASH_AT_WRITE) {
-        uint32_t caller = simulation_caller(in->simulation);
-        if (caller != SIMULATION_ACTOR_NONE && simulation_actor_up(in->simulation, caller)) {
-            crash(in, armed, caller, point, now);
+        if (simulation_caller_up(in->simulation)) {
+            crash(in, armed, simulation_caller(in->simulation), point, now);
         }
         return PASSES;
     }
@@ -893,7 +897,10 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
     in->count = count;
     in->held_end = &in->held;
     in->armed = calloc(count + 1, sizeof *in->armed);
-    if (in->armed == NULL) {
+    in->paused_until = calloc(simulation_actor_count(simulation), sizeof *in->paused_until);
+    if (in->armed == NULL || in->paused_until == NULL) {
+        free(in->armed);
+        free(in->paused_until);
         free(in);
         return NULL;
     }
@@ -922,6 +929,7 @@ void injector_free(struct injector *in) {
         repeat_free(in->repeats);
     }
     free(in->armed);
+    free(in->paused_until);
     free(in->decisions);
     free(in->bands);
     free(in);
