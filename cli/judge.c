@@ -88,9 +88,13 @@ static void judge_settled(struct scenario_run *run) {
 
 static void judge_faults(struct scenario_run *run) {
     const struct scenario *scenario = run->scenario;
-    uint64_t idle = 0;
+    uint64_t idle = 0, armed = 0;
     const char *evidence = "";
     for (size_t i = 0; i < scenario->fault_count; i++) {
+        if (run->faults[i].off) {
+            continue;
+        }
+        armed++;
         const char *name = fault_table()[scenario->faults[i].kind].name;
         uint64_t struck = injector_struck(run->injector, i);
         run_result_count_fault(&run->result, name, struck);
@@ -100,10 +104,10 @@ static void judge_faults(struct scenario_run *run) {
                                         i, name);
         }
     }
-    if (scenario->fault_count > 0) {
+    if (armed > 0) {
         add_check(run, "faults-struck", "coverage", idle == 0, "every fault strikes",
-                  run_result_textf(&run->result, "%zu of %zu struck",
-                                   scenario->fault_count - (size_t)idle, scenario->fault_count),
+                  run_result_textf(&run->result, "%llu of %llu struck",
+                                   (unsigned long long)(armed - idle), (unsigned long long)armed),
                   0, evidence);
     }
 }

@@ -204,6 +204,24 @@ static void reconcile_due(void *ctx, vtime now, uint64_t arg) {
                        COMMAND_RECONCILE);
 }
 
+/* An operator acts. */
+static void operation_due(void *ctx, vtime now, uint64_t index) {
+    struct scenario_run *run = ctx;
+    const struct operation *operation = &run->scenario->operations[index];
+    (void)now;
+    struct control control = {
+        .kind = (uint16_t)operation->control,
+        .model_version = operation->model_version,
+        .id = operation->feed,
+        .text = bytes_of(operation->text == NULL ? "" : operation->text),
+    };
+    if (operation->to_ns > 0) {
+        control.from = vtime_add(run->start, operation->from_ns);
+        control.to = vtime_add(run->start, operation->to_ns);
+    }
+    simulation_order(run->simulation, &control);
+}
+
 /* ---- Making ---- */
 
 struct scenario_run *scenario_run_new(const struct scenario *scenario,
@@ -227,6 +245,7 @@ void scenario_run_free(struct scenario_run *run) {
     simulation_free(run->simulation);
     oracle_free(run->oracle);
     workload_free(run->workload);
+    free(run->faults);
     free(run->alerts);
     free(run->passes);
     free(run->samples);
@@ -284,7 +303,23 @@ static int build(struct scenario_run *run) {
                                                      .alert = hear_alert,
                                                      .reconciled = hear_reconciled,
                                                      .embedded = hear_embedded});
-    run->injector = injector_new(run->simulation, scenario->faults, scenario->fault_count);
+    for (size_t i = 0; i < scenario->operation_count; i++) {
+        vtime at = vtime_add(options.start, scenario->operations[i].at_ns);
+        if (simulation_schedule(run->simulation, at, "operation", i, operation_due, run, i) != 0) {
+            return -ENOMEM;
+        }
+    }
+    run->faults = calloc(scenario->fault_count + 1, sizeof *run->faults);
+    if (run->faults == NULL) {
+        return -ENOMEM;
+    }
+    if (scenario->fault_count > 0) {
+        memcpy(run->faults, scenario->faults, scenario->fault_count * sizeof *run->faults);
+    }
+    if (scenario->swarm) {
+        faults_swarm(run->faults, scenario->fault_count, run->options.seed);
+    }
+    run->injector = injector_new(run->simulation, run->faults, scenario->fault_count);
     run->prober = (struct prober){.simulation = run->simulation,
                                   .workload = run->workload,
                                   .oracle = run->oracle,

@@ -34,6 +34,7 @@ struct scenario_run {
     struct workload *workload;
     struct simulation *simulation;
     struct injector *injector;
+    struct fault *faults; /* the scenario's, those switched off that a swarm does without */
     struct oracle *oracle;
     struct simulation_observer oracle_ear;
     struct prober prober;

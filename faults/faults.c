@@ -1,7 +1,10 @@
 #include "faults/faults.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "sim/prng.h"
 
 static const struct fault_about table[FAULT_KIND_COUNT] = {
 #define FAULT_ROW(identifier, name, required, optional, about, models, checks)                     \
@@ -52,4 +55,28 @@ const char *fault_point_name(enum fault_point point) {
 
 int fault_point_find(const char *name) {
     return find(point_names, POINT_COUNT, name);
+}
+
+void fault_stream_name(const struct fault *faults, size_t i, const char *use,
+                       char text[FAULT_STREAM_TEXT]) {
+    const struct fault *fault = &faults[i];
+    unsigned same = 0;
+    for (size_t k = 0; k < i; k++) {
+        same += faults[k].kind == fault->kind && faults[k].feed == fault->feed &&
+                faults[k].sink == fault->sink && faults[k].worker == fault->worker &&
+                faults[k].point == fault->point;
+    }
+    snprintf(text, FAULT_STREAM_TEXT, "%s %s feed %u sink %u worker %u point %u number %u", use,
+             fault_table()[fault->kind].name, (unsigned)fault->feed, (unsigned)fault->sink,
+             (unsigned)fault->worker, (unsigned)fault->point, same);
+}
+
+void faults_swarm(struct fault *faults, size_t count, uint64_t seed) {
+    for (size_t i = 0; i < count; i++) {
+        char name[FAULT_STREAM_TEXT];
+        struct prng stream;
+        fault_stream_name(faults, i, "swarm", name);
+        prng_init(&stream, seed, name);
+        faults[i].off = prng_next(&stream) >> 63 != 0;
+    }
 }

@@ -126,6 +126,23 @@ struct fault {
     int64_t down_ns;
     int64_t from_ns;
     int64_t until_ns; /* 0: until healing */
+    bool off;         /* switched off for this seed */
 };
+
+/*
+ * The name of a fault's random stream: what it does to whom, and the how-manyeth of that it is, so
+ * that other faults before or behind it in the scenario change nothing. `use` tells streams of one
+ * fault apart.
+ */
+#define FAULT_STREAM_TEXT 160
+void fault_stream_name(const struct fault *faults, size_t i, const char *use,
+                       char text[FAULT_STREAM_TEXT]);
+
+/*
+ * Swarm: switches each fault off with probability 1/2, decided by a stream of its own for each, so
+ * that a seed tries some faults without the others. Faults that are all on, all the time, hide
+ * what only the absence of one shows (Groce et al., Swarm Testing, 2012).
+ */
+void faults_swarm(struct fault *faults, size_t count, uint64_t seed);
 
 #endif

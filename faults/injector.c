@@ -97,7 +97,7 @@ struct injector {
 
 static bool in_window(const struct injector *in, const struct armed *armed, vtime now) {
     int64_t since_ns = vtime_diff(now, in->start);
-    return !in->healed && since_ns >= armed->fault.from_ns &&
+    return !in->healed && !armed->fault.off && since_ns >= armed->fault.from_ns &&
            (armed->fault.until_ns == 0 || since_ns < armed->fault.until_ns);
 }
 
@@ -869,20 +869,9 @@ static void wrap(struct injector *in) {
 
 /* ---- Life ---- */
 
-/* A stream is named by what its fault does to whom, and by the how-manyeth of that it is: other
- * faults before or behind it in the scenario change nothing. */
 static void stream_open(struct injector *in, const struct fault *faults, size_t i) {
-    const struct fault *fault = &faults[i];
-    unsigned same = 0;
-    for (size_t k = 0; k < i; k++) {
-        same += faults[k].kind == fault->kind && faults[k].feed == fault->feed &&
-                faults[k].sink == fault->sink && faults[k].worker == fault->worker &&
-                faults[k].point == fault->point;
-    }
-    char name[128];
-    snprintf(name, sizeof name, "fault %s feed %u sink %u worker %u point %u number %u",
-             fault_table()[fault->kind].name, (unsigned)fault->feed, (unsigned)fault->sink,
-             (unsigned)fault->worker, (unsigned)fault->point, same);
+    char name[FAULT_STREAM_TEXT];
+    fault_stream_name(faults, i, "fault", name);
     prng_init(&in->armed[i].stream, simulation_seed(in->simulation), name);
 }
 
@@ -909,7 +898,7 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
         struct armed *armed = &in->armed[i];
         armed->fault = faults[i];
         stream_open(in, faults, i);
-        if (faults[i].every_ns > 0) {
+        if (faults[i].every_ns > 0 && !faults[i].off) {
             worker_arm(in, armed, vtime_add(in->start, faults[i].from_ns));
         }
     }

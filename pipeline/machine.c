@@ -13,18 +13,11 @@
 
 static struct machine *machine_make(enum machine_kind kind) {
     switch (kind) {
-    case MACHINE_RELAY:
-        return relay_new();
-    case MACHINE_ROUTER:
-        return router_new();
-    case MACHINE_BUILDER:
-        return builder_new();
-    case MACHINE_LOADER:
-        return loader_new();
-    case MACHINE_RECONCILER:
-        return reconciler_new();
-    case MACHINE_WATCH:
-        return watch_new();
+#define MACHINE_CASE(identifier, name, tenure)                                                     \
+    case MACHINE_##identifier:                                                                     \
+        return name##_new();
+        MACHINES(MACHINE_CASE)
+#undef MACHINE_CASE
     case MACHINE_KIND_COUNT:
         break;
     }
@@ -66,14 +59,27 @@ enum machine_kind machine_kind_of(const struct machine *machine) {
 }
 
 const char *machine_kind_name(enum machine_kind kind) {
-    static const char *const names[MACHINE_KIND_COUNT] = {"relay",  "router",     "builder",
-                                                          "loader", "reconciler", "watch"};
+    static const char *const names[MACHINE_KIND_COUNT] = {
+#define MACHINE_NAME(identifier, name, tenure) #name,
+        MACHINES(MACHINE_NAME)
+#undef MACHINE_NAME
+    };
     assert(kind < MACHINE_KIND_COUNT);
     return names[kind];
 }
 
+enum machine_tenure machine_tenure(enum machine_kind kind) {
+    static const enum machine_tenure tenures[MACHINE_KIND_COUNT] = {
+#define MACHINE_TENURE(identifier, name, tenure) MACHINE_##tenure,
+        MACHINES(MACHINE_TENURE)
+#undef MACHINE_TENURE
+    };
+    assert(kind < MACHINE_KIND_COUNT);
+    return tenures[kind];
+}
+
 const char *machine_group(enum machine_kind kind) {
-    return kind <= MACHINE_LOADER ? machine_kind_name(kind) : NULL;
+    return machine_tenure(kind) == MACHINE_STATELESS ? NULL : machine_kind_name(kind);
 }
 
 const char *event_kind_name(enum event_kind kind) {
@@ -240,6 +246,7 @@ int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,
         [TOPIC_LISTING_LOG] = {1u << RECORD_LISTING | 1u << RECORD_MEDIA | 1u << RECORD_POLICY,
                                "a listing, media or policy record"},
         [TOPIC_LATE] = {1u << RECORD_LISTING, "a listing record"},
+        [TOPIC_CONTROL] = {1u << RECORD_CONTROL, "a control record"},
     };
     assert(carries[topic].types != 0);
     if (record_decode(input, out, error) != 0) {

@@ -22,18 +22,40 @@
 #include "pipeline/ports.h"
 #include "pipeline/vtime.h"
 
+/* How the processes of a kind come to their work. */
+enum machine_tenure {
+    MACHINE_GROUPED,  /* a consumer group deals the partitions out; checkpoints by partition */
+    MACHINE_LEASED,   /* one process, by a lease whose number is the generation; it is assigned
+                         partition 0 alone, and checkpoints there */
+    MACHINE_STATELESS /* one process, told of its start alone; no checkpoints */
+};
+
+/* X(identifier, name, tenure): made by NAME_new.
+ *
+ *   relay       outbox -> feeds
+ *   router      feeds -> one log per listing; policy fan-out; late queue
+ *   builder     log -> documents -> embeddings -> vector database, keyword index
+ *   loader      log and orders -> warehouse, dashboard
+ *   reconciler  compares the stores, repairs what differs
+ *   watch       freshness and volume of each feed
+ */
+#define MACHINES(X)                                                                                \
+    X(RELAY, relay, LEASED)                                                                        \
+    X(ROUTER, router, GROUPED)                                                                     \
+    X(BUILDER, builder, GROUPED)                                                                   \
+    X(LOADER, loader, GROUPED)                                                                     \
+    X(RECONCILER, reconciler, STATELESS)                                                           \
+    X(WATCH, watch, STATELESS)
+
 enum machine_kind {
-    MACHINE_RELAY,      /* outbox -> feeds */
-    MACHINE_ROUTER,     /* feeds -> one log per listing; policy fan-out; late queue */
-    MACHINE_BUILDER,    /* log -> documents -> embeddings -> vector database, keyword index */
-    MACHINE_LOADER,     /* log and orders -> warehouse, dashboard */
-    MACHINE_RECONCILER, /* compares the stores, repairs what differs */
-    MACHINE_WATCH,      /* freshness and volume of each feed */
-    MACHINE_KIND_COUNT
+#define MACHINE_ENUM(identifier, name, tenure) MACHINE_##identifier,
+    MACHINES(MACHINE_ENUM)
+#undef MACHINE_ENUM
+        MACHINE_KIND_COUNT
 };
 const char *machine_kind_name(enum machine_kind kind);
-/* The consumer group of a machine kind that has one (router, builder, loader), also the name of
- * its checkpoints; the relay has checkpoints only. NULL for the others. */
+enum machine_tenure machine_tenure(enum machine_kind kind);
+/* The name of a kind's consumer group and of its checkpoints; NULL for the stateless. */
 const char *machine_group(enum machine_kind kind);
 
 enum event_kind {

@@ -26,12 +26,9 @@ struct machine {
     struct pipeline_config config_storage;
 };
 
-struct machine *relay_new(void);
-struct machine *router_new(void);
-struct machine *builder_new(void);
-struct machine *loader_new(void);
-struct machine *reconciler_new(void);
-struct machine *watch_new(void);
+#define MACHINE_NEW(identifier, name, tenure) struct machine *name##_new(void);
+MACHINES(MACHINE_NEW)
+#undef MACHINE_NEW
 
 static inline void machine_count(struct machine *machine, enum machine_counter counter,
                                  uint64_t n) {

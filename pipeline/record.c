@@ -26,6 +26,7 @@ enum {
     MEDIA_BYTES = 12,
     POLICY_BYTES = 9,
     ORDER_BYTES = 28,
+    CONTROL_BYTES = 38,
 
     ORIGIN_BYTES = 21,
     NOTE_BYTES = 33,
@@ -91,8 +92,8 @@ static int check_frame(struct bytes input, struct record_error *error) {
 static int check_kind(const char *data, struct record_error *error) {
     uint8_t type = le8_get(data + AT_TYPE);
     uint8_t op = le8_get(data + AT_OP);
-    if (type < RECORD_LISTING || type > RECORD_ORDER) {
-        return record_reject(error, "unknown type of record", "type", "1 to 4", type);
+    if (type < RECORD_LISTING || type >= RECORD_TYPE_END) {
+        return record_reject(error, "unknown type of record", "type", "1 to 5", type);
     }
     if (op != RECORD_UPSERT && op != RECORD_DELETE) {
         return record_reject(error, "unknown operation", "op", "1 or 2", op);
@@ -256,6 +257,23 @@ static int decode_order(struct bytes body, struct record *out, struct record_err
     return 0;
 }
 
+static int decode_control(struct bytes body, struct record *out, struct record_error *error) {
+    struct control *control = &out->control;
+    if (decode_tail(body, CONTROL_BYTES, "control_text", &control->text, error) != 0) {
+        return -1;
+    }
+    *control = (struct control){
+        .kind = le16_get(body.data),
+        .model_version = le32_get(body.data + 2),
+        .model_other = le32_get(body.data + 6),
+        .from = {(int64_t)le64_get(body.data + 10)},
+        .to = {(int64_t)le64_get(body.data + 18)},
+        .id = le64_get(body.data + 26),
+        .text = control->text,
+    };
+    return 0;
+}
+
 static int decode_body(struct bytes body, struct record *out, struct record_error *error) {
     switch (out->type) {
     case RECORD_LISTING:
@@ -266,6 +284,10 @@ static int decode_body(struct bytes body, struct record *out, struct record_erro
         return decode_policy(body, out, error);
     case RECORD_ORDER:
         return decode_order(body, out, error);
+    case RECORD_CONTROL:
+        return decode_control(body, out, error);
+    case RECORD_TYPE_END:
+        break;
     }
     assert(false && "decode_header lets only known types through");
     return -1;
@@ -388,6 +410,10 @@ static size_t body_size(const struct record *r, const struct field *fields, size
         return POLICY_BYTES;
     case RECORD_ORDER:
         return ORDER_BYTES + r->order_category.len;
+    case RECORD_CONTROL:
+        return CONTROL_BYTES + r->control.text.len;
+    case RECORD_TYPE_END:
+        break;
     }
     assert(false && "a record of no type");
     return 0;
@@ -444,6 +470,17 @@ static char *put_body(char *at, const struct record *r, const struct field *fiel
         at = le64_put(at, (uint64_t)r->amount);
         at = le32_put(at, (uint32_t)r->order_category.len);
         return put_bytes(at, r->order_category);
+    case RECORD_CONTROL:
+        at = le16_put(at, r->control.kind);
+        at = le32_put(at, r->control.model_version);
+        at = le32_put(at, r->control.model_other);
+        at = le64_put(at, (uint64_t)r->control.from.ns);
+        at = le64_put(at, (uint64_t)r->control.to.ns);
+        at = le64_put(at, r->control.id);
+        at = le32_put(at, (uint32_t)r->control.text.len);
+        return put_bytes(at, r->control.text);
+    case RECORD_TYPE_END:
+        break;
     }
     assert(false && "a record of no type");
     return at;

@@ -15,6 +15,8 @@
  *     media    u64 image id, u32 bytes of descriptor, descriptor
  *     policy   u64 seller id, u8 status
  *     order    u64 order id, i64 quantity, i64 amount, u32 bytes of category, category
+ *     control  u16 kind, u32 model version, u32 other model version, i64 from (ns), i64 to (ns),
+ *              u64 id, u32 bytes of text, text
  *     origin   u8 topic, u32 partition, i64 offset, i64 append time (ns)
  *     note     u64 seller id, u8 status, i64 event_ts (ns), u64 event id, high and low halves
  *
@@ -52,6 +54,8 @@ enum record_type {
     RECORD_MEDIA = 2,   /* an image of a listing was delivered (UPSERT) or withdrawn (DELETE) */
     RECORD_POLICY = 3,  /* a seller was suppressed or reinstated */
     RECORD_ORDER = 4,   /* an order was placed */
+    RECORD_CONTROL = 5, /* an operator's command, or what a controller announces */
+    RECORD_TYPE_END
 };
 
 enum record_op { RECORD_UPSERT = 1, RECORD_DELETE = 2 };
@@ -102,6 +106,17 @@ struct policy_note {
     struct stamp stamp;
 };
 
+/* Of RECORD_CONTROL; which members count depends on the kind (pipeline/control.h), the others are
+ * 0. */
+struct control {
+    uint16_t kind; /* enum control_kind; one that a reader does not know is none of its business */
+    uint32_t model_version;
+    uint32_t model_other;
+    vtime from, to; /* [from, to) */
+    uint64_t id;
+    struct bytes text;
+};
+
 enum record_section {
     SECTION_ORIGIN = 1, /* the router says which feed position this record came from */
     SECTION_POLICY = 2, /* the router tells the seller's present status */
@@ -133,6 +148,8 @@ struct record {
     int64_t quantity;
     int64_t amount; /* in the unit of FIELD_PRICE */
     struct bytes order_category;
+
+    struct control control; /* RECORD_CONTROL */
 
     unsigned sections; /* bits of enum record_section */
     struct origin origin;

@@ -7,7 +7,7 @@ const char *topic_name(enum topic_id topic) {
         [TOPIC_LISTING] = "listing-changes", [TOPIC_MEDIA] = "media-ingest",
         [TOPIC_POLICY] = "seller-policy",    [TOPIC_ORDER] = "orders",
         [TOPIC_LISTING_LOG] = "listing-log", [TOPIC_LATE] = "listing-late",
-        [TOPIC_DEAD_LETTER] = "dead-letter",
+        [TOPIC_DEAD_LETTER] = "dead-letter", [TOPIC_CONTROL] = "control",
     };
     assert(topic < TOPIC_COUNT);
     return names[topic];

@@ -9,15 +9,22 @@
 #include <stdint.h>
 
 enum topic_id {
-    TOPIC_LISTING,     /* listing changes, from the outbox; key: listing id */
-    TOPIC_MEDIA,       /* media ingest; key: listing id */
-    TOPIC_POLICY,      /* seller policy; key: seller id; every router reads all partitions */
-    TOPIC_ORDER,       /* orders; key: listing id */
-    TOPIC_LISTING_LOG, /* the one ordered log per listing; key: listing id */
-    TOPIC_LATE,        /* older than the allowed lateness; key: listing id */
+    /* The feeds: what the world tells the pipeline. */
+    TOPIC_LISTING, /* listing changes, from the outbox; key: listing id */
+    TOPIC_MEDIA,   /* media ingest; key: listing id */
+    TOPIC_POLICY,  /* seller policy; key: seller id; every router reads all partitions */
+    TOPIC_ORDER,   /* orders; key: listing id */
+    TOPIC_FEED_COUNT,
+    /* What the pipeline keeps for itself. */
+    TOPIC_LISTING_LOG = TOPIC_FEED_COUNT, /* the one ordered log per listing; key: listing id */
+    TOPIC_LATE,                           /* older than the allowed lateness; key: listing id */
     TOPIC_DEAD_LETTER, /* records that the pipeline refused; key: as in their own topic */
+    TOPIC_CONTROL,     /* operators' commands, what controllers announce; key: CONTROL_KEY */
     TOPIC_COUNT
 };
+
+/* Key of every control record: all stand in one partition, in order. */
+#define CONTROL_KEY 0
 
 /* Stable name for people and for stores, e.g. "listing-changes". */
 const char *topic_name(enum topic_id topic);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "faults/faults.h"
+#include "pipeline/control.h"
 #include "pipeline/machine.h"
 #include "sim/workload.h"
 
@@ -38,6 +39,16 @@ struct expected_drift {
     enum scan_store store;
     enum drift_class drift;
     uint64_t min;
+};
+
+/* Something that an operator asks for: a record of the control topic. */
+struct operation {
+    enum control_kind control;
+    int64_t at_ns; /* from the start of the run */
+    uint32_t model_version;
+    enum topic_id feed;
+    int64_t from_ns, to_ns; /* [from, to) from the start of the run; to 0: without limits */
+    const char *text;       /* NULL: none */
 };
 
 /* Service level objectives of the run; zero: not stated, not judged. */
@@ -67,6 +78,10 @@ struct scenario {
 
     struct fault *faults;
     size_t fault_count;
+    bool swarm; /* each seed does without some of the faults */
+
+    struct operation *operations;
+    size_t operation_count;
 
     int64_t probe_every_ns; /* 0: no probe searches */
     uint32_t probe_queries; /* per round */

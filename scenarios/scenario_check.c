@@ -109,6 +109,17 @@ static int check_fault(struct reader *r, const struct draft *draft, size_t i) {
     return check_before_end(r, draft, fault->from_ns, &path, "begins");
 }
 
+static int check_operation(struct reader *r, const struct draft *draft, size_t i) {
+    const struct operation *operation = &draft->scenario.operations[i];
+    char text[JSON_PATH_TEXT_SIZE];
+    if (operation->to_ns != 0 && operation->from_ns >= operation->to_ns) {
+        struct json_path path = path_of(text, "operations[%zu].to", i);
+        return reader_fail(r, &path, PLACE_VALUE, "is not after \"from\"");
+    }
+    struct json_path path = path_of(text, "operations[%zu].at", i);
+    return check_before_end(r, draft, operation->at_ns, &path, "is");
+}
+
 static int check_probes(struct reader *r, const struct draft *draft) {
     const struct scenario *s = &draft->scenario;
     char text[JSON_PATH_TEXT_SIZE];
@@ -198,6 +209,11 @@ int scenario_check(struct reader *r, const struct draft *draft) {
     }
     for (size_t i = 0; i < draft->scenario.fault_count; i++) {
         if (check_fault(r, draft, i) != 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < draft->scenario.operation_count; i++) {
+        if (check_operation(r, draft, i) != 0) {
             return -1;
         }
     }

@@ -14,6 +14,7 @@
 #define AT(member) .offset = offsetof(struct draft, scenario.member)
 #define FAULT_AT(member) .offset = offsetof(struct fault, member)
 #define ALERT_AT(member) .offset = offsetof(struct expected_alert, member)
+#define OPERATION_AT(member) .offset = offsetof(struct operation, member)
 #define DRIFT_AT(member) .offset = offsetof(struct expected_drift, member)
 
 #define COUNT32(low, high) .type = TAKES_COUNT32, .min = (low), .max = (high)
@@ -36,6 +37,25 @@ static const char *const alerts[] = {"feed-freshness", "feed-volume", "offset-ou
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const char *const objectives[] = {"freshness_p95", "recall", "search_p95", "availability"};
 static_assert(COUNT_OF(workload_kinds) == WORKLOAD_KIND_COUNT, "each kind has a name");
+
+/* The i-th kind of control record that an operator can give; CONTROL_KIND_END behind the last. */
+static enum control_kind operation_kind(size_t i) {
+    for (enum control_kind kind = CONTROL_NONE + 1; kind < CONTROL_KIND_END; kind++) {
+        bool announced = (control_about(kind)->parameters & CONTROL_ANNOUNCED) != 0;
+        if (!announced && i-- == 0) {
+            return kind;
+        }
+    }
+    return CONTROL_KIND_END;
+}
+
+static size_t operation_count(void) {
+    size_t count = 0;
+    while (operation_kind(count) != CONTROL_KIND_END) {
+        count++;
+    }
+    return count;
+}
 
 /* How many names there are, and the i-th with its number. */
 static size_t name_set_size(enum name_set set) {
@@ -64,6 +84,8 @@ static size_t name_set_size(enum name_set set) {
         return DRIFT_IN_FLIGHT; /* which is no drift */
     case NAMES_OBJECTIVES:
         return COUNT_OF(objectives);
+    case NAMES_OPERATIONS:
+        return operation_count();
     }
     return 0;
 }
@@ -101,6 +123,9 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
         return drift_class_name((enum drift_class)i);
     case NAMES_OBJECTIVES:
         return objectives[i];
+    case NAMES_OPERATIONS:
+        *value = (int)operation_kind(i);
+        return control_about((enum control_kind) * value)->name;
     }
     return NULL;
 }
@@ -583,6 +608,78 @@ static const struct section fault_section = {
 };
 static const struct key fault_element = {.type = TAKES_OBJECT, .section = &fault_section};
 
+/* ---- Operations ---- */
+
+static enum key_use operation_use(int kind, unsigned bits) {
+    unsigned takes = control_about((enum control_kind)kind)->parameters;
+    return bits == 0                     ? KEY_OPTIONAL
+           : (takes & bits) == 0         ? KEY_REFUSED
+           : (bits & CONTROL_RANGE) != 0 ? KEY_OPTIONAL
+                                         : KEY_REQUIRED;
+}
+
+static const struct key operation_keys[] = {
+    {
+        .name = "do",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_OPERATIONS,
+        OPERATION_AT(control),
+        .about = "what the operator asks for: docs/operators.md says what each does",
+    },
+    {
+        .name = "at",
+        .required = true,
+        DURATION(0, LONGEST),
+        OPERATION_AT(at_ns),
+        .about = "when, counted from the start",
+    },
+    {
+        .name = "model",
+        .use = CONTROL_MODEL,
+        COUNT32(1, 1000000),
+        OPERATION_AT(model_version),
+        .about = "the model version that it is about",
+    },
+    {
+        .name = "feed",
+        .use = CONTROL_FEED,
+        .type = TAKES_NAME,
+        .names = NAMES_FEEDS,
+        OPERATION_AT(feed),
+        .about = "the feed that it is about",
+    },
+    {
+        .name = "from",
+        .use = CONTROL_RANGE,
+        DURATION(0, LONGEST),
+        OPERATION_AT(from_ns),
+        .fallback = "\"0s\"",
+        .about = "what happened from then on, counted from the start",
+    },
+    {
+        .name = "to",
+        .use = CONTROL_RANGE,
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        OPERATION_AT(to_ns),
+        .about = "and before then; without it everything",
+    },
+    {
+        .name = "text",
+        .use = CONTROL_TEXT,
+        .type = TAKES_TEXT,
+        OPERATION_AT(text),
+        .about = "what it says",
+    },
+};
+static const struct section operation_section = {
+    .about = "something that an operator asks for; which keys it takes depends on what it is",
+    .keys = operation_keys,
+    .key_count = COUNT_OF(operation_keys),
+    .use = operation_use,
+};
+static const struct key operation_element = {.type = TAKES_OBJECT, .section = &operation_section};
+
 /* ---- Probes, reconciliation ---- */
 
 static const struct key probe_keys[] = {
@@ -917,6 +1014,22 @@ static const struct key scenario_keys[] = {
         AT(faults),
         .count_offset = offsetof(struct draft, scenario.fault_count),
         .about = "what goes wrong; a fault that never strikes fails its scenario",
+    },
+    {
+        .name = "swarm",
+        .type = TAKES_FLAG,
+        AT(swarm),
+        .fallback = "false",
+        .about = "each seed switches each of the faults off with probability 1/2",
+    },
+    {
+        .name = "operations",
+        .type = TAKES_LIST,
+        .element = &operation_element,
+        .element_size = sizeof(struct operation),
+        AT(operations),
+        .count_offset = offsetof(struct draft, scenario.operation_count),
+        .about = "what operators do, and when",
     },
     {
         .name = "probes",

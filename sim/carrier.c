@@ -386,7 +386,7 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
         break;
     case EVENT_OBSERVED:
         event.observed.feeds = s->feeds;
-        event.observed.count = TOPIC_LISTING_LOG; /* the feeds come first among the topics */
+        event.observed.count = TOPIC_FEED_COUNT;
         break;
     default:
         break;

@@ -263,7 +263,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     struct record record;
     struct record_error error;
     o->counts.log_records++;
-    if (record_decode(logged->value, &record, &error) != 0 || record.type == RECORD_ORDER) {
+    if (record_decode(logged->value, &record, &error) != 0 || record.type >= RECORD_ORDER) {
         return;
     }
     bool by_late_queue = late_drained(o, &record);

@@ -276,7 +276,7 @@ int view_fold(struct view *v, const struct record *record) {
     case RECORD_POLICY:
         failed = policy_learn(v, record->seller_id, record->status, record->stamp);
         break;
-    case RECORD_ORDER:
+    default:
         return 0;
     }
     if (failed == 0 && record->sections & SECTION_POLICY) {

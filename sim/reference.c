@@ -301,6 +301,8 @@ int reference_add(struct reference *r, struct bytes input) {
     case RECORD_ORDER:
         failed = order_add(r, &record);
         break;
+    default:
+        break;
     }
     return failed != 0 ? failed : 1;
 }

@@ -103,7 +103,7 @@ void simulation_note_bytes(struct simulation *s, struct bytes bytes) {
 /* ---- Making and ending ---- */
 
 static uint32_t kind_workers(const struct simulation_options *options, enum machine_kind kind) {
-    bool grouped = kind == MACHINE_ROUTER || kind == MACHINE_BUILDER || kind == MACHINE_LOADER;
+    bool grouped = machine_tenure(kind) == MACHINE_GROUPED;
     uint32_t workers = options->workers[kind];
     assert(workers <= SIMULATION_WORKERS_MAX);
     return grouped && workers > 0 ? workers : 1;
@@ -488,10 +488,9 @@ static void group_join(struct simulation *s, uint32_t index) {
         group_changes(s);
         return;
     }
-    if (actor->kind != MACHINE_RELAY) {
+    if (machine_tenure(actor->kind) != MACHINE_LEASED) {
         return;
     }
-    /* The relay has no group: a lease with a number takes its place. */
     struct flight *flight = flight_new(s, index, EVENT_ASSIGNED, NULL);
     if (flight == NULL) {
         return;
@@ -499,7 +498,7 @@ static void group_join(struct simulation *s, uint32_t index) {
     static const uint32_t only[] = {0};
     flight->partitions = only;
     flight->partition_count = 1;
-    flight->generation = ++s->relay_generation;
+    flight->generation = ++actor->lease;
     flight_push(s, vtime_add(s->now, ASSIGNMENT_NS), KIND_DELIVER + EVENT_ASSIGNED, flight);
 }
 
@@ -620,6 +619,26 @@ static void send_direct(struct simulation *s, enum topic_id topic, uint64_t key,
              unsent) != 0) {
         free(unsent);
     }
+}
+
+void simulation_order(struct simulation *s, const struct control *control) {
+    struct record record = {
+        .type = RECORD_CONTROL,
+        .op = RECORD_UPSERT,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .stamp = {s->now, {CONTROL_KEY, ++s->orders}},
+        .control = *control,
+    };
+    size_t room = record_encoded_bound(&record, NULL, 0);
+    char *buffer = malloc(room);
+    if (buffer == NULL) {
+        s->out_of_memory = true;
+        return;
+    }
+    int64_t length = record_encode(&record, NULL, 0, buffer, room);
+    assert(length > 0);
+    send_direct(s, TOPIC_CONTROL, CONTROL_KEY, (struct bytes){buffer, (size_t)length});
+    free(buffer);
 }
 
 static int operation_commit(struct simulation *s, const struct workload_op *op) {

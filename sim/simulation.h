@@ -49,7 +49,7 @@ struct simulation_options {
     uint64_t seed;
     vtime start;
     struct pipeline_config pipeline;
-    uint32_t workers[MACHINE_KIND_COUNT]; /* 0: one; relay, reconciler and watch are always one */
+    uint32_t workers[MACHINE_KIND_COUNT]; /* 0: one; only grouped machines can be more */
     struct bugs bugs;
     bool explore_ties;
     int64_t session_timeout_ns; /* of consumer groups; 0: 45 s */
@@ -161,6 +161,9 @@ void simulation_pause(struct simulation *s, uint32_t actor);
 void simulation_resume(struct simulation *s, uint32_t actor);
 /* Hands a command to the machine, as an operator would. */
 void simulation_command(struct simulation *s, uint32_t actor, enum command_kind kind);
+/* An operator gives an order at this moment: a record of the control topic, which sends it again
+ * until the log takes it. The stamp of `control` is filled in. */
+void simulation_order(struct simulation *s, const struct control *control);
 
 /* Sum of a counter over all machines, those that died included. */
 uint64_t simulation_counter(const struct simulation *s, enum machine_counter counter);

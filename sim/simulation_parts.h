@@ -48,6 +48,7 @@ struct actor {
     enum machine_kind kind;
     uint32_t member;
     uint32_t incarnation;
+    uint32_t lease; /* number of the last one; of a leased machine */
     bool paused;
     struct machine *machine; /* NULL while down */
     struct flight *deferred; /* what came while paused, in order */
@@ -85,7 +86,7 @@ struct simulation {
     uint32_t actor_count;
     uint32_t caller;
     uint32_t caller_incarnation;
-    uint32_t relay_generation;
+    uint64_t orders; /* that operators gave */
     uint64_t counters[MACHINE_COUNTER_COUNT]; /* of machines that are gone */
     struct effect_pool pool;
     struct flight *free_flights;

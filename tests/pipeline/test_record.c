@@ -148,7 +148,7 @@ static void sample_record(struct sample *s, struct rng *g) {
     s->text_len = 0;
     struct record *r = &s->record;
     *r = (struct record){
-        .type = RECORD_LISTING + (unsigned)rng_below(g, 4),
+        .type = RECORD_LISTING + (unsigned)rng_below(g, RECORD_TYPE_END - RECORD_LISTING),
         .op = RECORD_UPSERT,
         .contract_version = RECORD_CONTRACT_VERSION,
         .stamp = sample_stamp(g),
@@ -170,6 +170,14 @@ static void sample_record(struct sample *s, struct rng *g) {
         r->quantity = 1 + (int64_t)rng_below(g, 9);
         r->amount = (int64_t)rng_below(g, 1000000);
         r->order_category = sample_text(s, g, 30);
+    } else if (r->type == RECORD_CONTROL) {
+        r->control = (struct control){.kind = (uint16_t)rng_next(g),
+                                      .model_version = (uint32_t)rng_next(g),
+                                      .model_other = (uint32_t)rng_next(g),
+                                      .from = {(int64_t)rng_next(g)},
+                                      .to = {(int64_t)rng_next(g)},
+                                      .id = rng_next(g),
+                                      .text = sample_text(s, g, 60)};
     }
     sample_sections(r, g);
 }
@@ -246,6 +254,13 @@ static void assert_same_record(const struct sample *want, const struct record *g
     assert_int_equal(got->quantity, r->quantity);
     assert_int_equal(got->amount, r->amount);
     assert_true(bytes_equal(got->order_category, r->order_category));
+    assert_int_equal(got->control.kind, r->control.kind);
+    assert_int_equal(got->control.model_version, r->control.model_version);
+    assert_int_equal(got->control.model_other, r->control.model_other);
+    assert_int_equal(got->control.from.ns, r->control.from.ns);
+    assert_int_equal(got->control.to.ns, r->control.to.ns);
+    assert_int_equal(got->control.id, r->control.id);
+    assert_true(bytes_equal(got->control.text, r->control.text));
     assert_int_equal(got->sections, r->sections);
     assert_same_origin(&got->origin, &r->origin);
     assert_same_note(&got->policy, &r->policy);
@@ -639,7 +654,7 @@ static void frame_is_checked(void **state) {
     static const struct edit edits[] = {
         {0, 2, 1, RECORD_LISTING, "unknown format", "record"},
         {1, 0, 1, RECORD_LISTING, "unknown type of record", "type"},
-        {1, 5, 1, RECORD_LISTING, "unknown type of record", "type"},
+        {1, RECORD_TYPE_END, 1, RECORD_LISTING, "unknown type of record", "type"},
         {2, 0, 1, RECORD_LISTING, "unknown operation", "op"},
         {2, 3, 1, RECORD_LISTING, "unknown operation", "op"},
         {2, 2, 1, RECORD_POLICY, "only listings and media can be deleted", "op"},

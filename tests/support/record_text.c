@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "pipeline/control.h"
 #include "pipeline/topics.h"
 #include "pipeline/wire.h"
 
@@ -198,6 +199,31 @@ static void read_order(struct reading *in) {
     }
 }
 
+static void read_control(struct reading *in) {
+    in->record.type = RECORD_CONTROL;
+    struct control *control = &in->record.control;
+    control->kind = (uint16_t)control_find(next_word(in));
+    assert_int_not_equal(control->kind, CONTROL_NONE);
+    read_stamp(in);
+    while (in->at < in->count) {
+        char *word = next_word(in);
+        char *value = strchr(word, '=') + 1;
+        if (strncmp(word, "model=", 6) == 0) {
+            control->model_version = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strncmp(word, "other=", 6) == 0) {
+            control->model_other = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strncmp(word, "from=", 5) == 0) {
+            control->from = text_time(strtoll(value, NULL, 10));
+        } else if (strncmp(word, "to=", 3) == 0) {
+            control->to = text_time(strtoll(value, NULL, 10));
+        } else if (strncmp(word, "id=", 3) == 0) {
+            control->id = strtoull(value, NULL, 10);
+        } else {
+            control->text = bytes_of(value);
+        }
+    }
+}
+
 static struct bytes copy_of(const char *data, size_t length) {
     char *copy = malloc(length + 1);
     assert_non_null(copy);
@@ -220,6 +246,8 @@ struct bytes record_from_text(const char *text) {
         read_policy(&in);
     } else if (strcmp(type, "order") == 0) {
         read_order(&in);
+    } else if (strcmp(type, "control") == 0) {
+        read_control(&in);
     } else {
         fail_msg("no record: %s", text);
     }
@@ -299,6 +327,29 @@ static const char *status_text(enum policy_status status) {
     return status == POLICY_SUPPRESSED ? "suppressed" : "active";
 }
 
+static int64_t text_seconds(vtime t) {
+    return vtime_diff(t, TEXT_EPOCH) / VTIME_SECOND;
+}
+
+static void put_control(struct writing *out, const struct control *control) {
+    if (control->model_version != 0) {
+        put(out, " model=%u", control->model_version);
+    }
+    if (control->model_other != 0) {
+        put(out, " other=%u", control->model_other);
+    }
+    if (control->to.ns != 0) {
+        put(out, " from=%" PRId64 " to=%" PRId64, text_seconds(control->from),
+            text_seconds(control->to));
+    }
+    if (control->id != 0) {
+        put(out, " id=%" PRIu64, control->id);
+    }
+    if (control->text.len > 0) {
+        put(out, " text=%.*s", (int)control->text.len, control->text.data);
+    }
+}
+
 static void put_body(struct writing *out, const struct record *r) {
     switch (r->type) {
     case RECORD_LISTING:
@@ -335,6 +386,13 @@ static void put_body(struct writing *out, const struct record *r) {
         put(out, "order %" PRIu64 " of %" PRIu64 " ", r->order_id, r->subject_id);
         put_stamp(out, r->stamp);
         put(out, " quantity=%" PRId64 " amount=%" PRId64, r->quantity, r->amount);
+        break;
+    case RECORD_CONTROL:
+        put(out, "control %s ", control_about((enum control_kind)r->control.kind)->name);
+        put_stamp(out, r->stamp);
+        put_control(out, &r->control);
+        break;
+    case RECORD_TYPE_END:
         break;
     }
 }

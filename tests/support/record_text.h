@@ -7,6 +7,7 @@
  *     policy 3 @50 suppressed            policy 3 @60 active
  *     policy 3 of 7 @50 suppressed       (as the listing log carries it)
  *     order 9 of 7 @60 quantity=2 amount=100 category=lamps
+ *     control upgrade @70 model=2 other=1 from=0 to=60 id=3 text=anything
  *     !anything                          bytes that are no record
  *
  * @N is N seconds after TEXT_EPOCH; the event id is N too, or what follows after a point (@100.3).

@@ -1,0 +1,103 @@
+/*
+ * What travels on the control topic: operators' commands, and what controllers announce to the
+ * other machines.
+ *
+ * A command is a record of a topic, so that it outlives whoever was to obey it: a machine reads the
+ * topic as one of its sources, with its offset in its checkpoint, and a crash between reading and
+ * doing reads the command again. So every command must bear being read twice, and a machine that
+ * reads one which it has carried out already, or that is none of its business, does nothing.
+ *
+ * The table says for each what an operator must know; docs/operators.md is made from it.
+ */
+#ifndef MURPHY_PIPELINE_CONTROL_H
+#define MURPHY_PIPELINE_CONTROL_H
+
+#include "pipeline/record.h"
+
+/* What a kind is given. */
+enum control_parameter {
+    CONTROL_MODEL = 1,          /* model_version: required */
+    CONTROL_RANGE = 1 << 1,     /* [from, to): may be left out */
+    CONTROL_FEED = 1 << 2,      /* id: enum topic_id of a feed */
+    CONTROL_TEXT = 1 << 3,      /* text: required */
+    CONTROL_ANNOUNCED = 1 << 4, /* said by a machine: no command of an operator's */
+};
+
+/*
+ * X(identifier, "name", "who obeys", parameters, "about", "precondition", "what a crash in the
+ *   middle leaves", "how it goes on", "test")
+ * Numbers go over the wire: rows are appended, never moved.
+ */
+#define CONTROLS(X)                                                                                \
+    X(MODELS, "models", "builder", CONTROL_MODEL | CONTROL_ANNOUNCED,                              \
+      "the model version that is served, and another one (0: none) whose collections are written " \
+      "as well",                                                                                   \
+      "", "", "", "")                                                                              \
+    X(UPGRADE, "upgrade", "upgrader", CONTROL_MODEL,                                               \
+      "begins an upgrade to that model version: shadow collections, dual writes, backfill, "       \
+      "validation",                                                                                \
+      "no other upgrade is under way; asked again for the same model it is a repeat", "", "", "")  \
+    X(CUTOVER, "cutover", "upgrader", 0,                                                           \
+      "leads readers to the collections of the model that the upgrade prepared",                   \
+      "every gate of the validation holds; otherwise it is refused with an alert that names "      \
+      "the gate",                                                                                  \
+      "", "", "")                                                                                  \
+    X(ROLLBACK, "rollback", "upgrader", 0,                                                         \
+      "leads readers back to the former model's collections, which were written all along",        \
+      "after a cutover, until the former model is retired", "", "", "")                            \
+    X(RETIRE, "retire", "upgrader", 0,                                                             \
+      "ends the writing of the model that is not served and drops its collections",                \
+      "after a cutover", "", "", "")                                                               \
+    X(ABANDON, "abandon", "upgrader", 0,                                                           \
+      "gives an upgrade up before its cutover and drops the shadow collections",                   \
+      "an upgrade is under way and not cut over", "", "", "")                                      \
+    X(REPLAY_LETTERS, "replay-letters", "steward", CONTROL_RANGE,                                  \
+      "sends the records of dead letters to their feeds once more, those written in [from, "       \
+      "to)",                                                                                       \
+      "the reason why they were refused is mended; what is refused again is a dead letter "        \
+      "again",                                                                                     \
+      "", "", "")                                                                                  \
+    X(RELEASE, "release", "router", 0, "lets quarantined deletes go on, in their order",           \
+      "deletes are in quarantine", "", "", "")                                                     \
+    X(DISCARD, "discard", "router", 0, "drops quarantined deletes", "deletes are in quarantine",   \
+      "", "", "")                                                                                  \
+    X(REGISTER, "register", "router", CONTROL_FEED | CONTROL_TEXT,                                 \
+      "registers a version of a feed's contract",                                                  \
+      "it is compatible with the registered ones by the feed's mode", "", "", "")                  \
+    X(BATCH, "batch", "batch", CONTROL_RANGE,                                                      \
+      "makes the search documents and the sales of [from, to) anew from bronze and compares "      \
+      "them with the stream's",                                                                    \
+      "", "", "", "")                                                                              \
+    X(SWEEP, "sweep", "eraser", CONTROL_RANGE,                                                     \
+      "looks again whether what was to be erased in requests of [from, to) is gone, and "          \
+      "erases what is not",                                                                        \
+      "", "", "", "")                                                                              \
+    X(REPLAY_FEED, "replay-feed", "router", CONTROL_FEED,                                          \
+      "reads a feed once more from the oldest record that its topic keeps", "", "", "", "")
+
+enum control_kind {
+    CONTROL_NONE,
+#define CONTROL_ENUM(identifier, name, obeys, parameters, about, precondition, crash, resumes,     \
+                     test)                                                                         \
+    CONTROL_##identifier,
+    CONTROLS(CONTROL_ENUM)
+#undef CONTROL_ENUM
+        CONTROL_KIND_END
+};
+
+struct control_about {
+    const char *name;
+    const char *obeys; /* machines that obey, by name */
+    unsigned parameters;
+    const char *about;
+    const char *precondition;
+    const char *crash;   /* what a crash in the middle leaves */
+    const char *resumes; /* how it goes on */
+    const char *test;    /* FILE:FUNCTION that shows it */
+};
+/* The row of a kind in 1 .. CONTROL_KIND_END - 1. */
+const struct control_about *control_about(enum control_kind kind);
+/* The kind of that name, or CONTROL_NONE. */
+enum control_kind control_find(const char *name);
+
+#endif
