@@ -78,7 +78,7 @@ static bool probe_vectors(struct prober *p, vtime now, const struct workload_que
     size_t found_count = 0, exact_count = 0;
     const struct vector_port *vectors = &ports->vectors;
     if (error == PORT_OK) {
-        error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, vector, PROBE_K,
+        error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, 0, vector, PROBE_K,
                                      p->scenario->probe_ef, false, filter, found, &found_count);
     }
     if (!answered(p, STORE_VECTOR_TEXT, now, error, found, found_count)) {
@@ -87,8 +87,8 @@ static bool probe_vectors(struct prober *p, vtime now, const struct workload_que
     if (error != PORT_OK) {
         return true;
     }
-    error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, vector, PROBE_K, 0, true, filter,
-                                 exact, &exact_count);
+    error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, 0, vector, PROBE_K, 0, true,
+                                 filter, exact, &exact_count);
     if (error == PORT_NO_MEMORY) {
         simulation_give_up(p->simulation);
         return false;

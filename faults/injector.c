@@ -701,16 +701,47 @@ static int vectors_scan(void *ctx, vtime now, enum modality modality, uint32_t m
                               max, count);
 }
 
-static int vectors_search(void *ctx, vtime now, enum modality modality, const float *query,
-                          size_t k, uint32_t ef, bool exact, const struct row_filter *filter,
-                          struct search_hit *hits, size_t *count) {
+static int vectors_search(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                          const float *query, size_t k, uint32_t ef, bool exact,
+                          const struct row_filter *filter, struct search_hit *hits, size_t *count) {
     struct injector *in = ctx;
     const struct vector_port *vectors = &in->inner.vectors;
     if (is_unreachable(in, SINK_VECTORS, now)) {
         return PORT_UNAVAILABLE;
     }
-    return vectors->ops->search(vectors->ctx, now, modality, query, k, ef, exact, filter, hits,
-                                count);
+    return vectors->ops->search(vectors->ctx, now, modality, model_version, query, k, ef, exact,
+                                filter, hits, count);
+}
+
+static int vectors_read(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                        const uint64_t *listing_ids, size_t count, float *out, bool *found) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    if (is_unreachable(in, SINK_VECTORS, now)) {
+        return PORT_UNAVAILABLE;
+    }
+    return vectors->ops->read(vectors->ctx, now, modality, model_version, listing_ids, count, out,
+                              found);
+}
+
+static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
+                         enum item_status *status, struct vector_targets *targets) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    if (admin->kind == VECTOR_TARGETS) {
+        return is_unreachable(in, SINK_VECTORS, now)
+                   ? PORT_UNAVAILABLE
+                   : vectors->ops->admin(vectors->ctx, now, admin, status, targets);
+    }
+    enum verdict verdict = judge(in, SINK_VECTORS, now);
+    if (refused(verdict)) {
+        return refusal(verdict);
+    }
+    /* One action cannot be done by half: it is done or not. */
+    int error = share(verdict, 1) == 0
+                    ? PORT_OK
+                    : vectors->ops->admin(vectors->ctx, now, admin, status, targets);
+    return outcome(verdict, error);
 }
 
 static int keywords_write(void *ctx, vtime now, const struct keyword_write *items, size_t count,
@@ -850,7 +881,8 @@ static bool outbox_publish(void *ctx, vtime now, const struct workload_op *op) {
 static void wrap(struct injector *in) {
     static const struct log_port_ops log = {log_produce, log_fetch, log_bounds, log_commit};
     static const struct embedding_port_ops embedding = {embed};
-    static const struct vector_port_ops vectors = {vectors_write, vectors_scan, vectors_search};
+    static const struct vector_port_ops vectors = {vectors_write, vectors_scan, vectors_search,
+                                                   vectors_read, vectors_admin};
     static const struct keyword_port_ops keywords = {keywords_write, keywords_scan,
                                                      keywords_search};
     static const struct warehouse_port_ops warehouse = {warehouse_load, warehouse_scan,

@@ -39,6 +39,9 @@ enum effect_kind {
     EFFECT_SCAN,              /* EVENT_SCANNED */
     EFFECT_REPUBLISH,         /* EVENT_LOADED */
     EFFECT_OBSERVE_FEEDS,     /* EVENT_OBSERVED */
+    EFFECT_VECTOR_ADMIN,      /* EVENT_ADMINISTERED */
+    EFFECT_READ_VECTORS,      /* EVENT_VECTORS */
+    EFFECT_SEARCH,            /* EVENT_FOUND */
     /* Statements: not answered. */
     EFFECT_RESEND,      /* send the request that was just answered once more */
     EFFECT_TIMER,       /* EVENT_TIMER at a moment */
@@ -192,8 +195,34 @@ struct effect {
         struct {
             uint64_t *listing_ids;
             size_t count;
-            enum scan_store store; /* REPAIR only */
-        } listings;                /* REPUBLISH, REPAIR */
+            enum scan_store store;  /* REPAIR only */
+            uint32_t model_version; /* REPAIR of a vector store: of the collection; 0: the one that
+                                       is served */
+        } listings;                 /* REPUBLISH, REPAIR */
+        struct {
+            struct vector_admin what;
+            enum item_status status; /* filled by the host, as are the targets */
+            struct vector_targets targets;
+        } admin;
+        struct {
+            enum modality modality;
+            uint32_t model_version;
+            uint64_t *listing_ids;
+            float *vectors; /* room for count vectors, filled by the host */
+            bool *found;
+            size_t count;
+        } read;
+        struct {
+            enum modality modality;
+            uint32_t model_version; /* 0: through the alias */
+            const float *queries;   /* count vectors, one after the other */
+            size_t count;
+            size_t k;
+            uint32_t ef;
+            bool exact;
+            struct search_hit *hits; /* room for k of each query, filled by the host */
+            size_t *hit_counts;      /* of each query */
+        } search;
         struct {
             uint64_t request;
             vtime at;

@@ -84,8 +84,9 @@ const char *machine_group(enum machine_kind kind) {
 
 const char *event_kind_name(enum event_kind kind) {
     static const char *const names[EVENT_KIND_COUNT] = {
-        "start",    "assigned", "state",  "saved",   "records",  "outbox", "produced",
-        "embedded", "written",  "loaded", "scanned", "observed", "timer",  "command"};
+        "start",    "assigned", "state",        "saved",   "records", "outbox",
+        "produced", "embedded", "written",      "loaded",  "scanned", "observed",
+        "timer",    "command",  "administered", "vectors", "found"};
     assert(kind < EVENT_KIND_COUNT);
     return names[kind];
 }

@@ -74,6 +74,9 @@ enum event_kind {
     EVENT_OBSERVED,
     EVENT_TIMER,
     EVENT_COMMAND,
+    EVENT_ADMINISTERED,
+    EVENT_VECTORS,
+    EVENT_FOUND,
     EVENT_KIND_COUNT
 };
 const char *event_kind_name(enum event_kind kind);
@@ -126,6 +129,7 @@ struct event {
         struct {
             enum command_kind kind;
             enum scan_store store;
+            uint32_t model_version; /* 0: the one that is served */
             const uint64_t *listing_ids;
             size_t count;
         } command;

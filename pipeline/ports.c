@@ -1,5 +1,7 @@
 #include "pipeline/ports.h"
 
+#include <assert.h>
+
 const char *port_error_name(int error) {
     switch (error) {
     case PORT_OK:
@@ -23,4 +25,29 @@ const char *port_error_name(int error) {
     default:
         return "unnamed error";
     }
+}
+
+const char *vector_admin_kind_name(enum vector_admin_kind kind) {
+    static const char *const names[VECTOR_ADMIN_KIND_COUNT] = {"create", "drop", "switch",
+                                                               "targets"};
+    assert(kind < VECTOR_ADMIN_KIND_COUNT);
+    return names[kind];
+}
+
+uint8_t vector_targets_modalities(const struct vector_targets *targets, uint32_t model_version) {
+    for (size_t i = 0; i < targets->model_count; i++) {
+        if (targets->models[i].model_version == model_version) {
+            return targets->models[i].modalities;
+        }
+    }
+    return 0;
+}
+
+uint32_t vector_targets_served(const struct vector_targets *targets) {
+    for (size_t m = 1; m < MODALITY_COUNT; m++) {
+        if (targets->aliases[m] != targets->aliases[0]) {
+            return 0;
+        }
+    }
+    return targets->aliases[0];
 }

@@ -153,6 +153,47 @@ struct search_hit {
     doc_version version;
 };
 
+/* What can be asked of collections and aliases. Repeating one that was done does no harm. */
+enum vector_admin_kind {
+    /* The collection of (modality, model_version). ITEM_APPLIED, also when it is there. */
+    VECTOR_CREATE,
+    /* The same, with its rows. ITEM_APPLIED, or ITEM_MISSING when it is not there. */
+    VECTOR_DROP,
+    /* Leads the aliases of all modalities from from_version to model_version in one action, which
+     * readers see at once or not at all. ITEM_APPLIED, also where they stand there already;
+     * ITEM_CONFLICT when one of them points to neither; ITEM_MISSING when a collection of
+     * model_version is not there. After the latter two all of them stand as they stood. */
+    VECTOR_SWITCH,
+    /* Fills *targets; changes nothing. ITEM_APPLIED. */
+    VECTOR_TARGETS,
+    VECTOR_ADMIN_KIND_COUNT
+};
+const char *vector_admin_kind_name(enum vector_admin_kind kind);
+
+struct vector_admin {
+    enum vector_admin_kind kind;
+    enum modality modality; /* CREATE, DROP */
+    uint32_t model_version;
+    uint32_t from_version; /* SWITCH */
+};
+
+/* Of which modalities a model version has collections. */
+struct vector_model {
+    uint32_t model_version;
+    uint8_t modalities; /* bits (1 << enum modality) */
+};
+enum { VECTOR_MODELS_MAX = 16 };
+struct vector_targets {
+    uint32_t aliases[MODALITY_COUNT];              /* model version; 0: nowhere */
+    struct vector_model models[VECTOR_MODELS_MAX]; /* by model version, ascending; no more are told
+                                                    */
+    size_t model_count;
+};
+/* The modalities of which a model version has collections, as bits. */
+uint8_t vector_targets_modalities(const struct vector_targets *targets, uint32_t model_version);
+/* The model version that every alias points to, or 0. */
+uint32_t vector_targets_served(const struct vector_targets *targets);
+
 struct vector_port_ops {
     int (*write)(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                  const struct vector_write *items, size_t count, enum item_status *statuses);
@@ -160,10 +201,18 @@ struct vector_port_ops {
     int (*scan)(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                 enum scan_path path, uint64_t first, uint64_t last, struct scan_row *out,
                 size_t max, size_t *count);
-    /* Through the alias "listing-MODALITY": what readers see. k results at most, best first. */
-    int (*search)(void *ctx, vtime now, enum modality modality, const float *query, size_t k,
-                  uint32_t ef, bool exact, const struct row_filter *filter, struct search_hit *hits,
-                  size_t *count);
+    /* In the collection of that model version, or (0) through the alias "listing-MODALITY": what
+     * readers see. k results at most, best first. filter may be NULL. */
+    int (*search)(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                  const float *query, size_t k, uint32_t ef, bool exact,
+                  const struct row_filter *filter, struct search_hit *hits, size_t *count);
+    /* The stored vectors of listings, modality_dimension() floats each, one after the other; one
+     * that is not found leaves its place as it is. */
+    int (*read)(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                const uint64_t *listing_ids, size_t count, float *vectors, bool *found);
+    /* *targets is filled by VECTOR_TARGETS only; may be NULL for the others. */
+    int (*admin)(void *ctx, vtime now, const struct vector_admin *admin, enum item_status *status,
+                 struct vector_targets *targets);
 };
 struct vector_port {
     const struct vector_port_ops *ops;

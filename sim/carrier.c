@@ -31,6 +31,9 @@ void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]) {
         {EFFECT_SCAN, 10000, 100000, 1000000},
         {EFFECT_REPUBLISH, 3000, 30000, 500000},
         {EFFECT_OBSERVE_FEEDS, 2000, 20000, 200000},
+        {EFFECT_VECTOR_ADMIN, 20000, 300000, 3000000},
+        {EFFECT_READ_VECTORS, 5000, 50000, 1000000},
+        {EFFECT_SEARCH, 5000, 50000, 1000000},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int error = latency_model_init(
@@ -67,6 +70,12 @@ static enum event_kind answer_of(enum effect_kind kind) {
         return EVENT_SCANNED;
     case EFFECT_OBSERVE_FEEDS:
         return EVENT_OBSERVED;
+    case EFFECT_VECTOR_ADMIN:
+        return EVENT_ADMINISTERED;
+    case EFFECT_READ_VECTORS:
+        return EVENT_VECTORS;
+    case EFFECT_SEARCH:
+        return EVENT_FOUND;
     default:
         assert(0 && "not a request");
         return EVENT_START;
@@ -75,7 +84,8 @@ static enum event_kind answer_of(enum effect_kind kind) {
 
 bool carrier_reads(enum effect_kind kind) {
     return kind == EFFECT_LOAD_STATE || kind == EFFECT_FETCH || kind == EFFECT_OUTBOX_FETCH ||
-           kind == EFFECT_SCAN || kind == EFFECT_OBSERVE_FEEDS;
+           kind == EFFECT_SCAN || kind == EFFECT_OBSERVE_FEEDS || kind == EFFECT_READ_VECTORS ||
+           kind == EFFECT_SEARCH;
 }
 
 static int64_t travel_ns(struct simulation *s, const struct effect *effect) {
@@ -177,6 +187,9 @@ static int carry_out(struct simulation *s, struct effect *effect) {
     case EFFECT_REPUBLISH:
         return p->oltp.ops->republish(p->oltp.ctx, s->now, effect->listings.listing_ids,
                                       effect->listings.count);
+    case EFFECT_VECTOR_ADMIN:
+        return p->vectors.ops->admin(p->vectors.ctx, s->now, &effect->admin.what,
+                                     &effect->admin.status, &effect->admin.targets);
     default:
         assert(0 && "not a write");
         return PORT_UNAVAILABLE;
@@ -337,6 +350,29 @@ static void read_scan(struct simulation *s, struct effect *effect, struct event 
     } while (count == SCAN_CHUNK && first != 0);
 }
 
+static int read_vectors(struct simulation *s, struct effect *effect) {
+    const struct vector_port *vectors = &s->ports.vectors;
+    return vectors->ops->read(vectors->ctx, s->now, effect->read.modality,
+                              effect->read.model_version, effect->read.listing_ids,
+                              effect->read.count, effect->read.vectors, effect->read.found);
+}
+
+static int read_search(struct simulation *s, struct effect *effect) {
+    const struct vector_port *vectors = &s->ports.vectors;
+    size_t dimension = modality_dimension(effect->search.modality);
+    for (size_t i = 0; i < effect->search.count; i++) {
+        int error = vectors->ops->search(
+            vectors->ctx, s->now, effect->search.modality, effect->search.model_version,
+            effect->search.queries + i * dimension, effect->search.k, effect->search.ef,
+            effect->search.exact, NULL, effect->search.hits + i * effect->search.k,
+            &effect->search.hit_counts[i]);
+        if (error != PORT_OK) {
+            return error;
+        }
+    }
+    return PORT_OK;
+}
+
 /* ---- Deliveries ---- */
 
 void carrier_deliver(struct simulation *s, struct flight *flight) {
@@ -355,6 +391,7 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
         event.command.kind = flight->command;
         if (effect != NULL) {
             event.command.store = effect->listings.store;
+            event.command.model_version = effect->listings.model_version;
             event.command.listing_ids = effect->listings.listing_ids;
             event.command.count = effect->listings.count;
         }
@@ -387,6 +424,12 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
     case EVENT_OBSERVED:
         event.observed.feeds = s->feeds;
         event.observed.count = TOPIC_FEED_COUNT;
+        break;
+    case EVENT_VECTORS:
+        event.error = read_vectors(s, effect);
+        break;
+    case EVENT_FOUND:
+        event.error = read_search(s, effect);
         break;
     default:
         break;
@@ -429,6 +472,7 @@ static void send_repair(struct simulation *s, const struct effect *repair) {
         copy->listings.listing_ids = ids;
         copy->listings.count = repair->listings.count;
         copy->listings.store = repair->listings.store;
+        copy->listings.model_version = repair->listings.model_version;
         flight->command = COMMAND_REPAIR;
         int64_t travel = latency_model_draw_ns(&s->latencies[EFFECT_PRODUCE], &s->latency);
         flight_push(s, vtime_add(s->now, travel), KIND_DELIVER + EVENT_COMMAND, flight);

@@ -1,5 +1,7 @@
 #include "sim/carrier_notes.h"
 
+#include <string.h>
+
 #include "sim/carrier.h"
 
 static void note_numbers(struct simulation *s, const uint64_t *numbers, size_t count) {
@@ -124,8 +126,16 @@ static void note_entries(struct simulation *s, struct bytes offsets,
 }
 
 static void note_listings(struct simulation *s, const struct effect *effect) {
-    NOTE(s, effect->listings.store, effect->listings.count);
+    NOTE(s, effect->listings.store, effect->listings.model_version, effect->listings.count);
     note_numbers(s, effect->listings.listing_ids, effect->listings.count);
+}
+
+static void note_search(struct simulation *s, const struct effect *effect) {
+    size_t floats = effect->search.count * modality_dimension(effect->search.modality);
+    NOTE(s, effect->search.modality, effect->search.model_version, effect->search.count,
+         effect->search.k, effect->search.ef, effect->search.exact);
+    simulation_note_bytes(
+        s, (struct bytes){(const char *)effect->search.queries, floats * sizeof(float)});
 }
 
 void carrier_note_request(struct simulation *s, const struct effect *effect) {
@@ -167,6 +177,17 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
     case EFFECT_REPUBLISH:
         note_listings(s, effect);
         break;
+    case EFFECT_VECTOR_ADMIN:
+        NOTE(s, effect->admin.what.kind, effect->admin.what.modality,
+             effect->admin.what.model_version, effect->admin.what.from_version);
+        break;
+    case EFFECT_READ_VECTORS:
+        NOTE(s, effect->read.modality, effect->read.model_version, effect->read.count);
+        note_numbers(s, effect->read.listing_ids, effect->read.count);
+        break;
+    case EFFECT_SEARCH:
+        note_search(s, effect);
+        break;
     default:
         break;
     }
@@ -182,6 +203,20 @@ void carrier_note_flight(struct simulation *s, const struct flight *flight) {
         note_listings(s, flight->effect);
     } else if (flight->event != EVENT_ASSIGNED && flight->effect != NULL) {
         simulation_note(s, flight->effect->request);
+    }
+}
+
+static void note_administered(struct simulation *s, const struct effect *effect) {
+    simulation_note(s, effect->admin.status);
+    const struct vector_targets *targets = &effect->admin.targets;
+    if (effect->admin.what.kind != VECTOR_TARGETS) {
+        return;
+    }
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        simulation_note(s, targets->aliases[m]);
+    }
+    for (size_t i = 0; i < targets->model_count; i++) {
+        NOTE(s, targets->models[i].model_version, targets->models[i].modalities);
     }
 }
 
@@ -212,6 +247,9 @@ void carrier_note_outcome(struct simulation *s, const struct effect *effect, int
             simulation_note(s, effect->keywords.statuses[i]);
         }
         break;
+    case EFFECT_VECTOR_ADMIN:
+        note_administered(s, effect);
+        break;
     default:
         break;
     }
@@ -236,6 +274,30 @@ static void note_scan(struct simulation *s, const struct effect *effect) {
         NOTE(s, row->listing_id, row->version, row->source_hash, row->whole_hash, row->content_hash,
              row->model_version, row->modalities, number(row->changed_at.ns), row->alive,
              row->suppressed);
+    }
+}
+
+static void note_vectors_read(struct simulation *s, const struct effect *effect) {
+    size_t dimension = modality_dimension(effect->read.modality);
+    for (size_t i = 0; i < effect->read.count; i++) {
+        simulation_note(s, effect->read.found[i]);
+        if (effect->read.found[i]) {
+            const float *vector = effect->read.vectors + i * dimension;
+            simulation_note_bytes(s,
+                                  (struct bytes){(const char *)vector, dimension * sizeof(float)});
+        }
+    }
+}
+
+static void note_found(struct simulation *s, const struct effect *effect) {
+    for (size_t i = 0; i < effect->search.count; i++) {
+        simulation_note(s, effect->search.hit_counts[i]);
+        for (size_t h = 0; h < effect->search.hit_counts[i]; h++) {
+            const struct search_hit *hit = &effect->search.hits[i * effect->search.k + h];
+            uint32_t score;
+            memcpy(&score, &hit->score, sizeof score);
+            NOTE(s, hit->listing_id, score, hit->version);
+        }
     }
 }
 
@@ -270,6 +332,12 @@ void carrier_note_answer(struct simulation *s, const struct event *event) {
         break;
     case EVENT_OBSERVED:
         note_feeds(s, event);
+        break;
+    case EVENT_VECTORS:
+        note_vectors_read(s, event->answered);
+        break;
+    case EVENT_FOUND:
+        note_found(s, event->answered);
         break;
     default:
         break;

@@ -224,13 +224,14 @@ static int port_scan(void *ctx, vtime now, enum modality modality, uint32_t mode
                : vector_collection_scan(collection, now, path, first, last, out, max, count);
 }
 
-static int port_search(void *ctx, vtime now, enum modality modality, const float *query, size_t k,
-                       uint32_t ef, bool exact, const struct row_filter *filter,
-                       struct search_hit *hits, size_t *count) {
+static int port_search(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                       const float *query, size_t k, uint32_t ef, bool exact,
+                       const struct row_filter *filter, struct search_hit *hits, size_t *count) {
     struct fake_vector_db *db = ctx;
     (void)now;
     *count = 0;
-    struct vector_collection *collection = find_collection(db, modality, db->alias[modality]);
+    struct vector_collection *collection =
+        find_collection(db, modality, model_version == 0 ? db->alias[modality] : model_version);
     if (collection == 0) {
         return PORT_NOT_FOUND;
     }
@@ -239,9 +240,107 @@ static int port_search(void *ctx, vtime now, enum modality modality, const float
     return vector_collection_search(collection, query, k, ef, exact, filter, hits, count);
 }
 
+static int port_read(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                     const uint64_t *listing_ids, size_t count, float *vectors, bool *found) {
+    struct fake_vector_db *db = ctx;
+    (void)now;
+    if (find_collection(db, modality, model_version) == 0) {
+        return PORT_NOT_FOUND;
+    }
+    if (count > db->options.batch_items_max) {
+        return PORT_TOO_LARGE;
+    }
+    size_t dimension = modality_dimension(modality);
+    for (size_t i = 0; i < count; i++) {
+        struct vector_row_view view;
+        found[i] = fake_vector_db_find(db, modality, model_version, listing_ids[i], &view) &&
+                   view.vector != 0;
+        if (found[i]) {
+            memcpy(vectors + i * dimension, view.vector, dimension * sizeof(float));
+        }
+    }
+    return 0;
+}
+
+static enum item_status switch_all(struct fake_vector_db *db, vtime now, uint32_t from,
+                                   uint32_t to) {
+    struct vector_alias aliases[MODALITY_COUNT];
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        if (db->alias[m] != from && db->alias[m] != to) {
+            return ITEM_CONFLICT;
+        }
+        aliases[m] = (struct vector_alias){(enum modality)m, to};
+    }
+    return fake_vector_db_switch_aliases(db, now, aliases, MODALITY_COUNT) == 0 ? ITEM_APPLIED
+                                                                                : ITEM_MISSING;
+}
+
+/* Adds a collection to the list, which stays in the order of model versions. */
+static void add_model(struct vector_targets *targets, enum modality modality,
+                      uint32_t model_version) {
+    size_t at = 0;
+    while (at < targets->model_count && targets->models[at].model_version < model_version) {
+        at++;
+    }
+    if (at == VECTOR_MODELS_MAX) {
+        return;
+    }
+    struct vector_model *model = &targets->models[at];
+    if (at == targets->model_count || model->model_version != model_version) {
+        size_t moved = targets->model_count - at;
+        moved -= targets->model_count == VECTOR_MODELS_MAX ? 1 : 0;
+        memmove(model + 1, model, moved * sizeof(*model));
+        *model = (struct vector_model){model_version, 0};
+        targets->model_count = at + 1 + moved;
+    }
+    model->modalities |= (uint8_t)(1u << modality);
+}
+
+static void tell_targets(const struct fake_vector_db *db, struct vector_targets *targets) {
+    memset(targets, 0, sizeof(*targets));
+    memcpy(targets->aliases, db->alias, sizeof(db->alias));
+    for (size_t i = 0; i < db->entry_count; i++) {
+        const struct collection_entry *entry = &db->entries[i];
+        if (!entry->dropped) {
+            add_model(targets, entry->modality, entry->model_version);
+        }
+    }
+}
+
+static int port_admin(void *ctx, vtime now, const struct vector_admin *admin,
+                      enum item_status *status, struct vector_targets *targets) {
+    struct fake_vector_db *db = ctx;
+    int rc = 0;
+    *status = ITEM_APPLIED;
+    switch (admin->kind) {
+    case VECTOR_CREATE:
+        rc = fake_vector_db_create_collection(db, admin->modality, admin->model_version);
+        break;
+    case VECTOR_DROP:
+        rc = fake_vector_db_drop_collection(db, now, admin->modality, admin->model_version);
+        if (rc == PORT_NOT_FOUND) {
+            *status = ITEM_MISSING;
+            rc = 0;
+        }
+        break;
+    case VECTOR_SWITCH:
+        *status = switch_all(db, now, admin->from_version, admin->model_version);
+        break;
+    case VECTOR_TARGETS:
+        tell_targets(db, targets);
+        break;
+    case VECTOR_ADMIN_KIND_COUNT:
+        assert(0 && "no kind of administration");
+    }
+    return rc;
+}
+
 struct vector_port fake_vector_db_port(struct fake_vector_db *db) {
-    static const struct vector_port_ops ops = {
-        .write = port_write, .scan = port_scan, .search = port_search};
+    static const struct vector_port_ops ops = {.write = port_write,
+                                               .scan = port_scan,
+                                               .search = port_search,
+                                               .read = port_read,
+                                               .admin = port_admin};
     return (struct vector_port){&ops, db};
 }
 

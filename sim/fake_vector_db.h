@@ -105,8 +105,8 @@ struct fake_vector_db *fake_vector_db_new(const struct fake_vector_db_options *o
 void fake_vector_db_free(struct fake_vector_db *db);
 
 /*
- * Errors: PORT_NOT_FOUND (no such collection; search: the alias points nowhere), PORT_TOO_LARGE,
- * PORT_NO_MEMORY (with some items of a write done). A query is finite and of unit norm; hits come
+ * Errors: PORT_NOT_FOUND (no such collection; search: the alias points nowhere), PORT_TOO_LARGE
+ * (write, read: more than batch_items_max), PORT_NO_MEMORY (with some items of a write done). A query is finite and of unit norm; hits come
  * by score, best first, equal scores by listing id. ef below k counts as k. Scans that hold
  * duplicates are read with room for all rows of a range: paging on by id skips a twin.
  */

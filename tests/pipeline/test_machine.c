@@ -83,8 +83,9 @@ static void test_unexpected_events(void **state) {
     for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
         struct script *s = script_new((enum machine_kind)kind, NULL, NULL);
         static const enum event_kind kinds[] = {
-            EVENT_STATE,    EVENT_SAVED,   EVENT_RECORDS, EVENT_OUTBOX,  EVENT_PRODUCED,
-            EVENT_EMBEDDED, EVENT_WRITTEN, EVENT_LOADED,  EVENT_SCANNED, EVENT_OBSERVED};
+            EVENT_STATE,        EVENT_SAVED,   EVENT_RECORDS, EVENT_OUTBOX,  EVENT_PRODUCED,
+            EVENT_EMBEDDED,     EVENT_WRITTEN, EVENT_LOADED,  EVENT_SCANNED, EVENT_OBSERVED,
+            EVENT_ADMINISTERED, EVENT_VECTORS, EVENT_FOUND};
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
             struct effect_pool pool;
             struct effects effects;

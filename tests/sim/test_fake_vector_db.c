@@ -113,7 +113,7 @@ static size_t search(struct fake_vector_db *db, const float *query, size_t k, ui
     size_t count = 0;
     struct vector_port port = fake_vector_db_port(db);
     assert_int_equal(
-        port.ops->search(port.ctx, start, TEXT, query, k, ef, exact, filter, hits, &count), 0);
+        port.ops->search(port.ctx, start, TEXT, 0, query, k, ef, exact, filter, hits, &count), 0);
     return count;
 }
 
@@ -613,8 +613,9 @@ static void aliases_switch_atomically(void **state) {
     struct vector_port port = fake_vector_db_port(db);
     struct search_hit hits[4];
     size_t count = 0;
-    assert_int_equal(port.ops->search(port.ctx, at(0), TEXT, pool[0], 1, 0, true, 0, hits, &count),
-                     PORT_NOT_FOUND);
+    assert_int_equal(
+        port.ops->search(port.ctx, at(0), TEXT, 0, pool[0], 1, 0, true, 0, hits, &count),
+        PORT_NOT_FOUND);
     for (uint32_t version = 1; version <= 2; version++) {
         assert_int_equal(fake_vector_db_create_collection(db, TEXT, version), 0);
         assert_int_equal(fake_vector_db_create_collection(db, TEXT, version), 0);
@@ -663,6 +664,130 @@ static void dropping_a_collection(void **state) {
     assert_int_equal(first.journal->count, 2);
     assert_int_equal(fake_vector_db_collection(db, 1).rows, 1);
     fake_vector_db_check(db);
+    fake_vector_db_free(db);
+}
+
+/* ---- the port's administration ---- */
+
+static enum item_status administer(struct fake_vector_db *db, vtime now, struct vector_admin admin,
+                                   struct vector_targets *targets) {
+    enum item_status status = ITEM_STATUS_COUNT;
+    struct vector_port port = fake_vector_db_port(db);
+    assert_int_equal(port.ops->admin(port.ctx, now, &admin, &status, targets), 0);
+    return status;
+}
+
+static void administer_all(struct fake_vector_db *db, enum vector_admin_kind kind,
+                           uint32_t version) {
+    for (int m = 0; m < MODALITY_COUNT; m++) {
+        struct vector_admin admin = {kind, (enum modality)m, version, 0};
+        assert_int_equal(administer(db, at(0), admin, 0), ITEM_APPLIED);
+    }
+}
+
+/* A10: all aliases switch in one action; doing it again is no news, and an action whose premise is
+ * gone is refused and changes nothing. */
+static void switching_by_the_port(void **state) {
+    (void)state;
+    struct switches switches = {0};
+    struct fake_vector_db_options options = {.alias_observer = {note_switch, &switches}};
+    struct fake_vector_db *db = switches.db = fake_vector_db_new(&options);
+    const struct vector_admin begin = {VECTOR_SWITCH, 0, 1, 0};
+    const struct vector_admin forth = {VECTOR_SWITCH, 0, 2, 1};
+    const struct vector_admin further = {VECTOR_SWITCH, 0, 3, 1};
+    administer_all(db, VECTOR_CREATE, 1);
+    assert_int_equal(administer(db, at(1), begin, 0), ITEM_APPLIED);
+    assert_int_equal(administer(db, at(1), forth, 0), ITEM_MISSING);
+    administer_all(db, VECTOR_CREATE, 2);
+    administer_all(db, VECTOR_CREATE, 2);
+    switches.count = 0;
+    assert_int_equal(administer(db, at(2), forth, 0), ITEM_APPLIED);
+    assert_int_equal(switches.count, MODALITY_COUNT);
+    assert_int_equal(administer(db, at(3), forth, 0), ITEM_APPLIED);
+    assert_int_equal(switches.count, MODALITY_COUNT);
+    administer_all(db, VECTOR_CREATE, 3);
+    assert_int_equal(administer(db, at(4), further, 0), ITEM_CONFLICT);
+    for (int m = 0; m < MODALITY_COUNT; m++) {
+        assert_int_equal(fake_vector_db_alias_target(db, (enum modality)m), 2);
+    }
+    fake_vector_db_check(db);
+    fake_vector_db_free(db);
+}
+
+/* A10: the targets say where aliases point and which collections there are, in the order of model
+ * versions, up to as many as they have room for. */
+static void targets_by_the_port(void **state) {
+    (void)state;
+    struct fake_vector_db *db = fake_vector_db_new(&(struct fake_vector_db_options){0});
+    const struct vector_admin ask = {.kind = VECTOR_TARGETS};
+    struct vector_targets targets;
+    administer_all(db, VECTOR_CREATE, 7);
+    assert_int_equal(administer(db, at(0), (struct vector_admin){VECTOR_CREATE, TEXT, 2, 0}, 0),
+                     ITEM_APPLIED);
+    assert_int_equal(administer(db, at(0), (struct vector_admin){VECTOR_SWITCH, 0, 7, 0}, 0),
+                     ITEM_APPLIED);
+    assert_int_equal(administer(db, at(0), ask, &targets), ITEM_APPLIED);
+    assert_int_equal(vector_targets_served(&targets), 7);
+    assert_int_equal(targets.model_count, 2);
+    assert_int_equal(targets.models[0].model_version, 2);
+    assert_int_equal(vector_targets_modalities(&targets, 2), 1u << TEXT);
+    assert_int_equal(vector_targets_modalities(&targets, 7), 7);
+    assert_int_equal(vector_targets_modalities(&targets, 8), 0);
+
+    const struct vector_admin drop = {VECTOR_DROP, TEXT, 2, 0};
+    assert_int_equal(administer(db, at(1), drop, 0), ITEM_APPLIED);
+    assert_int_equal(administer(db, at(1), drop, 0), ITEM_MISSING);
+    assert_int_equal(administer(db, at(1), (struct vector_admin){VECTOR_DROP, TEXT, 7, 0}, 0),
+                     ITEM_APPLIED);
+    assert_int_equal(administer(db, at(1), ask, &targets), ITEM_APPLIED);
+    assert_int_equal(vector_targets_served(&targets), 0);
+    assert_int_equal(targets.model_count, 1);
+
+    for (uint32_t version = 20 + VECTOR_MODELS_MAX; version > 20; version--) {
+        administer_all(db, VECTOR_CREATE, version);
+    }
+    assert_int_equal(administer(db, at(2), ask, &targets), ITEM_APPLIED);
+    assert_int_equal(targets.model_count, VECTOR_MODELS_MAX);
+    assert_int_equal(targets.models[0].model_version, 7);
+    assert_int_equal(targets.models[VECTOR_MODELS_MAX - 1].model_version,
+                     20 + VECTOR_MODELS_MAX - 1);
+    fake_vector_db_free(db);
+}
+
+/* A10: a collection that no alias points to can be searched and its vectors read; what is not there
+ * is said to be so. */
+static void shadow_collections_by_the_port(void **state) {
+    (void)state;
+    struct fake_vector_db *db = new_db(&(struct fake_vector_db_options){0});
+    struct vector_port port = fake_vector_db_port(db);
+    assert_int_equal(fake_vector_db_create_collection(db, TEXT, 2), 0);
+    assert_int_equal(put(db, at(0), write_of(ROW_UPSERT, 1, 1, 3)), ITEM_APPLIED);
+    struct vector_write shadow[] = {write_of(ROW_UPSERT, 2, 1, 4), write_of(ROW_UPSERT, 5, 1, 5)};
+    enum item_status statuses[2];
+    assert_int_equal(port.ops->write(port.ctx, at(0), TEXT, 2, shadow, 2, statuses), 0);
+
+    struct search_hit hits[4];
+    size_t count = 0;
+    assert_int_equal(
+        port.ops->search(port.ctx, at(1), TEXT, 2, pool[4], 4, 0, true, 0, hits, &count), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(hits[0].listing_id, 2);
+    assert_int_equal(
+        port.ops->search(port.ctx, at(1), TEXT, 3, pool[4], 4, 0, true, 0, hits, &count),
+        PORT_NOT_FOUND);
+
+    static float vectors[3 * TEXT_DIMENSION];
+    bool found[3];
+    const uint64_t ids[] = {5, 1, 2};
+    assert_int_equal(port.ops->read(port.ctx, at(1), TEXT, 2, ids, 3, vectors, found), 0);
+    assert_true(found[0]);
+    assert_false(found[1]);
+    assert_true(found[2]);
+    assert_memory_equal(vectors, pool[5], TEXT_DIMENSION * sizeof(float));
+    assert_memory_equal(vectors + 2 * (size_t)TEXT_DIMENSION, pool[4],
+                        TEXT_DIMENSION * sizeof(float));
+    assert_int_equal(port.ops->read(port.ctx, at(1), TEXT, 3, ids, 3, vectors, found),
+                     PORT_NOT_FOUND);
     fake_vector_db_free(db);
 }
 
@@ -899,6 +1024,9 @@ int main(void) {
         cmocka_unit_test(results_are_pinned),
         cmocka_unit_test(aliases_switch_atomically),
         cmocka_unit_test(dropping_a_collection),
+        cmocka_unit_test(switching_by_the_port),
+        cmocka_unit_test(targets_by_the_port),
+        cmocka_unit_test(shadow_collections_by_the_port),
         cmocka_unit_test(observer_hears_what_readers_see),
         cmocka_unit_test(journal_tells_the_past),
         cmocka_unit_test(paths_can_disagree),

@@ -109,7 +109,7 @@ static void do_step(struct fake_vector_db *db, const struct step *step, struct o
     memset(out, 0, sizeof(*out));
     switch (step->number % 8) {
     case 0:
-        out->rc = port.ops->search(port.ctx, now, MODALITY_TEXT, step->query, K, 20,
+        out->rc = port.ops->search(port.ctx, now, MODALITY_TEXT, 0, step->query, K, 20,
                                    step->number % 16 == 0, 0, out->hits, &out->count);
         break;
     case 1:

@@ -114,6 +114,21 @@ static void tell_write(struct script *s, uint64_t id, enum row_write_kind kind,
     tell(s, "%s", rules[rule]);
 }
 
+static void tell_admin(struct script *s, const struct vector_admin *admin) {
+    tell(s, " %s", vector_admin_kind_name(admin->kind));
+    switch (admin->kind) {
+    case VECTOR_CREATE:
+    case VECTOR_DROP:
+        tell(s, " %s v%u", modality_name(admin->modality), admin->model_version);
+        break;
+    case VECTOR_SWITCH:
+        tell(s, " from v%u to v%u", admin->from_version, admin->model_version);
+        break;
+    default:
+        break;
+    }
+}
+
 static void tell_warehouse(struct script *s, const struct warehouse_batch *batch) {
     for (size_t i = 0; i < batch->bronze_count; i++) {
         const struct bronze_row *row = &batch->bronze[i];
@@ -215,7 +230,24 @@ static void tell_effect_body(struct script *s, const struct effect *e) {
         break;
     case EFFECT_REPAIR:
         tell(s, " %s", scan_store_name(e->listings.store));
+        if (e->listings.model_version > 0) {
+            tell(s, " v%u", e->listings.model_version);
+        }
         tell_ids(s, e);
+        break;
+    case EFFECT_VECTOR_ADMIN:
+        tell_admin(s, &e->admin.what);
+        break;
+    case EFFECT_READ_VECTORS:
+        tell(s, " %s v%u", modality_name(e->read.modality), e->read.model_version);
+        for (size_t i = 0; i < e->read.count; i++) {
+            tell(s, " %" PRIu64, e->read.listing_ids[i]);
+        }
+        break;
+    case EFFECT_SEARCH:
+        tell(s, " %s v%u %zu queries k %zu%s", modality_name(e->search.modality),
+             e->search.model_version, e->search.count, e->search.k,
+             e->search.exact ? " exact" : "");
         break;
     case EFFECT_RESEND:
         tell(s, " #%" PRIu64, e->resend.request);
@@ -437,6 +469,12 @@ static enum event_kind answer_kind(enum effect_kind kind) {
         return EVENT_SCANNED;
     case EFFECT_OBSERVE_FEEDS:
         return EVENT_OBSERVED;
+    case EFFECT_VECTOR_ADMIN:
+        return EVENT_ADMINISTERED;
+    case EFFECT_READ_VECTORS:
+        return EVENT_VECTORS;
+    case EFFECT_SEARCH:
+        return EVENT_FOUND;
     default:
         return EVENT_LOADED;
     }
@@ -637,7 +675,7 @@ void script_outbox(struct script *s, uint64_t request, int64_t sequence, const c
 void script_command(struct script *s, enum command_kind kind, enum scan_store store, size_t count,
                     const uint64_t *listing_ids) {
     script_step(
-        s, &(struct event){.kind = EVENT_COMMAND, .command = {kind, store, listing_ids, count}});
+        s, &(struct event){.kind = EVENT_COMMAND, .command = {kind, store, 0, listing_ids, count}});
 }
 
 /* ---- Timers ---- */
