@@ -209,6 +209,10 @@ static void operation_due(void *ctx, vtime now, uint64_t index) {
     struct scenario_run *run = ctx;
     const struct operation *operation = &run->scenario->operations[index];
     (void)now;
+    if (operation->control == CONTROL_SCALE) {
+        simulation_scale(run->simulation, operation->worker, operation->workers);
+        return;
+    }
     struct control control = {
         .kind = (uint16_t)operation->control,
         .model_version = operation->model_version,
@@ -271,10 +275,18 @@ static int build(struct scenario_run *run) {
         .pipeline = scenario->pipeline,
         .explore_ties = scenario->explore_ties,
         .session_timeout_ns = scenario->session_timeout_ns,
+        .capacity = scenario->capacity,
         .journal = run->options.keep_history,
         .index_text = scenario->probe_every_ns > 0,
     };
     memcpy(options.workers, scenario->workers, sizeof options.workers);
+    for (size_t i = 0; i < scenario->operation_count; i++) {
+        const struct operation *operation = &scenario->operations[i];
+        uint32_t *most = &options.workers_max[operation->worker];
+        if (operation->control == CONTROL_SCALE && operation->workers > *most) {
+            *most = operation->workers;
+        }
+    }
     if (run->options.bug != NULL) {
         int bug = bug_find(run->options.bug);
         assert(bug >= 0);
@@ -285,6 +297,7 @@ static int build(struct scenario_run *run) {
         .model_version = scenario->pipeline.model_version,
         .allowed_lateness_ns = scenario->pipeline.allowed_lateness_ns,
         .gone_within_ns = scenario->objectives.gone_within_ns,
+        .suppressed_within_ns = scenario->objectives.suppressed_within_ns,
         .needless_embeddings_max_ppm = scenario->objectives.needless_embeddings_ppm,
         .vectors_every = 1,
         .sampled = run->options.keep_history ? hear_sample : NULL,

@@ -21,6 +21,8 @@ enum control_parameter {
     CONTROL_FEED = 1 << 2,      /* id: enum topic_id of a feed */
     CONTROL_TEXT = 1 << 3,      /* text: required */
     CONTROL_ANNOUNCED = 1 << 4, /* said by a machine: no command of an operator's */
+    CONTROL_WORKERS = 1 << 5,   /* a kind of machine and a number: for whoever runs the processes,
+                                   who is not told by the control topic */
 };
 
 /*
@@ -73,7 +75,12 @@ enum control_parameter {
       "erases what is not",                                                                        \
       "", "", "", "")                                                                              \
     X(REPLAY_FEED, "replay-feed", "router", CONTROL_FEED,                                          \
-      "reads a feed once more from the oldest record that its topic keeps", "", "", "", "")
+      "reads a feed once more from the oldest record that its topic keeps", "", "", "", "")        \
+    X(SCALE, "scale", "orchestrator", CONTROL_WORKERS,                                             \
+      "runs so many processes of a machine from then on", "a machine that shares its partitions",  \
+      "partitions are dealt out among those that are there",                                       \
+      "by the group's next generation: each partition goes on from its checkpoint",                \
+      "tests/sim/test_simulation.c:test_scale")
 
 enum control_kind {
     CONTROL_NONE,

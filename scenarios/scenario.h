@@ -20,6 +20,7 @@
 #include "faults/faults.h"
 #include "pipeline/control.h"
 #include "pipeline/machine.h"
+#include "sim/capacity.h"
 #include "sim/workload.h"
 
 /* Something that the pipeline's own monitors must notice: the scenario fails if they do not (D1).
@@ -49,16 +50,19 @@ struct operation {
     enum topic_id feed;
     int64_t from_ns, to_ns; /* [from, to) from the start of the run; to 0: without limits */
     const char *text;       /* NULL: none */
+    enum machine_kind worker;
+    uint32_t workers; /* of that kind, from then on */
 };
 
 /* Service level objectives of the run; zero: not stated, not judged. */
 struct objectives {
-    int64_t freshness_p95_ns;  /* visibility lag, in each serving store; default 5 min */
-    int64_t gone_within_ns;    /* deletes and suppressions leave serving within; default 5 min */
-    uint32_t recall_ppm;       /* recall@10 of probes, parts per million */
-    int64_t search_p95_ns;     /* latency of probes */
-    uint32_t availability_ppm; /* probes answered; default 999,000 */
-    int64_t convergence_ns;    /* from healing to all stores right; default 2 h 30 min */
+    int64_t freshness_p95_ns;     /* visibility lag, in each serving store; default 5 min */
+    int64_t gone_within_ns;       /* deletes and suppressions leave serving within; default 5 min */
+    int64_t suppressed_within_ns; /* suppressions within; default gone_within */
+    uint32_t recall_ppm;          /* recall@10 of probes, parts per million */
+    int64_t search_p95_ns;        /* latency of probes */
+    uint32_t availability_ppm;    /* probes answered; default 999,000 */
+    int64_t convergence_ns;       /* from healing to all stores right; default 2 h 30 min */
     uint32_t
         needless_embeddings_ppm; /* share of embeddings made twice for one content; default 0 */
 };
@@ -75,6 +79,7 @@ struct scenario {
     uint32_t workers[MACHINE_KIND_COUNT];
     int64_t session_timeout_ns;
     bool explore_ties;
+    struct capacity_rates capacity;
 
     struct fault *faults;
     size_t fault_count;

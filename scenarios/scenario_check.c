@@ -58,6 +58,22 @@ static int check_workload(struct reader *r, const struct draft *draft) {
         struct json_path path = path_of(text, "workload.catalogue_load");
         return reader_fail(r, &path, PLACE_VALUE, "the catalogue load is longer than the traffic");
     }
+    if (!pace_peaks_valid(w->peaks, w->peak_count)) {
+        struct json_path path = path_of(text, "workload.peaks");
+        return reader_fail(r, &path, PLACE_VALUE,
+                           "peaks follow each other in time, and each ends after it begins");
+    }
+    for (size_t i = 0; i < w->policy_count; i++) {
+        struct json_path path = path_of(text, "workload.policies[%zu].at", i);
+        if (check_before_end(r, draft, w->policies[i].at_ns, &path, "is") != 0) {
+            return -1;
+        }
+        if (w->policies[i].seller_id > w->sellers) {
+            path = path_of(text, "workload.policies[%zu].seller", i);
+            return reader_fail(r, &path, PLACE_VALUE, "there are only %llu sellers",
+                               (unsigned long long)w->sellers);
+        }
+    }
     if (w->events < w->listings) {
         struct json_path path = path_of(text, "workload.events");
         return reader_fail(r, &path, PLACE_VALUE,

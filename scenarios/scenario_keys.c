@@ -15,6 +15,8 @@
 #define FAULT_AT(member) .offset = offsetof(struct fault, member)
 #define ALERT_AT(member) .offset = offsetof(struct expected_alert, member)
 #define OPERATION_AT(member) .offset = offsetof(struct operation, member)
+#define PEAK_AT(member) .offset = offsetof(struct workload_peak, member)
+#define POLICY_AT(member) .offset = offsetof(struct workload_policy, member)
 #define DRIFT_AT(member) .offset = offsetof(struct expected_drift, member)
 
 #define COUNT32(low, high) .type = TAKES_COUNT32, .min = (low), .max = (high)
@@ -35,6 +37,9 @@ static const char *const workload_kinds[] = {"generated", "replay"};
 static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
 static const char *const alerts[] = {"feed-freshness", "feed-volume", "offset-out-of-range"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
+static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
+static const char *const statuses[] = {"active", "suppressed"};
+static_assert(POLICY_SUPPRESSED == POLICY_ACTIVE + 1, "each status has a name");
 static const char *const objectives[] = {"freshness_p95", "recall", "search_p95", "availability"};
 static_assert(COUNT_OF(workload_kinds) == WORKLOAD_KIND_COUNT, "each kind has a name");
 
@@ -86,6 +91,10 @@ static size_t name_set_size(enum name_set set) {
         return COUNT_OF(objectives);
     case NAMES_OPERATIONS:
         return operation_count();
+    case NAMES_GROUPED:
+        return COUNT_OF(grouped);
+    case NAMES_STATUSES:
+        return COUNT_OF(statuses);
     }
     return 0;
 }
@@ -126,6 +135,12 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
     case NAMES_OPERATIONS:
         *value = (int)operation_kind(i);
         return control_about((enum control_kind) * value)->name;
+    case NAMES_GROUPED:
+        *value = (int)grouped[i];
+        return machine_kind_name(grouped[i]);
+    case NAMES_STATUSES:
+        *value = (int)(POLICY_ACTIVE + i);
+        return statuses[i];
     }
     return NULL;
 }
@@ -162,6 +177,67 @@ static const struct section mix_section = {
     .keys = mix_keys,
     .key_count = COUNT_OF(mix_keys),
 };
+
+static const struct key peak_keys[] = {
+    {
+        .name = "from",
+        .required = true,
+        DURATION(0, LONGEST),
+        PEAK_AT(from_ns),
+        .about = "when it begins, counted from the start",
+    },
+    {
+        .name = "until",
+        .required = true,
+        DURATION(VTIME_SECOND, LONGEST),
+        PEAK_AT(until_ns),
+        .about = "when it ends",
+    },
+    {
+        .name = "factor",
+        .required = true,
+        COUNT32(1, PACE_FACTOR_MAX),
+        PEAK_AT(factor),
+        .about = "so many times the operations of the same time outside of peaks",
+    },
+};
+static const struct section peak_section = {
+    .about = "a stretch of time in which more happens",
+    .keys = peak_keys,
+    .key_count = COUNT_OF(peak_keys),
+};
+static const struct key peak_element = {.type = TAKES_OBJECT, .section = &peak_section};
+
+static const struct key policy_keys[] = {
+    {
+        .name = "at",
+        .required = true,
+        DURATION(0, LONGEST),
+        POLICY_AT(at_ns),
+        .about = "when, counted from the start",
+    },
+    {
+        .name = "seller",
+        .required = true,
+        COUNT64(1, 10000000),
+        POLICY_AT(seller_id),
+        .about = "whose status it is; 1 is the one with the most listings",
+    },
+    {
+        .name = "status",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_STATUSES,
+        POLICY_AT(status),
+        .about = "what it becomes",
+    },
+};
+static const struct section policy_section = {
+    .about = "a seller's status is set",
+    .keys = policy_keys,
+    .key_count = COUNT_OF(policy_keys),
+};
+static const struct key policy_element = {.type = TAKES_OBJECT, .section = &policy_section};
 
 static const struct key workload_keys[] = {
     {
@@ -269,6 +345,36 @@ static const struct key workload_keys[] = {
         AT(workload.description_words),
         .fallback = "60",
         .about = "mean length of a description",
+    },
+    {
+        .name = "hot_seller",
+        ONLY_GENERATED,
+        .type = TAKES_SHARE_PPM,
+        .min = 0,
+        .max = 1000000,
+        AT(workload.hot_seller_ppm),
+        .fallback = "0",
+        .about = "share of the listings that seller 1 has besides those that it would have",
+    },
+    {
+        .name = "peaks",
+        ONLY_GENERATED,
+        .type = TAKES_LIST,
+        .element = &peak_element,
+        .element_size = sizeof(struct workload_peak),
+        AT(workload.peaks),
+        .count_offset = offsetof(struct draft, scenario.workload.peak_count),
+        .about = "promotion peaks: the operations after the load gather there, their number stays",
+    },
+    {
+        .name = "policies",
+        ONLY_GENERATED,
+        .type = TAKES_LIST,
+        .element = &policy_element,
+        .element_size = sizeof(struct workload_policy),
+        AT(workload.policies),
+        .count_offset = offsetof(struct draft, scenario.workload.policy_count),
+        .about = "statuses of sellers that are set at given moments, beside those of the mix",
     },
     {
         .name = "file",
@@ -380,6 +486,21 @@ static const struct section volume_section = {
     .about = "the volume check: a feed that deletes far more than usual",
     .keys = volume_keys,
     .key_count = COUNT_OF(volume_keys),
+};
+
+#define RATE(key, member, what)                                                                    \
+    { .name = key, AT(capacity.member), COUNT32(0, 1000000000), .fallback = "0", .about = what, }
+static const struct key capacity_keys[] = {
+    RATE("worker", worker, "records that one worker process takes in a second"),
+    RATE("embedding", embedding, "listings that the embedding service embeds a second"),
+    RATE("vectors", vectors, "rows that the vector database writes a second"),
+    RATE("keywords", keywords, "rows that the keyword index writes a second"),
+    RATE("warehouse", warehouse, "rows that the warehouse loads a second"),
+};
+static const struct section capacity_section = {
+    .about = "what services and workers can do; 0: as much as they are given",
+    .keys = capacity_keys,
+    .key_count = COUNT_OF(capacity_keys),
 };
 
 static const struct key pipeline_keys[] = {
@@ -665,6 +786,21 @@ static const struct key operation_keys[] = {
         .about = "and before then; without it everything",
     },
     {
+        .name = "worker",
+        .use = CONTROL_WORKERS,
+        .type = TAKES_NAME,
+        .names = NAMES_GROUPED,
+        OPERATION_AT(worker),
+        .about = "the machine that it is about",
+    },
+    {
+        .name = "workers",
+        .use = CONTROL_WORKERS,
+        COUNT32(1, SIMULATION_WORKERS_MAX),
+        OPERATION_AT(workers),
+        .about = "how many processes of it there are from then on",
+    },
+    {
         .name = "text",
         .use = CONTROL_TEXT,
         .type = TAKES_TEXT,
@@ -792,6 +928,12 @@ static const struct key objective_keys[] = {
         .fallback = "\"5m\"",
         .about = "what is deleted or suppressed has left every serving store so long after the "
                  "feed took the change",
+    },
+    {
+        .name = "suppressed_within",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(objectives.suppressed_within_ns),
+        .about = "of that, what is suppressed; without it within gone_within",
     },
     {
         .name = "recall",
@@ -1005,6 +1147,12 @@ static const struct key scenario_keys[] = {
         .type = TAKES_OBJECT,
         .section = &pipeline_section,
         .about = "how the pipeline is configured",
+    },
+    {
+        .name = "capacity",
+        .type = TAKES_OBJECT,
+        .section = &capacity_section,
+        .about = "what services and workers can do in a second",
     },
     {
         .name = "faults",

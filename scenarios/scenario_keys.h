@@ -56,6 +56,8 @@ enum name_set {
     NAMES_DRIFT_CLASSES,
     NAMES_OBJECTIVES, /* that a scenario can ask to be breached */
     NAMES_OPERATIONS, /* what operators can ask for */
+    NAMES_GROUPED,    /* machines that share their partitions */
+    NAMES_STATUSES,   /* of sellers */
 };
 /* The i-th name of a set and the number of its enum, or NULL behind the last. Static. */
 const char *name_set_item(enum name_set set, size_t i, int *value);

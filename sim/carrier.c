@@ -133,7 +133,8 @@ void carrier_send(struct simulation *s, struct flight *flight) {
         flight_push(s, vtime_add(s->now, 2 * travel), KIND_DELIVER + (uint32_t)flight->event,
                     flight);
     } else {
-        flight_push(s, vtime_add(s->now, travel), KIND_ARRIVE + (uint32_t)effect->kind, flight);
+        vtime at = capacity_take(&s->capacity, vtime_add(s->now, travel), effect);
+        flight_push(s, at, KIND_ARRIVE + (uint32_t)effect->kind, flight);
     }
 }
 

@@ -46,7 +46,8 @@ enum action {
     ACT_COUNT,
     ACT_BIRTH = ACT_COUNT, /* the listing event of a creation or recreation */
     ACT_DELIVER,
-    ACT_WITHDRAW
+    ACT_WITHDRAW,
+    ACT_SET_POLICY /* one of the options' policies; its number is `listing` */
 };
 
 /* An operation that was decided on and waits for its time. */
@@ -67,7 +68,7 @@ struct id_list {
 struct marketplace {
     struct workload_options options;
     struct catalogue *catalogue;
-    struct prng times, actions, products, images, media, ids;
+    struct prng times, actions, products, images, media, ids, hot;
     struct zipf listing_ranks, seller_ranks;
 
     struct listing *listings;
@@ -184,6 +185,21 @@ static int check_options(const struct workload_options *o, struct workload_error
     if (o->media_lead_ns_max < 0 || o->media_lag_ns_max < 0) {
         return refuse(error, "workload.media_lead_max and media_lag_max must be 0 or more");
     }
+    if (!pace_peaks_valid(o->peaks, o->peak_count)) {
+        return refuse(error, "workload.peaks must follow each other in time, with a factor from 1 "
+                             "to 1000");
+    }
+    for (size_t i = 0; i < o->policy_count; i++) {
+        const struct workload_policy *policy = &o->policies[i];
+        if (policy->seller_id < 1 || policy->seller_id > o->sellers || policy->at_ns < 0 ||
+            policy->at_ns >= o->duration_ns) {
+            return refuse(error, "workload.policies must name sellers that there are and moments "
+                                 "within the duration");
+        }
+    }
+    if (o->hot_seller_ppm > 1000000) {
+        return refuse(error, "workload.hot_seller must be from 0 to 1");
+    }
     if (o->description_words > CATALOGUE_DESCRIPTION_WORDS_MAX) {
         return refuse(error, "workload.description_words must be from 0 to 3000");
     }
@@ -202,7 +218,7 @@ static int check_events(const struct marketplace *m, struct workload_error *erro
     for (uint64_t i = 0; i < m->options.listings; i++) {
         pictures += draw_image_count(&images);
     }
-    uint64_t needed = m->options.listings + pictures;
+    uint64_t needed = m->options.listings + pictures + m->options.policy_count;
     if (m->options.events >= needed) {
         return 0;
     }
@@ -233,7 +249,7 @@ static uint32_t capacity_for(const struct marketplace *m) {
 static bool take_memory(struct marketplace *m) {
     size_t capacity = m->listing_capacity = capacity_for(m);
     size_t sellers = (size_t)m->options.sellers + 1;
-    m->heap_capacity = capacity * (BIRTH_OPS_MAX + 1) + 4096;
+    m->heap_capacity = capacity * (BIRTH_OPS_MAX + 1) + 4096 + m->options.policy_count;
     m->catalogue = catalogue_new(m->options.description_words);
     m->listings = calloc(capacity, sizeof *m->listings);
     m->alive.items = malloc(capacity * sizeof *m->alive.items);
@@ -305,8 +321,8 @@ static int64_t media_moment(struct marketplace *m, int64_t now_ns) {
     return now_ns + prng_range(&m->media, 0, lag < room ? lag : room);
 }
 
-static void push_media(struct marketplace *m, enum action action, uint32_t listing, uint32_t image,
-                       int64_t due_ns) {
+static void push_pending(struct marketplace *m, enum action action, uint32_t listing,
+                         uint32_t image, int64_t due_ns) {
     assert(m->budget > 0);
     m->budget--;
     heap_push(m, (struct pending){
@@ -377,7 +393,7 @@ static void plan_birth(struct marketplace *m, uint32_t listing, int64_t now_ns, 
     for (uint8_t i = 0; i < l->image_count; i++) {
         int64_t due =
             media_first ? prng_range(&m->media, now_ns, birth_ns) : media_moment(m, birth_ns) + 1;
-        push_media(m, ACT_DELIVER, listing, l->images[i], due);
+        push_pending(m, ACT_DELIVER, listing, l->images[i], due);
     }
     heap_push(m, (struct pending){.due_ns = birth_ns, .listing = listing, .action = ACT_BIRTH});
 }
@@ -394,6 +410,9 @@ static void plan_creation(struct marketplace *m, int64_t now_ns, int64_t limit_n
     uint32_t listing = m->listing_count++;
     struct listing *l = &m->listings[listing];
     l->seller = (uint32_t)(1 + zipf_pick(&m->seller_ranks, &m->products));
+    if (m->options.hot_seller_ppm > 0 && prng_ratio(&m->hot, m->options.hot_seller_ppm, 1000000)) {
+        l->seller = 1;
+    }
     uint8_t locale = catalogue_draw_locale(m->catalogue, &m->products);
     catalogue_draw_product(m->catalogue, &m->products, locale, &l->product);
     l->price = catalogue_draw_price(m->catalogue, &m->products, &l->product);
@@ -470,9 +489,11 @@ static void draw_slot(struct marketplace *m) {
     }
     int64_t from = m->slot_ns < load_end ? load_end : m->slot_ns;
     uint64_t slots_left = m->budget * 16 / m->ops_per_16_slots + 1;
-    int64_t mean = (m->end_ns - from) / (int64_t)slots_left;
-    int64_t gap = prng_exponential_ns(&m->times, mean);
-    m->slot_ns = gap < m->end_ns - from ? from + gap : m->end_ns;
+    int64_t begin = from - o->start.ns;
+    int64_t left = pace_between(o->peaks, o->peak_count, begin, m->end_ns - o->start.ns);
+    int64_t gap = prng_exponential_ns(&m->times, left / (int64_t)slots_left);
+    m->slot_ns =
+        gap < left ? o->start.ns + pace_after(o->peaks, o->peak_count, begin, gap) : m->end_ns;
 }
 
 /* Makes every decision that falls before the next operation, and says when that one is. */
@@ -698,7 +719,7 @@ static void add_image(struct marketplace *m, uint32_t listing, uint8_t place) {
     l->images[place] = m->image_serial++;
     l->image_count++;
     if (m->budget > 0) {
-        push_media(m, ACT_DELIVER, listing, l->images[place], media_moment(m, m->next_ns) + 1);
+        push_pending(m, ACT_DELIVER, listing, l->images[place], media_moment(m, m->next_ns) + 1);
     }
 }
 
@@ -706,7 +727,7 @@ static void remove_image(struct marketplace *m, uint32_t listing, uint8_t place)
     struct listing *l = &m->listings[listing];
     assert(place < l->image_count);
     if (m->budget > 0) {
-        push_media(m, ACT_WITHDRAW, listing, l->images[place], media_moment(m, m->next_ns) + 1);
+        push_pending(m, ACT_WITHDRAW, listing, l->images[place], media_moment(m, m->next_ns) + 1);
     }
     l->image_count--;
     memmove(l->images + place, l->images + place + 1,
@@ -782,19 +803,42 @@ static uint32_t reinstate(struct marketplace *m) {
     return seller;
 }
 
-static void do_policy(struct marketplace *m, struct workload_op *op) {
-    uint32_t count = m->suppressed.count;
-    bool back = prng_ratio(&m->actions, 1, 2);
-    back = count > 0 && (back || count == suppressed_max(m));
+static void publish_policy(struct marketplace *m, uint64_t seller, enum policy_status status,
+                           struct workload_op *op) {
     op->kind = OP_POLICY;
     op->topic = TOPIC_POLICY;
-    op->seller_id = op->key = back ? reinstate(m) : suppress(m);
-    op->status = back ? POLICY_ACTIVE : POLICY_SUPPRESSED;
+    op->seller_id = op->key = seller;
+    op->status = status;
     op->through_oltp = true;
     struct record r = record_of(RECORD_POLICY, RECORD_UPSERT, op);
     r.seller_id = op->seller_id;
     r.status = op->status;
     encode(m, &r, NULL, 0, op);
+}
+
+static void do_policy(struct marketplace *m, struct workload_op *op) {
+    uint32_t count = m->suppressed.count;
+    bool back = prng_ratio(&m->actions, 1, 2);
+    back = count > 0 && (back || count >= suppressed_max(m));
+    uint64_t seller = back ? reinstate(m) : suppress(m);
+    publish_policy(m, seller, back ? POLICY_ACTIVE : POLICY_SUPPRESSED, op);
+}
+
+/* What the mix knows of suppressed sellers stays right. */
+static void do_set_policy(struct marketplace *m, const struct workload_policy *policy,
+                          struct workload_op *op) {
+    uint32_t seller = (uint32_t)policy->seller_id;
+    bool suppressed = policy->status == POLICY_SUPPRESSED;
+    if (suppressed && !m->seller_suppressed[seller]) {
+        m->suppressed.items[m->suppressed.count++] = seller;
+    }
+    for (uint32_t i = 0; !suppressed && i < m->suppressed.count; i++) {
+        if (m->suppressed.items[i] == seller) {
+            m->suppressed.items[i] = m->suppressed.items[--m->suppressed.count];
+        }
+    }
+    m->seller_suppressed[seller] = suppressed;
+    publish_policy(m, seller, policy->status, op);
 }
 
 static void do_order(struct marketplace *m, uint32_t listing, struct workload_op *op) {
@@ -849,6 +893,9 @@ static void carry_out(struct marketplace *m, const struct pending *p, struct wor
     case ACT_POLICY:
         do_policy(m, op);
         break;
+    case ACT_SET_POLICY:
+        do_set_policy(m, &m->options.policies[p->listing], op);
+        break;
     case ACT_PRICE:
         do_price(m, pick_popular(m, &m->actions), op);
         break;
@@ -890,6 +937,7 @@ struct marketplace *marketplace_new(const struct workload_options *options,
     prng_init(&m->images, options->seed, "workload.images");
     prng_init(&m->media, options->seed, "workload.media");
     prng_init(&m->ids, options->seed, "workload.ids");
+    prng_init(&m->hot, options->seed, "workload.hot");
     if (check_events(m, error) != 0) {
         marketplace_free(m);
         return NULL;
@@ -907,6 +955,10 @@ struct marketplace *marketplace_new(const struct workload_options *options,
     m->tick_ns = coarse ? VTIME_MICROSECOND : 1;
     m->last_ns = options->start.ns - m->tick_ns;
     m->left = m->budget = options->events;
+    for (size_t i = 0; i < options->policy_count; i++) {
+        push_pending(m, ACT_SET_POLICY, (uint32_t)i, 0,
+                     options->start.ns + options->policies[i].at_ns);
+    }
     draw_slot(m);
     settle(m);
     return m;

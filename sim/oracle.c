@@ -18,6 +18,8 @@ static struct oracle_options with_defaults(const struct oracle_options *options)
     o.model_version = o.model_version != 0 ? o.model_version : 1;
     o.allowed_lateness_ns = o.allowed_lateness_ns != 0 ? o.allowed_lateness_ns : 2 * VTIME_HOUR;
     o.gone_within_ns = o.gone_within_ns != 0 ? o.gone_within_ns : 5 * VTIME_MINUTE;
+    o.suppressed_within_ns =
+        o.suppressed_within_ns != 0 ? o.suppressed_within_ns : o.gone_within_ns;
     o.vectors_every = o.vectors_every != 0 ? o.vectors_every : 1;
     return o;
 }

@@ -48,11 +48,12 @@ struct oracle_sample {
 
 /* A zero member means its default. */
 struct oracle_options {
-    vtime start;                 /* of the run: minute 0 of every series */
-    uint32_t model_version;      /* that rows must be made by; 1 */
-    int64_t allowed_lateness_ns; /* as the pipeline is configured; 2 h */
-    int64_t gone_within_ns;      /* a deleted or suppressed listing has left every serving store so
-                                    long after its feed took the change; 5 min */
+    vtime start;                  /* of the run: minute 0 of every series */
+    uint32_t model_version;       /* that rows must be made by; 1 */
+    int64_t allowed_lateness_ns;  /* as the pipeline is configured; 2 h */
+    int64_t gone_within_ns;       /* a deleted or suppressed listing has left every serving store so
+                                     long after its feed took the change; 5 min */
+    int64_t suppressed_within_ns; /* the same for a suppressed one; gone_within_ns */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
     void *sampled_ctx;

@@ -20,7 +20,8 @@ void gone_release(struct oracle *o) {
         free(o->sellers[i].listings);
     }
     free(o->sellers);
-    free(o->deadlines);
+    free(o->deleted.items);
+    free(o->suppressed.items);
     id_map_release(&o->seller_index);
     id_map_release(&o->seller_listing);
 }
@@ -91,21 +92,27 @@ void gone_update(struct oracle *o, uint32_t listing) {
     l->gone_lingers = lingers;
 }
 
+static int64_t bound_ns(const struct oracle *o, const struct feed_view *feed) {
+    return feed->by_policy ? o->options.suppressed_within_ns : o->options.gone_within_ns;
+}
+
+/* A living listing that is gone is so because of its seller. */
 static void deadline_set(struct oracle *o, uint32_t listing, vtime since) {
-    struct oracle_listing *l = &o->listings[listing];
-    l->feed.gone_since = since;
-    if (o->deadline_first > 1024 && o->deadline_first > o->deadline_count / 2) {
-        o->deadline_count -= o->deadline_first;
-        memmove(o->deadlines, o->deadlines + o->deadline_first,
-                o->deadline_count * sizeof *o->deadlines);
-        o->deadline_first = 0;
+    struct feed_view *feed = &o->listings[listing].feed;
+    feed->gone_since = since;
+    feed->by_policy = !stamp_is_none(feed->last_set);
+    struct deadlines *queue = feed->by_policy ? &o->suppressed : &o->deleted;
+    if (queue->first > 1024 && queue->first > queue->count / 2) {
+        queue->count -= queue->first;
+        memmove(queue->items, queue->items + queue->first, queue->count * sizeof *queue->items);
+        queue->first = 0;
     }
-    if (ARRAY_RESERVE(o->deadlines, o->deadline_capacity, o->deadline_count + 1) != 0) {
+    if (ARRAY_RESERVE(queue->items, queue->capacity, queue->count + 1) != 0) {
         o->out_of_memory = true;
         return;
     }
-    o->deadlines[o->deadline_count++] =
-        (struct deadline){vtime_add(since, o->options.gone_within_ns), listing, since};
+    queue->items[queue->count++] =
+        (struct deadline){vtime_add(since, bound_ns(o, feed)), listing, since};
 }
 
 /* Compares with what the feeds say now. */
@@ -208,7 +215,7 @@ void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct re
 
 bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, vtime now) {
     const struct feed_view *feed = &listing->feed;
-    return feed->gone && vtime_diff(now, feed->gone_since) > o->options.gone_within_ns;
+    return feed->gone && vtime_diff(now, feed->gone_since) > bound_ns(o, feed);
 }
 
 void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store) {
@@ -237,11 +244,15 @@ static void deadline_judge(struct oracle *o, const struct deadline *deadline) {
     }
 }
 
-void gone_tick(struct oracle *o, vtime now) {
-    while (o->deadline_first < o->deadline_count &&
-           vtime_before(o->deadlines[o->deadline_first].at, now)) {
-        deadline_judge(o, &o->deadlines[o->deadline_first++]);
+static void deadlines_judge(struct oracle *o, struct deadlines *queue, vtime now) {
+    while (queue->first < queue->count && vtime_before(queue->items[queue->first].at, now)) {
+        deadline_judge(o, &queue->items[queue->first++]);
     }
+}
+
+void gone_tick(struct oracle *o, vtime now) {
+    deadlines_judge(o, &o->deleted, now);
+    deadlines_judge(o, &o->suppressed, now);
 }
 
 void oracle_hits(struct oracle *o, vtime now, enum store_id store, const struct search_hit *hits,

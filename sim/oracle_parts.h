@@ -115,6 +115,7 @@ struct feed_view {
     bool gone;            /* it is known and not to be served */
     bool postponed;       /* gone, but the record that says so waits in the late queue */
     vtime gone_since;     /* when the feed took the change; NEVER while postponed */
+    bool by_policy;       /* gone, since its seller is suppressed */
     struct stamp gone_by; /* stamp of the record that took it away */
 };
 
@@ -219,6 +220,12 @@ struct deadline {
     vtime gone_since; /* the listing's, when this was set: else it is out of date */
 };
 
+/* Deadlines of one bound, in the order of time: [first, count). */
+struct deadlines {
+    struct deadline *items;
+    size_t first, count, capacity;
+};
+
 /* How far a feed's partition is routed. */
 struct feed_progress {
     int64_t appended; /* greatest offset; -1: none */
@@ -270,9 +277,8 @@ struct oracle {
     struct id_map seller_index;
     struct oracle_seller *sellers;
     size_t seller_count, seller_capacity;
-    struct id_map seller_listing; /* hash of (seller, listing) */
-    struct deadline *deadlines;   /* a queue: [deadline_first, deadline_count) */
-    size_t deadline_first, deadline_count, deadline_capacity;
+    struct id_map seller_listing;         /* hash of (seller, listing) */
+    struct deadlines deleted, suppressed; /* by why a listing must be gone */
     uint64_t disagreeing, lingering;
 
     /* on the way */

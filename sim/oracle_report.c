@@ -91,8 +91,9 @@ static void expectation(struct oracle *o, enum check_id id) {
     struct check_state *check = &o->checks[id];
     size_t size = sizeof check->expected;
     if (id == CHECK_GONE_IN_TIME) {
-        snprintf(check->expected, size, "gone within %" PRId64 " s",
-                 o->options.gone_within_ns / VTIME_SECOND);
+        snprintf(check->expected, size, "gone within %" PRId64 " s, suppressed within %" PRId64 " s",
+                 o->options.gone_within_ns / VTIME_SECOND,
+                 o->options.suppressed_within_ns / VTIME_SECOND);
     } else if (id == CHECK_EMBEDDING_ECONOMY) {
         snprintf(check->expected, size, "at most %" PRIu64 " needless vectors in a million",
                  o->options.needless_embeddings_max_ppm);

@@ -109,21 +109,29 @@ static uint32_t kind_workers(const struct simulation_options *options, enum mach
     return grouped && workers > 0 ? workers : 1;
 }
 
+static uint32_t kind_workers_max(const struct simulation_options *options, enum machine_kind kind) {
+    uint32_t workers = kind_workers(options, kind);
+    uint32_t most = machine_tenure(kind) == MACHINE_GROUPED ? options->workers_max[kind] : 0;
+    assert(most <= SIMULATION_WORKERS_MAX);
+    return most > workers ? most : workers;
+}
+
 static int actors_make(struct simulation *s) {
     uint32_t count = 0;
     for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
-        count += kind_workers(&s->options, (enum machine_kind)kind);
+        count += kind_workers_max(&s->options, (enum machine_kind)kind);
     }
     s->actors = calloc(count, sizeof *s->actors);
     if (s->actors == NULL) {
         return -ENOMEM;
     }
     for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
-        uint32_t workers = kind_workers(&s->options, (enum machine_kind)kind);
+        uint32_t workers = kind_workers_max(&s->options, (enum machine_kind)kind);
         for (uint32_t member = 0; member < workers; member++) {
             struct actor *actor = &s->actors[s->actor_count++];
             actor->kind = (enum machine_kind)kind;
             actor->member = member;
+            actor->idle = member >= kind_workers(&s->options, actor->kind);
             actor->deferred_last = &actor->deferred;
             const char *name = machine_kind_name(actor->kind);
             size_t length = strlen(name);
@@ -241,6 +249,7 @@ struct simulation *simulation_new(const struct simulation_options *options,
     prng_init(&s->latency, options->seed, "latency");
     prng_init(&s->scheduling, options->seed, "scheduling");
     carrier_latencies_init(s->latencies);
+    s->capacity.rates = options->capacity;
     if (sqlite_host_start(options->seed, s->now) != 0 || s->out_of_memory ||
         trace_init(&s->trace, NULL) != 0 || actors_make(s) != 0 || fakes_make(s) != 0 ||
         event_queue_reserve(&s->queue, 4096) != 0) {
@@ -367,6 +376,17 @@ static void effects_drop(struct simulation *s, struct effects *effects) {
     }
 }
 
+/* A worker takes its time over the records that it is told. */
+static void work(const struct simulation *s, struct actor *actor, const struct event *event) {
+    uint32_t rate = s->options.capacity.worker;
+    uint64_t records = event->kind == EVENT_RECORDS  ? event->records.count
+                       : event->kind == EVENT_OUTBOX ? event->outbox.count
+                                                     : 0;
+    if (rate > 0) {
+        actor->busy_until = vtime_add(s->now, (int64_t)(records * VTIME_SECOND / rate));
+    }
+}
+
 void simulation_step(struct simulation *s, uint32_t index, const struct event *event,
                      struct flight *answered) {
     struct actor *actor = &s->actors[index];
@@ -375,6 +395,7 @@ void simulation_step(struct simulation *s, uint32_t index, const struct event *e
     clock_shim_guard_begin(actor->name);
     int error = pipeline_step(actor->machine, event, &effects);
     clock_shim_guard_end();
+    work(s, actor, event);
     if (error == 0) {
         effects_send(s, index, &effects, answered);
         return;
@@ -398,6 +419,10 @@ static bool actor_goes_on(struct simulation *s, struct flight *flight) {
         flight->next = NULL;
         *actor->deferred_last = flight;
         actor->deferred_last = &flight->next;
+        return false;
+    }
+    if (vtime_before(s->now, actor->busy_until)) {
+        flight_push(s, actor->busy_until, flight->kind, flight);
         return false;
     }
     return true;
@@ -518,6 +543,7 @@ void simulation_crash(struct simulation *s, uint32_t index) {
     actor->machine = NULL;
     actor->incarnation++;
     actor->paused = false;
+    actor->busy_until = s->now;
     while (actor->deferred != NULL) {
         struct flight *flight = actor->deferred;
         actor->deferred = flight->next;
@@ -527,9 +553,29 @@ void simulation_crash(struct simulation *s, uint32_t index) {
     group_silence(s, actor);
 }
 
+void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t workers) {
+    assert(machine_tenure(kind) == MACHINE_GROUPED);
+    assert(workers >= 1 && workers <= kind_workers_max(&s->options, kind));
+    simulation_note(s, workers);
+    for (uint32_t i = 0; i < s->actor_count; i++) {
+        struct actor *actor = &s->actors[i];
+        if (actor->kind != kind) {
+            continue;
+        }
+        actor->idle = actor->member >= workers;
+        if (!actor->idle) {
+            simulation_restart(s, i);
+        } else if (actor->machine != NULL) {
+            simulation_crash(s, i);
+            fake_kafka_group_leave(s->kafka, s->now, machine_group(kind), actor->member);
+            group_changes(s);
+        }
+    }
+}
+
 void simulation_restart(struct simulation *s, uint32_t index) {
     struct actor *actor = &s->actors[index];
-    if (actor->machine != NULL) {
+    if (actor->machine != NULL || actor->idle) {
         return;
     }
     actor->machine = machine_new(actor->kind, actor->member, &s->config, &s->options.bugs);

@@ -31,6 +31,7 @@
 #include "pipeline/effects.h"
 #include "pipeline/machine.h"
 #include "pipeline/ports.h"
+#include "sim/capacity.h"
 #include "sim/fake_kafka.h"
 #include "sim/fake_keyword.h"
 #include "sim/fake_oltp.h"
@@ -49,7 +50,9 @@ struct simulation_options {
     uint64_t seed;
     vtime start;
     struct pipeline_config pipeline;
-    uint32_t workers[MACHINE_KIND_COUNT]; /* 0: one; only grouped machines can be more */
+    uint32_t workers[MACHINE_KIND_COUNT];     /* 0: one; only grouped machines can be more */
+    uint32_t workers_max[MACHINE_KIND_COUNT]; /* simulation_scale goes up to so many; 0: workers */
+    struct capacity_rates capacity;
     struct bugs bugs;
     bool explore_ties;
     int64_t session_timeout_ns; /* of consumer groups; 0: 45 s */
@@ -152,8 +155,12 @@ bool simulation_actor_up(const struct simulation *s, uint32_t actor);
 /* The process dies: memory, retries to come and answers under way are gone; requests already sent
  * arrive. No effect on one that is down. */
 void simulation_crash(struct simulation *s, uint32_t actor);
-/* A new process takes its place and joins its group. No effect on one that is up. */
+/* A new process takes its place and joins its group. No effect on one that is up, nor on one that
+ * the scale leaves out. */
 void simulation_restart(struct simulation *s, uint32_t actor);
+/* From this moment on there are `workers` processes of a grouped kind, 1 to its workers_max:
+ * further ones start and join the group; those that are too many leave it in good order and end. */
+void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t workers);
 /* The process stands still: events and retries wait; requests already sent arrive. Its group evicts
  * it after the session timeout; when it goes on, it first does what was waiting, in order and ahead
  * of what else is due at that moment, as a zombie does. */

@@ -50,6 +50,8 @@ struct actor {
     uint32_t incarnation;
     uint32_t lease; /* number of the last one; of a leased machine */
     bool paused;
+    bool idle;               /* the scale leaves it out */
+    vtime busy_until;        /* it works on what it was told last */
     struct machine *machine; /* NULL while down */
     struct flight *deferred; /* what came while paused, in order */
     struct flight **deferred_last;
@@ -69,6 +71,7 @@ struct simulation {
     struct prng latency;
     struct prng scheduling;
     struct latency_model latencies[EFFECT_COUNT];
+    struct capacity capacity;
     struct workload *workload;
 
     struct fake_kafka *kafka;
@@ -86,7 +89,7 @@ struct simulation {
     uint32_t actor_count;
     uint32_t caller;
     uint32_t caller_incarnation;
-    uint64_t orders; /* that operators gave */
+    uint64_t orders;                          /* that operators gave */
     uint64_t counters[MACHINE_COUNTER_COUNT]; /* of machines that are gone */
     struct effect_pool pool;
     struct flight *free_flights;

@@ -23,6 +23,7 @@
 #include "pipeline/topics.h"
 #include "pipeline/vtime.h"
 #include "sim/fake_oltp.h"
+#include "sim/pace.h"
 
 enum workload_op_kind {
     OP_LISTING_CREATE,
@@ -49,6 +50,13 @@ struct workload_op {
     enum policy_status status;   /* POLICY */
     struct stamp stamp;          /* of the record; POISON: STAMP_NONE */
     struct order_row order;      /* ORDER */
+};
+
+/* A seller's status is set at a moment of the scenario's choice. */
+struct workload_policy {
+    int64_t at_ns; /* from the start of the run */
+    uint64_t seller_id;
+    enum policy_status status;
 };
 
 /*
@@ -89,6 +97,11 @@ struct workload_options {
     int64_t media_lead_ns_max;    /* by up to so long */
     int64_t media_lag_ns_max;     /* the others' images come up to so long after */
     uint32_t description_words;   /* mean, at most 3,000; 0: no descriptions */
+    uint32_t hot_seller_ppm;      /* of the listings, in parts per million: seller 1 has them */
+    const struct workload_peak *peaks; /* of what follows the load; the total stays `events` */
+    size_t peak_count;
+    const struct workload_policy *policies; /* beside those of the mix; part of `events` */
+    size_t policy_count;
 
     /* Replay */
     const char *file;  /* JSONL, plain or gzip; NULL: generated */
@@ -114,7 +127,8 @@ struct workload;
  * each other, or when there is no memory (D12). The whole file is read and checked before the first
  * operation is handed out, and all memory is taken here: the functions below cannot fail. Memory
  * grows with the listings, created ones included, of a generated workload, and with the file of a
- * replayed one. The options are copied.
+ * replayed one. The options are copied; the peaks and policies that they point to must outlive the
+ * workload.
  */
 struct workload *workload_new(const struct workload_options *options, struct workload_error *error);
 void workload_free(struct workload *w);

@@ -56,18 +56,23 @@ static struct simulation_options options_of(uint64_t seed) {
         .seed = seed, .start = start, .session_timeout_ns = 10 * VTIME_SECOND};
 }
 
-/* Whose memory of what was written dies with it embeds some content twice: `needless_ppm` allows.
- */
-static struct run run_allowing(const struct simulation_options *options, uint64_t needless_ppm) {
+static struct run run_judged(const struct simulation_options *options,
+                             const struct oracle_options *judgement) {
     struct run run = {.workload = workload_of(options->seed)};
     run.simulation = simulation_new(options, run.workload);
-    run.oracle = oracle_new(
-        &(struct oracle_options){.start = start, .needless_embeddings_max_ppm = needless_ppm});
+    run.oracle = oracle_new(judgement);
     assert_non_null(run.simulation);
     assert_non_null(run.oracle);
     struct simulation_observer observer = oracle_observer(run.oracle);
     simulation_observe(run.simulation, &observer);
     return run;
+}
+
+/* Whose memory of what was written dies with it embeds some content twice: `needless_ppm` allows.
+ */
+static struct run run_allowing(const struct simulation_options *options, uint64_t needless_ppm) {
+    return run_judged(options, &(struct oracle_options){
+                                   .start = start, .needless_embeddings_max_ppm = needless_ppm});
 }
 
 static struct run run_of(const struct simulation_options *options) {
@@ -372,6 +377,65 @@ static void test_short_pause(void **state) {
     run_free(&run);
 }
 
+/* ---- Scale and capacity ---- */
+
+/* More processes take partitions over, fewer give theirs back, at any moment, and nothing is lost
+ * (A15). */
+static void test_scale(void **state) {
+    (void)state;
+    struct simulation_options options = options_of(3);
+    options.workers_max[MACHINE_BUILDER] = 5;
+    options.workers_max[MACHINE_ROUTER] = 2;
+    options.pipeline.checkpoint_interval_ns = 3 * VTIME_SECOND;
+    struct run run = run_allowing(&options, 1000000);
+    struct simulation *s = run.simulation;
+    struct fake_kafka *kafka = simulation_kafka(s);
+    static const uint32_t sizes[] = {3, 5, 1, 4, 2, 1};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        run_until(&run, vtime_add(simulation_now(s), 40 * VTIME_SECOND));
+        simulation_scale(s, MACHINE_BUILDER, sizes[i]);
+        simulation_scale(s, MACHINE_ROUTER, 1 + sizes[i] % 2);
+        run_until(&run, vtime_add(simulation_now(s), VTIME_SECOND));
+        assert_int_equal(fake_kafka_group_members(kafka, "builder"), sizes[i]);
+        assert_int_equal(fake_kafka_group_members(kafka, "router"), 1 + sizes[i] % 2);
+    }
+    uint32_t left_out = simulation_actor_find(s, MACHINE_BUILDER, 4);
+    simulation_restart(s, left_out);
+    assert_false(simulation_actor_up(s, left_out));
+    expect_right(&run);
+    run_free(&run);
+}
+
+/* Seconds from the start until all traffic of the run is dealt with. */
+static int64_t seconds_to_rest(struct capacity_rates capacity, uint32_t workers) {
+    struct simulation_options options = options_of(9);
+    options.capacity = capacity;
+    options.workers[MACHINE_ROUTER] = options.workers[MACHINE_BUILDER] = workers;
+    options.workers[MACHINE_LOADER] = workers;
+    struct run run = run_judged(
+        &options, &(struct oracle_options){.start = start, .gone_within_ns = 2 * VTIME_HOUR});
+    expect_right(&run);
+    int64_t seconds = vtime_diff(simulation_now(run.simulation), start) / VTIME_SECOND;
+    run_free(&run);
+    return seconds;
+}
+
+/* A service or a worker that can do less than it is given finishes later, by as much as its rate
+ * says; more workers make up for slow ones (A14). */
+static void test_capacity(void **state) {
+    (void)state;
+    int64_t free_s = seconds_to_rest((struct capacity_rates){0}, 1);
+    int64_t slow_s = seconds_to_rest((struct capacity_rates){.vectors = 1}, 1);
+    assert_true(slow_s > free_s + 120);
+    int64_t one_s = seconds_to_rest((struct capacity_rates){.worker = 1}, 1);
+    int64_t four_s = seconds_to_rest((struct capacity_rates){.worker = 1}, 4);
+    assert_true(one_s > free_s + 120);
+    if (four_s >= one_s - 60) {
+        fail_msg("%lld s with one worker each, %lld s with four", (long long)one_s,
+                 (long long)four_s);
+    }
+}
+
 /* ---- Commands ---- */
 
 /* The reconciler finds a row that the vector database lost, and the builder that owns the listing
@@ -507,6 +571,8 @@ int main(void) {
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_zombie),
         cmocka_unit_test(test_short_pause),
+        cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_capacity),
         cmocka_unit_test(test_repair_reaches_the_owner),
         cmocka_unit_test(test_idle_is_quiet),
         cmocka_unit_test(test_waiting_fetch_wakes),
