@@ -7,6 +7,7 @@
 
 #include "cli/murphy.h"
 #include "cli/scenario_run_parts.h"
+#include "sim/end_state.h"
 
 static_assert((int)DRIFT_CLASS_COUNT == (int)RUN_DRIFT_COUNT, "one list of classes of drift");
 
@@ -514,6 +515,21 @@ static void fill_bands(struct scenario_run *run) {
     }
 }
 
+static void fill_end_state(struct scenario_run *run) {
+    struct end_state state;
+    if (end_state_read(run->simulation, &state) != 0) {
+        run->out_of_memory = true;
+        return;
+    }
+    char text[TRACE_HASH_TEXT_SIZE];
+    trace_hash_format(state.whole, text);
+    run->result.end_state = run_result_text(&run->result, text);
+    for (int i = 0; i < END_STATE_PARTS; i++) {
+        run_result_add_end_state(&run->result, end_state_part_name((enum end_state_part)i),
+                                 state.parts[i]);
+    }
+}
+
 void scenario_run_judge(struct scenario_run *run) {
     struct run_result *r = &run->result;
     r->murphy = MURPHY_VERSION;
@@ -527,6 +543,7 @@ void scenario_run_judge(struct scenario_run *run) {
     char hash[33];
     trace_hash_format(trace_hash_of(simulation_trace(run->simulation)), hash);
     r->trace_hash = run_result_text(r, hash);
+    fill_end_state(run);
 
     judge_caught(run);
     judge_oracle(run);

@@ -462,7 +462,7 @@ enum scenario_run_status scenario_run_play(struct scenario_run *run) {
     prober_finish(&run->prober);
     run->result.wall_ns = clock_shim_real_monotonic_ns() - began_ns;
     scenario_run_judge(run);
-    if (oracle_out_of_memory(run->oracle) || run_result_incomplete(&run->result)) {
+    if (run->out_of_memory || oracle_out_of_memory(run->oracle) || run_result_incomplete(&run->result)) {
         return out_of_memory(run);
     }
     return SCENARIO_RUN_DONE;

@@ -81,6 +81,17 @@ static json_t *counts_object(struct builder *b, const struct run_counts *counts)
     return object;
 }
 
+/* 64 bits are more than a JSON number surely holds. */
+static json_t *digests_object(struct builder *b, const struct run_counts *digests) {
+    json_t *object = json_object();
+    for (size_t i = 0; i < digests->count; i++) {
+        char hex[24];
+        snprintf(hex, sizeof hex, "%016llx", (unsigned long long)digests->items[i].count);
+        put(b, object, digests->items[i].name, text(hex));
+    }
+    return object;
+}
+
 static json_t *checks_array(struct builder *b) {
     json_t *array = json_array();
     for (size_t i = 0; i < b->r->check_count; i++) {
@@ -332,6 +343,8 @@ static json_t *run_object(struct builder *b, const struct run_json_options *opti
     put(b, o, "verdict", json_string(run_verdict_name(r->verdict)));
     put(b, o, "error", *r->error ? text(r->error) : json_null());
     put(b, o, "trace_hash", text(r->trace_hash));
+    put(b, o, "end_state", text(r->end_state));
+    put(b, o, "end_states", digests_object(b, &r->end_states));
     put(b, o, "start", moment(r->start_ns));
     put(b, o, "virtual_seconds", seconds(r->virtual_ns));
     if (!options->without_wall)

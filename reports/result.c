@@ -19,7 +19,8 @@ struct run_text_block {
 
 void run_result_init(struct run_result *r) {
     memset(r, 0, sizeof *r);
-    r->murphy = r->scenario = r->about = r->bug = r->error = r->trace_hash = r->reproduce = "";
+    r->murphy = r->scenario = r->about = r->bug = r->error = r->trace_hash = r->end_state =
+        r->reproduce = "";
     r->allocations_left = -1;
     histogram_init(&r->recall.latency, 1000);
 }
@@ -34,6 +35,7 @@ void run_result_release(struct run_result *r) {
     free(r->events.items);
     free(r->faults.items);
     free(r->reached.items);
+    free(r->end_states.items);
     free(r->checks);
     free(r->slos);
     free(r->reconciliation.stores);
@@ -161,6 +163,10 @@ int run_result_count_fault(struct run_result *r, const char *kind, uint64_t inje
 
 int run_result_count_reached(struct run_result *r, const char *point, uint64_t count) {
     return add_count(r, &r->reached, point, count);
+}
+
+int run_result_add_end_state(struct run_result *r, const char *store, uint64_t digest) {
+    return add_count(r, &r->end_states, store, digest);
 }
 
 int run_result_add_check(struct run_result *r, const struct run_check *check) {

@@ -188,6 +188,8 @@ struct run_result {
     enum run_verdict verdict;
     const char *error; /* what went wrong when the verdict is error, else "" */
     const char *trace_hash;
+    const char *end_state; /* digest of what every store says in the end, whoever did the work */
+    struct run_counts end_states; /* of each store, as the number's bits */
     int64_t start_ns, virtual_ns; /* the run spans [start, start + virtual] */
     int64_t wall_ns;              /* the only figure that differs between two runs of one seed */
     const char *reproduce;        /* command line */
@@ -234,6 +236,8 @@ run_result_textf(struct run_result *r, const char *format, ...);
 int run_result_count_event(struct run_result *r, const char *name, uint64_t count);
 int run_result_count_fault(struct run_result *r, const char *kind, uint64_t injected);
 int run_result_count_reached(struct run_result *r, const char *point, uint64_t count);
+/* One store's digest. */
+int run_result_add_end_state(struct run_result *r, const char *store, uint64_t digest);
 
 int run_result_add_check(struct run_result *r, const struct run_check *check);
 int run_result_add_slo(struct run_result *r, const struct run_slo *slo);

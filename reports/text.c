@@ -135,6 +135,8 @@ static void run_lines(struct page *p, const struct run_result *r, bool without_w
     counts_line(p, "events", &r->events);
     if (*r->trace_hash)
         labelled(p, "trace", r->trace_hash);
+    if (*r->end_state)
+        labelled(p, "end state", r->end_state);
 }
 
 static void broken(struct page *p, const struct run_result *r) {

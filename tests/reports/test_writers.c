@@ -77,10 +77,10 @@ static size_t occurrences(const char *text, const char *what) {
 /* The keys of the contract, in their order, with their types. */
 static void test_json_is_the_contract(void **state) {
     (void)state;
-    static const char *const keys[] = {"murphy",     "scenario",        "seed",   "verdict",
-                                       "trace_hash", "virtual_seconds", "events", "checks",
-                                       "slos",       "reconciliation",  "faults", "reached",
-                                       "reproduce"};
+    static const char *const keys[] = {
+        "murphy",         "scenario",        "seed",    "verdict",  "trace_hash",
+        "end_state",      "virtual_seconds", "events",  "checks",   "slos",
+        "reconciliation", "faults",          "reached", "reproduce"};
     struct run_result r;
     fixture_failed(&r);
     char *text = json_of(&r, NULL);
@@ -101,6 +101,8 @@ static void test_json_is_the_contract(void **state) {
     assert_true(json_number_value(json_object_get(run, "virtual_seconds")) > 14399.9);
     json_t *events = json_object_get(run, "events");
     assert_int_equal(json_integer_value(json_object_get(events, "dead_lettered")), 3);
+    json_t *end_states = json_object_get(run, "end_states");
+    assert_string_equal(json_string_value(json_object_get(end_states, "gold")), "f1c2ab4d07e55318");
     json_t *reached = json_object_get(run, "reached");
     assert_int_equal(json_integer_value(json_object_get(reached, "kafka.zombie_fenced")), 0);
     json_decref(run);

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <xxhash.h>
 
+#include "sim/end_state.h"
 #include "sim/oracle.h"
 #include "sim/simulation.h"
 
@@ -124,52 +124,20 @@ static struct trace_hash hash_of(struct run *run) {
 
 /* ---- End states ---- */
 
-enum { ROWS_MAX = 4096 };
-
-/* Hash of what a store says of every listing, whatever versions it says it under. */
-static uint64_t store_hash(struct simulation *s, enum scan_store store) {
-    static struct scan_row rows[ROWS_MAX];
-    struct simulation_ports *p = simulation_ports(s);
-    vtime now = simulation_now(s);
-    size_t count = 0;
-    int error;
-    switch (store) {
-    case SCAN_OLTP:
-        error = p->oltp.ops->scan(p->oltp.ctx, now, 0, UINT64_MAX, rows, ROWS_MAX, &count);
-        break;
-    case SCAN_GOLD:
-        error =
-            p->warehouse.ops->scan(p->warehouse.ctx, now, 0, UINT64_MAX, rows, ROWS_MAX, &count);
-        break;
-    case SCAN_KEYWORD:
-        error = p->keywords.ops->scan(p->keywords.ctx, now, SCAN_BY_SCAN, 0, UINT64_MAX, rows,
-                                      ROWS_MAX, &count);
-        break;
-    default:
-        error = p->vectors.ops->scan(p->vectors.ctx, now, (enum modality)(store - SCAN_VECTOR_TEXT),
-                                     1, SCAN_BY_SCAN, 0, UINT64_MAX, rows, ROWS_MAX, &count);
-    }
-    assert_int_equal(error, 0);
-    assert_in_range(count, 1, ROWS_MAX - 1);
-    uint64_t hash = 0;
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t row[] = {hash,
-                                rows[i].listing_id,
-                                rows[i].source_hash,
-                                rows[i].whole_hash,
-                                rows[i].content_hash,
-                                rows[i].alive,
-                                rows[i].suppressed};
-        hash = XXH3_64bits(row, sizeof row);
-    }
-    return hash;
+static struct end_state end_state_of(struct run *run) {
+    struct end_state end;
+    assert_int_equal(end_state_read(run->simulation, &end), 0);
+    return end;
 }
 
 static void expect_same_end(struct run *a, struct run *b) {
-    for (int store = 0; store < SCAN_STORE_COUNT; store++) {
-        assert_int_equal(store_hash(a->simulation, (enum scan_store)store),
-                         store_hash(b->simulation, (enum scan_store)store));
+    struct end_state end_a = end_state_of(a), end_b = end_state_of(b);
+    for (int part = 0; part < END_STATE_PARTS; part++) {
+        if (end_a.parts[part] != end_b.parts[part]) {
+            fail_msg("%s differ", end_state_part_name((enum end_state_part)part));
+        }
     }
+    assert_true(trace_hash_equal(end_a.whole, end_b.whole));
 }
 
 /* ---- Determinism ---- */
@@ -248,6 +216,33 @@ static void test_workers_change_the_way_and_not_the_end(void **state) {
     for (int i = 0; i < 3; i++) {
         run_free(&runs[i]);
     }
+}
+
+/* A row that goes wrong shows in the end state of its store and in no other's. */
+static void test_a_wrong_row_shows_in_the_end_state(void **state) {
+    (void)state;
+    struct simulation_options options = options_of(6);
+    struct run run = run_of(&options);
+    expect_right(&run);
+    struct end_state right = end_state_of(&run);
+    struct fake_vector_db *db = simulation_vector_db(run.simulation);
+    struct vector_port port = fake_vector_db_port(db);
+    vtime now = simulation_now(run.simulation);
+    struct scan_row row;
+    size_t count = 0;
+    assert_int_equal(
+        port.ops->scan(port.ctx, now, MODALITY_TEXT, 1, SCAN_BY_ID, 0, UINT64_MAX, &row, 1, &count),
+        0);
+    assert_int_equal(count, 1);
+    assert_int_equal(fake_vector_db_corrupt_row(db, now, MODALITY_TEXT, 1, row.listing_id,
+                                                VECTOR_CORRUPT_HASHES),
+                     0);
+    struct end_state wrong = end_state_of(&run);
+    for (int part = 0; part < END_STATE_PARTS; part++) {
+        assert_int_equal(right.parts[part] != wrong.parts[part], part == END_STATE_VECTORS);
+    }
+    assert_false(trace_hash_equal(right.whole, wrong.whole));
+    run_free(&run);
 }
 
 /* ---- Crashes and pauses ---- */
@@ -568,6 +563,7 @@ int main(void) {
         cmocka_unit_test(test_pieces_make_the_same_run),
         cmocka_unit_test(test_ties_change_the_way_and_not_the_end),
         cmocka_unit_test(test_workers_change_the_way_and_not_the_end),
+        cmocka_unit_test(test_a_wrong_row_shows_in_the_end_state),
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_zombie),
         cmocka_unit_test(test_short_pause),
