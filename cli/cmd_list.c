@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/murphy.h"
+#include "cli/scenario_run.h"
 #include "faults/faults.h"
 #include "faults/injector.h"
 #include "pipeline/bugs.h"
@@ -62,12 +63,19 @@ static int list_faults(struct listing *listing) {
     return EXIT_HELD;
 }
 
-static int list_checks(struct listing *listing) {
-    size_t count;
-    const struct oracle_check_about *table = oracle_check_table(&count);
+static void list_check_table(struct listing *listing, const struct oracle_check_about *table,
+                             size_t count) {
     for (size_t i = 0; i < count; i++) {
         listing_add(listing, table[i].name, table[i].about, "requirement", table[i].requirement);
     }
+}
+
+static int list_checks(struct listing *listing) {
+    size_t count;
+    const struct oracle_check_about *table = oracle_check_table(&count);
+    list_check_table(listing, table, count);
+    table = scenario_run_check_table(&count);
+    list_check_table(listing, table, count);
     return EXIT_HELD;
 }
 

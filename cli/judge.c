@@ -31,26 +31,85 @@ static void add_check(struct scenario_run *run, const char *name, const char *ki
 
 /* ---- Checks ---- */
 
+/* Those that are made here; the oracle makes the others. */
+enum own_check {
+    OWN_CAUGHT,
+    OWN_SETTLED,
+    OWN_RECONCILIATION_CLEAN,
+    OWN_NO_DRIFT_FOUND,
+    OWN_FAULTS_STRUCK,
+    OWN_NO_FALSE_ALARM,
+    OWN_COUNT
+};
+static const struct oracle_check_about own_checks[OWN_COUNT] = {
+    [OWN_CAUGHT] = {"caught", "D1", "caught",
+                    "what a scenario expects to be noticed was: an alert, a class of drift, a "
+                    "breached objective; one check for each, as in `caught: stale in gold`"},
+    [OWN_SETTLED] = {"settled", "A3", "convergence",
+                     "once healed, everything came to rest within the scenario's bound"},
+    [OWN_RECONCILIATION_CLEAN] = {"reconciliation-clean", "D1", "reconciliation",
+                                  "the pipeline's reconciliation ended, and left no drift"},
+    [OWN_NO_DRIFT_FOUND] = {"no-drift-found", "D1", "reconciliation",
+                            "where no drift is expected, the reconciliation found none to repair"},
+    [OWN_FAULTS_STRUCK] = {"faults-struck", "D5", "coverage",
+                           "each fault that the scenario switches on struck at least once"},
+    [OWN_NO_FALSE_ALARM] = {"no-false-alarm", "B10", "quality",
+                            "no alert was raised that the scenario does not expect"},
+};
+
+const struct oracle_check_about *scenario_run_check_table(size_t *count) {
+    *count = OWN_COUNT;
+    return own_checks;
+}
+
 static uint64_t orders_placed(const struct scenario_run *run) {
     const struct reference_order *orders;
     size_t count = 0;
     return reference_orders(oracle_reference(run->oracle), &orders, &count) == 0 ? count : 0;
 }
 
-/* A scenario without searches, removals, poison or orders gives these nothing to look at, and they
- * are left out of its judgement; any other check without data is a failure. */
+static bool has_probes(const struct scenario_run *run) {
+    return run->scenario->probe_every_ns > 0;
+}
+static bool has_removals(const struct scenario_run *run) {
+    return run->removals > 0;
+}
+static bool has_refusals(const struct scenario_run *run) {
+    struct oracle_counts counts = oracle_counts(run->oracle);
+    return counts.poison + counts.dead_letters > 0;
+}
+static bool has_orders(const struct scenario_run *run) {
+    return orders_placed(run) > 0;
+}
+static bool has_moves(const struct scenario_run *run) {
+    return oracle_counts(run->oracle).moves_ordered > 0;
+}
+static bool has_drops(const struct scenario_run *run) {
+    return oracle_counts(run->oracle).drops_ordered > 0;
+}
+static bool has_standby(const struct scenario_run *run) {
+    return oracle_standby_model(run->oracle) != 0;
+}
+
+/* A scenario without searches, removals, poison, orders or upgrades gives these nothing to look at,
+ * and they are left out of its judgement; any other check without data is a failure. */
 static bool has_subject(const struct scenario_run *run, const char *check) {
-    if (strcmp(check, "served-gone") == 0) {
-        return run->scenario->probe_every_ns > 0;
+    static const struct {
+        const char *check;
+        bool (*has)(const struct scenario_run *run);
+    } subjects[] = {
+        {"served-gone", has_probes},       {"one-model", has_probes},
+        {"gone-in-time", has_removals},    {"dead-letters", has_refusals},
+        {"dashboard", has_orders},         {"alias-switch", has_moves},
+        {"orders-obeyed", has_moves},      {"retired", has_drops},
+        {"standby-complete", has_standby},
+    };
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        if (strcmp(subjects[i].check, check) == 0) {
+            return subjects[i].has(run);
+        }
     }
-    if (strcmp(check, "gone-in-time") == 0) {
-        return run->removals > 0;
-    }
-    if (strcmp(check, "dead-letters") == 0) {
-        struct oracle_counts counts = oracle_counts(run->oracle);
-        return counts.poison + counts.dead_letters > 0;
-    }
-    return strcmp(check, "dashboard") != 0 || orders_placed(run) > 0;
+    return true;
 }
 
 static void judge_oracle(struct scenario_run *run) {
@@ -75,16 +134,23 @@ static void judge_oracle(struct scenario_run *run) {
     }
 }
 
+static void add_own_check(struct scenario_run *run, enum own_check check, bool holds,
+                          const char *expected, const char *observed, int64_t at_ns,
+                          const char *evidence) {
+    add_check(run, own_checks[check].name, own_checks[check].kind, holds, expected, observed, at_ns,
+              evidence);
+}
+
 static void judge_settled(struct scenario_run *run) {
     bool settled = run->settled_at.ns != VTIME_NEVER.ns;
     int64_t bound_ns = run->scenario->objectives.convergence_ns;
     int64_t took_ns = settled ? vtime_diff(run->settled_at, run->healed_at) : INT64_MAX;
-    add_check(run, "settled", "convergence", took_ns <= bound_ns,
-              run_result_textf(&run->result, "within %s of healing",
-                               seconds_text(&run->result, bound_ns)),
-              settled ? seconds_text(&run->result, took_ns) : "still waiting",
-              settled ? run->settled_at.ns : simulation_now(run->simulation).ns,
-              settled ? "" : oracle_waits_for(run->oracle));
+    add_own_check(run, OWN_SETTLED, took_ns <= bound_ns,
+                  run_result_textf(&run->result, "within %s of healing",
+                                   seconds_text(&run->result, bound_ns)),
+                  settled ? seconds_text(&run->result, took_ns) : "still waiting",
+                  settled ? run->settled_at.ns : simulation_now(run->simulation).ns,
+                  settled ? "" : oracle_waits_for(run->oracle));
 }
 
 static void judge_faults(struct scenario_run *run) {
@@ -106,10 +172,11 @@ static void judge_faults(struct scenario_run *run) {
         }
     }
     if (armed > 0) {
-        add_check(run, "faults-struck", "coverage", idle == 0, "every fault strikes",
-                  run_result_textf(&run->result, "%llu of %llu struck",
-                                   (unsigned long long)(armed - idle), (unsigned long long)armed),
-                  0, evidence);
+        add_own_check(run, OWN_FAULTS_STRUCK, idle == 0, "every fault strikes",
+                      run_result_textf(&run->result, "%llu of %llu struck",
+                                       (unsigned long long)(armed - idle),
+                                       (unsigned long long)armed),
+                      0, evidence);
     }
 }
 
@@ -184,13 +251,13 @@ static void judge_false_alarms(struct scenario_run *run) {
             first = first == NULL ? seen : first;
         }
     }
-    add_check(run, "no-false-alarm", "quality", alarms == 0,
-              "no error raised but those that the scenario expects",
-              run_result_textf(&run->result, "%llu", (unsigned long long)alarms),
-              first == NULL ? 0 : first->at.ns,
-              first == NULL ? ""
-                            : run_result_textf(&run->result, "%s on %s: %s", first->name,
-                                               first->subject, first->evidence));
+    add_own_check(run, OWN_NO_FALSE_ALARM, alarms == 0,
+                  "no error raised but those that the scenario expects",
+                  run_result_textf(&run->result, "%llu", (unsigned long long)alarms),
+                  first == NULL ? 0 : first->at.ns,
+                  first == NULL ? ""
+                                : run_result_textf(&run->result, "%s on %s: %s", first->name,
+                                                   first->subject, first->evidence));
 }
 
 /* ---- Reconciliation ---- */
@@ -250,10 +317,11 @@ static void judge_reconciliation(struct scenario_run *run) {
     bool any = last_reconciliation(run, &first, &last);
     /* What an earlier one said does not stand for one that was asked for and never ended. */
     if (run->reconciling || (!any && run->scenario->reconcile_at_end)) {
-        run_result_add_check(&run->result, &(struct run_check){.name = "reconciliation-clean",
-                                                               .kind = "reconciliation",
-                                                               .expected = "no drift once repaired",
-                                                               .observed = "it never ended"});
+        run_result_add_check(&run->result,
+                             &(struct run_check){.name = own_checks[OWN_RECONCILIATION_CLEAN].name,
+                                                 .kind = own_checks[OWN_RECONCILIATION_CLEAN].kind,
+                                                 .expected = "no drift once repaired",
+                                                 .observed = "it never ended"});
         return;
     }
     if (!any) {
@@ -264,16 +332,16 @@ static void judge_reconciliation(struct scenario_run *run) {
     uint64_t before = pass_drift(found), after = pass_drift(left);
     fill_reconciliation(run, found, left);
     run->result.reconciliation.repaired = before > after ? before - after : 0;
-    add_check(run, "reconciliation-clean", "reconciliation", after == 0, "no drift once repaired",
-              run_result_textf(&run->result, "%llu before, %llu after, %u passes",
-                               (unsigned long long)before, (unsigned long long)after,
-                               left->pass + 1),
-              run->passes[last].at.ns, "");
+    add_own_check(run, OWN_RECONCILIATION_CLEAN, after == 0, "no drift once repaired",
+                  run_result_textf(&run->result, "%llu before, %llu after, %u passes",
+                                   (unsigned long long)before, (unsigned long long)after,
+                                   left->pass + 1),
+                  run->passes[last].at.ns, "");
     if (run->scenario->drift_count == 0 && run->scenario->reconcile_at_end) {
-        add_check(run, "no-drift-found", "reconciliation", before == 0,
-                  "the pipeline needs no repair",
-                  run_result_textf(&run->result, "%llu differences", (unsigned long long)before),
-                  run->passes[first].at.ns, "");
+        add_own_check(
+            run, OWN_NO_DRIFT_FOUND, before == 0, "the pipeline needs no repair",
+            run_result_textf(&run->result, "%llu differences", (unsigned long long)before),
+            run->passes[first].at.ns, "");
     }
 }
 

@@ -42,7 +42,7 @@ static void note_hits(struct prober *p, const struct search_hit *hits, size_t co
 }
 
 /* False when there was no memory for it: that says nothing about the store. */
-static bool answered(struct prober *p, enum store_id store, vtime now, int error,
+static bool answered(struct prober *p, enum store_id store, uint32_t model, vtime now, int error,
                      const struct search_hit *hits, size_t count) {
     if (error == PORT_NO_MEMORY) {
         simulation_give_up(p->simulation);
@@ -58,7 +58,7 @@ static bool answered(struct prober *p, enum store_id store, vtime now, int error
     note_hits(p, hits, count);
     recall->answered++;
     histogram_add(&recall->latency, latency_ns);
-    oracle_hits(p->oracle, now, store, hits, count);
+    oracle_hits(p->oracle, now, store, model, hits, count);
     return true;
 }
 
@@ -81,7 +81,7 @@ static bool probe_vectors(struct prober *p, vtime now, const struct workload_que
         error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, 0, vector, PROBE_K,
                                      p->scenario->probe_ef, false, filter, found, &found_count);
     }
-    if (!answered(p, STORE_VECTOR_TEXT, now, error, found, found_count)) {
+    if (!answered(p, STORE_VECTOR_TEXT, model, now, error, found, found_count)) {
         return false;
     }
     if (error != PORT_OK) {
@@ -113,12 +113,11 @@ static bool probe_keywords(struct prober *p, vtime now, const struct workload_qu
     size_t count = 0;
     int error =
         keywords->ops->search(keywords->ctx, now, query->text, PROBE_K, filter, hits, &count);
-    return answered(p, STORE_KEYWORD, now, error, hits, count);
+    return answered(p, STORE_KEYWORD, 0, now, error, hits, count);
 }
 
-static void round_due(void *ctx, vtime now, uint64_t arg) {
-    struct prober *p = ctx;
-    (void)arg;
+/* False: the run is given up. */
+static bool ask_round(struct prober *p, vtime now) {
     for (uint32_t i = 0; i < p->scenario->probe_queries; i++) {
         struct workload_query query;
         if (!workload_query(p->workload, p->asked++, &query)) {
@@ -126,12 +125,31 @@ static void round_due(void *ctx, vtime now, uint64_t arg) {
         }
         struct row_filter filter = {.category = query.category, .servable_only = true};
         if (!probe_vectors(p, now, &query, &filter) || !probe_keywords(p, now, &query, &filter)) {
-            return;
+            return false;
         }
     }
-    if (!simulation_workload_done(p->simulation)) {
+    return true;
+}
+
+static void round_due(void *ctx, vtime now, uint64_t arg) {
+    struct prober *p = ctx;
+    (void)arg;
+    if (ask_round(p, now) && !simulation_workload_done(p->simulation)) {
         simulation_schedule(p->simulation, vtime_add(now, p->scenario->probe_every_ns), "probe",
                             p->asked, round_due, p, 0);
+    }
+}
+
+static void switch_due(void *ctx, vtime now, uint64_t arg) {
+    (void)arg;
+    ask_round(ctx, now);
+}
+
+void prober_alias_switched(struct prober *p, vtime now) {
+    if (p->scenario->probe_every_ns > 0 &&
+        simulation_schedule(p->simulation, now, "probe at a switch", p->asked, switch_due, p, 0) !=
+            0) {
+        simulation_give_up(p->simulation);
     }
 }
 

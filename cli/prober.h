@@ -29,6 +29,9 @@ struct prober {
 
 /* Schedules the first round. 0 or -1 when out of memory. */
 int prober_start(struct prober *prober);
+/* Readers are led elsewhere: asks a round at once, whatever the pace, so that a gap at that very
+ * moment is noticed (A10). */
+void prober_alias_switched(struct prober *prober, vtime now);
 /* Fills the mean once the run is over. */
 void prober_finish(struct prober *prober);
 

@@ -44,6 +44,20 @@ static void hear_embedded(void *ctx, vtime now, const struct embed_item *items,
     run->oracle_ear.embedded(run->oracle_ear.ctx, now, items, results, count);
 }
 
+static void hear_alias_switched(void *ctx, vtime now, enum modality modality, uint32_t from,
+                                uint32_t to) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.alias_switched(run->oracle_ear.ctx, now, modality, from, to);
+    if (modality == MODALITY_TEXT) {
+        prober_alias_switched(&run->prober, now);
+    }
+}
+
+static void hear_unseen_row_changed(void *ctx, vtime now, const struct row_change *change) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.unseen_row_changed(run->oracle_ear.ctx, now, change);
+}
+
 static void hear_alert(void *ctx, vtime now, const char *name, const char *subject,
                        enum alert_state state, struct bytes evidence) {
     struct scenario_run *run = ctx;
@@ -208,7 +222,6 @@ static void reconcile_due(void *ctx, vtime now, uint64_t arg) {
 static void operation_due(void *ctx, vtime now, uint64_t index) {
     struct scenario_run *run = ctx;
     const struct operation *operation = &run->scenario->operations[index];
-    (void)now;
     if (operation->control == CONTROL_SCALE) {
         simulation_scale(run->simulation, operation->worker, operation->workers);
         return;
@@ -224,6 +237,9 @@ static void operation_due(void *ctx, vtime now, uint64_t index) {
         control.to = vtime_add(run->start, operation->to_ns);
     }
     simulation_order(run->simulation, &control);
+    if (!operation->refused) {
+        oracle_ordered(run->oracle, now, operation->control, operation->model_version);
+    }
 }
 
 /* ---- Making ---- */
@@ -307,15 +323,18 @@ static int build(struct scenario_run *run) {
     if (run->simulation == NULL) {
         return -ENOMEM;
     }
+    oracle_reads(run->oracle, simulation_vector_db(run->simulation));
     run->oracle_ear = oracle_observer(run->oracle);
-    simulation_observe(run->simulation,
-                       &(struct simulation_observer){.ctx = run,
-                                                     .operation = hear_operation,
-                                                     .appended = hear_appended,
-                                                     .row_changed = hear_row_changed,
-                                                     .alert = hear_alert,
-                                                     .reconciled = hear_reconciled,
-                                                     .embedded = hear_embedded});
+    simulation_observe(run->simulation, &(struct simulation_observer){
+                                            .ctx = run,
+                                            .operation = hear_operation,
+                                            .appended = hear_appended,
+                                            .row_changed = hear_row_changed,
+                                            .alert = hear_alert,
+                                            .reconciled = hear_reconciled,
+                                            .embedded = hear_embedded,
+                                            .alias_switched = hear_alias_switched,
+                                            .unseen_row_changed = hear_unseen_row_changed});
     for (size_t i = 0; i < scenario->operation_count; i++) {
         vtime at = vtime_add(options.start, scenario->operations[i].at_ns);
         if (simulation_schedule(run->simulation, at, "operation", i, operation_due, run, i) != 0) {

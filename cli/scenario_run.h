@@ -10,6 +10,7 @@
 
 #include "reports/result.h"
 #include "scenarios/scenario.h"
+#include "sim/oracle.h"
 #include "sim/trace.h"
 
 struct scenario_run_options {
@@ -43,6 +44,9 @@ void scenario_run_interrupt(struct scenario_run *run);
 const char *scenario_run_error(const struct scenario_run *run);
 
 struct run_result *scenario_run_result(struct scenario_run *run);
+
+/* The checks that a run makes besides those of the oracle. Static. */
+const struct oracle_check_about *scenario_run_check_table(size_t *count);
 /* Writes the stores as SQLite file stores.db in that folder; 0, or -1 with a sentence in error. */
 int scenario_run_export(struct scenario_run *run, const char *directory, char *error,
                         size_t error_size);

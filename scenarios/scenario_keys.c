@@ -756,6 +756,13 @@ static const struct key operation_keys[] = {
         .about = "when, counted from the start",
     },
     {
+        .name = "refused",
+        .type = TAKES_FLAG,
+        OPERATION_AT(refused),
+        .fallback = "false",
+        .about = "the pipeline must not obey: the checks expect what they would without it",
+    },
+    {
         .name = "model",
         .use = CONTROL_MODEL,
         COUNT32(1, 1000000),

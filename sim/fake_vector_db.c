@@ -190,8 +190,14 @@ static int write_item(struct fake_vector_db *db, struct vector_collection *colle
         return rc;
     }
     db->counts.writes[modality][w->kind][*status]++;
-    if (served && *status == ITEM_APPLIED) {
+    if (*status != ITEM_APPLIED) {
+        return 0;
+    }
+    const struct vector_alias_observer *unseen = &db->options.alias_observer;
+    if (served) {
         store_observer_tell(&db->options.observer, now, &change);
+    } else if (unseen->unseen_row_changed != 0) {
+        unseen->unseen_row_changed(unseen->ctx, now, &change);
     }
     return 0;
 }

@@ -45,11 +45,12 @@
  *   one of a database without versions. A conditional delete of what was never there leaves one.
  *
  * The observer hears of every row that a write changes in a collection that an alias points to, as
- * the write applies. Writes to other collections are not told: no reader can see them. When an
- * alias switches, every row that readers see may change and no row_change is told; alias_switched
- * is the place to hear of it, called right after the action is in force, once per alias changed
- * (a dropped collection's alias included), and fake_vector_db_row and the scans then say what
- * readers see. Fault hooks tell nobody, since no write came: the caller knows what it planted.
+ * the write applies. Writes to other collections are told to the alias observer alone: no reader
+ * can see them. When an alias switches, every row that readers see may change and no row_change is
+ * told; alias_switched is the place to hear of it, called right after the action is in force, once
+ * per alias changed (a dropped collection's alias included), and fake_vector_db_row and the scans
+ * then say what readers see. Fault hooks tell nobody, since no write came: the caller knows what it
+ * planted.
  *
  * Invariants (fake_vector_db_check asserts them; fault hooks break 2 and 3 on purpose):
  *  1. each segment's live entries and their places correspond one to one;
@@ -83,10 +84,12 @@ struct vector_index_options {
                                  than a quarter of the sealed ones; 256 */
 };
 
-/* Hears of readers being led to another collection; 0 is none. */
+/* Hears of readers being led to another collection; 0 is none. And of what no reader sees: rows
+ * that a write changed in a collection that no alias points to. NULL: nobody. */
 struct vector_alias_observer {
     void (*alias_switched)(void *ctx, vtime now, enum modality modality, uint32_t from_version,
-                           uint32_t to_version); /* NULL: nobody */
+                           uint32_t to_version);
+    void (*unseen_row_changed)(void *ctx, vtime now, const struct row_change *change);
     void *ctx;
 };
 

@@ -20,6 +20,7 @@ static struct oracle_options with_defaults(const struct oracle_options *options)
     o.gone_within_ns = o.gone_within_ns != 0 ? o.gone_within_ns : 5 * VTIME_MINUTE;
     o.suppressed_within_ns =
         o.suppressed_within_ns != 0 ? o.suppressed_within_ns : o.gone_within_ns;
+    o.switch_in_flight_ns = o.switch_in_flight_ns != 0 ? o.switch_in_flight_ns : 5 * VTIME_MINUTE;
     o.vectors_every = o.vectors_every != 0 ? o.vectors_every : 1;
     return o;
 }
@@ -43,6 +44,7 @@ struct oracle *oracle_new(const struct oracle_options *options) {
     id_map_init(&o->late_index);
     id_map_init(&o->poison_index);
     freshness_init(o);
+    upgrade_init(o);
     return o;
 }
 
@@ -58,6 +60,7 @@ void oracle_free(struct oracle *o) {
     }
     freshness_release(o);
     gone_release(o);
+    upgrade_release(o);
     reference_free(o->reference);
     id_map_release(&o->listing_index);
     id_map_release(&o->fed);
@@ -153,6 +156,7 @@ static void tick(struct oracle *o, vtime now) {
     if (vtime_before(o->now, now)) {
         o->now = now;
     }
+    upgrade_tick(o, now);
     gone_tick(o, now);
     freshness_tick(o, now);
 }
@@ -253,12 +257,21 @@ static bool late_drained(struct oracle *o, const struct record *record) {
     return state != ID_MAP_NONE;
 }
 
-static void position_keep(struct oracle *o, uint64_t listing_id, doc_version version) {
+/* The vector rows of a listing that looks like this. */
+static uint8_t wanted_rows(const struct seen *seen) {
+    bool text = seen_served(seen) && seen->has_text;
+    bool image = seen_served(seen) && seen->images != 0;
+    return (uint8_t)(text << MODALITY_TEXT | image << MODALITY_IMAGE |
+                     (text || image) << MODALITY_FUSED);
+}
+
+static void position_keep(struct oracle *o, const struct oracle_listing *l) {
     if (ARRAY_RESERVE(o->positions, o->position_capacity, o->position_count + 1) != 0) {
         o->out_of_memory = true;
         return;
     }
-    o->positions[o->position_count++] = (struct position){listing_id, version};
+    o->positions[o->position_count++] =
+        (struct position){l->id, l->visible, l->visible_at, wanted_rows(&l->view.seen)};
 }
 
 static void log_appended(struct oracle *o, vtime now, const struct log_record *logged) {
@@ -286,7 +299,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     if (changed == 1 || first) {
         l->visible = position;
         l->visible_at = logged->append;
-        position_keep(o, l->id, position);
+        position_keep(o, l);
     }
     if (changed == 1) {
         o->counts.visible_changes++;
@@ -352,6 +365,25 @@ void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items
     }
 }
 
+void oracle_unseen_row_changed(struct oracle *o, vtime now, const struct row_change *change) {
+    tick(o, now);
+    uint32_t listing = oracle_listing_of(o, change->listing_id);
+    if (listing != UINT32_MAX) {
+        safety_unseen_row(o, now, &o->listings[listing], change);
+    }
+}
+
+void oracle_alias_switched(struct oracle *o, vtime now, enum modality modality, uint32_t from,
+                           uint32_t to) {
+    tick(o, now);
+    upgrade_switched(o, now, modality, from, to);
+}
+
+void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version) {
+    tick(o, now);
+    upgrade_ordered(o, now, kind, model_version);
+}
+
 static void hear_operation(void *ctx, vtime now, const struct workload_op *op) {
     oracle_operation(ctx, now, op);
 }
@@ -366,6 +398,13 @@ static void hear_embedded(void *ctx, vtime now, const struct embed_item *items,
                           const struct embed_result *results, size_t count) {
     oracle_embedded(ctx, now, items, results, count);
 }
+static void hear_alias_switched(void *ctx, vtime now, enum modality modality, uint32_t from,
+                                uint32_t to) {
+    oracle_alias_switched(ctx, now, modality, from, to);
+}
+static void hear_unseen_row_changed(void *ctx, vtime now, const struct row_change *change) {
+    oracle_unseen_row_changed(ctx, now, change);
+}
 
 struct simulation_observer oracle_observer(struct oracle *o) {
     return (struct simulation_observer){
@@ -374,6 +413,8 @@ struct simulation_observer oracle_observer(struct oracle *o) {
         .appended = hear_appended,
         .row_changed = hear_row_changed,
         .embedded = hear_embedded,
+        .alias_switched = hear_alias_switched,
+        .unseen_row_changed = hear_unseen_row_changed,
     };
 }
 
@@ -383,7 +424,8 @@ bool oracle_settled(const struct oracle *o) {
     enum topic_id topic;
     uint32_t partition;
     return freshness_pending(o) == 0 && o->late_waiting == 0 && o->disagreeing == 0 &&
-           o->lingering == 0 && o->poison_unanswered == 0 && progress_done(o, &topic, &partition);
+           o->lingering == 0 && o->poison_unanswered == 0 && progress_done(o, &topic, &partition) &&
+           upgrade_settled(o, NULL, 0);
 }
 
 const char *oracle_waits_for(struct oracle *o) {
@@ -420,7 +462,7 @@ const char *oracle_waits_for(struct oracle *o) {
     } else if (o->poison_unanswered > 0) {
         snprintf(text, size, "%" PRIu64 " poison records have no dead letter",
                  o->poison_unanswered);
-    } else {
+    } else if (upgrade_settled(o, text, size)) {
         snprintf(text, size, "nothing");
     }
     return text;

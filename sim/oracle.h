@@ -7,6 +7,8 @@
  *     feeds appended -----> who must be gone, and since when        |  oracle_finish compares
  *     log appended -------> which position changed what readers see |  every store with it
  *     row_changed --------> safety checks, freshness samples        |
+ *     alias_switched -----> what readers see instead                |
+ *     orders -------------> which models are served and written ----+
  *
  * Safety is judged as writes happen; convergence at the end, when the run has healed. A check that
  * had nothing to look at says no_data, which is never a pass.
@@ -17,8 +19,15 @@
  * Visibility lag runs from the append to the feed, event lag from the producer's time. Records that
  * went through the late queue, and are older than the allowed lateness, are counted apart.
  *
- * Not judged: runs that switch aliases or lose log records to an unclean leader change; the oracle
- * then expects what readers of the lost records expected.
+ * Models (A10): readers see what the alias points to, so expectations follow it: rows, recomputed
+ * vectors and samples are those of the collection that it points to. At a switch the oracle
+ * re-reads what readers see of every listing and holds it against what they saw before: nothing may
+ * vanish, grow older or come back from deletion, changes younger than switch_in_flight_ns apart.
+ * Which model is to be served, which one is written beside it and which is to be gone follows from
+ * the orders that operators gave, never from what the pipeline says of itself.
+ *
+ * Not judged: runs that lose log records to an unclean leader change; the oracle then expects what
+ * readers of the lost records expected.
  */
 #ifndef MURPHY_SIM_ORACLE_H
 #define MURPHY_SIM_ORACLE_H
@@ -27,9 +36,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/control.h"
 #include "pipeline/effects.h"
 #include "pipeline/ports.h"
 #include "pipeline/topics.h"
+#include "sim/fake_vector_db.h"
 #include "sim/reference.h"
 #include "sim/simulation.h"
 #include "sim/store.h"
@@ -49,11 +60,13 @@ struct oracle_sample {
 /* A zero member means its default. */
 struct oracle_options {
     vtime start;                  /* of the run: minute 0 of every series */
-    uint32_t model_version;       /* that rows must be made by; 1 */
+    uint32_t model_version;       /* that the aliases point to at the start; 1 */
     int64_t allowed_lateness_ns;  /* as the pipeline is configured; 2 h */
     int64_t gone_within_ns;       /* a deleted or suppressed listing has left every serving store so
                                      long after its feed took the change; 5 min */
     int64_t suppressed_within_ns; /* the same for a suppressed one; gone_within_ns */
+    int64_t switch_in_flight_ns;  /* a change so young need not be in the collection that an alias
+                                     switches to; 5 min */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
     void *sampled_ctx;
@@ -64,6 +77,10 @@ struct oracle_options {
 struct oracle *oracle_new(const struct oracle_options *options);
 void oracle_free(struct oracle *o);
 
+/* The database whose aliases it is told of; without it none may switch. It must outlive the last
+ * call that hears or asks whether all is settled. */
+void oracle_reads(struct oracle *o, struct fake_vector_db *vectors);
+
 /* ---- Hearing: hand them on from a struct simulation_observer ---- */
 
 void oracle_operation(struct oracle *o, vtime now, const struct workload_op *op);
@@ -72,11 +89,20 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
 void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *change);
 void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items,
                      const struct embed_result *results, size_t count);
+/* An alias points to another collection of its modality; 0: none. */
+void oracle_alias_switched(struct oracle *o, vtime now, enum modality modality, uint32_t from,
+                           uint32_t to);
+/* A row changed in the collection of a model that no alias points to. */
+void oracle_unseen_row_changed(struct oracle *o, vtime now, const struct row_change *change);
 /* An observer that does just that. */
 struct simulation_observer oracle_observer(struct oracle *o);
-/* What a probe search through the alias, or the keyword index, answered. */
-void oracle_hits(struct oracle *o, vtime now, enum store_id store, const struct search_hit *hits,
-                 size_t count);
+/* An operator gave an order about models; any other is of no interest. Orders that the pipeline
+ * must refuse are not told: carried out all the same, they break orders-obeyed. */
+void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version);
+/* What a probe search through the alias, or the keyword index (model 0), answered to a query that
+ * this model embedded. */
+void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
+                 const struct search_hit *hits, size_t count);
 
 /* True once memory ran out: nothing that the oracle says then counts. */
 bool oracle_out_of_memory(const struct oracle *o);
@@ -124,7 +150,8 @@ const struct oracle_check_about *oracle_check_table(size_t *count);
 
 /* ---- Differences found by oracle_finish ---- */
 
-/* Differences of one class in one store, classes as in reconciliation. */
+/* Differences of one class in one store, classes as in reconciliation; in the vector stores those
+ * of standby collections too. */
 uint64_t oracle_drift(const struct oracle *o, enum store_id store, enum drift_class class);
 uint64_t oracle_drift_total(const struct oracle *o);
 /* Listings compared in a store. */
@@ -222,8 +249,14 @@ struct oracle_counts {
     uint64_t embeddings[MODALITY_COUNT]; /* made by the service */
     uint64_t tampered_rows; /* rows that were not as last written when the next write came */
     uint64_t hits;          /* judged */
+    uint64_t switches;      /* of aliases */
+    uint64_t moves_ordered; /* cutovers and rollbacks */
+    uint64_t drops_ordered; /* retirements, upgrades given up */
 };
 struct oracle_counts oracle_counts(const struct oracle *o);
+
+/* The model version that is to be written beside the served one, by the orders; 0: none. */
+uint32_t oracle_standby_model(const struct oracle *o);
 
 /* The model that it compares with. */
 struct reference *oracle_reference(struct oracle *o);

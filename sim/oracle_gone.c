@@ -255,8 +255,8 @@ void gone_tick(struct oracle *o, vtime now) {
     deadlines_judge(o, &o->suppressed, now);
 }
 
-void oracle_hits(struct oracle *o, vtime now, enum store_id store, const struct search_hit *hits,
-                 size_t count) {
+void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
+                 const struct search_hit *hits, size_t count) {
     o->counts.hits += count;
     o->checks[CHECK_SERVED_GONE].looked_at += count;
     for (size_t i = 0; i < count; i++) {
@@ -266,6 +266,9 @@ void oracle_hits(struct oracle *o, vtime now, enum store_id store, const struct 
                 o, CHECK_SERVED_GONE, now,
                 "a search of %s found listing %" PRIu64 " at version %" PRId64 ", gone since %s",
                 store_name(store), l->id, hits[i].version, moment_text(l->feed.gone_since).text);
+        }
+        if (store <= STORE_VECTOR_FUSED) {
+            upgrade_hit(o, now, store, model_version, hits[i].listing_id);
         }
     }
 }

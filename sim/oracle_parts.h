@@ -6,7 +6,11 @@
  *     oracle_freshness.c    samples, histograms, minutes
  *     oracle_safety.c       checks as writes happen
  *     oracle_gone.c         who must be gone, and since when
- *     oracle_convergence.c  the end: vectors and keyword index against the reference
+ *     oracle_upgrade.c      what operators ordered, and what switched aliases show to readers
+ *     oracle_convergence.c  the end: all listings, presence of rows, the keyword index
+ *     oracle_vectors.c      the end: vectors against the reference
+ *     oracle_reading.c      the end: the stores, read once
+ *     oracle_findings.c     the end: differences, counted and told
  *     oracle_warehouse.c    the end: gold, silver, dashboard
  *     oracle_source.c       the end: the OLTP store
  *     oracle_json.c         JSON columns of the warehouse against the reference
@@ -140,9 +144,14 @@ enum check_id {
     CHECK_GONE_IN_TIME,
     CHECK_SERVED_GONE,
     CHECK_EMBEDDING_ECONOMY,
+    CHECK_ALIAS_SWITCH,
+    CHECK_ONE_MODEL,
+    CHECK_ORDERS_OBEYED,
     CHECK_DEAD_LETTERS,
     CHECK_ALL_VISIBLE,
     CHECK_CONVERGENCE,
+    CHECK_STANDBY_COMPLETE,
+    CHECK_RETIRED,
     CHECK_ROWS_AGREE,
     CHECK_NO_LOST_EMBEDDING,
     CHECK_HISTORY,
@@ -242,6 +251,33 @@ struct poison {
 struct position {
     uint64_t listing_id;
     doc_version version;
+    vtime at;
+    uint8_t wanted; /* bit (1 << enum modality) for each vector row that it asks for */
+};
+
+/* ---- Models ---- */
+
+/* Where an order leads readers. */
+struct move {
+    uint32_t to;
+    vtime at;
+};
+
+/*
+ * What operators ordered about models, folded: what is to be in the end.
+ *
+ *     upgrade          standby = the next model
+ *     cutover          served <-> standby, which is the former model from now on
+ *     rollback         served <-> standby, which is the next model again
+ *     retire, abandon  standby = none, and its collections go
+ */
+struct orders {
+    uint32_t served;
+    uint32_t standby; /* written beside it; 0: none */
+    bool cut_over;    /* standby is the former model, not the next */
+    struct move *moves;
+    size_t move_count, move_capacity;
+    size_t moved[MODALITY_COUNT]; /* of the moves, those that the alias has made */
 };
 
 struct finding;
@@ -296,6 +332,13 @@ struct oracle {
     struct position *positions;
     size_t position_count, position_capacity;
 
+    /* models */
+    struct orders orders;
+    struct fake_vector_db *vectors;  /* that alias switches are judged in */
+    uint32_t served[MODALITY_COUNT]; /* model that the alias points to; 0: none */
+    bool aliases_apart;              /* they point to different models, since: */
+    vtime apart_since;
+
     /* the end */
     struct finding *differences;
     size_t difference_count, difference_capacity;
@@ -345,10 +388,30 @@ void gone_tick(struct oracle *o, vtime now);
 /* True when the listing should have left long enough ago. */
 bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, vtime now);
 
+/* ---- oracle_upgrade.c ---- */
+
+void upgrade_init(struct oracle *o);
+void upgrade_release(struct oracle *o);
+/* Aliases that one action did not switch together are noticed as time goes on. */
+void upgrade_tick(struct oracle *o, vtime now);
+/* Every order is carried out, the standby collections have caught up, retired ones are gone. Else
+ * false, with what is waited for in `text`. */
+bool upgrade_settled(const struct oracle *o, char *text, size_t size);
+void upgrade_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version);
+void upgrade_switched(struct oracle *o, vtime now, enum modality modality, uint32_t from,
+                      uint32_t to);
+/* A search of vectors found the listing; the query was embedded by that model. */
+void upgrade_hit(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
+                 uint64_t listing_id);
+void upgrade_finish(struct oracle *o, vtime now, const struct fake_vector_db *vectors);
+
 /* ---- oracle_safety.c ---- */
 
 void safety_row(struct oracle *o, vtime now, struct oracle_listing *listing,
                 const struct row_change *change);
+/* A row of a collection that no alias points to. */
+void safety_unseen_row(struct oracle *o, vtime now, const struct oracle_listing *listing,
+                       const struct row_change *change);
 void safety_poison(struct oracle *o, vtime now, struct bytes value);
 void safety_dead_letter(struct oracle *o, vtime now, struct bytes value);
 void safety_finish(struct oracle *o, vtime now);
@@ -376,12 +439,16 @@ struct scanned {
     size_t at;
 };
 
+/* The collections of each modality: what the alias points to, and what is written beside it. */
+enum lane { LANE_SERVED, LANE_STANDBY, LANE_COUNT };
+
 /* Everything that a comparison needs, read once. */
 struct comparison {
     struct oracle *o;
     vtime now;
     const struct oracle_stores *stores;
-    struct scanned vectors[MODALITY_COUNT][SCAN_PATH_COUNT];
+    uint32_t models[LANE_COUNT][MODALITY_COUNT]; /* 0: none */
+    struct scanned vectors[LANE_COUNT][MODALITY_COUNT][SCAN_PATH_COUNT];
     struct scanned keyword[SCAN_PATH_COUNT];
     struct scanned gold;
     uint64_t *ids; /* of every listing that the reference or a store knows, in order */
@@ -400,12 +467,15 @@ struct scanned_rows {
     size_t count;
 };
 struct scanned_rows scanned_take(struct scanned *scanned, uint64_t id);
+/* Reads every store by every path, and gathers the ids. False when out of memory. */
+bool comparison_read(struct comparison *c);
 
 /* What is said of one row. */
 struct finding {
     enum check_id check;
     enum store_id store;
     enum drift_class class;
+    uint32_t model_version; /* of a vector collection; elsewhere 0 */
     uint64_t listing_id;
     doc_version expected_version, observed_version;
     char expected[192];
@@ -415,6 +485,7 @@ struct finding {
 void finding_add(struct comparison *c, const struct finding *finding);
 
 /* Writes both sides into the finding. */
+void finding_words(struct finding *f, const char *expected, const char *observed);
 void finding_text(struct finding *f, const char *what, struct bytes expected,
                   struct bytes observed);
 void finding_number(struct finding *f, const char *what, int64_t expected, int64_t observed);
@@ -425,6 +496,23 @@ bool finding_text_differs(struct finding *f, const char *what, struct bytes expe
 /* Why content differs: the log never got the change (stale), or it did (mismatch). */
 enum drift_class content_class(const struct oracle_listing *l, const struct reference_document *d);
 
+/* The rows of one listing in one serving store, by each path. */
+struct served_rows {
+    const struct scan_row *any;
+    size_t least, most; /* rows by the path that found fewest and most */
+    enum scan_path blind;
+};
+struct served_rows served_take(struct scanned scanned[SCAN_PATH_COUNT], uint64_t id);
+/*
+ * Presence, twins, model and version of a serving store's row. True when a row is there and its
+ * content is worth comparing.
+ */
+bool presence_compare(struct comparison *c, const struct oracle_listing *l,
+                      const struct reference_document *d, bool wanted,
+                      const struct served_rows *rows, struct finding *f);
+
+void vectors_compare(struct comparison *c, const struct oracle_listing *l,
+                     const struct reference_document *d);
 void gold_compare(struct comparison *c, const struct oracle_listing *l,
                   const struct reference_document *d);
 void silver_compare(struct comparison *c);

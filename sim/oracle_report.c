@@ -28,12 +28,26 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
                            "no search finds a listing that must be gone"},
     [CHECK_EMBEDDING_ECONOMY] = {"embedding-economy", "A5", "safety",
                                  "a vector is made anew only when what it depends on changed"},
+    [CHECK_ALIAS_SWITCH] = {"alias-switch", "A10", "safety",
+                            "when an alias switches, no listing vanishes, grows older or comes "
+                            "back from deletion for its readers"},
+    [CHECK_ONE_MODEL] = {"one-model", "A10", "safety",
+                         "what a vector search finds was made by the model that embedded the "
+                         "query"},
+    [CHECK_ORDERS_OBEYED] = {"orders-obeyed", "A10", "safety",
+                             "readers are led where operators ordered, and nowhere else"},
     [CHECK_DEAD_LETTERS] = {"dead-letters", "A13", "safety",
                             "each poison record ends in a dead letter, and no valid record does"},
     [CHECK_ALL_VISIBLE] = {"all-visible", "A3", "convergence",
                            "each accepted change became visible in every store"},
     [CHECK_CONVERGENCE] = {"convergence", "D2", "convergence",
                            "every store holds exactly what the reference model says"},
+    [CHECK_STANDBY_COMPLETE] = {"standby-complete", "A10", "convergence",
+                                "the collections that are written beside the served ones hold "
+                                "exactly what the reference model says"},
+    [CHECK_RETIRED] = {"retired", "A10", "convergence",
+                       "no collections are left of a model that is retired, abandoned or was "
+                       "never asked for"},
     [CHECK_ROWS_AGREE] = {"rows-agree", "A6", "convergence",
                           "text, image and fused row of a listing have one version"},
     [CHECK_NO_LOST_EMBEDDING] = {"no-lost-embedding", "A5", "convergence",
@@ -53,10 +67,16 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_GONE_IN_TIME] = {"gone within", "removals", false},
     [CHECK_SERVED_GONE] = {"no hit on a listing that is gone", "hits", false},
     [CHECK_EMBEDDING_ECONOMY] = {"needless vectors at most", "vectors written", false},
+    [CHECK_ALIAS_SWITCH] = {"the same or newer after the switch", "rows seen", false},
+    [CHECK_ONE_MODEL] = {"query and hit of one model", "hits", false},
+    [CHECK_ORDERS_OBEYED] = {"each switch ordered, each order carried out", "switches and orders",
+                             false},
     [CHECK_DEAD_LETTERS] = {"a dead letter for each poison and for nothing else",
                             "poison records and dead letters", false},
     [CHECK_ALL_VISIBLE] = {"nothing still waits to be visible", "changes", true},
     [CHECK_CONVERGENCE] = {"no difference to the reference", "rows", true},
+    [CHECK_STANDBY_COMPLETE] = {"no difference to the reference", "rows", true},
+    [CHECK_RETIRED] = {"no collection left", "collections dropped or to be dropped", true},
     [CHECK_ROWS_AGREE] = {"one version a listing", "pairs of rows", true},
     [CHECK_NO_LOST_EMBEDDING] = {"every vector as recomputed", "vectors", true},
     [CHECK_HISTORY] = {"each version once, without gap or overlap", "versions", true},
@@ -91,7 +111,8 @@ static void expectation(struct oracle *o, enum check_id id) {
     struct check_state *check = &o->checks[id];
     size_t size = sizeof check->expected;
     if (id == CHECK_GONE_IN_TIME) {
-        snprintf(check->expected, size, "gone within %" PRId64 " s, suppressed within %" PRId64 " s",
+        snprintf(check->expected, size,
+                 "gone within %" PRId64 " s, suppressed within %" PRId64 " s",
                  o->options.gone_within_ns / VTIME_SECOND,
                  o->options.suppressed_within_ns / VTIME_SECOND);
     } else if (id == CHECK_EMBEDDING_ECONOMY) {

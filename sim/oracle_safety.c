@@ -104,6 +104,28 @@ void safety_row(struct oracle *o, vtime now, struct oracle_listing *l,
     row_learn(row, &change->after);
 }
 
+/* Nobody saw the row, so the store's word for what was there before must do. */
+void safety_unseen_row(struct oracle *o, vtime now, const struct oracle_listing *l,
+                       const struct row_change *change) {
+    const struct row_state *before = &change->before;
+    const struct row_state *after = &change->after;
+    o->checks[CHECK_NO_DUPLICATE_ROW].looked_at++;
+    o->checks[CHECK_VERSION_MONOTONE].looked_at++;
+    check_economy(o, now, l, change);
+    if (change->duplicate) {
+        check_violated(o, CHECK_NO_DUPLICATE_ROW, now,
+                       "%s behind the alias: a second row of listing %" PRIu64
+                       " at version %" PRId64,
+                       store_name(change->store), l->id, after->version);
+    } else if (before->version != DOC_VERSION_NONE && after->version != DOC_VERSION_NONE &&
+               after->version < before->version) {
+        check_violated(o, CHECK_VERSION_MONOTONE, now,
+                       "%s behind the alias: listing %" PRIu64 " went from version %" PRId64
+                       " back to %" PRId64,
+                       store_name(change->store), l->id, before->version, after->version);
+    }
+}
+
 /* ---- Dead letters ---- */
 
 static uint64_t value_key(struct bytes value) {

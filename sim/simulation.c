@@ -172,6 +172,21 @@ static void row_changed(void *ctx, vtime now, const struct row_change *change) {
     }
 }
 
+static void alias_switched(void *ctx, vtime now, enum modality modality, uint32_t from,
+                           uint32_t to) {
+    struct simulation *s = ctx;
+    if (s->observer.alias_switched != NULL) {
+        s->observer.alias_switched(s->observer.ctx, now, modality, from, to);
+    }
+}
+
+static void unseen_row_changed(void *ctx, vtime now, const struct row_change *change) {
+    struct simulation *s = ctx;
+    if (s->observer.unseen_row_changed != NULL) {
+        s->observer.unseen_row_changed(s->observer.ctx, now, change);
+    }
+}
+
 static int fakes_make(struct simulation *s) {
     const struct simulation_options *o = &s->options;
     struct store_observer observer = {row_changed, s};
@@ -188,7 +203,10 @@ static int fakes_make(struct simulation *s) {
         &(struct fake_warehouse_options){.journal = o->journal, .observer = observer});
     s->embedding = fake_embedding_new(NULL);
     struct fake_vector_db_options vectors = {
-        .journal = o->journal, .observer = observer, .seed = o->seed};
+        .journal = o->journal,
+        .observer = observer,
+        .alias_observer = {alias_switched, unseen_row_changed, s},
+        .seed = o->seed};
     /* Small, since it is built inside the run: a few thousand rows reach recall 0.99 with it. */
     vectors.index[MODALITY_TEXT] = (struct vector_index_options){
         .on = o->index_text, .m = 12, .ef_construction = 48, .seal_rows_min = 1536};

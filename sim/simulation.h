@@ -77,6 +77,11 @@ struct simulation_observer {
     /* Vectors were made: which, and of what. */
     void (*embedded)(void *ctx, vtime now, const struct embed_item *items,
                      const struct embed_result *results, size_t count);
+    /* Readers of a modality's vectors are led to another model's collection; 0: to none. */
+    void (*alias_switched)(void *ctx, vtime now, enum modality modality, uint32_t from,
+                           uint32_t to);
+    /* A vector row changed where no alias leads readers. */
+    void (*unseen_row_changed)(void *ctx, vtime now, const struct row_change *change);
 };
 
 /* The ports that effects go through. Replace members to wrap them. simulation_caller

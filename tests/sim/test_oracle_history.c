@@ -50,7 +50,10 @@ static int scripted_each_silver(struct fake_warehouse *w,
 /* Checks that failed, as bits, of a silver that holds the script. Versions 1, 2 and 3 of listing 1
  * and 4 of listing 2 were visible. */
 static unsigned failed(const struct span *spans, size_t count) {
-    static const struct position visible[] = {{1, 3}, {1, 1}, {2, 4}, {1, 2}};
+    static const struct position visible[] = {{.listing_id = 1, .version = 3},
+                                              {.listing_id = 1, .version = 1},
+                                              {.listing_id = 2, .version = 4},
+                                              {.listing_id = 1, .version = 2}};
     script = spans;
     script_count = count;
     struct oracle *o = oracle_new(NULL);
