@@ -47,7 +47,8 @@
 #define RECORD_FIELDS_MAX 1000
 #define RECORD_IMAGES_MAX 64
 #define RECORD_BYTES_MAX (1 << 20)
-#define RECORD_CONTRACT_VERSION 1
+#define RECORD_CONTRACT_VERSION 1       /* the built-in one */
+#define RECORD_CONTRACT_VERSION_MAX 999 /* that can be registered (pipeline/registry.h) */
 
 enum record_type {
     RECORD_LISTING = 1, /* change of a listing's own fields, or its deletion */

@@ -12,8 +12,14 @@ static void add_bytes(struct sentence *sentence, const char *text, size_t length
     if (length > room) {
         length = room;
     }
-    memcpy(sentence->text + sentence->length, text, length);
-    sentence->length += length;
+    if (length > 0) {
+        memcpy(sentence->text + sentence->length, text, length);
+        sentence->length += length;
+    }
+}
+
+void sentence_add_bytes(struct sentence *sentence, struct bytes text) {
+    add_bytes(sentence, text.data, text.len);
 }
 
 void sentence_add(struct sentence *sentence, const char *text) {
@@ -33,6 +39,13 @@ static void add_digits(struct sentence *sentence, uint64_t number, size_t width)
 
 void sentence_add_number(struct sentence *sentence, uint64_t number) {
     add_digits(sentence, number, 1);
+}
+
+void sentence_add_integer(struct sentence *sentence, int64_t number) {
+    if (number < 0) {
+        sentence_add(sentence, "-");
+    }
+    sentence_add_number(sentence, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }
 
 void sentence_add_time(struct sentence *sentence, vtime time) {

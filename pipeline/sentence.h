@@ -19,7 +19,9 @@ struct sentence {
 
 struct sentence sentence_begin(void);
 void sentence_add(struct sentence *sentence, const char *text);
+void sentence_add_bytes(struct sentence *sentence, struct bytes text);
 void sentence_add_number(struct sentence *sentence, uint64_t number);
+void sentence_add_integer(struct sentence *sentence, int64_t number);
 /* As in 2026-03-02T01:31:01Z. */
 void sentence_add_time(struct sentence *sentence, vtime time);
 /* As in 2h05m or 40s; seconds are dropped from an hour on. */
