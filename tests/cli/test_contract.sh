@@ -86,6 +86,16 @@ help_and_lists() {
     done
 }
 
+# Every check of a run is one of the list; those of what a scenario expects are named "caught: ...".
+every_check_is_listed() {
+    local unlisted
+    unlisted=$("$murphy" run bad-day --seed 1 --json 2>/dev/null | sed -n '/"checks": \[/,/^  \]/p' |
+        sed -n 's/^ *"name": "\([^":]*\).*/\1/p' | sort -u |
+        grep -vxF "$("$murphy" list checks | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')")
+    [ -z "$unlisted" ]
+    holds "murphy list checks does not list $unlisted" $?
+}
+
 # One message names the file and the place, or the path of the value; no output is left behind.
 bad_scenarios_are_refused() {
     printf '{"name": "x",\n "about": }\n' >"$folder/syntax.json"
@@ -179,6 +189,7 @@ interrupts_leave_nothing() {
 
 bad_usage_is_refused
 help_and_lists
+every_check_is_listed
 bad_scenarios_are_refused
 bad_event_files_are_refused
 exit_statuses_are_verdicts

@@ -160,6 +160,28 @@ static void test_page_order(void **state) {
     run_result_release(&r);
 }
 
+/* What a run cost stands on the page, each figure in a row of its own (A5, A7, A9). */
+static void test_costs_have_rows(void **state) {
+    (void)state;
+    static const char *const rows[] = {
+        "Embeddings made</th><td class=\"num\">4,120",
+        "Embeddings avoided</th><td class=\"num\">11,204",
+        "Vectors written</th><td class=\"num\">9,001",
+        "Metadata-only writes</th><td class=\"num\">3,222",
+        "Stale writes rejected</th><td class=\"num\">412",
+    };
+    struct run_result r;
+    fixture_failed(&r);
+    char *html = html_of(&r, no_gnuplot);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strstr(html, rows[i]) == NULL) {
+            fail_msg("the page has no row %s", rows[i]);
+        }
+    }
+    free(html);
+    run_result_release(&r);
+}
+
 /* Every table says what it is. */
 static void test_tables_have_captions(void **state) {
     (void)state;
@@ -326,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_page_is_self_contained),
         cmocka_unit_test(test_hostile_text_is_shown),
         cmocka_unit_test(test_page_order),
+        cmocka_unit_test(test_costs_have_rows),
         cmocka_unit_test(test_tables_have_captions),
         cmocka_unit_test(test_no_data_is_named),
         cmocka_unit_test(test_page_without_gnuplot),

@@ -329,6 +329,32 @@ static void test_text_order(void **state) {
     run_result_release(&r);
 }
 
+/* What a run cost stands in the text and in run.json: embeddings made and avoided, vectors written
+ * and rows of which only metadata were, and writes that the stores rejected as stale (A5, A7, A9).
+ */
+static void test_costs_are_told(void **state) {
+    (void)state;
+    static const char *const keys[] = {"embeddings_made", "embeddings_avoided", "vectors_written",
+                                       "metadata_writes", "stale_rejected"};
+    static const json_int_t figures[] = {4120, 11204, 9001, 3222, 412};
+    struct run_result r;
+    fixture_failed(&r);
+    char *text = text_of(&r, NULL);
+    assert_non_null(strstr(text, "4,120 made, 11,204 avoided"));
+    assert_non_null(strstr(text, "9,001 vectors, 3,222 metadata only, 412 stale ones rejected"));
+    char *printed = json_of(&r, NULL);
+    json_t *json = json_loads(printed, 0, NULL);
+    json_t *costs = json_object_get(json, "costs");
+    assert_int_equal(json_object_size(costs), sizeof keys / sizeof *keys);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        assert_int_equal(json_integer_value(json_object_get(costs, keys[i])), figures[i]);
+    }
+    json_decref(json);
+    free(printed);
+    free(text);
+    run_result_release(&r);
+}
+
 /* The command survives its line breaks: a shell that joins the lines sees the same words. */
 static void test_text_command_can_be_copied(void **state) {
     (void)state;
@@ -610,6 +636,7 @@ int main(void) {
         cmocka_unit_test(test_json_survives_lack_of_memory),
         cmocka_unit_test(test_text_fits_80_columns),
         cmocka_unit_test(test_text_order),
+        cmocka_unit_test(test_costs_are_told),
         cmocka_unit_test(test_text_command_can_be_copied),
         cmocka_unit_test(test_no_data_is_no_pass),
         cmocka_unit_test(test_text_colour),
