@@ -312,6 +312,7 @@ static int build(struct scenario_run *run) {
         .start = options.start,
         .model_version = scenario->pipeline.model_version,
         .allowed_lateness_ns = scenario->pipeline.allowed_lateness_ns,
+        .future_max_ns = scenario->pipeline.future_max_ns,
         .gone_within_ns = scenario->objectives.gone_within_ns,
         .suppressed_within_ns = scenario->objectives.suppressed_within_ns,
         .needless_embeddings_max_ppm = scenario->objectives.needless_embeddings_ppm,

@@ -30,7 +30,11 @@
     X(NEVER_REEMBED, "never-reembed",                                                              \
       "an embedding once made is kept whatever its text or images become", "convergence")          \
     X(NO_POLICY_FANOUT, "no-policy-fanout",                                                        \
-      "a seller's suppression reaches only listings that change later", "gone-in-time")
+      "a seller's suppression reaches only listings that change later", "gone-in-time")            \
+    X(FUTURE_ACCEPTED, "future-accepted",                                                          \
+      "a record whose time lies in the future is taken in: it wins against all that is said "      \
+      "later",                                                                                     \
+      "dead-letters")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -111,6 +111,7 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(model_version, 1)
     DEFAULT(allowed_lateness_ns, 2 * VTIME_HOUR)
     DEFAULT(late_batch_interval_ns, VTIME_HOUR)
+    DEFAULT(future_max_ns, 5 * VTIME_MINUTE)
     DEFAULT(checkpoint_interval_ns, 30 * VTIME_SECOND)
     DEFAULT(fetch_records_max, 512)
     DEFAULT(embed_batch_max, 128)

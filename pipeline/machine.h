@@ -142,6 +142,7 @@ struct pipeline_config {
     uint32_t model_version;         /* of embeddings; 1 */
     int64_t allowed_lateness_ns;    /* 2 h */
     int64_t late_batch_interval_ns; /* 1 h: how often the late queue is drained */
+    int64_t future_max_ns;          /* 5 min: what is further ahead of its append is refused */
     int64_t checkpoint_interval_ns; /* 30 s */
     uint32_t fetch_records_max;     /* 512 */
     uint32_t embed_batch_max;       /* 128 */

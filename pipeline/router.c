@@ -261,6 +261,24 @@ static int route(struct partitioned *router, struct router_task *task, size_t so
     return 0;
 }
 
+/* The record as it may come in. A time that lies in the future is refused: it would win against all
+ * that is said from now until then. */
+static int take_in(const struct partitioned *router, enum topic_id topic,
+                   const struct log_record *logged, struct record *record,
+                   struct record_error *error) {
+    if (record_of_topic(topic, logged->value, record, error) != 0) {
+        return -1;
+    }
+    int64_t ahead_ns = vtime_diff(record->stamp.ts, logged->append);
+    if (topic == TOPIC_LATE || ahead_ns <= router->machine.config->future_max_ns ||
+        bug_on(router->machine.bugs, BUG_FUTURE_ACCEPTED)) {
+        return 0;
+    }
+    *error = (struct record_error){"event time lies in the future", "event_ts",
+                                   "a time that is hardly ahead of its append, in ns", ahead_ns};
+    return -1;
+}
+
 static int refuse(struct partitioned *router, struct router_task *task, size_t source,
                   const struct log_record *logged, const struct record_error *error,
                   struct effect *produce, struct effects *effects) {
@@ -353,7 +371,7 @@ static int policy_records(struct partitioned *router, struct router_task *task, 
         struct record record;
         struct record_error error;
         enum topic_id topic = task->task.sources[source].topic;
-        int failed = record_of_topic(topic, logged->value, &record, &error) != 0
+        int failed = take_in(router, topic, logged, &record, &error) != 0
                          ? refuse(router, task, source, logged, &error, produce, effects)
                          : learn_policy(task, source, logged, &record, existing_kept);
         if (failed != 0) {
@@ -371,7 +389,7 @@ static int listing_records(struct partitioned *router, struct router_task *task,
         struct record record;
         struct record_error error;
         enum topic_id topic = task->task.sources[source].topic;
-        int failed = record_of_topic(topic, logged->value, &record, &error) != 0
+        int failed = take_in(router, topic, logged, &record, &error) != 0
                          ? refuse(router, task, source, logged, &error, produce, effects)
                          : route(router, task, source, logged, &record, produce, effects);
         if (failed != 0) {

@@ -74,6 +74,18 @@ static int check_workload(struct reader *r, const struct draft *draft) {
                                (unsigned long long)w->sellers);
         }
     }
+    for (size_t i = 0; i < w->anomaly_count; i++) {
+        const struct workload_anomaly *anomaly = &w->anomalies[i];
+        if (anomaly->from_ns < w->catalogue_load_ns) {
+            struct json_path path = path_of(text, "workload.anomalies[%zu].from", i);
+            return reader_fail(r, &path, PLACE_VALUE, "is before the end of the catalogue load");
+        }
+        if (anomaly->until_ns <= anomaly->from_ns || anomaly->until_ns > w->duration_ns) {
+            struct json_path path = path_of(text, "workload.anomalies[%zu].until", i);
+            return reader_fail(r, &path, PLACE_VALUE,
+                               "is not after `from` and within the duration");
+        }
+    }
     if (w->events < w->listings) {
         struct json_path path = path_of(text, "workload.events");
         return reader_fail(r, &path, PLACE_VALUE,

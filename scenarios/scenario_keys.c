@@ -15,6 +15,7 @@
 #define FAULT_AT(member) .offset = offsetof(struct fault, member)
 #define ALERT_AT(member) .offset = offsetof(struct expected_alert, member)
 #define OPERATION_AT(member) .offset = offsetof(struct operation, member)
+#define ANOMALY_AT(member) .offset = offsetof(struct workload_anomaly, member)
 #define PEAK_AT(member) .offset = offsetof(struct workload_peak, member)
 #define POLICY_AT(member) .offset = offsetof(struct workload_policy, member)
 #define DRIFT_AT(member) .offset = offsetof(struct expected_drift, member)
@@ -89,6 +90,8 @@ static size_t name_set_size(enum name_set set) {
         return DRIFT_IN_FLIGHT; /* which is no drift */
     case NAMES_OBJECTIVES:
         return COUNT_OF(objectives);
+    case NAMES_ANOMALIES:
+        return ANOMALY_KIND_COUNT;
     case NAMES_OPERATIONS:
         return operation_count();
     case NAMES_GROUPED:
@@ -132,6 +135,8 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
         return drift_class_name((enum drift_class)i);
     case NAMES_OBJECTIVES:
         return objectives[i];
+    case NAMES_ANOMALIES:
+        return anomaly_kind_name((enum anomaly_kind)i);
     case NAMES_OPERATIONS:
         *value = (int)operation_kind(i);
         return control_about((enum control_kind) * value)->name;
@@ -207,6 +212,44 @@ static const struct section peak_section = {
     .key_count = COUNT_OF(peak_keys),
 };
 static const struct key peak_element = {.type = TAKES_OBJECT, .section = &peak_section};
+
+static const struct key anomaly_keys[] = {
+    {
+        .name = "kind",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_ANOMALIES,
+        ANOMALY_AT(kind),
+        .about = "what is wrong at the source",
+    },
+    {
+        .name = "from",
+        .required = true,
+        DURATION(0, LONGEST),
+        ANOMALY_AT(from_ns),
+        .about = "when it begins, counted from the start; after the catalogue load",
+    },
+    {
+        .name = "until",
+        .required = true,
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        ANOMALY_AT(until_ns),
+        .about = "when it ends",
+    },
+    {
+        .name = "events",
+        .required = true,
+        COUNT32(1, 10000000),
+        ANOMALY_AT(events),
+        .about = "operations that it takes, evenly over its time and beside the ordinary ones",
+    },
+};
+static const struct section anomaly_section = {
+    .about = "something at the source that should be noticed",
+    .keys = anomaly_keys,
+    .key_count = COUNT_OF(anomaly_keys),
+};
+static const struct key anomaly_element = {.type = TAKES_OBJECT, .section = &anomaly_section};
 
 static const struct key policy_keys[] = {
     {
@@ -377,6 +420,16 @@ static const struct key workload_keys[] = {
         .about = "statuses of sellers that are set at given moments, beside those of the mix",
     },
     {
+        .name = "anomalies",
+        ONLY_GENERATED,
+        .type = TAKES_LIST,
+        .element = &anomaly_element,
+        .element_size = sizeof(struct workload_anomaly),
+        AT(workload.anomalies),
+        .count_offset = offsetof(struct draft, scenario.workload.anomaly_count),
+        .about = "what goes wrong at the source, beside the ordinary operations",
+    },
+    {
         .name = "file",
         ONLY_REPLAY,
         .type = TAKES_FILE,
@@ -530,6 +583,13 @@ static const struct key pipeline_keys[] = {
         AT(pipeline.allowed_lateness_ns),
         .fallback = "\"2h\"",
         .about = "records that are later go to the late queue",
+    },
+    {
+        .name = "future_max",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.future_max_ns),
+        .fallback = "\"5m\"",
+        .about = "records whose time is further ahead of their append are refused",
     },
     {
         .name = "late_batch",

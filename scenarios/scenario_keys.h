@@ -55,6 +55,7 @@ enum name_set {
     NAMES_STORES,
     NAMES_DRIFT_CLASSES,
     NAMES_OBJECTIVES, /* that a scenario can ask to be breached */
+    NAMES_ANOMALIES,
     NAMES_OPERATIONS, /* what operators can ask for */
     NAMES_GROUPED,    /* machines that share their partitions */
     NAMES_STATUSES,   /* of sellers */

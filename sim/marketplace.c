@@ -19,6 +19,9 @@
 #define BIRTH_OPS_MAX (1 + IMAGES_MAX)
 #define OWN_FIELDS 7 /* fields of a listing that are no attributes */
 
+/* `strange` of a listing: from here on, the number of an attribute; behind the last one, none. */
+enum { STRANGE = 1 };
+
 enum listing_state { UNBORN, ALIVE, DEAD };
 
 struct listing {
@@ -29,6 +32,7 @@ struct listing {
     uint32_t images[IMAGES_MAX]; /* serial numbers, in display order */
     uint8_t image_count;
     uint8_t state;
+    uint8_t strange; /* a schema anomaly struck: STRANGE + the attribute of another type; 0: none */
 };
 
 /* What can be decided at a slot, in the order of the weights. */
@@ -47,7 +51,8 @@ enum action {
     ACT_BIRTH = ACT_COUNT, /* the listing event of a creation or recreation */
     ACT_DELIVER,
     ACT_WITHDRAW,
-    ACT_SET_POLICY /* one of the options' policies; its number is `listing` */
+    ACT_SET_POLICY, /* one of the options' policies; its number is `listing` */
+    ACT_ANOMALY     /* of the options' anomalies; its number is `listing` */
 };
 
 /* An operation that was decided on and waits for its time. */
@@ -68,7 +73,7 @@ struct id_list {
 struct marketplace {
     struct workload_options options;
     struct catalogue *catalogue;
-    struct prng times, actions, products, images, media, ids, hot;
+    struct prng times, actions, products, images, media, ids, hot, anomalies;
     struct zipf listing_ranks, seller_ranks;
 
     struct listing *listings;
@@ -76,6 +81,7 @@ struct marketplace {
     struct id_list alive; /* by popularity: place 0 is the most popular */
     struct id_list dead;
     struct id_list suppressed; /* seller ids */
+    struct id_list lost;       /* by mass deletes; places are not kept */
     bool *seller_suppressed;   /* by seller id */
     uint32_t image_serial;
     uint64_t order_serial;
@@ -103,7 +109,7 @@ struct marketplace {
     char image_ids[8 * IMAGES_MAX];
     char descriptor[CATALOGUE_DESCRIPTOR_MAX];
     char search[CATALOGUE_TITLE_MAX];
-    struct field fields[OWN_FIELDS + CATALOGUE_ATTRIBUTES];
+    struct field fields[OWN_FIELDS + CATALOGUE_ATTRIBUTES + 1];
     char encoded[POISON_ROOM]; /* a listing with all its texts is shorter */
 };
 
@@ -155,6 +161,15 @@ static int refuse(struct workload_error *error, const char *sentence) {
     return -1;
 }
 
+/* Operations of all anomalies. */
+static uint64_t anomaly_events(const struct workload_options *o) {
+    uint64_t events = 0;
+    for (size_t i = 0; i < o->anomaly_count; i++) {
+        events += o->anomalies[i].events;
+    }
+    return events;
+}
+
 static int check_options(const struct workload_options *o, struct workload_error *error) {
     if (o->listings < 1 || o->listings > WORKLOAD_LISTINGS_MAX) {
         return refuse(error, "workload.listings must be from 1 to 134217728");
@@ -172,7 +187,7 @@ static int check_options(const struct workload_options *o, struct workload_error
     if (o->catalogue_load_ns < 0 || o->catalogue_load_ns > o->duration_ns) {
         return refuse(error, "workload.catalogue_load must be from 0 to the duration");
     }
-    if ((uint64_t)o->duration_ns / 2 < o->events + 1) {
+    if ((uint64_t)o->duration_ns / 2 < o->events + anomaly_events(o) + 1) {
         return refuse(error, "workload.duration is too short for so many events: it takes two "
                              "nanoseconds for each");
     }
@@ -195,6 +210,14 @@ static int check_options(const struct workload_options *o, struct workload_error
             policy->at_ns >= o->duration_ns) {
             return refuse(error, "workload.policies must name sellers that there are and moments "
                                  "within the duration");
+        }
+    }
+    for (size_t i = 0; i < o->anomaly_count; i++) {
+        const struct workload_anomaly *anomaly = &o->anomalies[i];
+        if (anomaly->from_ns < o->catalogue_load_ns || anomaly->until_ns <= anomaly->from_ns ||
+            anomaly->until_ns > o->duration_ns) {
+            return refuse(error, "workload.anomalies must each begin after the catalogue load and "
+                                 "end later, within the duration");
         }
     }
     if (o->hot_seller_ppm > 1000000) {
@@ -249,7 +272,14 @@ static uint32_t capacity_for(const struct marketplace *m) {
 static bool take_memory(struct marketplace *m) {
     size_t capacity = m->listing_capacity = capacity_for(m);
     size_t sellers = (size_t)m->options.sellers + 1;
-    m->heap_capacity = capacity * (BIRTH_OPS_MAX + 1) + 4096 + m->options.policy_count;
+    size_t lost = 0;
+    for (size_t i = 0; i < m->options.anomaly_count; i++) {
+        bool deletes = m->options.anomalies[i].kind == ANOMALY_MASS_DELETE;
+        lost += deletes ? m->options.anomalies[i].events : 0;
+    }
+    m->heap_capacity = capacity * (BIRTH_OPS_MAX + 1) + 4096 + m->options.policy_count +
+                       (size_t)anomaly_events(&m->options);
+    m->lost.items = malloc((lost + 1) * sizeof *m->lost.items);
     m->catalogue = catalogue_new(m->options.description_words);
     m->listings = calloc(capacity, sizeof *m->listings);
     m->alive.items = malloc(capacity * sizeof *m->alive.items);
@@ -258,8 +288,8 @@ static bool take_memory(struct marketplace *m) {
     m->seller_suppressed = calloc(sellers, sizeof *m->seller_suppressed);
     m->heap = malloc(m->heap_capacity * sizeof *m->heap);
     return m->catalogue != NULL && m->listings != NULL && m->alive.items != NULL &&
-           m->dead.items != NULL && m->suppressed.items != NULL && m->seller_suppressed != NULL &&
-           m->heap != NULL &&
+           m->dead.items != NULL && m->suppressed.items != NULL && m->lost.items != NULL &&
+           m->seller_suppressed != NULL && m->heap != NULL &&
            zipf_init(&m->listing_ranks, m->options.listings, m->options.skew_quarters) == 0 &&
            zipf_init(&m->seller_ranks, m->options.sellers, 4) == 0;
 }
@@ -275,6 +305,7 @@ void marketplace_free(struct marketplace *m) {
     free(m->alive.items);
     free(m->dead.items);
     free(m->suppressed.items);
+    free(m->lost.items);
     free(m->seller_suppressed);
     free(m->heap);
     free(m);
@@ -536,6 +567,18 @@ static struct field integer_field(enum field_id id, int64_t value) {
     return (struct field){.id = id, .type = VALUE_INTEGER, .integer = value};
 }
 
+/* What a schema anomaly makes of an attribute: the other type. */
+static struct field estranged(struct field field) {
+    if (field.type == VALUE_INTEGER) {
+        field.type = VALUE_TEXT;
+        field.text = bytes_of("unknown");
+    } else if (field.type != VALUE_NULL) {
+        field.type = VALUE_INTEGER;
+        field.integer = -1;
+    }
+    return field;
+}
+
 /* Every column as a field: the seven own ones, then the attributes. Returns their count. */
 static size_t fill_fields(struct marketplace *m, const struct listing *l) {
     const struct catalogue *c = m->catalogue;
@@ -559,8 +602,15 @@ static size_t fill_fields(struct marketplace *m, const struct listing *l) {
         .id = FIELD_IMAGE_IDS, .type = VALUE_IDS, .text = {m->image_ids, 8u * l->image_count}};
     for (size_t key = 0; key < CATALOGUE_ATTRIBUTES; key++) {
         if (product->attributes[key] != ATTRIBUTE_ABSENT) {
-            *f++ = catalogue_attribute(c, product, key, m->attribute_text[key]);
+            *f = catalogue_attribute(c, product, key, m->attribute_text[key]);
+            *f = l->strange == STRANGE + key ? estranged(*f) : *f;
+            f++;
         }
+    }
+    if (l->strange != 0) { /* by name it comes behind the others */
+        *f = (struct field){.id = FIELD_ATTRIBUTE, .type = VALUE_TEXT};
+        f->name = bytes_of("zz_batch");
+        f++->text = bytes_of("import of an unknown tool");
     }
     return (size_t)(f - m->fields);
 }
@@ -585,9 +635,9 @@ static void fill_row(struct marketplace *m, uint32_t listing, size_t field_count
     };
 }
 
-static struct stamp draw_stamp(struct marketplace *m) {
-    uint64_t hi = prng_next(&m->ids);
-    uint64_t lo = prng_next(&m->ids);
+static struct stamp draw_stamp(struct marketplace *m, struct prng *p) {
+    uint64_t hi = prng_next(p);
+    uint64_t lo = prng_next(p);
     /* Version 4 and the variant of RFC 9562. */
     hi = (hi & ~UINT64_C(0xf000)) | 0x4000;
     lo = (lo & (UINT64_MAX >> 2)) | UINT64_C(1) << 63;
@@ -624,8 +674,11 @@ static bool is_named(const struct listing *l, struct changes changes, size_t i, 
     if (i < OWN_FIELDS) {
         return (changes.own & NAMES(FIELD_TITLE + i)) != 0;
     }
-    while (l->product.attributes[*key] == ATTRIBUTE_ABSENT) {
+    while (*key < CATALOGUE_ATTRIBUTES && l->product.attributes[*key] == ATTRIBUTE_ABSENT) {
         ++*key;
+    }
+    if (*key == CATALOGUE_ATTRIBUTES) { /* the one that nobody knows */
+        return (changes.own & NAMES(FIELD_ATTRIBUTE)) != 0;
     }
     return (changes.attributes & 1u << (*key)++) != 0;
 }
@@ -640,7 +693,7 @@ static void publish_upsert(struct marketplace *m, enum workload_op_kind kind, ui
     op->through_oltp = true;
     size_t count = fill_fields(m, l);
     fill_row(m, listing, count, op);
-    struct field named[OWN_FIELDS + CATALOGUE_ATTRIBUTES];
+    struct field named[OWN_FIELDS + CATALOGUE_ATTRIBUTES + 1];
     size_t named_count = 0;
     size_t key = 0;
     for (size_t i = 0; i < count; i++) {
@@ -755,8 +808,7 @@ static void do_images(struct marketplace *m, uint32_t listing, struct workload_o
     publish_upsert(m, OP_LISTING_UPDATE, listing, (struct changes){NAMES(FIELD_IMAGE_IDS), 0}, op);
 }
 
-static void do_delete(struct marketplace *m, struct workload_op *op) {
-    uint32_t listing = m->alive.items[prng_below(&m->actions, m->alive.count)];
+static void do_delete(struct marketplace *m, uint32_t listing, struct workload_op *op) {
     struct listing *l = &m->listings[listing];
     take_out(m, &m->alive, listing);
     put_dead(m, listing);
@@ -878,6 +930,117 @@ static void do_poison(struct marketplace *m, uint32_t listing, struct workload_o
     op->stamp = STAMP_NONE;
 }
 
+/* ---- anomalies ---- */
+
+static void do_nulls(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct listing *l = &m->listings[listing];
+    struct changes changes = {NAMES(FIELD_PRICE) | NAMES(FIELD_DESCRIPTION), 0};
+    l->price = -1;
+    l->product.description = 0;
+    for (size_t key = 0; key < CATALOGUE_ATTRIBUTES; key++) {
+        if (l->product.attributes[key] != ATTRIBUTE_ABSENT) {
+            l->product.attributes[key] = ATTRIBUTE_NULL;
+            changes.attributes |= 1u << key;
+        }
+    }
+    publish_upsert(m, OP_LISTING_UPDATE, listing, changes, op);
+}
+
+static void do_schema(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct listing *l = &m->listings[listing];
+    size_t key = 0;
+    while (key < CATALOGUE_ATTRIBUTES && l->product.attributes[key] < ATTRIBUTE_FIRST_CHOICE) {
+        key++;
+    }
+    l->strange = (uint8_t)(STRANGE + key);
+    publish_upsert(m, OP_LISTING_UPDATE, listing, (struct changes){NAMES(FIELD_ATTRIBUTE), ~0u},
+                   op);
+}
+
+static void do_new_price(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct listing *l = &m->listings[listing];
+    l->price = catalogue_draw_price(m->catalogue, &m->anomalies, &l->product);
+    publish_upsert(m, OP_LISTING_UPDATE, listing, (struct changes){NAMES(FIELD_PRICE), 0}, op);
+}
+
+static void do_mass_delete(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    if (m->alive.count < 2) {
+        do_new_price(m, listing, op);
+        return;
+    }
+    m->lost.items[m->lost.count++] = listing;
+    do_delete(m, listing, op);
+}
+
+/* As it was, but for its pictures: those went with it. */
+static void do_mass_restore(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    while (m->lost.count > 0) {
+        uint32_t lost = m->lost.items[--m->lost.count];
+        if (m->listings[lost].state == DEAD) { /* its seller did not put it back meanwhile */
+            take_out(m, &m->dead, lost);
+            m->listings[lost].image_count = 0;
+            do_birth(m, lost, op);
+            return;
+        }
+    }
+    do_new_price(m, listing, op);
+}
+
+/* A device with a wrong clock sends what must be refused: it would win against everything that is
+ * said later. */
+static void do_future(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    int64_t ahead_ns = prng_range(&m->anomalies, 2 * VTIME_DAY, 365 * VTIME_DAY);
+    op->kind = OP_POISON;
+    op->topic = TOPIC_LISTING;
+    op->key = listing_id(m, listing);
+    struct record r = record_of(RECORD_LISTING, RECORD_UPSERT, op);
+    r.stamp.ts = vtime_add(r.stamp.ts, ahead_ns);
+    struct field price = integer_field(FIELD_PRICE, 10000);
+    encode(m, &r, &price, 1, op);
+    op->stamp = STAMP_NONE;
+}
+
+static void do_anomaly(struct marketplace *m, enum anomaly_kind kind, struct workload_op *op) {
+    uint32_t listing = m->alive.items[prng_below(&m->anomalies, m->alive.count)];
+    switch (kind) {
+    case ANOMALY_NULLS:
+        do_nulls(m, listing, op);
+        break;
+    case ANOMALY_SCHEMA:
+        do_schema(m, listing, op);
+        break;
+    case ANOMALY_MASS_DELETE:
+        do_mass_delete(m, listing, op);
+        break;
+    case ANOMALY_MASS_RESTORE:
+        do_mass_restore(m, listing, op);
+        break;
+    case ANOMALY_FUTURE:
+        do_future(m, listing, op);
+        break;
+    default:
+        assert(kind == ANOMALY_VOLUME);
+        do_new_price(m, listing, op);
+    }
+}
+
+/* Evenly over the time of each. They are no part of the budget. */
+static void plan_anomalies(struct marketplace *m) {
+    for (size_t i = 0; i < m->options.anomaly_count; i++) {
+        const struct workload_anomaly *anomaly = &m->options.anomalies[i];
+        int64_t length_ns = anomaly->until_ns - anomaly->from_ns;
+        for (int64_t k = 0; k < anomaly->events; k++) {
+            int64_t since_ns =
+                length_ns / anomaly->events * k + length_ns % anomaly->events * k / anomaly->events;
+            heap_push(m,
+                      (struct pending){.due_ns = m->options.start.ns + anomaly->from_ns + since_ns,
+                                       .listing = (uint32_t)i,
+                                       .action = ACT_ANOMALY});
+        }
+        m->left += anomaly->events;
+    }
+}
+
 static void carry_out(struct marketplace *m, const struct pending *p, struct workload_op *op) {
     switch (p->action) {
     case ACT_BIRTH:
@@ -888,7 +1051,10 @@ static void carry_out(struct marketplace *m, const struct pending *p, struct wor
         do_media(m, p, op);
         break;
     case ACT_DELETE:
-        do_delete(m, op);
+        do_delete(m, m->alive.items[prng_below(&m->actions, m->alive.count)], op);
+        break;
+    case ACT_ANOMALY:
+        do_anomaly(m, m->options.anomalies[p->listing].kind, op);
         break;
     case ACT_POLICY:
         do_policy(m, op);
@@ -938,6 +1104,7 @@ struct marketplace *marketplace_new(const struct workload_options *options,
     prng_init(&m->media, options->seed, "workload.media");
     prng_init(&m->ids, options->seed, "workload.ids");
     prng_init(&m->hot, options->seed, "workload.hot");
+    prng_init(&m->anomalies, options->seed, "workload.anomalies");
     if (check_events(m, error) != 0) {
         marketplace_free(m);
         return NULL;
@@ -959,6 +1126,7 @@ struct marketplace *marketplace_new(const struct workload_options *options,
         push_pending(m, ACT_SET_POLICY, (uint32_t)i, 0,
                      options->start.ns + options->policies[i].at_ns);
     }
+    plan_anomalies(m);
     draw_slot(m);
     settle(m);
     return m;
@@ -970,7 +1138,8 @@ bool marketplace_next(struct marketplace *m, struct workload_op *op) {
     }
     struct pending p = m->has_ready ? m->ready : heap_pop(m);
     m->has_ready = false;
-    *op = (struct workload_op){.at = {m->next_ns}, .stamp = draw_stamp(m)};
+    struct prng *ids = p.action == ACT_ANOMALY ? &m->anomalies : &m->ids;
+    *op = (struct workload_op){.at = {m->next_ns}, .stamp = draw_stamp(m, ids)};
     carry_out(m, &p, op);
     m->left--;
     m->last_ns = m->next_ns;
@@ -983,7 +1152,7 @@ vtime marketplace_peek(const struct marketplace *m) {
 }
 
 uint64_t marketplace_total(const struct marketplace *m) {
-    return m->options.events;
+    return m->options.events + anomaly_events(&m->options);
 }
 
 vtime marketplace_end(const struct marketplace *m) {

@@ -16,6 +16,7 @@
 static struct oracle_options with_defaults(const struct oracle_options *options) {
     struct oracle_options o = options != NULL ? *options : (struct oracle_options){0};
     o.model_version = o.model_version != 0 ? o.model_version : 1;
+    o.future_max_ns = o.future_max_ns != 0 ? o.future_max_ns : 5 * VTIME_MINUTE;
     o.allowed_lateness_ns = o.allowed_lateness_ns != 0 ? o.allowed_lateness_ns : 2 * VTIME_HOUR;
     o.gone_within_ns = o.gone_within_ns != 0 ? o.gone_within_ns : 5 * VTIME_MINUTE;
     o.suppressed_within_ns =
@@ -194,8 +195,9 @@ static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint
     o->counts.feed_records++;
     progress_appended(o, topic, partition, logged->offset);
     freshness_feed(o, topic, logged->append, valid ? &record : NULL);
-    if (!valid) {
-        return;
+    bool future = valid && vtime_diff(record.stamp.ts, logged->append) > o->options.future_max_ns;
+    if (!valid || future) {
+        return; /* nobody is to hear of it */
     }
     uint64_t key = event_key(topic, &record);
     o->counts.feed_duplicates += id_map_get(&o->fed, key) != ID_MAP_NONE;

@@ -62,6 +62,7 @@ struct oracle_options {
     vtime start;                  /* of the run: minute 0 of every series */
     uint32_t model_version;       /* that the aliases point to at the start; 1 */
     int64_t allowed_lateness_ns;  /* as the pipeline is configured; 2 h */
+    int64_t future_max_ns;        /* likewise: what is further ahead is refused; 5 min */
     int64_t gone_within_ns;       /* a deleted or suppressed listing has left every serving store so
                                      long after its feed took the change; 5 min */
     int64_t suppressed_within_ns; /* the same for a suppressed one; gone_within_ns */

@@ -27,6 +27,19 @@ const char *workload_op_name(enum workload_op_kind kind) {
     return names[kind];
 }
 
+const char *anomaly_kind_name(enum anomaly_kind kind) {
+    static const char *const names[ANOMALY_KIND_COUNT] = {
+        [ANOMALY_NULLS] = "nulls",
+        [ANOMALY_SCHEMA] = "schema",
+        [ANOMALY_MASS_DELETE] = "mass-delete",
+        [ANOMALY_MASS_RESTORE] = "mass-restore",
+        [ANOMALY_FUTURE] = "future",
+        [ANOMALY_VOLUME] = "volume",
+    };
+    assert(kind < ANOMALY_KIND_COUNT);
+    return names[kind];
+}
+
 struct workload *workload_new(const struct workload_options *options,
                               struct workload_error *error) {
     struct workload *w = calloc(1, sizeof *w);

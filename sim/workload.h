@@ -32,7 +32,7 @@ enum workload_op_kind {
     OP_MEDIA,  /* delivered or withdrawn; not through OLTP */
     OP_POLICY, /* seller suppressed or reinstated */
     OP_ORDER,
-    OP_POISON, /* bytes that are no valid record, sent straight to a feed */
+    OP_POISON, /* bytes that the pipeline must refuse, sent straight to a feed */
     OP_KIND_COUNT
 };
 const char *workload_op_name(enum workload_op_kind kind);
@@ -57,6 +57,27 @@ struct workload_policy {
     int64_t at_ns; /* from the start of the run */
     uint64_t seller_id;
     enum policy_status status;
+};
+
+/*
+ * Something at the source that should be noticed (B10): so many operations of a kind, evenly over
+ * [from, until), beside the ordinary ones. They draw from a stream of their own.
+ */
+enum anomaly_kind {
+    ANOMALY_NULLS,        /* updates that set price, description and attributes to null */
+    ANOMALY_SCHEMA,       /* updates with an attribute that nobody knows and one of another type */
+    ANOMALY_MASS_DELETE,  /* deletions of listings that live, whichever they are */
+    ANOMALY_MASS_RESTORE, /* listings that a mass delete took come back, as long as there are any */
+    ANOMALY_FUTURE,       /* updates whose time lies days and more ahead, sent past OLTP */
+    ANOMALY_VOLUME,       /* changes of price */
+    ANOMALY_KIND_COUNT
+};
+const char *anomaly_kind_name(enum anomaly_kind kind);
+
+struct workload_anomaly {
+    enum anomaly_kind kind;
+    int64_t from_ns, until_ns; /* from the start of the run */
+    uint32_t events;
 };
 
 /*
@@ -102,6 +123,8 @@ struct workload_options {
     size_t peak_count;
     const struct workload_policy *policies; /* beside those of the mix; part of `events` */
     size_t policy_count;
+    const struct workload_anomaly *anomalies; /* beside `events` */
+    size_t anomaly_count;
 
     /* Replay */
     const char *file;  /* JSONL, plain or gzip; NULL: generated */
@@ -127,8 +150,8 @@ struct workload;
  * each other, or when there is no memory (D12). The whole file is read and checked before the first
  * operation is handed out, and all memory is taken here: the functions below cannot fail. Memory
  * grows with the listings, created ones included, of a generated workload, and with the file of a
- * replayed one. The options are copied; the peaks and policies that they point to must outlive the
- * workload.
+ * replayed one. The options are copied; the peaks, policies and anomalies that they point to must
+ * outlive the workload.
  */
 struct workload *workload_new(const struct workload_options *options, struct workload_error *error);
 void workload_free(struct workload *w);

@@ -256,10 +256,41 @@ static void test_late_queue(void **state) {
 /* A producer whose clock is ahead does not make everybody else late. */
 static void test_future_times_do_not_move_the_watermark(void **state) {
     (void)state;
-    struct script *s = begun(NULL);
+    struct pipeline_config config = {.partitions = 1, .future_max_ns = 2 * VTIME_DAY};
+    struct script *s = script_new(MACHINE_ROUTER, &config, NULL);
+    script_begin(s);
+    s->quiet_fetch = true;
     script_records(s, FETCH_LISTING, 0,
                    TEXTS("listing 7 @90000 title=Lamp", "listing 8 @1 title=Desk"));
     assert_null(strstr(script_told(s), "listing-late"));
+    script_free(s);
+}
+
+/* What is dated further ahead of its append than five minutes is refused, since it would win
+ * against everything that is said until then (B10). */
+static void test_refuses_the_future(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LISTING, 0,
+                   TEXTS("listing 7 @300 title=Lamp", "listing 8 @301 title=Desk"));
+    script_expect(s,
+                  "#5 produce\n"
+                  "    listing-log 7 listing 7 @300 title=Lamp origin=listing-changes/0/0\n"
+                  "    dead-letter 8 letter listing-changes/0/1 event_ts: event time lies in the "
+                  "future, expected a time that is hardly ahead of its append, in ns, found "
+                  "301000000000\n");
+    script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @400 suppressed"));
+    assert_non_null(strstr(script_told(s), "dead-letter 3 letter seller-policy/0/0 event_ts"));
+    script_free(s);
+}
+
+/* Without that rule the record goes its way: the planted bug does that. */
+static void test_future_accepted(void **state) {
+    (void)state;
+    struct bugs bugs = {.on[BUG_FUTURE_ACCEPTED] = true};
+    struct script *s = begun(&bugs);
+    script_records(s, FETCH_LISTING, 0, TEXTS("listing 8 @90000 title=Desk"));
+    assert_null(strstr(script_told(s), "dead-letter"));
     script_free(s);
 }
 
@@ -408,6 +439,8 @@ int main(void) {
         cmocka_unit_test(test_crash_amid_a_fanout),
         cmocka_unit_test(test_knowledge_survives_a_restart),
         cmocka_unit_test(test_late_queue),
+        cmocka_unit_test(test_refuses_the_future),
+        cmocka_unit_test(test_future_accepted),
         cmocka_unit_test(test_future_times_do_not_move_the_watermark),
         cmocka_unit_test(test_refuses_what_is_no_record_of_the_topic),
         cmocka_unit_test(test_ignores_answers_of_a_former_assignment),

@@ -397,6 +397,56 @@ static void recreated_listings_are_whole(void **state) {
     workload_free(w);
 }
 
+/* Anomalies (B10) come in their time and number, beside the ordinary operations, whose moments and
+ * kinds stay as they were up to the first anomaly; rows and records of the whole still agree. */
+static void anomalies_come_beside(void **state) {
+    (void)state;
+    struct workload_options calm = ordinary(21);
+    int64_t step = 30 * VTIME_MINUTE;
+    static struct workload_anomaly anomalies[ANOMALY_KIND_COUNT];
+    int64_t first = 2 * step;
+    for (int kind = 0; kind < ANOMALY_KIND_COUNT; kind++) {
+        anomalies[kind] = (struct workload_anomaly){(enum anomaly_kind)kind, first + kind * step,
+                                                    first + (kind + 1) * step, 50};
+    }
+    assert_true(anomalies[ANOMALY_KIND_COUNT - 1].until_ns <= calm.duration_ns);
+    struct workload_options struck = calm;
+    struck.anomalies = anomalies;
+    struck.anomaly_count = ANOMALY_KIND_COUNT;
+    struct workload *a = open_workload(&calm), *b = open_workload(&struck);
+    struct workload_op left, right;
+    uint64_t count = 0, deletes = 0, creates = 0, future = 0;
+    struct fold fold;
+    fold_init(&fold);
+    while (workload_next(b, &right)) {
+        int64_t since = right.at.ns - calm.start.ns;
+        if (since < first) {
+            assert_true(workload_next(a, &left));
+            assert_true(left.at.ns == right.at.ns && left.kind == right.kind);
+            assert_int_equal(left.value.len, right.value.len);
+            assert_memory_equal(left.value.data, right.value.data, left.value.len);
+        }
+        int64_t steps = (since - first) / step;
+        deletes += right.kind == OP_LISTING_DELETE && steps == ANOMALY_MASS_DELETE;
+        creates += right.kind == OP_LISTING_CREATE && steps == ANOMALY_MASS_RESTORE;
+        future += right.kind == OP_POISON && steps == ANOMALY_FUTURE;
+        if (right.kind == OP_POISON) {
+            struct record r;
+            struct record_error error;
+            bool valid = record_decode(right.value, &r, &error) == 0;
+            assert_true(!valid || r.stamp.ts.ns > right.at.ns + VTIME_DAY);
+        } else {
+            fold_op(&fold, &right);
+        }
+        count++;
+    }
+    assert_true(count == calm.events + ANOMALY_KIND_COUNT * 50 && workload_total(b) == count);
+    assert_true(deletes >= 50 && creates >= 40 && future >= 50);
+    fold_release(&fold);
+    workload_free(a);
+    workload_free(b);
+}
+
 /* No kind of poison decodes, all kinds turn up on the feeds they belong to, and none goes through
  * the OLTP store (A13). */
 static void poison_never_decodes(void **state) {
@@ -792,6 +842,7 @@ int main(void) {
         cmocka_unit_test(media_comes_first_or_after_as_asked),
         cmocka_unit_test(media_catches_up),
         cmocka_unit_test(recreated_listings_are_whole),
+        cmocka_unit_test(anomalies_come_beside),
         cmocka_unit_test(poison_never_decodes),
         cmocka_unit_test(some_sellers_always_sell),
         cmocka_unit_test(orders_are_of_living_listings),
