@@ -183,7 +183,8 @@ static void judge_faults(struct scenario_run *run) {
 static bool alert_matches(const struct scenario_run *run, const struct expected_alert *wanted,
                           const struct alert_seen *seen) {
     int64_t since_ns = vtime_diff(seen->at, run->start);
-    return strcmp(wanted->name, seen->name) == 0 && strcmp(wanted->subject, seen->subject) == 0 &&
+    return strcmp(wanted->name, seen->name) == 0 &&
+           strcmp(expected_alert_subject(wanted), seen->subject) == 0 &&
            wanted->state == seen->state && since_ns >= wanted->after_ns &&
            (wanted->before_ns == 0 || since_ns <= wanted->before_ns) &&
            (wanted->evidence == NULL || strstr(seen->evidence, wanted->evidence) != NULL);
@@ -213,8 +214,9 @@ static void judge_caught(struct scenario_run *run) {
                 holds = !wanted->cleared || alert_clears(run, k);
             }
         }
-        const char *name = run_result_textf(&run->result, "caught: %s %s on %s", wanted->name,
-                                            alert_state_name(wanted->state), wanted->subject);
+        const char *name =
+            run_result_textf(&run->result, "caught: %s %s on %s", wanted->name,
+                             alert_state_name(wanted->state), expected_alert_subject(wanted));
         const char *expected =
             run_result_textf(&run->result, "%s%s%s%s", alert_state_name(wanted->state),
                              wanted->cleared ? ", cleared again" : "",

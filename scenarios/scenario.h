@@ -27,13 +27,19 @@
  */
 struct expected_alert {
     const char *name;    /* "feed-freshness", "feed-volume", "offset-out-of-range" */
-    const char *subject; /* topic name */
+    const char *topic;   /* name of the one that it is about; NULL: it is about `subject` */
+    const char *subject; /* NULL: it is about `topic` */
     enum alert_state state;
     int64_t after_ns;     /* raised no earlier than this, from the start of the run */
     int64_t before_ns;    /* and no later; 0: any time */
     bool cleared;         /* and cleared again before the end */
     const char *evidence; /* must occur in the alert's sentence; NULL: anything */
 };
+
+/* What the alert is about. */
+static inline const char *expected_alert_subject(const struct expected_alert *alert) {
+    return alert->topic != NULL ? alert->topic : alert->subject;
+}
 
 /* Drift that reconciliation must find and repair: at least `min` rows of a class in a store. */
 struct expected_drift {

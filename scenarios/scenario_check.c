@@ -191,16 +191,20 @@ static bool topic_watched(const struct pipeline_config *p, const char *name) {
 static int check_alert(struct reader *r, const struct draft *draft, size_t i) {
     const struct expected_alert *alert = &draft->scenario.alerts[i];
     char text[JSON_PATH_TEXT_SIZE];
+    if ((alert->topic == NULL) == (alert->subject == NULL)) {
+        struct json_path path = path_of(text, "expect.alerts[%zu]", i);
+        return reader_fail(r, &path, PLACE_VALUE, "is about a \"topic\" or about a \"subject\"");
+    }
     if (alert->before_ns != 0 && alert->before_ns <= alert->after_ns) {
         struct json_path path = path_of(text, "expect.alerts[%zu].before", i);
         return reader_fail(r, &path, PLACE_VALUE, "is not after \"after\"");
     }
     if (strcmp(alert->name, "feed-freshness") == 0 &&
-        !topic_watched(&draft->scenario.pipeline, alert->subject)) {
+        (alert->topic == NULL || !topic_watched(&draft->scenario.pipeline, alert->topic))) {
         struct json_path path = path_of(text, "expect.alerts[%zu].topic", i);
         return reader_fail(r, &path, PLACE_VALUE,
                            "%s is not watched: give its thresholds in pipeline.feeds",
-                           alert->subject);
+                           expected_alert_subject(alert));
     }
     return 0;
 }

@@ -36,7 +36,9 @@ static_assert(offsetof(struct fault, ratio_den) - offsetof(struct fault, ratio_n
 
 static const char *const workload_kinds[] = {"generated", "replay"};
 static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
-static const char *const alerts[] = {"feed-freshness", "feed-volume", "offset-out-of-range"};
+static const char *const alerts[] = {"feed-freshness",  "feed-volume",     "offset-out-of-range",
+                                     "upgrade-refused", "cutover-refused", "rollback-refused",
+                                     "retire-refused",  "abandon-refused"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
@@ -1065,11 +1067,16 @@ static const struct key alert_keys[] = {
     },
     {
         .name = "topic",
-        .required = true,
         .type = TAKES_NAME_STATIC,
         .names = NAMES_TOPICS,
+        ALERT_AT(topic),
+        .about = "the topic that it is about; this or `subject`",
+    },
+    {
+        .name = "subject",
+        .type = TAKES_TEXT,
         ALERT_AT(subject),
-        .about = "the topic that it is about",
+        .about = "what it is about where that is no topic, as the gate that refused a cutover",
     },
     {
         .name = "state",

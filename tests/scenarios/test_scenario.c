@@ -326,7 +326,7 @@ static void every_value_arrives(void **state) {
 
     assert_int_equal(s.alert_count, 1);
     assert_string_equal(s.alerts[0].name, "feed-freshness");
-    assert_string_equal(s.alerts[0].subject, "orders");
+    assert_string_equal(s.alerts[0].topic, "orders");
     assert_int_equal(s.alerts[0].state, ALERT_WARN);
     assert_int_equal(s.alerts[0].after_ns, 39 * VTIME_SECOND);
     assert_int_equal(s.alerts[0].before_ns, 40 * VTIME_SECOND);
