@@ -38,6 +38,12 @@ static void hear_row_changed(void *ctx, vtime now, const struct row_change *chan
     run->oracle_ear.row_changed(run->oracle_ear.ctx, now, change);
 }
 
+static void hear_seller_changed(void *ctx, vtime now, enum store_id store, uint64_t seller_id,
+                                enum policy_status status) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.seller_changed(run->oracle_ear.ctx, now, store, seller_id, status);
+}
+
 static void hear_embedded(void *ctx, vtime now, const struct embed_item *items,
                           const struct embed_result *results, size_t count) {
     struct scenario_run *run = ctx;
@@ -331,6 +337,7 @@ static int build(struct scenario_run *run) {
                                             .operation = hear_operation,
                                             .appended = hear_appended,
                                             .row_changed = hear_row_changed,
+                                            .seller_changed = hear_seller_changed,
                                             .alert = hear_alert,
                                             .reconciled = hear_reconciled,
                                             .embedded = hear_embedded,
@@ -482,7 +489,8 @@ enum scenario_run_status scenario_run_play(struct scenario_run *run) {
     prober_finish(&run->prober);
     run->result.wall_ns = clock_shim_real_monotonic_ns() - began_ns;
     scenario_run_judge(run);
-    if (run->out_of_memory || oracle_out_of_memory(run->oracle) || run_result_incomplete(&run->result)) {
+    if (run->out_of_memory || oracle_out_of_memory(run->oracle) ||
+        run_result_incomplete(&run->result)) {
         return out_of_memory(run);
     }
     return SCENARIO_RUN_DONE;

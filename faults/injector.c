@@ -744,6 +744,26 @@ static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
     return outcome(verdict, error);
 }
 
+static int vectors_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    enum verdict verdict = judge(in, SINK_VECTORS, now);
+    if (refused(verdict)) {
+        return refusal(verdict);
+    }
+    return outcome(verdict, vectors->ops->block(vectors->ctx, now, items, share(verdict, count)));
+}
+
+static int keywords_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
+    struct injector *in = ctx;
+    const struct keyword_port *keywords = &in->inner.keywords;
+    enum verdict verdict = judge(in, SINK_KEYWORDS, now);
+    if (refused(verdict)) {
+        return refusal(verdict);
+    }
+    return outcome(verdict, keywords->ops->block(keywords->ctx, now, items, share(verdict, count)));
+}
+
 static int keywords_write(void *ctx, vtime now, const struct keyword_write *items, size_t count,
                           enum item_status *statuses) {
     struct injector *in = ctx;
@@ -881,10 +901,10 @@ static bool outbox_publish(void *ctx, vtime now, const struct workload_op *op) {
 static void wrap(struct injector *in) {
     static const struct log_port_ops log = {log_produce, log_fetch, log_bounds, log_commit};
     static const struct embedding_port_ops embedding = {embed};
-    static const struct vector_port_ops vectors = {vectors_write, vectors_scan, vectors_search,
-                                                   vectors_read, vectors_admin};
-    static const struct keyword_port_ops keywords = {keywords_write, keywords_scan,
-                                                     keywords_search};
+    static const struct vector_port_ops vectors = {vectors_write, vectors_scan,  vectors_search,
+                                                   vectors_read,  vectors_admin, vectors_block};
+    static const struct keyword_port_ops keywords = {keywords_write, keywords_scan, keywords_search,
+                                                     keywords_block};
     static const struct warehouse_port_ops warehouse = {warehouse_load, warehouse_scan,
                                                         refresh_dashboard};
     static const struct state_port_ops state = {state_save, state_load};

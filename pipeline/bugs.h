@@ -34,7 +34,11 @@
     X(FUTURE_ACCEPTED, "future-accepted",                                                          \
       "a record whose time lies in the future is taken in: it wins against all that is said "      \
       "later",                                                                                     \
-      "dead-letters")
+      "dead-letters")                                                                              \
+    X(SUPPRESSION_QUEUES, "suppression-queues",                                                    \
+      "a suppression waits in line with everything else: readers get the rows until they are "     \
+      "gone",                                                                                      \
+      "gone-in-time")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

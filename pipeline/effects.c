@@ -169,6 +169,7 @@ const char *effect_kind_name(enum effect_kind kind) {
         [EFFECT_REFRESH_DASHBOARD] = "refresh-dashboard",
         [EFFECT_SCAN] = "scan",
         [EFFECT_REPUBLISH] = "republish",
+        [EFFECT_BLOCK_SELLERS] = "block-sellers",
         [EFFECT_OBSERVE_FEEDS] = "observe-feeds",
         [EFFECT_VECTOR_ADMIN] = "vector-admin",
         [EFFECT_READ_VECTORS] = "read-vectors",

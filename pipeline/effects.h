@@ -39,6 +39,7 @@ enum effect_kind {
     EFFECT_SCAN,              /* EVENT_SCANNED */
     EFFECT_REPUBLISH,         /* EVENT_LOADED */
     EFFECT_OBSERVE_FEEDS,     /* EVENT_OBSERVED */
+    EFFECT_BLOCK_SELLERS,     /* EVENT_LOADED */
     EFFECT_VECTOR_ADMIN,      /* EVENT_ADMINISTERED */
     EFFECT_READ_VECTORS,      /* EVENT_VECTORS */
     EFFECT_SEARCH,            /* EVENT_FOUND */
@@ -223,6 +224,11 @@ struct effect {
             struct search_hit *hits; /* room for k of each query, filled by the host */
             size_t *hit_counts;      /* of each query */
         } search;
+        struct {
+            enum scan_store store; /* the keyword index, or any of the vectors: all of them */
+            struct seller_block *items;
+            size_t count;
+        } block;
         struct {
             uint64_t request;
             vtime at;

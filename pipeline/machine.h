@@ -38,6 +38,7 @@ enum machine_tenure {
  *   loader      log and orders -> warehouse, dashboard
  *   reconciler  compares the stores, repairs what differs
  *   watch       freshness and volume of each feed
+ *   gate        policy feed -> the sellers whose rows readers do not get
  */
 #define MACHINES(X)                                                                                \
     X(RELAY, relay, LEASED)                                                                        \
@@ -45,7 +46,8 @@ enum machine_tenure {
     X(BUILDER, builder, GROUPED)                                                                   \
     X(LOADER, loader, GROUPED)                                                                     \
     X(RECONCILER, reconciler, STATELESS)                                                           \
-    X(WATCH, watch, STATELESS)
+    X(WATCH, watch, STATELESS)                                                                     \
+    X(GATE, gate, LEASED)
 
 enum machine_kind {
 #define MACHINE_ENUM(identifier, name, tenure) MACHINE_##identifier,

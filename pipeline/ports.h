@@ -213,6 +213,9 @@ struct vector_port_ops {
     /* *targets is filled by VECTOR_TARGETS only; may be NULL for the others. */
     int (*admin)(void *ctx, vtime now, const struct vector_admin *admin, enum item_status *status,
                  struct vector_targets *targets);
+    /* Takes statuses of sellers over: searches for servable rows pass over those of suppressed ones
+     * from then on, in every collection. May be repeated; PORT_UNKNOWN: some may be in. */
+    int (*block)(void *ctx, vtime now, const struct seller_block *items, size_t count);
 };
 struct vector_port {
     const struct vector_port_ops *ops;
@@ -228,6 +231,8 @@ struct keyword_port_ops {
                 struct scan_row *out, size_t max, size_t *count);
     int (*search)(void *ctx, vtime now, struct bytes query, size_t k,
                   const struct row_filter *filter, struct search_hit *hits, size_t *count);
+    /* As for the vector database. */
+    int (*block)(void *ctx, vtime now, const struct seller_block *items, size_t count);
 };
 struct keyword_port {
     const struct keyword_port_ops *ops;

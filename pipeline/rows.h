@@ -74,6 +74,14 @@ struct vector_write {
     const float *vector;  /* ROW_UPSERT: modality_dimension() floats */
 };
 
+/* Whether a serving store lets readers have the rows of a seller, whatever the rows say: of two
+ * statuses of a seller the one with the greater stamp counts. */
+struct seller_block {
+    uint64_t seller_id;
+    enum policy_status status;
+    struct stamp stamp;
+};
+
 /* Keyword index: one document per listing. */
 struct keyword_write {
     uint64_t listing_id;

@@ -30,6 +30,7 @@ void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]) {
         {EFFECT_REFRESH_DASHBOARD, 100000, 900000, 5000000},
         {EFFECT_SCAN, 10000, 100000, 1000000},
         {EFFECT_REPUBLISH, 3000, 30000, 500000},
+        {EFFECT_BLOCK_SELLERS, 4000, 50000, 1000000},
         {EFFECT_OBSERVE_FEEDS, 2000, 20000, 200000},
         {EFFECT_VECTOR_ADMIN, 20000, 300000, 3000000},
         {EFFECT_READ_VECTORS, 5000, 50000, 1000000},
@@ -65,6 +66,7 @@ static enum event_kind answer_of(enum effect_kind kind) {
     case EFFECT_LOAD_WAREHOUSE:
     case EFFECT_REFRESH_DASHBOARD:
     case EFFECT_REPUBLISH:
+    case EFFECT_BLOCK_SELLERS:
         return EVENT_LOADED;
     case EFFECT_SCAN:
         return EVENT_SCANNED;
@@ -185,6 +187,12 @@ static int carry_out(struct simulation *s, struct effect *effect) {
                                   effect->save_state.partition, effect->save_state.generation,
                                   effect->save_state.offsets, effect->save_state.entries,
                                   effect->save_state.count);
+    case EFFECT_BLOCK_SELLERS:
+        return effect->block.store == SCAN_KEYWORD
+                   ? p->keywords.ops->block(p->keywords.ctx, s->now, effect->block.items,
+                                            effect->block.count)
+                   : p->vectors.ops->block(p->vectors.ctx, s->now, effect->block.items,
+                                           effect->block.count);
     case EFFECT_REPUBLISH:
         return p->oltp.ops->republish(p->oltp.ctx, s->now, effect->listings.listing_ids,
                                       effect->listings.count);

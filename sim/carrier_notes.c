@@ -177,6 +177,14 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
     case EFFECT_REPUBLISH:
         note_listings(s, effect);
         break;
+    case EFFECT_BLOCK_SELLERS:
+        simulation_note(s, effect->block.store);
+        for (size_t i = 0; i < effect->block.count; i++) {
+            const struct seller_block *item = &effect->block.items[i];
+            NOTE(s, item->seller_id, item->status, number(item->stamp.ts.ns), item->stamp.id.hi,
+                 item->stamp.id.lo);
+        }
+        break;
     case EFFECT_VECTOR_ADMIN:
         NOTE(s, effect->admin.what.kind, effect->admin.what.modality,
              effect->admin.what.model_version, effect->admin.what.from_version);

@@ -8,6 +8,7 @@
 #include "pipeline/id_map.h"
 #include "sim/cell.h"
 #include "sim/fts_bm25.h"
+#include "sim/seller_blocks.h"
 #include "sim/sqlite_host.h"
 
 enum text_field { TITLE, DESCRIPTION, ATTRIBUTES, TEXT_FIELDS };
@@ -70,6 +71,7 @@ struct fake_keyword {
     struct field_index fields[TEXT_FIELDS];
     struct store_observer observer;
     struct row_journal journal;
+    struct seller_blocks blocks;
 
     struct keyword_row *rows;
     size_t row_count, row_capacity;
@@ -142,6 +144,7 @@ void fake_keyword_free(struct fake_keyword *k) {
     if (k == 0) {
         return;
     }
+    seller_blocks_release(&k->blocks);
     for (int f = 0; f < TEXT_FIELDS; f++) {
         sqlite3_finalize(k->fields[f].insert);
         sqlite3_finalize(k->fields[f].clear);
@@ -566,7 +569,8 @@ static int match_field(struct fake_keyword *k, enum text_field f, struct bytes q
     return more < 0 ? PORT_NO_MEMORY : 0;
 }
 
-static bool passes(const struct keyword_row *row, const struct row_filter *filter) {
+static bool passes(const struct fake_keyword *k, const struct keyword_row *row,
+                   const struct row_filter *filter) {
     if ((row->hidden & (1u << SCAN_BY_SEARCH)) != 0) {
         return false;
     }
@@ -577,7 +581,8 @@ static bool passes(const struct keyword_row *row, const struct row_filter *filte
     return (filter->category.len == 0 || bytes_equal(filter->category, m->category)) &&
            (filter->locale.len == 0 || bytes_equal(filter->locale, m->locale)) &&
            (filter->seller_id == 0 || filter->seller_id == m->seller_id) &&
-           (!filter->servable_only || (m->active && m->policy == POLICY_ACTIVE));
+           (!filter->servable_only || (m->active && m->policy == POLICY_ACTIVE &&
+                                       !seller_blocks_has(&k->blocks, m->seller_id)));
 }
 
 static bool better(const struct search_hit *a, const struct search_hit *b) {
@@ -625,7 +630,7 @@ static int port_search(void *ctx, vtime now, struct bytes words, size_t wanted,
     }
     for (size_t i = 0; i < found; i++) {
         const struct keyword_row *row = &k->rows[k->found[i]];
-        if (passes(row, filter)) {
+        if (passes(k, row, filter)) {
             offer(hits, count, wanted,
                   (struct search_hit){row->id, (float)k->score[k->found[i]], row->meta.version});
         }
@@ -749,8 +754,14 @@ static int port_scan(void *ctx, vtime now, enum scan_path path, uint64_t first, 
     return 0;
 }
 
+static int port_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
+    struct fake_keyword *k = ctx;
+    return seller_blocks_set(&k->blocks, now, items, count, &k->observer, STORE_KEYWORD,
+                             STORE_KEYWORD);
+}
+
 struct keyword_port fake_keyword_port(struct fake_keyword *k) {
-    static const struct keyword_port_ops ops = {port_write, port_scan, port_search};
+    static const struct keyword_port_ops ops = {port_write, port_scan, port_search, port_block};
     return (struct keyword_port){&ops, k};
 }
 

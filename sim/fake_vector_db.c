@@ -7,6 +7,7 @@
 
 #include "pipeline/array.h"
 #include "sim/label_set.h"
+#include "sim/seller_blocks.h"
 #include "sim/vector_collection.h"
 #include "sim/vector_math.h"
 
@@ -31,6 +32,7 @@ struct fake_vector_db {
     size_t entry_count, entry_capacity;
     uint32_t alias[MODALITY_COUNT]; /* model version, 0: none */
     struct fake_vector_db_counts counts;
+    struct seller_blocks blocks;
 };
 
 /* ---- life ---- */
@@ -64,6 +66,7 @@ void fake_vector_db_free(struct fake_vector_db *db) {
     if (db == 0) {
         return;
     }
+    seller_blocks_release(&db->blocks);
     for (size_t i = 0; i < db->entry_count; i++) {
         vector_collection_free(db->entries[i].collection);
     }
@@ -243,7 +246,8 @@ static int port_search(void *ctx, vtime now, enum modality modality, uint32_t mo
     }
     assert(vector_is_finite(query, modality_dimension(modality)));
     db->counts.searches[modality][exact ? 1 : 0]++;
-    return vector_collection_search(collection, query, k, ef, exact, filter, hits, count);
+    return vector_collection_search(collection, query, k, ef, exact, filter, &db->blocks, hits,
+                                    count);
 }
 
 static int port_read(void *ctx, vtime now, enum modality modality, uint32_t model_version,
@@ -341,12 +345,19 @@ static int port_admin(void *ctx, vtime now, const struct vector_admin *admin,
     return rc;
 }
 
+static int port_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
+    struct fake_vector_db *db = ctx;
+    return seller_blocks_set(&db->blocks, now, items, count, &db->options.observer,
+                             STORE_VECTOR_TEXT, STORE_VECTOR_FUSED);
+}
+
 struct vector_port fake_vector_db_port(struct fake_vector_db *db) {
     static const struct vector_port_ops ops = {.write = port_write,
                                                .scan = port_scan,
                                                .search = port_search,
                                                .read = port_read,
-                                               .admin = port_admin};
+                                               .admin = port_admin,
+                                               .block = port_block};
     return (struct vector_port){&ops, db};
 }
 

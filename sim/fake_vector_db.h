@@ -109,9 +109,10 @@ void fake_vector_db_free(struct fake_vector_db *db);
 
 /*
  * Errors: PORT_NOT_FOUND (no such collection; search: the alias points nowhere), PORT_TOO_LARGE
- * (write, read: more than batch_items_max), PORT_NO_MEMORY (with some items of a write done). A query is finite and of unit norm; hits come
- * by score, best first, equal scores by listing id. ef below k counts as k. Scans that hold
- * duplicates are read with room for all rows of a range: paging on by id skips a twin.
+ * (write, read: more than batch_items_max), PORT_NO_MEMORY (with some items of a write done). A
+ * query is finite and of unit norm; hits come by score, best first, equal scores by listing id. ef
+ * below k counts as k. Scans that hold duplicates are read with room for all rows of a range:
+ * paging on by id skips a twin.
  */
 struct vector_port fake_vector_db_port(struct fake_vector_db *db);
 

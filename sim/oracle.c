@@ -408,12 +408,18 @@ static void hear_unseen_row_changed(void *ctx, vtime now, const struct row_chang
     oracle_unseen_row_changed(ctx, now, change);
 }
 
+static void hear_seller_changed(void *ctx, vtime now, enum store_id store, uint64_t seller_id,
+                                enum policy_status status) {
+    oracle_seller_changed(ctx, now, store, seller_id, status);
+}
+
 struct simulation_observer oracle_observer(struct oracle *o) {
     return (struct simulation_observer){
         .ctx = o,
         .operation = hear_operation,
         .appended = hear_appended,
         .row_changed = hear_row_changed,
+        .seller_changed = hear_seller_changed,
         .embedded = hear_embedded,
         .alias_switched = hear_alias_switched,
         .unseen_row_changed = hear_unseen_row_changed,

@@ -65,9 +65,9 @@ struct oracle_options {
     int64_t future_max_ns;        /* likewise: what is further ahead is refused; 5 min */
     int64_t gone_within_ns;       /* a deleted or suppressed listing has left every serving store so
                                      long after its feed took the change; 5 min */
-    int64_t suppressed_within_ns; /* the same for a suppressed one; gone_within_ns */
     int64_t switch_in_flight_ns;  /* a change so young need not be in the collection that an alias
                                      switches to; 5 min */
+    int64_t suppressed_within_ns; /* readers do not get a suppressed one any more; gone_within_ns */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
     void *sampled_ctx;
@@ -95,6 +95,8 @@ void oracle_alias_switched(struct oracle *o, vtime now, enum modality modality, 
                            uint32_t to);
 /* A row changed in the collection of a model that no alias points to. */
 void oracle_unseen_row_changed(struct oracle *o, vtime now, const struct row_change *change);
+void oracle_seller_changed(struct oracle *o, vtime now, enum store_id store, uint64_t seller_id,
+                           enum policy_status status);
 /* An observer that does just that. */
 struct simulation_observer oracle_observer(struct oracle *o);
 /* An operator gave an order about models; any other is of no interest. Orders that the pipeline

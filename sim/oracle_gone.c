@@ -20,8 +20,8 @@ void gone_release(struct oracle *o) {
         free(o->sellers[i].listings);
     }
     free(o->sellers);
-    free(o->deleted.items);
-    free(o->suppressed.items);
+    free(o->hidden.items);
+    free(o->removed.items);
     id_map_release(&o->seller_index);
     id_map_release(&o->seller_listing);
 }
@@ -66,6 +66,11 @@ static void seller_has(struct oracle *o, uint64_t seller_id, uint32_t listing) {
 
 /* ---- Listings ---- */
 
+static bool seller_suppressed(const struct oracle *o, uint64_t seller_id) {
+    uint32_t seller = id_map_get(&o->seller_index, seller_id);
+    return seller != ID_MAP_NONE && o->sellers[seller].status == POLICY_SUPPRESSED;
+}
+
 static bool feed_serves(const struct oracle *o, const struct feed_view *feed) {
     if (stamp_is_none(feed->last_set)) {
         return false;
@@ -73,8 +78,7 @@ static bool feed_serves(const struct oracle *o, const struct feed_view *feed) {
     if (stamp_is_none(feed->seller_stamp)) {
         return true;
     }
-    uint32_t seller = id_map_get(&o->seller_index, feed->seller);
-    return seller == ID_MAP_NONE || o->sellers[seller].status == POLICY_ACTIVE;
+    return !seller_suppressed(o, feed->seller);
 }
 
 void gone_update(struct oracle *o, uint32_t listing) {
@@ -92,16 +96,20 @@ void gone_update(struct oracle *o, uint32_t listing) {
     l->gone_lingers = lingers;
 }
 
+/* How soon readers no longer get a listing that is gone. */
 static int64_t bound_ns(const struct oracle *o, const struct feed_view *feed) {
     return feed->by_policy ? o->options.suppressed_within_ns : o->options.gone_within_ns;
 }
 
-/* A living listing that is gone is so because of its seller. */
-static void deadline_set(struct oracle *o, uint32_t listing, vtime since) {
-    struct feed_view *feed = &o->listings[listing].feed;
-    feed->gone_since = since;
-    feed->by_policy = !stamp_is_none(feed->last_set);
-    struct deadlines *queue = feed->by_policy ? &o->suppressed : &o->deleted;
+/* A row is there, and the store does not keep its seller from readers. */
+static bool readers_get(const struct oracle *o, const struct oracle_listing *l,
+                        enum store_id store) {
+    uint32_t seller = id_map_get(&o->seller_index, l->feed.seller);
+    bool blocked = seller != ID_MAP_NONE && (o->sellers[seller].blocked >> store & 1) != 0;
+    return l->rows[store].present && !blocked;
+}
+
+static void deadline_push(struct oracle *o, struct deadlines *queue, struct deadline deadline) {
     if (queue->first > 1024 && queue->first > queue->count / 2) {
         queue->count -= queue->first;
         memmove(queue->items, queue->items + queue->first, queue->count * sizeof *queue->items);
@@ -111,8 +119,20 @@ static void deadline_set(struct oracle *o, uint32_t listing, vtime since) {
         o->out_of_memory = true;
         return;
     }
-    queue->items[queue->count++] =
-        (struct deadline){vtime_add(since, bound_ns(o, feed)), listing, since};
+    queue->items[queue->count++] = deadline;
+}
+
+/* A living listing that is gone is so because of its seller. */
+static void deadline_set(struct oracle *o, uint32_t listing, vtime since) {
+    struct feed_view *feed = &o->listings[listing].feed;
+    feed->gone_since = since;
+    feed->by_policy = !stamp_is_none(feed->last_set);
+    if (feed->by_policy) {
+        vtime at = vtime_add(since, o->options.suppressed_within_ns);
+        deadline_push(o, &o->hidden, (struct deadline){at, listing, since});
+    }
+    vtime at = vtime_add(since, o->options.gone_within_ns);
+    deadline_push(o, &o->removed, (struct deadline){at, listing, since});
 }
 
 /* Compares with what the feeds say now. */
@@ -122,7 +142,12 @@ static void listing_judge(struct oracle *o, uint32_t listing, vtime append, stru
     bool news = !feed->known || gone != feed->gone;
     feed->known = true;
     feed->gone = gone;
-    if (news && gone) {
+    /* Gone because of its seller, then deleted, then the seller is let in: it is the deletion's
+     * turn.
+     */
+    bool other_reason = gone && !news && feed->by_policy && stamp_is_none(feed->last_set) &&
+                        !seller_suppressed(o, feed->seller);
+    if ((news && gone) || other_reason) {
         feed->gone_by = by;
         feed->postponed = false;
         o->checks[CHECK_GONE_IN_TIME].looked_at++;
@@ -220,7 +245,7 @@ bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, 
 
 void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store) {
     const struct oracle_listing *l = &o->listings[listing];
-    if (store_serves(store) && l->rows[store].present && gone_overdue(o, l, now)) {
+    if (store_serves(store) && readers_get(o, l, store) && gone_overdue(o, l, now)) {
         check_violated(o, CHECK_GONE_IN_TIME, now,
                        "listing %" PRIu64 " appeared in %s at version %" PRId64 ", gone since %s",
                        l->id, store_name(store), l->rows[store].version,
@@ -229,30 +254,44 @@ void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store
     gone_update(o, listing);
 }
 
-static void deadline_judge(struct oracle *o, const struct deadline *deadline) {
+void oracle_seller_changed(struct oracle *o, vtime now, enum store_id store, uint64_t seller_id,
+                           enum policy_status status) {
+    (void)now;
+    uint32_t at = seller_of(o, seller_id);
+    if (at == ID_MAP_NONE) {
+        return;
+    }
+    unsigned bit = 1u << store;
+    o->sellers[at].blocked =
+        status == POLICY_SUPPRESSED ? o->sellers[at].blocked | bit : o->sellers[at].blocked & ~bit;
+}
+
+/* A listing must be gone by now: for readers, or (removed) its rows too. */
+static void deadline_judge(struct oracle *o, const struct deadline *deadline, bool removed) {
     const struct oracle_listing *l = &o->listings[deadline->listing];
     if (!l->feed.gone || l->feed.gone_since.ns != deadline->gone_since.ns) {
         return;
     }
-    for (int store = 0; store < STORE_OLTP; store++) {
-        if (store_serves((enum store_id)store) && l->rows[store].present) {
+    for (int i = 0; i < STORE_OLTP; i++) {
+        enum store_id store = (enum store_id)i;
+        if (store_serves(store) && (removed ? l->rows[store].present : readers_get(o, l, store))) {
             check_violated(o, CHECK_GONE_IN_TIME, deadline->at,
-                           "listing %" PRIu64 " still in %s at version %" PRId64 ", gone since %s",
-                           l->id, store_name((enum store_id)store), l->rows[store].version,
-                           moment_text(deadline->gone_since).text);
+                           "listing %" PRIu64 " still %s %s at version %" PRId64 ", gone since %s",
+                           l->id, removed ? "in" : "served by", store_name(store),
+                           l->rows[store].version, moment_text(deadline->gone_since).text);
         }
     }
 }
 
-static void deadlines_judge(struct oracle *o, struct deadlines *queue, vtime now) {
+static void deadlines_judge(struct oracle *o, struct deadlines *queue, vtime now, bool removed) {
     while (queue->first < queue->count && vtime_before(queue->items[queue->first].at, now)) {
-        deadline_judge(o, &queue->items[queue->first++]);
+        deadline_judge(o, &queue->items[queue->first++], removed);
     }
 }
 
 void gone_tick(struct oracle *o, vtime now) {
-    deadlines_judge(o, &o->deleted, now);
-    deadlines_judge(o, &o->suppressed, now);
+    deadlines_judge(o, &o->hidden, now, false);
+    deadlines_judge(o, &o->removed, now, true);
 }
 
 void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,

@@ -219,6 +219,7 @@ struct oracle_seller {
     uint64_t id;
     struct stamp stamp;
     enum policy_status status;
+    unsigned blocked;   /* bits 1 << store: its readers do not get the seller's rows */
     uint32_t *listings; /* that ever were the seller's */
     size_t listing_count, listing_capacity;
 };
@@ -313,8 +314,9 @@ struct oracle {
     struct id_map seller_index;
     struct oracle_seller *sellers;
     size_t seller_count, seller_capacity;
-    struct id_map seller_listing;         /* hash of (seller, listing) */
-    struct deadlines deleted, suppressed; /* by why a listing must be gone */
+    struct id_map seller_listing; /* hash of (seller, listing) */
+    /* When readers must no longer get a listing, and when its rows must be gone. */
+    struct deadlines hidden, removed;
     uint64_t disagreeing, lingering;
 
     /* on the way */

@@ -187,9 +187,17 @@ static void unseen_row_changed(void *ctx, vtime now, const struct row_change *ch
     }
 }
 
+static void seller_changed(void *ctx, vtime now, enum store_id store, uint64_t seller_id,
+                           enum policy_status status) {
+    struct simulation *s = ctx;
+    if (s->observer.seller_changed != NULL) {
+        s->observer.seller_changed(s->observer.ctx, now, store, seller_id, status);
+    }
+}
+
 static int fakes_make(struct simulation *s) {
     const struct simulation_options *o = &s->options;
-    struct store_observer observer = {row_changed, s};
+    struct store_observer observer = {row_changed, seller_changed, s};
     struct fake_kafka_options kafka = {.session_timeout_ns = o->session_timeout_ns};
     for (int topic = 0; topic < TOPIC_COUNT; topic++) {
         kafka.topics[topic].partitions = s->config.partitions;

@@ -71,6 +71,9 @@ struct simulation_observer {
     void (*appended)(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
                      const struct log_record *record);
     void (*row_changed)(void *ctx, vtime now, const struct row_change *change);
+    /* Readers of that store get the seller's rows no more, or again. */
+    void (*seller_changed)(void *ctx, vtime now, enum store_id store, uint64_t seller_id,
+                           enum policy_status status);
     void (*alert)(void *ctx, vtime now, const char *name, const char *subject,
                   enum alert_state state, struct bytes evidence);
     void (*reconciled)(void *ctx, vtime now, const struct reconciliation_report *report);

@@ -49,6 +49,9 @@ struct row_change {
 
 struct store_observer {
     void (*row_changed)(void *ctx, vtime now, const struct row_change *change); /* NULL: nobody */
+    /* Readers of that store get the rows of the seller no more, or again. NULL: nobody. */
+    void (*seller_changed)(void *ctx, vtime now, enum store_id store, uint64_t seller_id,
+                           enum policy_status status);
     void *ctx;
 };
 

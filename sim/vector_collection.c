@@ -473,6 +473,7 @@ struct row_accept {
     uint32_t category, locale; /* LABEL_EMPTY: any */
     uint64_t seller_id;        /* 0: any */
     bool servable_only;
+    const struct seller_blocks *blocks;
 };
 
 static bool accept_row(const void *ctx, uint32_t at) {
@@ -481,15 +482,17 @@ static bool accept_row(const void *ctx, uint32_t at) {
     bool label_ok = (accept->category == LABEL_EMPTY || row->labels.category == accept->category) &&
                     (accept->locale == LABEL_EMPTY || row->labels.locale == accept->locale);
     bool seller_ok = accept->seller_id == 0 || row->meta.seller_id == accept->seller_id;
-    bool servable = row->meta.active && row->meta.policy == POLICY_ACTIVE;
-    return label_ok && seller_ok && (servable || !accept->servable_only);
+    return label_ok && seller_ok &&
+           (!accept->servable_only || (row->meta.active && row->meta.policy == POLICY_ACTIVE &&
+                                       !seller_blocks_has(accept->blocks, row->meta.seller_id)));
 }
 
 int vector_collection_search(struct vector_collection *c, const float *query, size_t k, uint32_t ef,
-                             bool exact, const struct row_filter *filter, struct search_hit *hits,
+                             bool exact, const struct row_filter *filter,
+                             const struct seller_blocks *blocks, struct search_hit *hits,
                              size_t *count) {
     *count = 0;
-    struct row_accept accept = {.rows = c->rows};
+    struct row_accept accept = {.rows = c->rows, .blocks = blocks};
     struct segment_filter segment_filter = {0, 0};
     if (filter != 0) {
         accept.category = label_set_find(c->options.labels, filter->category);

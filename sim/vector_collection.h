@@ -20,6 +20,7 @@
 #include "pipeline/rows.h"
 #include "sim/label_set.h"
 #include "sim/row_journal.h"
+#include "sim/seller_blocks.h"
 #include "sim/store.h"
 #include "sim/vector_segments.h"
 
@@ -50,7 +51,8 @@ int vector_collection_scan(struct vector_collection *c, vtime now, enum scan_pat
                            uint64_t first, uint64_t last, struct scan_row *out, size_t max,
                            size_t *count);
 int vector_collection_search(struct vector_collection *c, const float *query, size_t k, uint32_t ef,
-                             bool exact, const struct row_filter *filter, struct search_hit *hits,
+                             bool exact, const struct row_filter *filter,
+                             const struct seller_blocks *blocks, struct search_hit *hits,
                              size_t *count);
 
 /* By the id table. A tombstone's version is that of the last call's moment. */

@@ -14,7 +14,9 @@ offset-before-state crashed-sink 3
 always-reembed calm-day 1
 never-reembed calm-day 1
 no-policy-fanout calm-day 3
-future-accepted quality-future-timestamps 1'
+future-accepted quality-future-timestamps 1
+suppression-queues policy-ahead-of-backlog 1
+'
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
 verdict() {

@@ -809,7 +809,8 @@ static void note_change(void *ctx, vtime now, const struct row_change *change) {
 static void observer_hears_what_readers_see(void **state) {
     (void)state;
     struct changes changes = {0};
-    struct fake_vector_db_options options = {.observer = {note_change, &changes}};
+    struct fake_vector_db_options options = {
+        .observer = {.row_changed = note_change, .ctx = &changes}};
     struct fake_vector_db *db = new_db(&options);
     struct vector_port port = fake_vector_db_port(db);
     assert_int_equal(put(db, at(0), write_of(ROW_UPSERT, 1, 1, 0)), ITEM_APPLIED);
@@ -958,7 +959,8 @@ static void duplicates_come_and_go(void **state) {
 static void rows_can_be_planted_and_corrupted(void **state) {
     (void)state;
     struct changes changes = {0};
-    struct fake_vector_db_options options = {.observer = {note_change, &changes}};
+    struct fake_vector_db_options options = {
+        .observer = {.row_changed = note_change, .ctx = &changes}};
     struct fake_vector_db *db = new_db(&options);
     struct vector_row_view view;
     struct vector_write w = write_of(ROW_UPSERT, 1, 3, 0);

@@ -225,6 +225,14 @@ static void tell_effect_body(struct script *s, const struct effect *e) {
         tell_range(s, e->scan.first, e->scan.last);
         tell(s, "%s", e->scan.max > 0 ? " rows" : "");
         break;
+    case EFFECT_BLOCK_SELLERS:
+        tell(s, " %s", e->block.store == SCAN_KEYWORD ? "keyword" : "vectors");
+        for (size_t i = 0; i < e->block.count; i++) {
+            const struct seller_block *item = &e->block.items[i];
+            tell(s, " %" PRIu64 " %s", item->seller_id,
+                 item->status == POLICY_SUPPRESSED ? "suppressed" : "active");
+        }
+        break;
     case EFFECT_REPUBLISH:
         tell_ids(s, e);
         break;
