@@ -209,7 +209,8 @@ static void test_workers_change_the_way_and_not_the_end(void **state) {
         options.workers[MACHINE_BUILDER] = workers[i];
         options.workers[MACHINE_LOADER] = workers[i];
         runs[i] = run_of(&options);
-        assert_int_equal(simulation_actor_count(runs[i].simulation), 3 + 3 * workers[i]);
+        assert_int_equal(simulation_actor_count(runs[i].simulation),
+                         MACHINE_KIND_COUNT - 3 + 3 * workers[i]);
         expect_right(&runs[i]);
         expect_same_end(&runs[0], &runs[i]);
     }
@@ -276,8 +277,13 @@ static int listening_scan(void *ctx, vtime now, enum modality modality, uint32_t
                                       first, last, out, max, count);
 }
 
-static const struct vector_port_ops listening_ops = {.write = listening_write,
-                                                     .scan = listening_scan};
+static int listening_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
+    struct listening *listening = ctx;
+    return listening->inner.ops->block(listening->inner.ctx, now, items, count);
+}
+
+static const struct vector_port_ops listening_ops = {
+    .block = listening_block, .write = listening_write, .scan = listening_scan};
 
 static void listen(struct listening *listening, struct simulation *s, uint32_t actor) {
     struct simulation_ports *ports = simulation_ports(s);
@@ -544,7 +550,7 @@ static void test_actors(void **state) {
     options.workers[MACHINE_BUILDER] = 12;
     options.workers[MACHINE_RELAY] = 5; /* there is always one */
     struct simulation *s = simulation_new(&options, NULL);
-    assert_int_equal(simulation_actor_count(s), 12 + 5);
+    assert_int_equal(simulation_actor_count(s), 12 + MACHINE_KIND_COUNT - 1);
     uint32_t last = simulation_actor_find(s, MACHINE_BUILDER, 11);
     assert_string_equal(simulation_actor_name(s, last), "builder-12");
     assert_int_equal(simulation_actor_kind(s, last), MACHINE_BUILDER);
