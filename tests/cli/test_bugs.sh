@@ -43,7 +43,7 @@ check_of() {
 # The bugs that the program has are those of the table above.
 every_bug_is_tried() {
     diff <("$murphy" list bugs --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' | LC_ALL=C sort) \
-        <(cut -d ' ' -f 1 <<<"$catches" | LC_ALL=C sort)
+        <(cut -d ' ' -f 1 <<<"${catches%$'\n'}" | LC_ALL=C sort)
     verdict $? 'the bugs of the program (<) are not those that are tried (>)'
 }
 
@@ -69,7 +69,7 @@ bug_is_caught() {
 every_bug_is_tried
 while read -r bug scenario seeds; do
     bug_is_caught "$bug" "$scenario" "$seeds"
-done <<<"$catches"
+done <<<"${catches%$'\n'}"
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
