@@ -67,6 +67,20 @@ int listings_unsaved(struct listings *listings, size_t at) {
     return 0;
 }
 
+int listings_decode(struct listings *listings, size_t at, struct wire_reader *reader) {
+    struct folded *folded = &head_at(listings, at)->folded;
+    uint64_t id = folded->document.listing_id;
+    int error = folded_decode(folded, reader);
+    if (error == 0 && folded->document.listing_id != id) {
+        error = -EINVAL;
+    }
+    if (error == -EINVAL) {
+        folded_release(folded);
+        folded_init(folded, id);
+    }
+    return error;
+}
+
 int listings_save(struct listings *listings, struct effect *save, struct effects *effects,
                   const struct listing_codec *codec, bool late) {
     struct state_entry *entries =

@@ -45,6 +45,10 @@ bool listings_find(const struct listings *listings, uint64_t id, size_t *at);
 /* The item changed and belongs into the next checkpoint. 0 or -ENOMEM. */
 int listings_unsaved(struct listings *listings, size_t at);
 
+/* Reads the head of an item that was just made from a checkpoint. 0, -ENOMEM, or -EINVAL with the
+ * head as it was. */
+int listings_decode(struct listings *listings, size_t at, struct wire_reader *reader);
+
 /* How a machine writes an item into a checkpoint. */
 struct listing_codec {
     size_t (*room)(const void *item); /* an upper bound of what encode writes */
@@ -52,8 +56,8 @@ struct listing_codec {
     size_t (*encode)(const void *item, char *buffer, bool *again, const void *ctx);
     const void *ctx;
 };
-/* Fills the entries of a checkpoint with the unsaved items. `late` is a planted bug: each waits for
- * the checkpoint after. 0 or -ENOMEM. */
+/* Fills the entries of a checkpoint with the unsaved items, and leaves room for one more. `late` is
+ * a planted bug: each waits for the checkpoint after. 0 or -ENOMEM. */
 int listings_save(struct listings *listings, struct effect *save, struct effects *effects,
                   const struct listing_codec *codec, bool late);
 

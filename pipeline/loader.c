@@ -349,7 +349,7 @@ static int restore_entry(struct partitioned *loader, struct task *head, uint64_t
         return -ENOMEM;
     }
     struct wire_reader reader = wire_reader_of(value);
-    return folded_decode(&listing_at(task, (size_t)at)->head.folded, &reader);
+    return listings_decode(&task->listings, (size_t)at, &reader);
 }
 
 static int task_begin(struct partitioned *loader, struct task *head, const struct event *event,

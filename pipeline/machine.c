@@ -115,6 +115,8 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(checkpoint_interval_ns, 30 * VTIME_SECOND)
     DEFAULT(fetch_records_max, 512)
     DEFAULT(embed_batch_max, 128)
+    DEFAULT(embed_requests_max, 8)
+    DEFAULT(backfill_in_flight_max, 64)
     DEFAULT(backlog_max, 4096)
     DEFAULT(retry_base_ns, 200 * VTIME_MILLISECOND)
     DEFAULT(retry_max_ns, 30 * VTIME_SECOND)

@@ -92,7 +92,9 @@ struct feed_observation {
 };
 
 enum command_kind {
-    COMMAND_REPAIR,    /* builder: write these listings to that store anew */
+    COMMAND_REPAIR,    /* builder: write these listings to that store anew; a listing that does not
+                          take part in the writing of that model yet does so from now on, with all
+                          its vectors (backfill, A10) */
     COMMAND_RECONCILE, /* reconciler: begin now */
 };
 
@@ -148,6 +150,7 @@ struct pipeline_config {
     int64_t checkpoint_interval_ns; /* 30 s */
     uint32_t fetch_records_max;     /* 512 */
     uint32_t embed_batch_max;       /* 128 */
+    uint32_t embed_requests_max;    /* 8 under way for a partition and a model version */
     uint32_t backlog_max;           /* 4,096 listings that wait for a sink before fetching stops */
     int64_t retry_base_ns;          /* 200 ms, doubled by every attempt */
     int64_t retry_max_ns;           /* 30 s */
@@ -163,6 +166,8 @@ struct pipeline_config {
     int64_t reconcile_settle_ns;   /* 2 min from repair to the next pass */
     uint32_t reconcile_passes_max; /* 5 */
     bool reconcile_repair_off;     /* show the differences only */
+    /* 64: listings of a partition that the backfill asked for, under way */
+    uint32_t backfill_in_flight_max;
 };
 /* A copy with every zero replaced by its default (feed thresholds stay). */
 struct pipeline_config pipeline_config_with_defaults(const struct pipeline_config *config);

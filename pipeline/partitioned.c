@@ -153,14 +153,36 @@ static void task_lost(struct partitioned *machine, struct task *task) {
 
 /* ---- Checkpoints ---- */
 
+static void alert(struct effects *effects, const char *name, const char *subject,
+                  const char *evidence) {
+    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
+    if (alert != NULL) {
+        alert->alert.name = name;
+        alert->alert.subject = subject;
+        alert->alert.state = ALERT_ERROR;
+        alert->alert.evidence = effect_copy(effects, alert, bytes_of(evidence));
+    }
+}
+
 static int restored(struct partitioned *machine, struct task *task, const struct event *event,
                     struct effects *effects) {
+    bool corrupt = false;
     sources_decode(task->sources, task->source_count, event->state.offsets);
     for (size_t i = 0; i < event->state.count; i++) {
         const struct state_entry *entry = &event->state.entries[i];
-        if (machine->ops->restore_entry(machine, task, entry->key, entry->value) != 0) {
+        int error = machine->ops->restore_entry(machine, task, entry->key, entry->value);
+        if (error != 0 && error != -EINVAL) {
             return -ENOMEM;
         }
+        corrupt = corrupt || error == -EINVAL;
+    }
+    if (corrupt) {
+        alert(effects, "checkpoint-corrupt", machine_kind_name(machine->machine.kind),
+              "an entry of a checkpoint cannot be read: what it held is made again from the start "
+              "of the log");
+    }
+    for (size_t i = 0; i < task->source_count && corrupt; i++) {
+        task->sources[i].next = task->sources[i].safe = 0;
     }
     task->ready = true;
     return machine->ops->begin(machine, task, event, effects);
@@ -228,18 +250,6 @@ static int saved(struct partitioned *machine, struct task *task, const struct ev
 
 /* ---- Steps ---- */
 
-static void alert_out_of_range(const struct event *event, struct effects *effects) {
-    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (alert != NULL) {
-        alert->alert.name = "offset-out-of-range";
-        alert->alert.subject = topic_name(event->answered->fetch.topic);
-        alert->alert.state = ALERT_ERROR;
-        alert->alert.evidence = effect_copy(
-            effects, alert,
-            bytes_of("the offset to read next is not kept any more: records were lost unread"));
-    }
-}
-
 static int answered(struct partitioned *machine, const struct event *event,
                     struct effects *effects) {
     struct pending_request *pending = pending_find(&machine->pending, event->request);
@@ -259,14 +269,17 @@ static int answered(struct partitioned *machine, const struct event *event,
     bool again = event->error != PORT_OK ||
                  (event->kind == EVENT_PRODUCED && produce_incomplete(event->answered));
     if (event->error == PORT_OUT_OF_RANGE && failures == 0) {
-        alert_out_of_range(event, effects);
+        alert(effects, "offset-out-of-range", topic_name(event->answered->fetch.topic),
+              "the offset to read next is not kept any more: records were lost unread");
     }
-    if (!again && own) {
-        int error =
-            machine->ops->answered(machine, task, purpose, argument, event, effects, &again);
-        if (error != 0) {
-            return error;
-        }
+    int error = 0;
+    if (own && !again) {
+        error = machine->ops->answered(machine, task, purpose, argument, event, effects, &again);
+    } else if (own && event->error != PORT_OK && machine->ops->refused != NULL) {
+        error = machine->ops->refused(machine, task, purpose, argument, event, effects, &again);
+    }
+    if (error != 0) {
+        return error;
     }
     if (again) {
         pending = pending_find(&machine->pending, event->request);
@@ -277,7 +290,7 @@ static int answered(struct partitioned *machine, const struct event *event,
     }
     if (own) {
         if (machine->ops->failing != NULL && (again || failures > 0)) {
-            machine->ops->failing(task, purpose, again ? failures + 1 : 0);
+            machine->ops->failing(task, purpose, argument, again ? failures + 1 : 0);
         }
         return again || machine->ops->settled == NULL
                    ? 0

@@ -15,7 +15,9 @@
  *  2. at most one fetch is under way for a source, and none while its outputs are;
  *  3. at most one checkpoint of a task is under way; the next one is armed by the first change;
  *  4. a checkpoint names only offsets below which everything is dealt with or in its entries (A15);
- *  5. a timer reaches a task only if that very task armed it.
+ *  5. a timer reaches a task only if that very task armed it;
+ *  6. a checkpoint of which an entry is corrupt is taken as far as it is sound: the task alerts,
+ * and reads its sources from their start, which repeats what it knows and brings back what it lost.
  * Private to the machines.
  */
 #ifndef MURPHY_PIPELINE_PARTITIONED_H
@@ -48,7 +50,8 @@ struct task_ops {
     /* Fills the machine's own part of a zeroed task and calls task_sources. */
     int (*init)(struct partitioned *machine, struct task *task);
     void (*release)(struct task *task);
-    /* One entry of a restored checkpoint. */
+    /* One entry of a restored checkpoint, in key order. -EINVAL: it is corrupt, and the task is as
+     * if there were no such entry; then its sources are read again from their start. */
     int (*restore_entry)(struct partitioned *machine, struct task *task, uint64_t key,
                          struct bytes value);
     /* All entries are restored; the sources are fetched by task_fetch from here. */
@@ -62,9 +65,14 @@ struct task_ops {
     int (*answered)(struct partitioned *machine, struct task *task, uint32_t purpose,
                     uint32_t argument, const struct event *event, struct effects *effects,
                     bool *again);
+    /* A request of the machine's own purpose failed as a whole with event->error. It is sent again
+     * unless *again is made false. May be NULL. */
+    int (*refused)(struct partitioned *machine, struct task *task, uint32_t purpose,
+                   uint32_t argument, const struct event *event, struct effects *effects,
+                   bool *again);
     /* A request of the machine's own purpose failed `failures` times in a row and will be sent
-     * again, or (0) went through after having failed. May be NULL. */
-    void (*failing)(struct task *task, uint32_t purpose, uint32_t failures);
+     * again, or (0) is settled after having failed. May be NULL. */
+    void (*failing)(struct task *task, uint32_t purpose, uint32_t argument, uint32_t failures);
     /* A request of the machine's own purpose is settled: what waited for it may go on. May be
      * NULL. */
     int (*settled)(struct partitioned *machine, struct task *task, struct effects *effects);

@@ -553,9 +553,9 @@ static int restore_entry(struct partitioned *router, struct task *head, uint64_t
         error = restore_listing(task, key, &reader);
         break;
     default:
-        assert(0 && "no entry of a router's checkpoint");
+        error = -EINVAL;
     }
-    assert(!reader.failed);
+    error = error == 0 && reader.failed ? -EINVAL : error;
     task->entry_last = key > task->entry_last ? key : task->entry_last;
     return error;
 }

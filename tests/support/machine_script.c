@@ -552,6 +552,7 @@ static void item_set(struct effect *e, size_t i, enum item_status status) {
         break;
     case EFFECT_EMBED:
         e->embed.results[i].status = status;
+        e->embed.results[i].model_version = e->embed.model_version;
         for (int m = 0; m < MODALITY_COUNT && status == ITEM_APPLIED; m++) {
             if ((e->embed.items[i].modalities >> m & 1) != 0) {
                 e->embed.results[i].vectors[m][0] = (float)e->embed.items[i].listing_id;

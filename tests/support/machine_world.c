@@ -367,6 +367,11 @@ static void produce(struct world *w, struct effect *e, bool trouble) {
     }
 }
 
+static int entry_order(const void *a, const void *b) {
+    const struct state_entry *x = a, *y = b;
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
 static int save_state(struct world *w, const struct effect *e) {
     struct checkpoint *checkpoint = &w->checkpoint;
     if (e->save_state.generation < checkpoint->generation) {
@@ -389,6 +394,7 @@ static int save_state(struct world *w, const struct effect *e) {
         bytes_free(checkpoint->entries[at].value);
         checkpoint->entries[at].value = bytes_copy(entry->value);
     }
+    qsort(checkpoint->entries, checkpoint->count, sizeof *checkpoint->entries, entry_order);
     return PORT_OK;
 }
 
@@ -484,6 +490,7 @@ static void embed(struct world *w, struct effect *e, bool trouble) {
         const struct embed_item *item = &e->embed.items[i];
         struct fate fate = item_fate(w, trouble);
         e->embed.results[i].status = fate.said ? ITEM_APPLIED : fate.status;
+        e->embed.results[i].model_version = e->embed.model_version;
         if (!embeddable(w, &item->text)) {
             e->embed.results[i].status = ITEM_FATAL;
         }
