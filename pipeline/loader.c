@@ -159,11 +159,15 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
     return listings_unsaved(&task->listings, (size_t)at);
 }
 
-static void order_row(struct batch *batch, const struct record *record, struct effects *effects) {
+static void order_row(const struct partitioned *loader, struct batch *batch,
+                      const struct log_record *logged, const struct record *record,
+                      struct effects *effects) {
+    bool arrival = bug_on(loader->machine.bugs, BUG_LATE_ORDER_WRONG_HOUR);
     batch->orders[batch->load->warehouse.order_count++] = (struct order_row){
         .order_id = record->order_id,
         .listing_id = record->subject_id,
         .stamp = record->stamp,
+        .placed = arrival ? logged->append : order_placed(record->placed, record->stamp),
         .quantity = record->quantity,
         .amount = record->amount,
         .category = effect_copy(effects, batch->load, record->order_category),
@@ -255,7 +259,7 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
         if (index == SOURCE_ORDER && refused) {
             failed = refuse_order(loader, head, logged, &error, &letters, count, effects);
         } else if (index == SOURCE_ORDER) {
-            order_row(&batch, &record, effects);
+            order_row(loader, &batch, logged, &record, effects);
         } else if (!refused) {
             failed = fold(loader, task, &batch, logged, &record, effects);
         }

@@ -25,7 +25,7 @@ enum {
     FIELD_BYTES = 8,
     MEDIA_BYTES = 12,
     POLICY_BYTES = 9,
-    ORDER_BYTES = 28,
+    ORDER_BYTES = 36,
     CONTROL_BYTES = 38,
 
     ORIGIN_BYTES = 21,
@@ -245,8 +245,12 @@ static int decode_order(struct bytes body, struct record *out, struct record_err
         return -1;
     }
     out->order_id = le64_get(body.data);
-    out->quantity = (int64_t)le64_get(body.data + 8);
-    out->amount = (int64_t)le64_get(body.data + 16);
+    out->placed = (vtime){(int64_t)le64_get(body.data + 8)};
+    out->quantity = (int64_t)le64_get(body.data + 16);
+    out->amount = (int64_t)le64_get(body.data + 24);
+    if (!is_moment(out->placed.ns)) {
+        return record_reject(error, "time is before 1970", "placed", "0 or more", out->placed.ns);
+    }
     if (out->quantity < 1) {
         return record_reject(error, "quantity is not positive", "quantity", "1 or more",
                              out->quantity);
@@ -466,6 +470,7 @@ static char *put_body(char *at, const struct record *r, const struct field *fiel
         return le8_put(at, (uint8_t)r->status);
     case RECORD_ORDER:
         at = le64_put(at, r->order_id);
+        at = le64_put(at, (uint64_t)r->placed.ns);
         at = le64_put(at, (uint64_t)r->quantity);
         at = le64_put(at, (uint64_t)r->amount);
         at = le32_put(at, (uint32_t)r->order_category.len);

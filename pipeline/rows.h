@@ -136,6 +136,7 @@ struct order_row {
     uint64_t order_id;
     uint64_t listing_id;
     struct stamp stamp;
+    vtime placed; /* its sales belong to that hour, however late it is told or corrected */
     int64_t quantity;
     int64_t amount;
     struct bytes category;

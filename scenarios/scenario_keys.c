@@ -176,6 +176,8 @@ static const struct key mix_keys[] = {
     WEIGHT("recreate", recreate, "10", "a deleted listing comes back"),
     WEIGHT("policy", policy, "3", "a seller is suppressed or reinstated, with all its listings"),
     WEIGHT("order", order, "90", "somebody buys"),
+    WEIGHT("correction", correction, "0",
+           "what a recent order says is corrected: its quantity, amount or category"),
     WEIGHT("poison", poison, "2", "bytes that are no record reach a feed"),
 };
 static const struct section mix_section = {

@@ -109,7 +109,8 @@ static void note_warehouse(struct simulation *s, const struct warehouse_batch *b
     simulation_note(s, batch->order_count);
     for (size_t i = 0; i < batch->order_count; i++) {
         const struct order_row *row = &batch->orders[i];
-        NOTE(s, row->order_id, row->listing_id, number(row->quantity), number(row->amount));
+        NOTE(s, row->order_id, row->listing_id, number(row->placed.ns), number(row->quantity),
+             number(row->amount));
         note_stamp(s, row->stamp);
         simulation_note_bytes(s, row->category);
     }

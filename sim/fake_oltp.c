@@ -16,7 +16,7 @@ static const char schema[] =
     "CREATE TABLE oltp_tombstone(key INTEGER PRIMARY KEY, deleted_at, event_hi, event_lo);"
     "CREATE TABLE oltp_seller(key INTEGER PRIMARY KEY, status, updated_at, event_hi, event_lo);"
     "CREATE TABLE oltp_order(key INTEGER PRIMARY KEY, listing_id, category, quantity, amount,"
-    " ordered_at, event_hi, event_lo, created_at);"
+    " ordered_at, event_hi, event_lo, created_at, placed_at);"
     "CREATE TABLE outbox(sequence INTEGER PRIMARY KEY, topic, key, value, created_at);";
 
 enum statement {
@@ -42,7 +42,11 @@ static const char *const sql[STATEMENT_COUNT] = {
     [PUT_LISTING] = "REPLACE INTO oltp_listing VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [PUT_TOMBSTONE] = "REPLACE INTO oltp_tombstone VALUES(?,?,?,?)",
     [PUT_SELLER] = "REPLACE INTO oltp_seller VALUES(?,?,?,?,?)",
-    [PUT_ORDER] = "REPLACE INTO oltp_order VALUES(?,?,?,?,?,?,?,?,?)",
+    [PUT_ORDER] =
+        "INSERT INTO oltp_order VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET"
+        " category = excluded.category, quantity = excluded.quantity,"
+        " amount = excluded.amount, ordered_at = excluded.ordered_at,"
+        " event_hi = excluded.event_hi, event_lo = excluded.event_lo",
     [PUT_OUTBOX] = "INSERT INTO outbox VALUES(?,?,?,?,?)",
     [READ_LISTING] = "SELECT * FROM oltp_listing WHERE key = ?",
     [READ_TOMBSTONE] = "SELECT * FROM oltp_tombstone WHERE key = ?",
@@ -348,8 +352,9 @@ int fake_oltp_write_order(struct fake_oltp *o, vtime now, const struct order_row
                            cell_integer(order->stamp.ts.ns),
                            cell_pattern(order->stamp.id.hi),
                            cell_pattern(order->stamp.id.lo),
-                           cell_integer(now.ns)};
-    if (run(o, PUT_ORDER, cells, 9) != 0) {
+                           cell_integer(now.ns),
+                           cell_integer(order_placed(order->placed, order->stamp).ns)};
+    if (run(o, PUT_ORDER, cells, 10) != 0) {
         return PORT_NO_MEMORY;
     }
     return finish_write(o, now, item);
@@ -720,6 +725,7 @@ int fake_oltp_each_order(struct fake_oltp *o,
             .quantity = sqlite3_column_int64(s, 3),
             .amount = sqlite3_column_int64(s, 4),
             .stamp = stamp_at(s, 5),
+            .placed = {sqlite3_column_int64(s, 9)},
         };
         int rc = each(ctx, (vtime){sqlite3_column_int64(s, 8)}, &order);
         if (rc != 0) {

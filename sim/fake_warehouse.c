@@ -563,14 +563,19 @@ static uint32_t ensure_bucket(struct fake_warehouse *w, struct bytes category, i
 static int keep_order_history(struct fake_warehouse *w, vtime now, const struct order_row *order,
                               int64_t hour_ns, uint32_t copy) {
     struct cell cells[] = {
-        cell_pattern(order->order_id),    cell_pattern(order->listing_id),
-        cell_text(order->category),       cell_integer(hour_ns),
-        cell_integer(order->quantity),    cell_integer(order->amount),
-        cell_integer(order->stamp.ts.ns), cell_pattern(order->stamp.id.hi),
+        cell_pattern(order->order_id),
+        cell_pattern(order->listing_id),
+        cell_text(order->category),
+        cell_integer(hour_ns),
+        cell_integer(order->quantity),
+        cell_integer(order->amount),
+        cell_integer(order->stamp.ts.ns),
+        cell_pattern(order->stamp.id.hi),
         cell_pattern(order->stamp.id.lo),
+        cell_integer(order_placed(order->placed, order->stamp).ns),
     };
     struct row_key key = {order->order_id, copy};
-    return row_journal_put(&w->order_journal, now, key, cells, 9) == 0 ? 0 : PORT_NO_MEMORY;
+    return row_journal_put(&w->order_journal, now, key, cells, 10) == 0 ? 0 : PORT_NO_MEMORY;
 }
 
 /* An order as its bucket counts it. */
@@ -612,7 +617,7 @@ static void count_order(struct fake_warehouse *w, const struct counted_order *or
 
 static int load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
                       bool dedupe) {
-    int64_t hour_ns = hour_of(order->stamp.ts);
+    int64_t hour_ns = hour_of(order_placed(order->placed, order->stamp));
     struct counted_order counted = {ensure_bucket(w, order->category, hour_ns), order->quantity,
                                     order->amount, order->stamp};
     if (counted.bucket == NONE) {

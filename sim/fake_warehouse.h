@@ -96,8 +96,8 @@ int fake_warehouse_each_silver(struct fake_warehouse *w,
  * For the export. Cells of gold: listing_id, then those of a document (version, changed_at_ns,
  * event_ts_ns, event id halves, source_hash, whole_hash, alive, policy, seller_id, price, title,
  * description, locale, category, attributes, images), then written_at_ns. Of an order: order_id,
- * listing_id, category, hour_ns, quantity, amount, ordered_at_ns, event id halves. Of sales:
- * category, hour_ns, orders, quantity, amount.
+ * listing_id, category, hour_ns, quantity, amount, event_ts_ns, event id halves, ordered_at_ns. Of
+ * sales: category, hour_ns, orders, quantity, amount.
  */
 const struct row_journal *fake_warehouse_gold_journal(const struct fake_warehouse *w);
 const struct row_journal *fake_warehouse_order_journal(const struct fake_warehouse *w);

@@ -21,6 +21,7 @@
 
 /* `strange` of a listing: from here on, the number of an attribute; behind the last one, none. */
 enum { STRANGE = 1 };
+#define RECENT_ORDERS 256 /* can be corrected */
 
 enum listing_state { UNBORN, ALIVE, DEAD };
 
@@ -35,6 +36,14 @@ struct listing {
     uint8_t strange; /* a schema anomaly struck: STRANGE + the attribute of another type; 0: none */
 };
 
+struct placed_order {
+    uint32_t listing;
+    int64_t placed_ns;
+    int64_t quantity;
+    int64_t price; /* of one */
+    uint32_t kind; /* whose category it goes by; a correction may name another listing's */
+};
+
 /* What can be decided at a slot, in the order of the weights. */
 enum action {
     ACT_CREATE,
@@ -47,6 +56,7 @@ enum action {
     ACT_POLICY,
     ACT_ORDER,
     ACT_POISON,
+    ACT_CORRECT, /* what a recent order says */
     ACT_COUNT,
     ACT_BIRTH = ACT_COUNT, /* the listing event of a creation or recreation */
     ACT_DELIVER,
@@ -85,6 +95,7 @@ struct marketplace {
     bool *seller_suppressed;   /* by seller id */
     uint32_t image_serial;
     uint64_t order_serial;
+    struct placed_order recent[RECENT_ORDERS]; /* order i at i modulo their number */
 
     /* Pending operations: a binary heap by (due, sequence), and the one that a slot decided on. */
     struct pending *heap;
@@ -133,11 +144,12 @@ static const uint32_t default_weights[ACT_COUNT] = {
 static void set_weights(struct marketplace *m) {
     const struct workload_options *o = &m->options;
     const uint32_t given[ACT_COUNT] = {
-        [ACT_CREATE] = o->weight_create,     [ACT_PRICE] = o->weight_price,
-        [ACT_TEXT] = o->weight_text,         [ACT_ATTRIBUTES] = o->weight_attributes,
-        [ACT_IMAGES] = o->weight_images,     [ACT_DELETE] = o->weight_delete,
-        [ACT_RECREATE] = o->weight_recreate, [ACT_POLICY] = o->weight_policy,
-        [ACT_ORDER] = o->weight_order,       [ACT_POISON] = o->weight_poison,
+        [ACT_CREATE] = o->weight_create,      [ACT_PRICE] = o->weight_price,
+        [ACT_TEXT] = o->weight_text,          [ACT_ATTRIBUTES] = o->weight_attributes,
+        [ACT_IMAGES] = o->weight_images,      [ACT_DELETE] = o->weight_delete,
+        [ACT_RECREATE] = o->weight_recreate,  [ACT_POLICY] = o->weight_policy,
+        [ACT_ORDER] = o->weight_order,        [ACT_POISON] = o->weight_poison,
+        [ACT_CORRECT] = o->weight_correction,
     };
     uint64_t sum = 0;
     for (size_t i = 0; i < ACT_COUNT; i++) {
@@ -893,29 +905,69 @@ static void do_set_policy(struct marketplace *m, const struct workload_policy *p
     publish_policy(m, seller, policy->status, op);
 }
 
-static void do_order(struct marketplace *m, uint32_t listing, struct workload_op *op) {
-    const struct listing *l = &m->listings[listing];
-    static const int64_t quantities[8] = {1, 1, 1, 1, 1, 2, 2, 3};
-    int64_t price = l->price;
-    if (price < 0) { /* on request: they agreed on one */
-        price = catalogue_draw_price(m->catalogue, &m->actions, &l->product);
-    }
+/* The event of an order that was placed just now, or the correction of an earlier one. */
+static void publish_order(struct marketplace *m, uint64_t serial, struct workload_op *op) {
+    const struct placed_order *order = &m->recent[serial % RECENT_ORDERS];
     op->kind = OP_ORDER;
     op->topic = TOPIC_ORDER;
-    op->key = listing_id(m, listing);
+    op->key = listing_id(m, order->listing);
     op->through_oltp = true;
     struct record r = record_of(RECORD_ORDER, RECORD_UPSERT, op);
-    r.order_id = ORDER_ID_BASE + m->order_serial++;
-    r.quantity = quantities[prng_below(&m->actions, 8)];
-    r.amount = price * r.quantity;
-    r.order_category = catalogue_category(m->catalogue, &l->product);
+    r.order_id = ORDER_ID_BASE + serial;
+    r.placed = (vtime){order->placed_ns == m->next_ns ? 0 : order->placed_ns};
+    r.quantity = order->quantity;
+    r.amount = order->price * r.quantity;
+    r.order_category = catalogue_category(m->catalogue, &m->listings[order->kind].product);
     op->order = (struct order_row){.order_id = r.order_id,
                                    .listing_id = op->key,
                                    .stamp = op->stamp,
+                                   .placed = {order->placed_ns},
                                    .quantity = r.quantity,
                                    .amount = r.amount,
                                    .category = r.order_category};
     encode(m, &r, NULL, 0, op);
+}
+
+static int64_t draw_quantity(struct prng *p) {
+    static const int64_t quantities[8] = {1, 1, 1, 1, 1, 2, 2, 3};
+    return quantities[prng_below(p, 8)];
+}
+
+static void do_order(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    const struct listing *l = &m->listings[listing];
+    int64_t price = l->price;
+    if (price < 0) { /* on request: they agreed on one */
+        price = catalogue_draw_price(m->catalogue, &m->actions, &l->product);
+    }
+    m->recent[m->order_serial % RECENT_ORDERS] =
+        (struct placed_order){.listing = listing,
+                              .placed_ns = m->next_ns,
+                              .quantity = draw_quantity(&m->actions),
+                              .price = price,
+                              .kind = listing};
+    publish_order(m, m->order_serial++, op);
+}
+
+/* Another quantity, another price, or a category that was wrong. The hour stays. */
+static void do_correction(struct marketplace *m, struct workload_op *op) {
+    if (m->order_serial == 0) { /* nothing to correct yet: somebody buys first */
+        do_order(m, pick_popular(m, &m->actions), op);
+        return;
+    }
+    uint64_t recent = m->order_serial < RECENT_ORDERS ? m->order_serial : RECENT_ORDERS;
+    uint64_t serial = m->order_serial - 1 - prng_below(&m->actions, recent);
+    struct placed_order *order = &m->recent[serial % RECENT_ORDERS];
+    switch (prng_below(&m->actions, 3)) {
+    case 0:
+        order->quantity = draw_quantity(&m->actions) + order->quantity % 2;
+        break;
+    case 1:
+        order->price = order->price / 1000 * prng_range(&m->actions, 500, 950) / 100 * 100;
+        break;
+    default:
+        order->kind = pick_popular(m, &m->actions);
+    }
+    publish_order(m, serial, op);
 }
 
 static void do_poison(struct marketplace *m, uint32_t listing, struct workload_op *op) {
@@ -1073,6 +1125,9 @@ static void carry_out(struct marketplace *m, const struct pending *p, struct wor
         break;
     case ACT_IMAGES:
         do_images(m, pick_popular(m, &m->actions), op);
+        break;
+    case ACT_CORRECT:
+        do_correction(m, op);
         break;
     case ACT_ORDER:
         do_order(m, pick_popular(m, &m->actions), op);

@@ -109,7 +109,8 @@ static int order_compare(void *ctx, vtime created, const struct order_row *row) 
     }
     const struct reference_order *wanted = &walk->orders[walk->at++];
     if (wanted->listing_id != row->listing_id || wanted->quantity != row->quantity ||
-        wanted->amount != row->amount || !bytes_equal(wanted->category, row->category)) {
+        wanted->amount != row->amount || wanted->placed.ns != row->placed.ns ||
+        !bytes_equal(wanted->category, row->category)) {
         check_violated(o, CHECK_SOURCE, walk->c->now,
                        "oltp: order %" PRIu64 " has quantity %" PRId64 " and amount %" PRId64
                        ", expected %" PRId64 " and %" PRId64,

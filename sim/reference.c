@@ -255,6 +255,7 @@ static int order_add(struct reference *r, const struct record *record) {
         .order_id = record->order_id,
         .listing_id = record->subject_id,
         .stamp = record->stamp,
+        .placed = record->placed.ns != 0 ? record->placed : record->stamp.ts,
         .quantity = record->quantity,
         .amount = record->amount,
     };
@@ -569,8 +570,8 @@ static int order_by_bucket(const void *a, const void *b) {
     if (order != 0) {
         return order;
     }
-    int64_t hour_x = hour_of(x->stamp.ts).ns;
-    int64_t hour_y = hour_of(y->stamp.ts).ns;
+    int64_t hour_x = hour_of(x->placed).ns;
+    int64_t hour_y = hour_of(y->placed).ns;
     return (hour_x > hour_y) - (hour_x < hour_y);
 }
 
@@ -606,7 +607,7 @@ int reference_sales(struct reference *r, const struct reference_sales **sales, s
                 return -ENOMEM;
             }
             r->sales[buckets++] = (struct reference_sales){.category = order->category,
-                                                           .hour = hour_of(order->stamp.ts)};
+                                                           .hour = hour_of(order->placed)};
         }
         struct reference_sales *bucket = &r->sales[buckets - 1];
         bucket->orders++;

@@ -92,7 +92,8 @@ size_t reference_attributes_text(const struct reference_document *d, char *buffe
 struct reference_order {
     uint64_t order_id;
     uint64_t listing_id;
-    struct stamp stamp; /* of two orders of one id the greater stamp counts */
+    struct stamp stamp; /* of two events of one id the greater stamp counts */
+    vtime placed;
     int64_t quantity;
     int64_t amount;
     struct bytes category;
@@ -102,7 +103,7 @@ int reference_orders(struct reference *r, const struct reference_order **orders,
 
 struct reference_sales {
     struct bytes category;
-    vtime hour; /* its start; of the moment of the order */
+    vtime hour; /* its start; in which the order was placed */
     int64_t orders, quantity, amount;
 };
 /* By category, then hour. 0 or -ENOMEM. Good until the next call with r. */

@@ -128,8 +128,9 @@ static const struct table tables[TABLE_COUNT] = {
                        {"hour_ns", AS_IS},
                        {"quantity", AS_IS},
                        {"amount", AS_IS},
-                       {"ordered_at_ns", AS_IS},
-                       {"event_id", UUID}}},
+                       {"event_at_ns", AS_IS},
+                       {"event_id", UUID},
+                       {"ordered_at_ns", AS_IS}}},
     [GOLD_DOCUMENT] = {"gold_document",
                        CHANGING,
                        {{"listing_id", AS_IS}, DOCUMENT_COLUMNS, {"written_at_ns", AS_IS}}},
@@ -457,7 +458,7 @@ static int add_order(void *ctx, vtime created, const struct order_row *order) {
     struct cell cells[] = {
         cell_pattern(order->order_id),    cell_pattern(order->listing_id),
         cell_text(order->category),       cell_integer(order->quantity),
-        cell_integer(order->amount),      cell_integer(order->stamp.ts.ns),
+        cell_integer(order->amount),      cell_integer(order->placed.ns),
         cell_pattern(order->stamp.id.hi), cell_pattern(order->stamp.id.lo),
     };
     return add_row(ctx, OLTP_ORDER, cells, 8, created, VTIME_NEVER);

@@ -91,7 +91,7 @@ struct workload_anomaly {
  * the media events that follow from it (A6) count towards `events` too. All weights 0 means
  *
  *     create 30, price 600, text 80, attributes 80, images 80, delete 25, recreate 10, policy 3,
- *     order 90, poison 2
+ *     order 90, poison 2, correction 0
  *
  * which is the mix of a marketplace on an ordinary day: prices and orders, and little else.
  * Where an action has no object (a recreation before any deletion, the last living listing's
@@ -112,7 +112,8 @@ struct workload_options {
     uint64_t events;   /* all operations, catalogue load with its media included */
     uint64_t sellers;  /* ids from 1; the lower the id, the more listings: the first is hot (A14) */
     uint32_t weight_create, weight_price, weight_text, weight_attributes, weight_images,
-        weight_delete, weight_recreate, weight_policy, weight_order, weight_poison;
+        weight_delete, weight_recreate, weight_policy, weight_order, weight_poison,
+        weight_correction;
     unsigned skew_quarters;       /* popularity of listings: exponent of Zipf's law, in quarters */
     uint32_t media_first_percent; /* of new listings, whose images arrive before them */
     int64_t media_lead_ns_max;    /* by up to so long */

@@ -167,6 +167,7 @@ static void sample_record(struct sample *s, struct rng *g) {
         r->status = POLICY_ACTIVE + (unsigned)rng_below(g, 2);
     } else if (r->type == RECORD_ORDER) {
         r->order_id = rng_next(g);
+        r->placed = (vtime){(int64_t)rng_below(g, 1000000)};
         r->quantity = 1 + (int64_t)rng_below(g, 9);
         r->amount = (int64_t)rng_below(g, 1000000);
         r->order_category = sample_text(s, g, 30);
@@ -251,6 +252,7 @@ static void assert_same_record(const struct sample *want, const struct record *g
     assert_int_equal(got->seller_id, r->seller_id);
     assert_int_equal(got->status, r->status);
     assert_int_equal(got->order_id, r->order_id);
+    assert_int_equal(got->placed.ns, r->placed.ns);
     assert_int_equal(got->quantity, r->quantity);
     assert_int_equal(got->amount, r->amount);
     assert_true(bytes_equal(got->order_category, r->order_category));
@@ -668,8 +670,9 @@ static void frame_is_checked(void **state) {
         {56, 1, 4, RECORD_MEDIA, "length of the text is not what is left of the record",
          "image_descriptor"},
         {56, 3, 1, RECORD_POLICY, "unknown policy status", "status"},
-        {56, 0, 8, RECORD_ORDER, "quantity is not positive", "quantity"},
-        {64, (uint64_t)-5, 8, RECORD_ORDER, "amount is negative", "amount"},
+        {56, (uint64_t)-1, 8, RECORD_ORDER, "time is before 1970", "placed"},
+        {64, 0, 8, RECORD_ORDER, "quantity is not positive", "quantity"},
+        {72, (uint64_t)-5, 8, RECORD_ORDER, "amount is negative", "amount"},
         {57, TOPIC_COUNT, 1, RECORD_POLICY, "unknown topic", "origin"},
         {62, (uint64_t)-1, 8, RECORD_POLICY, "position is negative", "origin"},
         {70, (uint64_t)-1, 8, RECORD_POLICY, "position is negative", "origin"},
