@@ -35,16 +35,13 @@
       "a record whose time lies in the future is taken in: it wins against all that is said "      \
       "later",                                                                                     \
       "dead-letters")                                                                              \
-<<<<<<< HEAD
     X(SUPPRESSION_QUEUES, "suppression-queues",                                                    \
       "a suppression waits in line with everything else: readers get the rows until they are "     \
       "gone",                                                                                      \
-      "gone-in-time")
-=======
+      "gone-in-time")                                                                              \
     X(LATE_ORDER_WRONG_HOUR, "late-order-wrong-hour",                                              \
       "an order counts in the hour in which it arrived, not in that in which it was placed",       \
       "dashboard")
->>>>>>> de95971 (Count orders in the hour in which they were placed, whatever corrects them)
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -15,12 +15,9 @@ always-reembed calm-day 1
 never-reembed calm-day 1
 no-policy-fanout calm-day 3
 future-accepted quality-future-timestamps 1
-<<<<<<< HEAD
 suppression-queues policy-ahead-of-backlog 1
+late-order-wrong-hour orders-late 2
 '
-=======
-late-order-wrong-hour orders-late 2'
->>>>>>> de95971 (Count orders in the hour in which they were placed, whatever corrects them)
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
 verdict() {
