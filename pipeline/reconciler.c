@@ -3,9 +3,10 @@
  * only ranges that differ, names each difference by class, repairs as little as it must, and looks
  * again (DESIGN section 3; the method of data-diff: count and checksum, then recurse).
  *
- *     idle --command or interval--> pass: [ digest a range -> equal: drop it
- *                                                          -> large: split it
- *                                                          -> small: read its rows, classify ]
+ *     idle --command or interval--> pass: aliases? [ digest a range
+ *                                            -> equal: drop it
+ *                                            -> large: split it
+ *                                            -> small: read its rows, classify ]
  *     pass --nothing differs--> report, idle
  *     pass --differences--> report, repair, wait until repairs settled --> next pass
  *
@@ -14,6 +15,10 @@
  * that the log never had is published again from OLTP; a row that its store lost or spoiled is
  * written again by the builder. A row of a listing that gold never heard of is published too, as
  * the deletion that it is: the builder has no document that could overrule the row.
+ *
+ * Of vectors it compares what readers see: every pass begins by asking where the aliases point. One
+ * whose collections are dropped under it, since readers were led elsewhere, begins again a little
+ * later (A10).
  *
  * A command that comes while a reconciliation runs is dropped: the running one answers it.
  */
@@ -32,6 +37,7 @@ enum {
     SAMPLES_MAX = 64, /* differences that a report shows one by one */
     TIMER_INTERVAL = 1,
     TIMER_SETTLED = 2,
+    TIMER_AGAIN = 3,
 };
 
 /* A store read by one path. */
@@ -49,6 +55,8 @@ static const struct reading readings[] = {
     {SCAN_KEYWORD, SCAN_BY_SEARCH},      {SCAN_KEYWORD, SCAN_BY_ID},
 };
 enum { READINGS = sizeof readings / sizeof *readings };
+/* Purposes of requests: below READINGS the reading that a scan is for. */
+enum { PURPOSE_REPUBLISH = READINGS, PURPOSE_TARGETS };
 
 struct range {
     uint64_t first, last;
@@ -66,7 +74,9 @@ struct reconciler {
     uint32_t run;
     uint32_t pass;
     vtime cutoff;
-    struct range *ranges; /* a stack of what is still to be compared */
+    uint32_t models[MODALITY_COUNT]; /* that the aliases point to */
+    bool collection_lost;            /* one of them is not there */
+    struct range *ranges;            /* a stack of what is still to be compared */
     size_t range_count, range_capacity;
     struct range range; /* under comparison */
     bool leaf;
@@ -83,6 +93,15 @@ struct reconciler {
 
 /* ---- Asking ---- */
 
+static bool is_vector_store(enum scan_store store) {
+    return store >= SCAN_VECTOR_TEXT && store <= SCAN_VECTOR_FUSED;
+}
+
+/* The model version that a store's rows are made by; elsewhere 0. */
+static uint32_t store_model(const struct reconciler *self, enum scan_store store) {
+    return is_vector_store(store) ? self->models[store - SCAN_VECTOR_TEXT] : 0;
+}
+
 static int ask(struct reconciler *self, size_t i, uint32_t max, struct effects *effects) {
     struct effect *scan = machine_request(&self->machine, effects, EFFECT_SCAN, 0);
     if (scan == NULL || pending_add(&self->pending, scan->request, 0, (uint32_t)i) != 0) {
@@ -90,7 +109,7 @@ static int ask(struct reconciler *self, size_t i, uint32_t max, struct effects *
     }
     scan->scan.store = readings[i].store;
     scan->scan.path = readings[i].path;
-    scan->scan.model_version = self->machine.config->model_version;
+    scan->scan.model_version = store_model(self, readings[i].store);
     scan->scan.first = self->range.first;
     scan->scan.last = self->range.last;
     scan->scan.max = max;
@@ -138,8 +157,8 @@ static enum scan_view store_view(enum scan_store store) {
 /* A row of another model is otherwise like any other: the digest tells which models there are. */
 static bool model_right(const struct reconciler *self, enum scan_store store,
                         const struct scan_digest *digest) {
-    uint32_t model = self->machine.config->model_version;
-    return store == SCAN_KEYWORD || digest->rows_total == 0 ||
+    uint32_t model = store_model(self, store);
+    return !is_vector_store(store) || digest->rows_total == 0 ||
            (digest->model_least == model && digest->model_greatest == model);
 }
 
@@ -293,7 +312,7 @@ static enum drift_class classify_sink(const struct reconciler *self, const struc
     if (view->duplicate[store]) {
         return DRIFT_DUPLICATE;
     }
-    if (store != SCAN_KEYWORD && row->model_version != self->machine.config->model_version) {
+    if (is_vector_store(store) && row->model_version != store_model(self, store)) {
         return DRIFT_WRONG_MODEL;
     }
     if (view->divided[store]) {
@@ -421,10 +440,14 @@ static int pass_begin(struct reconciler *self, vtime now, struct effects *effect
         self->repair[s].count = 0;
     }
     self->range_count = 0;
-    if (push_range(self, 0, UINT64_MAX) != 0) {
+    self->collection_lost = false;
+    struct effect *targets = machine_request(&self->machine, effects, EFFECT_VECTOR_ADMIN, 0);
+    if (targets == NULL || push_range(self, 0, UINT64_MAX) != 0 ||
+        pending_add(&self->pending, targets->request, 0, PURPOSE_TARGETS) != 0) {
         return -ENOMEM;
     }
-    return next_range(self, effects);
+    targets->admin.what.kind = VECTOR_TARGETS;
+    return 0;
 }
 
 static int send_ids(struct reconciler *self, enum effect_kind kind, enum scan_store store,
@@ -446,8 +469,11 @@ static int send_ids(struct reconciler *self, enum effect_kind kind, enum scan_st
     memcpy(effect->listings.listing_ids, ids->items, size);
     effect->listings.count = ids->count;
     effect->listings.store = store;
+    effect->listings.model_version = store_model(self, store);
     self->report.repairs_sent += ids->count;
-    return kind == EFFECT_REPUBLISH ? pending_add(&self->pending, effect->request, 0, READINGS) : 0;
+    return kind == EFFECT_REPUBLISH
+               ? pending_add(&self->pending, effect->request, 0, PURPOSE_REPUBLISH)
+               : 0;
 }
 
 static int report(struct reconciler *self, struct effects *effects) {
@@ -495,6 +521,11 @@ static int next_range(struct reconciler *self, struct effects *effects) {
 static int range_compared(struct reconciler *self, vtime now, struct effects *effects) {
     struct range present = self->range;
     uint64_t rows_max;
+    if (self->collection_lost) {
+        machine_timer(effects, TIMER_AGAIN,
+                      vtime_add(now, self->machine.config->reconcile_settle_ns));
+        return 0;
+    }
     if (self->leaf) {
         /* One id with more rows than asked for is as divided as a range can be. */
         bool whole = self->complete || self->range.first == self->range.last;
@@ -533,7 +564,9 @@ static int rows_keep(struct reconciler *self, size_t i, const struct effect *sca
 
 static int scanned(struct reconciler *self, size_t i, const struct event *event,
                    struct effects *effects) {
-    if (self->leaf) {
+    if (event->error == PORT_NOT_FOUND) {
+        self->collection_lost = true;
+    } else if (self->leaf) {
         if (rows_keep(self, i, event->answered) != 0) {
             return -ENOMEM;
         }
@@ -568,7 +601,7 @@ static int timer(struct reconciler *self, const struct event *event, struct effe
         arm_interval(self, event->now, effects);
         return begin(self, event->now, effects);
     }
-    self->pass++;
+    self->pass += event->timer == TIMER_SETTLED;
     return pass_begin(self, event->now, effects);
 }
 
@@ -577,13 +610,19 @@ static int answered(struct reconciler *self, const struct event *event, struct e
     if (pending == NULL) {
         return 0;
     }
-    if (event->error != PORT_OK) {
+    size_t purpose = pending->purpose;
+    bool dropped = event->error == PORT_NOT_FOUND && purpose < READINGS &&
+                   is_vector_store(readings[purpose].store);
+    if (event->error != PORT_OK && !dropped) {
         machine_resend(&self->machine, effects, event, ++pending->failures);
         return 0;
     }
-    size_t reading = pending->purpose;
     pending_remove(&self->pending, event->request);
-    return reading < READINGS ? scanned(self, reading, event, effects) : 0;
+    if (purpose == PURPOSE_TARGETS) {
+        memcpy(self->models, event->answered->admin.targets.aliases, sizeof self->models);
+        return next_range(self, effects);
+    }
+    return purpose < READINGS ? scanned(self, purpose, event, effects) : 0;
 }
 
 static int reconciler_step(struct machine *machine, const struct event *event,
@@ -598,6 +637,7 @@ static int reconciler_step(struct machine *machine, const struct event *event,
     case EVENT_TIMER:
         return timer(self, event, effects);
     case EVENT_SCANNED:
+    case EVENT_ADMINISTERED:
     case EVENT_LOADED:
         return answered(self, event, effects);
     default:

@@ -128,10 +128,22 @@ static void answer_scan(struct script *s, struct stores *stores, uint64_t reques
     script_answer(s, request);
 }
 
+/* The aliases of all modalities point to that model. */
+static void answer_targets(struct script *s, uint32_t model) {
+    uint64_t request = script_newest(s, EFFECT_VECTOR_ADMIN);
+    for (int m = 0; m < MODALITY_COUNT; m++) {
+        script_request(s, request)->admin.targets.aliases[m] = model;
+    }
+    script_answer(s, request);
+}
+
 /* Answers scans until the pass is over, and forgets what was told of them: what is left is what the
  * pass said in the end. */
 static void pass(struct script *s, struct stores *stores) {
     uint64_t request;
+    if (script_newest(s, EFFECT_VECTOR_ADMIN) != 0) {
+        answer_targets(s, 1);
+    }
     while ((request = script_newest(s, EFFECT_SCAN)) != 0) {
         script_skip(s);
         answer_scan(s, stores, request);
@@ -178,16 +190,18 @@ static void test_equal_stores(void **state) {
     put_deleted(&stores, 21);
     struct script *s = begun(NULL);
     script_command(s, COMMAND_RECONCILE, SCAN_OLTP, 0, NULL);
-    script_expect(s, "#1 scan oltp scan 0 and on\n"
-                     "#2 scan gold scan 0 and on\n"
-                     "#3 scan vector-text scan 0 and on\n"
-                     "#4 scan vector-text search 0 and on\n"
-                     "#5 scan vector-image scan 0 and on\n"
-                     "#6 scan vector-image search 0 and on\n"
-                     "#7 scan vector-fused scan 0 and on\n"
-                     "#8 scan vector-fused search 0 and on\n"
-                     "#9 scan keyword scan 0 and on\n"
-                     "#10 scan keyword search 0 and on\n");
+    script_expect(s, "#1 vector-admin targets\n");
+    answer_targets(s, 1);
+    script_expect(s, "#2 scan oltp scan 0 and on\n"
+                     "#3 scan gold scan 0 and on\n"
+                     "#4 scan vector-text scan 0 and on\n"
+                     "#5 scan vector-text search 0 and on\n"
+                     "#6 scan vector-image scan 0 and on\n"
+                     "#7 scan vector-image search 0 and on\n"
+                     "#8 scan vector-fused scan 0 and on\n"
+                     "#9 scan vector-fused search 0 and on\n"
+                     "#10 scan keyword scan 0 and on\n"
+                     "#11 scan keyword search 0 and on\n");
     pass(s, &stores);
     script_expect(s, "report run 1 pass 0 compared 0 repairs 0\n");
     assert_int_equal(stores.leaves, 0);
@@ -209,7 +223,7 @@ static void test_missing_row(void **state) {
     (void)state;
     struct stores stores = twenty();
     drop(&stores, SCAN_VECTOR_TEXT, 7);
-    expect_of(&stores, "repair vector-text 7\n"
+    expect_of(&stores, "repair vector-text v1 7\n"
                        "report run 1 pass 0 compared 20 repairs 1\n"
                        "    vector-text missing 1\n");
 }
@@ -222,7 +236,7 @@ static void test_missing_in_gold(void **state) {
     drop(&stores, SCAN_KEYWORD, 7);
     drop(&stores, SCAN_GOLD, 7);
     /* Which serving rows it should have is not known before gold has it. */
-    expect_of(&stores, "#25 republish 7\n"
+    expect_of(&stores, "#26 republish 7\n"
                        "report run 1 pass 0 compared 20 repairs 1\n"
                        "    gold missing 1\n");
 }
@@ -232,7 +246,7 @@ static void test_deleted_product_still_searchable(void **state) {
     (void)state;
     struct stores stores = twenty();
     find(&stores, SCAN_OLTP, 7)->row.alive = false;
-    expect_of(&stores, "#25 republish 7\n"
+    expect_of(&stores, "#26 republish 7\n"
                        "report run 1 pass 0 compared 20 repairs 1\n"
                        "    gold orphan 1\n"
                        "    vector-text orphan 1\n"
@@ -248,7 +262,7 @@ static void test_resurrected_row(void **state) {
     find(&stores, SCAN_GOLD, 7)->row.alive = false;
     drop(&stores, SCAN_VECTOR_FUSED, 7);
     drop(&stores, SCAN_KEYWORD, 7);
-    expect_of(&stores, "repair vector-text 7\n"
+    expect_of(&stores, "repair vector-text v1 7\n"
                        "report run 1 pass 0 compared 20 repairs 1\n"
                        "    vector-text resurrected 1\n");
 }
@@ -261,7 +275,7 @@ static void test_orphan_row(void **state) {
     struct scan_row ghost = find(&stores, SCAN_KEYWORD, 7)->row;
     ghost.listing_id = 99;
     put(&stores, SCAN_KEYWORD, ghost);
-    expect_of(&stores, "#25 republish 99\n"
+    expect_of(&stores, "#26 republish 99\n"
                        "report run 1 pass 0 compared 21 repairs 1\n"
                        "    keyword orphan 1\n");
 }
@@ -270,7 +284,7 @@ static void test_duplicate_row(void **state) {
     (void)state;
     struct stores stores = twenty();
     put(&stores, SCAN_VECTOR_FUSED, find(&stores, SCAN_VECTOR_FUSED, 7)->row);
-    expect_of(&stores, "repair vector-fused 7\n"
+    expect_of(&stores, "repair vector-fused v1 7\n"
                        "report run 1 pass 0 compared 20 repairs 1\n"
                        "    vector-fused duplicate 1\n");
 }
@@ -281,7 +295,7 @@ static void test_stale_row(void **state) {
     struct scan_row *row = &find(&stores, SCAN_VECTOR_TEXT, 7)->row;
     row->version = doc_version_pack(0, 3);
     row->whole_hash = 1;
-    expect_of(&stores, "repair vector-text 7\n"
+    expect_of(&stores, "repair vector-text v1 7\n"
                        "report run 1 pass 0 compared 20 repairs 1\n"
                        "    vector-text stale 1\n");
 }
@@ -291,7 +305,7 @@ static void test_stale_everywhere(void **state) {
     (void)state;
     struct stores stores = twenty();
     find(&stores, SCAN_OLTP, 7)->row.source_hash = 1;
-    expect_of(&stores, "#25 republish 7\n"
+    expect_of(&stores, "#26 republish 7\n"
                        "report run 1 pass 0 compared 20 repairs 1\n"
                        "    gold stale 1\n"
                        "    vector-text stale 1\n"
@@ -309,8 +323,8 @@ static void test_mismatched_rows(void **state) {
     find(&stores, SCAN_KEYWORD, 9)->paths = 1u << SCAN_BY_SCAN | 1u << SCAN_BY_ID;
     find(&stores, SCAN_KEYWORD, 10)->paths = NOT_BY_ID;
     find(&stores, SCAN_KEYWORD, 11)->row.suppressed = true;
-    expect_of(&stores, "repair vector-text 7\n"
-                       "repair vector-fused 8\n"
+    expect_of(&stores, "repair vector-text v1 7\n"
+                       "repair vector-fused v1 8\n"
                        "repair keyword 9 10 11\n"
                        "report run 1 pass 0 compared 20 repairs 5\n"
                        "    vector-text mismatch 1\n"
@@ -318,12 +332,59 @@ static void test_mismatched_rows(void **state) {
                        "    keyword mismatch 3\n");
 }
 
+/* What readers see counts: rows of the model that the aliases point to are right, and repairs go to
+ * its collections (A10). */
+static void test_follows_the_aliases(void **state) {
+    (void)state;
+    struct stores stores = twenty();
+    for (size_t i = 0; i < stores.count; i++) {
+        stores.rows[i].row.model_version *= 2;
+    }
+    find(&stores, SCAN_VECTOR_TEXT, 7)->row.model_version = 1;
+    struct script *s = begun(NULL);
+    script_command(s, COMMAND_RECONCILE, SCAN_OLTP, 0, NULL);
+    answer_targets(s, 2);
+    assert_int_equal(script_request(s, script_newest(s, EFFECT_SCAN))->scan.model_version, 0);
+    pass(s, &stores);
+    script_expect(s, "repair vector-text v2 7\n"
+                     "report run 1 pass 0 compared 20 repairs 1\n"
+                     "    vector-text wrong_model 1\n");
+    script_free(s);
+    free(stores.rows);
+}
+
+/* Collections that are dropped under a pass, since readers were led to others, tell nothing: the
+ * pass begins again, with a look at the aliases (A10). */
+static void test_collection_dropped_under_a_pass(void **state) {
+    (void)state;
+    struct stores stores = twenty();
+    struct script *s = begun(NULL);
+    script_command(s, COMMAND_RECONCILE, SCAN_OLTP, 0, NULL);
+    answer_targets(s, 1);
+    uint64_t request;
+    while ((request = script_newest(s, EFFECT_SCAN)) != 0) {
+        if (script_request(s, request)->scan.store == SCAN_VECTOR_TEXT) {
+            script_fail(s, request, PORT_NOT_FOUND);
+        } else {
+            answer_scan(s, &stores, request);
+        }
+    }
+    script_skip(s);
+    assert_int_equal(script_timers(s), 1);
+    script_timer(s);
+    script_expect(s, "#12 vector-admin targets\n");
+    pass(s, &stores);
+    script_expect(s, "report run 1 pass 0 compared 0 repairs 0\n");
+    script_free(s);
+    free(stores.rows);
+}
+
 /* A row made by another model is found although it agrees in everything else. */
 static void test_wrong_model(void **state) {
     (void)state;
     struct stores stores = twenty();
     find(&stores, SCAN_VECTOR_TEXT, 7)->row.model_version = 2;
-    expect_of(&stores, "repair vector-text 7\n"
+    expect_of(&stores, "repair vector-text v1 7\n"
                        "report run 1 pass 0 compared 20 repairs 1\n"
                        "    vector-text wrong_model 1\n");
 }
@@ -369,7 +430,7 @@ static void test_splits_what_differs(void **state) {
     }
     find(&stores, SCAN_VECTOR_TEXT, 4321)->row.whole_hash = 1;
     struct script *s = reconcile(&stores);
-    assert_non_null(strstr(script_told(s), "repair vector-text 4321\n"));
+    assert_non_null(strstr(script_told(s), "repair vector-text v1 4321\n"));
     /* 5,000 are split into 16; the one of 313 that differs into 16 again; one leaf of 20. */
     assert_int_equal(stores.leaves, 1);
     assert_int_equal(stores.digests, 1 + 16 + 16);
@@ -386,7 +447,7 @@ static void test_one_id_a_thousand_times(void **state) {
         put(&stores, SCAN_VECTOR_TEXT, find(&stores, SCAN_VECTOR_TEXT, 7)->row);
     }
     struct script *s = reconcile(&stores);
-    assert_non_null(strstr(script_told(s), "repair vector-text 7\n"));
+    assert_non_null(strstr(script_told(s), "repair vector-text v1 7\n"));
     assert_non_null(strstr(script_told(s), "vector-text duplicate 1\n"));
     script_free(s);
     free(stores.rows);
@@ -401,7 +462,7 @@ static void test_extreme_ids(void **state) {
     put_listing(&stores, UINT64_MAX);
     drop(&stores, SCAN_KEYWORD, 0);
     drop(&stores, SCAN_VECTOR_TEXT, UINT64_MAX);
-    expect_of(&stores, "repair vector-text 18446744073709551615\n"
+    expect_of(&stores, "repair vector-text v1 18446744073709551615\n"
                        "repair keyword 0\n"
                        "report run 1 pass 0 compared 3 repairs 2\n"
                        "    vector-text missing 1\n"
@@ -475,6 +536,7 @@ static void test_interval_and_command(void **state) {
     struct stores stores = twenty();
     struct script *s = begun(&config);
     script_timer(s);
+    answer_targets(s, 1);
     assert_int_equal(script_waiting(s), 10);
     script_command(s, COMMAND_RECONCILE, SCAN_OLTP, 0, NULL);
     assert_int_equal(script_waiting(s), 10);
@@ -494,6 +556,10 @@ static void test_unavailable_store(void **state) {
     struct script *s = begun(NULL);
     script_command(s, COMMAND_RECONCILE, SCAN_OLTP, 0, NULL);
     script_skip(s);
+    script_fail(s, 1, PORT_UNAVAILABLE);
+    script_expect(s, "resend #1\n");
+    answer_targets(s, 1);
+    script_skip(s);
     script_fail(s, 3, PORT_UNAVAILABLE);
     script_expect(s, "resend #3\n");
     pass(s, &stores);
@@ -511,7 +577,7 @@ static void test_republish_again(void **state) {
     script_skip(s);
     uint64_t request = script_newest(s, EFFECT_REPUBLISH);
     script_fail(s, request, PORT_UNKNOWN);
-    script_expect(s, "resend #25\n");
+    script_expect(s, "resend #26\n");
     script_answer(s, request);
     script_expect(s, "");
     assert_int_equal(script_waiting(s), 0);
@@ -553,6 +619,8 @@ int main(void) {
         cmocka_unit_test(test_stale_row),
         cmocka_unit_test(test_stale_everywhere),
         cmocka_unit_test(test_mismatched_rows),
+        cmocka_unit_test(test_follows_the_aliases),
+        cmocka_unit_test(test_collection_dropped_under_a_pass),
         cmocka_unit_test(test_wrong_model),
         cmocka_unit_test(test_suppressed_and_served),
         cmocka_unit_test(test_in_flight),
