@@ -12,6 +12,7 @@ void document_init(struct document *d, uint64_t listing_id) {
         .listing_id = listing_id,
         .version = DOC_VERSION_NONE,
         .tombstone = STAMP_NONE,
+        .erased = STAMP_NONE,
         .last_set = STAMP_NONE,
     };
 }
@@ -296,6 +297,7 @@ static void check_policies(const struct document *d) {
 void document_check(const struct document *d) {
     assert(d->version >= DOC_VERSION_NONE);
     assert(stamp_is_none(d->last_set) || stamp_compare(d->last_set, d->tombstone) > 0);
+    assert(stamp_compare(d->erased, d->tombstone) <= 0);
     check_fields(d);
     check_images(d);
     check_policies(d);

@@ -6,7 +6,8 @@
  * later UPSERT starts a life that holds only what was set after it. Images are a set with the same
  * rule per image id; a document shows the images that its image_ids name, that media ingest
  * delivered after the tombstone and did not withdraw. Policy status belongs to a seller, has the
- * same rule per seller and survives the tombstone.
+ * same rule per seller and survives the tombstone. An erasure (A12) is a DELETE that is remembered
+ * as such: whatever stands at or below it is to be kept nowhere.
  *
  * Invariants (document_check asserts them):
  *  1. fields are sorted by (id, name), none twice; every field's stamp is above the tombstone;
@@ -46,6 +47,7 @@ struct document {
     doc_version version;
     vtime changed_at;       /* append time of the log record at `version` */
     struct stamp tombstone; /* STAMP_NONE when never deleted */
+    struct stamp erased;    /* of the greatest erasure, or STAMP_NONE; never above the tombstone */
     struct stamp last_set;  /* greatest stamp of a listing event folded in this life, or NONE */
     struct document_field *fields;
     struct document_image *images;
@@ -60,8 +62,8 @@ void document_init(struct document *d, uint64_t listing_id);
 void document_release(struct document *d);
 
 /*
- * Folds one decoded record of this listing (LISTING, MEDIA or POLICY as the listing log carries
- * them; the policy section is folded too) at the given position.
+ * Folds one decoded record of this listing (LISTING, MEDIA, POLICY or ERASURE as the listing log
+ * carries them; the policy section is folded too) at the given position.
  * Returns 1 when the document changed, 0 when the record told nothing that was not known, or
  * -ENOMEM with the document as it was. bugs may be NULL.
  * A change need not be one that a reader sees: an image that image_ids does not name, or a value

@@ -1,8 +1,9 @@
 /*
  * The checkpointed form of a document. Little-endian, no padding:
  *
- *     u8 format (1)
- *     u64 listing id, i64 version, i64 changed_at, stamp tombstone, stamp last_set
+ *     u8 format (2)
+ *     u64 listing id, i64 version, i64 changed_at, stamp tombstone, stamp erased, stamp
+ *     last_set
  *     u32 fields, u32 images, u32 policies: how many of each follow
  *     field:  u8 id, u8 type, u16 bytes of name, u32 bytes of text, stamp, i64 integer, name, text
  *     image:  u64 image id, u8 delivered, u32 bytes of descriptor, stamp, descriptor
@@ -18,9 +19,9 @@
 #include "pipeline/little_endian.h"
 
 enum {
-    DOCUMENT_FORMAT = 1,
+    DOCUMENT_FORMAT = 2,
     STAMP_BYTES = 24,
-    HEAD_BYTES = 1 + 3 * 8 + 2 * STAMP_BYTES + 3 * 4,
+    HEAD_BYTES = 1 + 3 * 8 + 3 * STAMP_BYTES + 3 * 4,
     FIELD_BYTES = 8 + STAMP_BYTES + 8,
     IMAGE_BYTES = 13 + STAMP_BYTES,
     POLICY_BYTES = 9 + STAMP_BYTES
@@ -47,6 +48,7 @@ static char *put_head(char *at, const struct document *d) {
     at = le64_put(at, (uint64_t)d->version);
     at = le64_put(at, (uint64_t)d->changed_at.ns);
     at = put_stamp(at, d->tombstone);
+    at = put_stamp(at, d->erased);
     at = put_stamp(at, d->last_set);
     at = le32_put(at, d->field_count);
     at = le32_put(at, d->image_count);
@@ -149,10 +151,12 @@ static int decode_head(struct document *d, struct reader *in, struct part_counts
     d->version = (doc_version)le64_get(at + 9);
     d->changed_at.ns = (int64_t)le64_get(at + 17);
     d->tombstone = stamp_get(at + 25);
-    d->last_set = stamp_get(at + 49);
-    *counts = (struct part_counts){le32_get(at + 73), le32_get(at + 77), le32_get(at + 81)};
+    d->erased = stamp_get(at + 49);
+    d->last_set = stamp_get(at + 73);
+    *counts = (struct part_counts){le32_get(at + 97), le32_get(at + 101), le32_get(at + 105)};
     bool sound = d->version >= DOC_VERSION_NONE && is_stamp_or_none(d->tombstone) &&
-                 is_stamp_or_none(d->last_set) &&
+                 is_stamp_or_none(d->erased) && is_stamp_or_none(d->last_set) &&
+                 stamp_compare(d->erased, d->tombstone) <= 0 &&
                  (stamp_is_none(d->last_set) || stamp_compare(d->last_set, d->tombstone) > 0);
     /* Before room is made for that many: are there bytes for them? */
     bool covered = in->left >= (uint64_t)counts->fields * FIELD_BYTES +

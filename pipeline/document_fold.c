@@ -300,6 +300,18 @@ static void fold_delete(struct intake *in, const struct record *r, const struct 
     bury(in);
 }
 
+/* A repeat raises nothing: it is no news, whatever the planted bugs make of other repeats. */
+static void fold_erasure(struct intake *in, const struct record *r) {
+    if (stamp_compare(r->stamp, in->d->erased) <= 0) {
+        return;
+    }
+    in->d->erased = r->stamp;
+    in->d->tombstone = stamp_max(in->d->tombstone, r->stamp);
+    in->cut = stamp_max(in->cut, r->stamp);
+    in->changed = true;
+    bury(in);
+}
+
 static int fold_media(struct intake *in, const struct record *r) {
     bool delivered = r->op == RECORD_UPSERT;
     /* The data is only read: the casts away from const go no further than this intake. */
@@ -340,6 +352,9 @@ static int fold_body(struct intake *in, const struct record *r, const struct bug
         return fold_media(in, r);
     case RECORD_POLICY:
         apply_policy(in, r->seller_id, r->status, r->stamp);
+        return 0;
+    case RECORD_ERASURE:
+        fold_erasure(in, r);
         return 0;
     default:
         break;
@@ -409,6 +424,10 @@ static void merge_apply(struct intake *in, const struct document *b) {
     }
     raise_last_set(in, b->last_set);
     raise_tombstone(in, b->tombstone);
+    if (stamp_compare(b->erased, in->d->erased) > 0) {
+        in->d->erased = b->erased;
+        in->changed = true;
+    }
     bury(in);
 }
 

@@ -26,7 +26,9 @@ int folded_fold(struct folded *folded, const struct record *record, const struct
     document_digest(&folded->document, &folded->digest);
     /* The first record is visible even when it is a tombstone: it says that the listing is gone. */
     bool first = folded->visible_version == DOC_VERSION_NONE;
-    if (folded->digest.whole == before && !first && !bug_on(bugs, BUG_NO_DEDUPE)) {
+    /* An erasure is one for every store, also where nothing is served any more (A12). */
+    bool erased = record->type == RECORD_ERASURE;
+    if (folded->digest.whole == before && !first && !erased && !bug_on(bugs, BUG_NO_DEDUPE)) {
         return FOLD_LEARNED;
     }
     folded->visible_version = position;

@@ -247,10 +247,14 @@ int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,
         [TOPIC_MEDIA] = {1u << RECORD_MEDIA, "a media record"},
         [TOPIC_POLICY] = {1u << RECORD_POLICY, "a policy record"},
         [TOPIC_ORDER] = {1u << RECORD_ORDER, "an order"},
-        [TOPIC_LISTING_LOG] = {1u << RECORD_LISTING | 1u << RECORD_MEDIA | 1u << RECORD_POLICY,
-                               "a listing, media or policy record"},
+        [TOPIC_PRIVACY] = {1u << RECORD_ERASURE, "an erasure"},
+        [TOPIC_LISTING_LOG] = {1u << RECORD_LISTING | 1u << RECORD_MEDIA | 1u << RECORD_POLICY |
+                                   1u << RECORD_ERASURE,
+                               "a listing, media or policy record or an erasure"},
         [TOPIC_LATE] = {1u << RECORD_LISTING, "a listing record"},
         [TOPIC_CONTROL] = {1u << RECORD_CONTROL, "a control record"},
+        [TOPIC_ERASED] = {1u << RECORD_ERASURE, "an erasure"},
+        [TOPIC_CERTIFICATE] = {1u << RECORD_CERTIFICATE, "a certificate"},
     };
     assert(carries[topic].types != 0);
     if (record_decode(input, out, error) != 0) {

@@ -27,6 +27,8 @@ enum {
     POLICY_BYTES = 9,
     ORDER_BYTES = 36,
     CONTROL_BYTES = 38,
+    ERASURE_BYTES = 13,
+    CERTIFICATE_BYTES = 21,
 
     ORIGIN_BYTES = 21,
     NOTE_BYTES = 33,
@@ -93,7 +95,7 @@ static int check_kind(const char *data, struct record_error *error) {
     uint8_t type = le8_get(data + AT_TYPE);
     uint8_t op = le8_get(data + AT_OP);
     if (type < RECORD_LISTING || type >= RECORD_TYPE_END) {
-        return record_reject(error, "unknown type of record", "type", "1 to 5", type);
+        return record_reject(error, "unknown type of record", "type", "1 to 7", type);
     }
     if (op != RECORD_UPSERT && op != RECORD_DELETE) {
         return record_reject(error, "unknown operation", "op", "1 or 2", op);
@@ -278,6 +280,37 @@ static int decode_control(struct bytes body, struct record *out, struct record_e
     return 0;
 }
 
+static int decode_scope(const char *at, struct record *out, struct record_error *error) {
+    uint8_t scope = le8_get(at);
+    if (scope != ERASURE_LISTING && scope != ERASURE_SELLER) {
+        return record_reject(error, "unknown scope of an erasure", "scope", "1 or 2", scope);
+    }
+    out->erasure_scope = (enum erasure_scope)scope;
+    out->erasure_id = le64_get(at + 1);
+    return 0;
+}
+
+static int decode_erasure(struct bytes body, struct record *out, struct record_error *error) {
+    if (body.len != ERASURE_BYTES) {
+        return reject_frame(error, "erasure is of the wrong size", "13 bytes of body",
+                            (int64_t)body.len);
+    }
+    out->erasure_part = le32_get(body.data + 9);
+    return decode_scope(body.data, out, error);
+}
+
+static int decode_certificate(struct bytes body, struct record *out, struct record_error *error) {
+    if (body.len < CERTIFICATE_BYTES || le32_get(body.data + 17) != body.len - CERTIFICATE_BYTES) {
+        return record_reject(error, "length of the looks is not what is left of the record",
+                             "certificate_looks", "the bytes up to the sections",
+                             (int64_t)body.len);
+    }
+    out->certificate_listings = le64_get(body.data + 9);
+    out->certificate_looks =
+        (struct bytes){body.data + CERTIFICATE_BYTES, body.len - CERTIFICATE_BYTES};
+    return decode_scope(body.data, out, error);
+}
+
 static int decode_body(struct bytes body, struct record *out, struct record_error *error) {
     switch (out->type) {
     case RECORD_LISTING:
@@ -290,6 +323,10 @@ static int decode_body(struct bytes body, struct record *out, struct record_erro
         return decode_order(body, out, error);
     case RECORD_CONTROL:
         return decode_control(body, out, error);
+    case RECORD_ERASURE:
+        return decode_erasure(body, out, error);
+    case RECORD_CERTIFICATE:
+        return decode_certificate(body, out, error);
     case RECORD_TYPE_END:
         break;
     }
@@ -416,6 +453,10 @@ static size_t body_size(const struct record *r, const struct field *fields, size
         return ORDER_BYTES + r->order_category.len;
     case RECORD_CONTROL:
         return CONTROL_BYTES + r->control.text.len;
+    case RECORD_ERASURE:
+        return ERASURE_BYTES;
+    case RECORD_CERTIFICATE:
+        return CERTIFICATE_BYTES + r->certificate_looks.len;
     case RECORD_TYPE_END:
         break;
     }
@@ -484,6 +525,16 @@ static char *put_body(char *at, const struct record *r, const struct field *fiel
         at = le64_put(at, r->control.id);
         at = le32_put(at, (uint32_t)r->control.text.len);
         return put_bytes(at, r->control.text);
+    case RECORD_ERASURE:
+        at = le8_put(at, (uint8_t)r->erasure_scope);
+        at = le64_put(at, r->erasure_id);
+        return le32_put(at, r->erasure_part);
+    case RECORD_CERTIFICATE:
+        at = le8_put(at, (uint8_t)r->erasure_scope);
+        at = le64_put(at, r->erasure_id);
+        at = le64_put(at, r->certificate_listings);
+        at = le32_put(at, (uint32_t)r->certificate_looks.len);
+        return put_bytes(at, r->certificate_looks);
     case RECORD_TYPE_END:
         break;
     }

@@ -8,17 +8,21 @@
  *                                         plus the first four bytes times 0x9E3779B1
  *     u16 contract version  u16 field count   u64 event id, high and low halves (16 bytes)
  *     i64 event_ts (ns)     u64 subject: listing id, or seller id of a policy event
+ *                                                or of a seller's erasure
  *
  * then the type's body, then the sections that the bit set names:
  *
  *     listing  of each field: u8 id, u8 type, u16 bytes of name, u32 bytes of value, name, value
  *     media    u64 image id, u32 bytes of descriptor, descriptor
  *     policy   u64 seller id, u8 status
- *     order    u64 order id, i64 placed (ns; 0: at event_ts), i64 quantity, i64 amount, u32 bytes
- * of category, category control  u16 kind, u32 model version, u32 other model version, i64 from
- * (ns), i64 to (ns), u64 id, u32 bytes of text, text origin   u8 topic, u32 partition, i64 offset,
- * i64 append time (ns) note     u64 seller id, u8 status, i64 event_ts (ns), u64 event id, high and
- * low halves
+ *     order    u64 order id, i64 placed (ns; 0: at event_ts), i64 quantity, i64 amount,
+ *              u32 bytes of category, category
+ *     control  u16 kind, u32 model version, u32 other model version, i64 from (ns), i64 to (ns),
+ *              u64 id, u32 bytes of text, text
+ *     erasure  u8 scope, u64 id of the listing or seller, u32 part
+ *     certificate  u8 scope, u64 id, u64 listings, u32 bytes of looks, looks (pipeline/erasure.h)
+ *     origin   u8 topic, u32 partition, i64 offset, i64 append time (ns)
+ *     note     u64 seller id, u8 status, i64 event_ts (ns), u64 event id, high and low halves
  *
  * Formats were measured: JSON by jansson is parsed at 66 K records/s a core, below the
  * marketplace's promotion peak of 120 K/s; a fixed layout costs well under a microsecond.
@@ -51,15 +55,20 @@
 #define RECORD_CONTRACT_VERSION_MAX 999 /* that can be registered (pipeline/registry.h) */
 
 enum record_type {
-    RECORD_LISTING = 1, /* change of a listing's own fields, or its deletion */
-    RECORD_MEDIA = 2,   /* an image of a listing was delivered (UPSERT) or withdrawn (DELETE) */
-    RECORD_POLICY = 3,  /* a seller was suppressed or reinstated */
-    RECORD_ORDER = 4,   /* an order was placed, or what it says was corrected */
-    RECORD_CONTROL = 5, /* an operator's command, or what a controller announces */
+    RECORD_LISTING = 1,     /* change of a listing's own fields, or its deletion */
+    RECORD_MEDIA = 2,       /* an image of a listing was delivered (UPSERT) or withdrawn (DELETE) */
+    RECORD_POLICY = 3,      /* a seller was suppressed or reinstated */
+    RECORD_ORDER = 4,       /* an order was placed, or what it says was corrected */
+    RECORD_CONTROL = 5,     /* an operator's command, or what a controller announces */
+    RECORD_ERASURE = 6,     /* everything known of a listing, or of a seller's listings, must go */
+    RECORD_CERTIFICATE = 7, /* an erasure is done, and where it was looked for */
     RECORD_TYPE_END
 };
 
 enum record_op { RECORD_UPSERT = 1, RECORD_DELETE = 2 };
+
+/* Whom an erasure is about (A12). */
+enum erasure_scope { ERASURE_LISTING = 1, ERASURE_SELLER = 2 };
 
 enum policy_status { POLICY_ACTIVE = 1, POLICY_SUPPRESSED = 2 };
 
@@ -135,7 +144,8 @@ struct record {
     enum record_op op;
     uint16_t contract_version;
     struct stamp stamp;  /* event_ts and event_id */
-    uint64_t subject_id; /* listing id; seller id of RECORD_POLICY in its own feed */
+    uint64_t subject_id; /* listing id; in their own feeds, seller id of RECORD_POLICY and
+                            erasure_id of RECORD_ERASURE */
 
     /* RECORD_LISTING: fields as they stand in the bytes, read by record_fields_next */
     uint16_t field_count;
@@ -157,6 +167,16 @@ struct record {
     struct bytes order_category;
 
     struct control control; /* RECORD_CONTROL */
+
+    /* RECORD_ERASURE: subject_id is erasure_id in the feed, and the listing in the listing log and
+     * in the register. RECORD_CERTIFICATE: subject_id is erasure_id, the stamp that of the request.
+     */
+    enum erasure_scope erasure_scope;
+    uint64_t erasure_id;
+    uint32_t erasure_part; /* of the register: 0, or 1 + the router's partition in which every
+                              listing that it knew was named before this record; elsewhere 0 */
+    uint64_t certificate_listings;
+    struct bytes certificate_looks;
 
     unsigned sections; /* bits of enum record_section */
     struct origin origin;

@@ -1,6 +1,7 @@
 /*
  * The topics of the pipeline and what each is keyed by. Order of the enum is the order in which a
- * consumer of several topics is shown them. All topics but `policy` are partitioned by listing id
+ * consumer of several topics is shown them. All topics but `policy` and
+ * `privacy` are partitioned by listing id
  * with the same partition count, so partition p of one meets partition p of the other (B11).
  */
 #ifndef MURPHY_PIPELINE_TOPICS_H
@@ -14,12 +15,16 @@ enum topic_id {
     TOPIC_MEDIA,   /* media ingest; key: listing id */
     TOPIC_POLICY,  /* seller policy; key: seller id; every router reads all partitions */
     TOPIC_ORDER,   /* orders; key: listing id */
+    TOPIC_PRIVACY, /* erasures asked for; key: listing or seller id; read as policy is */
     TOPIC_FEED_COUNT,
     /* What the pipeline keeps for itself. */
     TOPIC_LISTING_LOG = TOPIC_FEED_COUNT, /* the one ordered log per listing; key: listing id */
     TOPIC_LATE,                           /* older than the allowed lateness; key: listing id */
     TOPIC_DEAD_LETTER, /* records that the pipeline refused; key: as in their own topic */
     TOPIC_CONTROL,     /* operators' commands, what controllers announce; key: CONTROL_KEY */
+    TOPIC_ERASED,      /* register of erased listings, from routers to the eraser; key: id of the
+                          request's listing or seller, so that a router's entries keep their order */
+    TOPIC_CERTIFICATE, /* what was erased, and where it was looked for; key: likewise */
     TOPIC_COUNT
 };
 

@@ -179,6 +179,8 @@ static const struct key mix_keys[] = {
     WEIGHT("correction", correction, "0",
            "what a recent order says is corrected: its quantity, amount or category"),
     WEIGHT("poison", poison, "2", "bytes that are no record reach a feed"),
+    WEIGHT("erase_listing", erase_listing, "0", "somebody asks for a listing to be erased"),
+    WEIGHT("erase_seller", erase_seller, "0", "a seller asks for all of its listings to be erased"),
 };
 static const struct section mix_section = {
     .about = "weights of the operations that follow the catalogue load; what is not named keeps "

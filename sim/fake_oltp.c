@@ -31,6 +31,7 @@ enum statement {
     READ_OUTBOX,
     READ_ORDERS,
     SCAN_LISTINGS,
+    FIND_SELLERS_LISTING,
     TRIM_OUTBOX,
     BEGIN,
     COMMIT,
@@ -57,6 +58,8 @@ static const char *const sql[STATEMENT_COUNT] = {
     [SCAN_LISTINGS] = "SELECT l.*, s.status FROM oltp_listing l"
                       " LEFT JOIN oltp_seller s ON s.key = l.seller_id"
                       " WHERE l.key BETWEEN ? AND ? ORDER BY l.key LIMIT ?",
+    [FIND_SELLERS_LISTING] = "SELECT key, updated_at, event_hi, event_lo FROM oltp_listing"
+                             " WHERE seller_id = ? AND key > ? ORDER BY key LIMIT 1",
     [TRIM_OUTBOX] = "DELETE FROM outbox WHERE sequence <= ?",
     [BEGIN] = "SAVEPOINT application",
     [COMMIT] = "RELEASE application",
@@ -364,6 +367,55 @@ static struct stamp stamp_at(sqlite3_stmt *statement, int column) {
     return (struct stamp){{sqlite3_column_int64(statement, column)},
                           {(uint64_t)sqlite3_column_int64(statement, column + 1),
                            (uint64_t)sqlite3_column_int64(statement, column + 2)}};
+}
+
+/* The row without its content, as of the erasure. */
+static int erase_row(struct fake_oltp *o, vtime now, uint64_t listing_id, struct stamp stamp) {
+    struct oltp_listing emptied = {
+        .listing_id = listing_id, .price = -1, .deleted = true, .stamp = stamp};
+    return fake_oltp_write_listing(o, now, &emptied, NULL);
+}
+
+/* The seller's next listing after *key: 1, 0 when there is none, or PORT_NO_MEMORY. */
+static int next_listing_of(struct fake_oltp *o, uint64_t seller_id, int64_t *key,
+                           struct stamp *stamp) {
+    sqlite3_stmt *s = o->statements[FIND_SELLERS_LISTING];
+    sqlite3_bind_int64(s, 1, (int64_t)seller_id);
+    sqlite3_bind_int64(s, 2, *key);
+    int found = statement_row(s);
+    if (found == 1) {
+        *key = sqlite3_column_int64(s, 0);
+        *stamp = stamp_at(s, 1);
+        sqlite3_reset(s);
+    }
+    return found < 0 ? PORT_NO_MEMORY : found;
+}
+
+static int erase_seller(struct fake_oltp *o, vtime now, uint64_t seller_id, struct stamp stamp) {
+    int64_t key = INT64_MIN;
+    struct stamp last;
+    int found;
+    while ((found = next_listing_of(o, seller_id, &key, &last)) == 1) {
+        if (stamp_compare(last, stamp) <= 0 && erase_row(o, now, id_of(key), stamp) != 0) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    return found;
+}
+
+int fake_oltp_erase(struct fake_oltp *o, vtime now, enum erasure_scope scope, uint64_t id,
+                    struct stamp stamp, const struct outbox_item *item) {
+    int rc = 0;
+    if (scope == ERASURE_SELLER) {
+        rc = erase_seller(o, now, id, stamp);
+    } else {
+        struct oltp_listing row;
+        int found = fake_oltp_read_listing(o, id, &row);
+        rc = found == 1 && stamp_compare(row.stamp, stamp) <= 0 ? erase_row(o, now, id, stamp)
+             : found < 0                                        ? PORT_NO_MEMORY
+                                                                : 0;
+    }
+    return rc == 0 ? finish_write(o, now, item) : rc;
 }
 
 /* The present row of a statement; its pointers are good until the statement steps. */

@@ -10,6 +10,7 @@
  *     commit order       outbox sequences are dense in commit order; rows of an open transaction
  *                        are not seen by the relay, and a rollback gives its sequences back
  *     dual write         a change without an outbox row: the drift that reconciliation must find
+ *     erasure            columns are emptied; the row stays as a tombstone without content (A12)
  *     last deletion      kept beside the row, so that a republished listing does not revive fields
  *                        of an earlier life
  *     scan               source_hash is made from the row's columns at the time of the scan, by
@@ -94,6 +95,15 @@ int fake_oltp_write_seller(struct fake_oltp *o, vtime now, uint64_t seller_id,
 
 int fake_oltp_write_order(struct fake_oltp *o, vtime now, const struct order_row *order,
                           const struct outbox_item *item);
+
+/*
+ * Erases a listing, or the listings of a seller, by that request (A12): of each row whose last
+ * change is at or below the stamp its id, the stamp and the mark that it is deleted stay, and
+ * nothing else. Orders stay: the books must be kept, and an order says no more of a listing than
+ * its number.
+ */
+int fake_oltp_erase(struct fake_oltp *o, vtime now, enum erasure_scope scope, uint64_t id,
+                    struct stamp stamp, const struct outbox_item *item);
 
 /* An outbox row alone. */
 int fake_oltp_publish(struct fake_oltp *o, vtime now, const struct outbox_item *item);

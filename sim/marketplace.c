@@ -57,6 +57,8 @@ enum action {
     ACT_ORDER,
     ACT_POISON,
     ACT_CORRECT, /* what a recent order says */
+    ACT_ERASE_LISTING,
+    ACT_ERASE_SELLER,
     ACT_COUNT,
     ACT_BIRTH = ACT_COUNT, /* the listing event of a creation or recreation */
     ACT_DELIVER,
@@ -149,7 +151,8 @@ static void set_weights(struct marketplace *m) {
         [ACT_IMAGES] = o->weight_images,      [ACT_DELETE] = o->weight_delete,
         [ACT_RECREATE] = o->weight_recreate,  [ACT_POLICY] = o->weight_policy,
         [ACT_ORDER] = o->weight_order,        [ACT_POISON] = o->weight_poison,
-        [ACT_CORRECT] = o->weight_correction,
+        [ACT_CORRECT] = o->weight_correction, [ACT_ERASE_LISTING] = o->weight_erase_listing,
+        [ACT_ERASE_SELLER] = o->weight_erase_seller,
     };
     uint64_t sum = 0;
     for (size_t i = 0; i < ACT_COUNT; i++) {
@@ -488,6 +491,10 @@ static uint32_t suppressed_max(const struct marketplace *m) {
     return (uint32_t)(sellers / 8 > 0 ? sellers / 8 : sellers - 1 > 0 ? 1 : 0);
 }
 
+static bool takes_listings(enum action action) {
+    return action == ACT_DELETE || action == ACT_ERASE_LISTING || action == ACT_ERASE_SELLER;
+}
+
 /* What can be done now in place of what cannot. After the load, some listing always lives. */
 static enum action possible_action(const struct marketplace *m, enum action wanted) {
     assert(m->alive.count > 0);
@@ -495,7 +502,7 @@ static enum action possible_action(const struct marketplace *m, enum action want
     if (wanted == ACT_RECREATE && m->dead.count == 0) {
         wanted = ACT_CREATE;
     }
-    if ((wanted == ACT_CREATE && !room) || (wanted == ACT_DELETE && m->alive.count < 2) ||
+    if ((wanted == ACT_CREATE && !room) || (takes_listings(wanted) && m->alive.count < 2) ||
         (wanted == ACT_POLICY && suppressed_max(m) == 0)) {
         wanted = ACT_PRICE;
     }
@@ -820,11 +827,15 @@ static void do_images(struct marketplace *m, uint32_t listing, struct workload_o
     publish_upsert(m, OP_LISTING_UPDATE, listing, (struct changes){NAMES(FIELD_IMAGE_IDS), 0}, op);
 }
 
-static void do_delete(struct marketplace *m, uint32_t listing, struct workload_op *op) {
-    struct listing *l = &m->listings[listing];
+static void kill(struct marketplace *m, uint32_t listing) {
     take_out(m, &m->alive, listing);
     put_dead(m, listing);
-    l->state = DEAD;
+    m->listings[listing].state = DEAD;
+}
+
+static void do_delete(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    struct listing *l = &m->listings[listing];
+    kill(m, listing);
     op->kind = OP_LISTING_DELETE;
     op->topic = TOPIC_LISTING;
     op->key = listing_id(m, listing);
@@ -832,6 +843,56 @@ static void do_delete(struct marketplace *m, uint32_t listing, struct workload_o
     fill_row(m, listing, fill_fields(m, l), op);
     struct record r = record_of(RECORD_LISTING, RECORD_DELETE, op);
     encode(m, &r, NULL, 0, op);
+}
+
+static void publish_erasure(struct marketplace *m, enum erasure_scope scope, uint64_t id,
+                            struct workload_op *op) {
+    op->kind = OP_ERASURE;
+    op->topic = TOPIC_PRIVACY;
+    op->key = id;
+    op->through_oltp = true;
+    op->erasure = scope;
+    struct record r = record_of(RECORD_ERASURE, RECORD_UPSERT, op);
+    r.erasure_scope = scope;
+    r.erasure_id = id;
+    encode(m, &r, NULL, 0, op);
+}
+
+/* One that lives, or now and then one that was deleted before. */
+static void do_erase_listing(struct marketplace *m, struct workload_op *op) {
+    bool dead = m->dead.count > 0 && prng_ratio(&m->actions, 1, 4);
+    const struct id_list *list = dead ? &m->dead : &m->alive;
+    uint32_t listing = list->items[prng_below(&m->actions, list->count)];
+    if (!dead) {
+        kill(m, listing);
+    }
+    publish_erasure(m, ERASURE_LISTING, listing_id(m, listing), op);
+}
+
+static uint32_t living_of(const struct marketplace *m, uint32_t seller) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < m->alive.count; i++) {
+        count += m->listings[m->alive.items[i]].seller == seller;
+    }
+    return count;
+}
+
+/* A seller who has some listing and not all of them; when one has them all, one with none. */
+static void do_erase_seller(struct marketplace *m, struct workload_op *op) {
+    uint32_t listing = m->alive.items[prng_below(&m->actions, m->alive.count)];
+    uint32_t seller = m->listings[listing].seller;
+    if (living_of(m, seller) == m->alive.count) {
+        seller = (uint32_t)(seller % m->options.sellers + 1);
+    }
+    if (living_of(m, seller) < m->alive.count) {
+        for (uint32_t i = m->alive.count; i > 0; i--) {
+            uint32_t one = m->alive.items[i - 1];
+            if (m->listings[one].seller == seller) {
+                kill(m, one);
+            }
+        }
+    }
+    publish_erasure(m, ERASURE_SELLER, seller, op);
 }
 
 static void do_media(struct marketplace *m, const struct pending *p, struct workload_op *op) {
@@ -1107,6 +1168,12 @@ static void carry_out(struct marketplace *m, const struct pending *p, struct wor
         break;
     case ACT_ANOMALY:
         do_anomaly(m, m->options.anomalies[p->listing].kind, op);
+        break;
+    case ACT_ERASE_LISTING:
+        do_erase_listing(m, op);
+        break;
+    case ACT_ERASE_SELLER:
+        do_erase_seller(m, op);
         break;
     case ACT_POLICY:
         do_policy(m, op);

@@ -56,9 +56,6 @@ void oracle_free(struct oracle *o) {
     for (size_t i = 0; i < o->listing_count; i++) {
         view_release(&o->listings[i].view);
     }
-    for (size_t i = 0; i < FEED_COUNT; i++) {
-        free(o->progress[i]);
-    }
     freshness_release(o);
     gone_release(o);
     upgrade_release(o);
@@ -67,6 +64,8 @@ void oracle_free(struct oracle *o) {
     id_map_release(&o->fed);
     id_map_release(&o->late_index);
     id_map_release(&o->poison_index);
+    progress_release(o);
+    free(o->late_records);
     free(o->listings);
     free(o->poisons);
     free(o->positions);
@@ -91,6 +90,7 @@ struct oracle_counts oracle_counts(const struct oracle *o) {
 static void listing_init(struct oracle_listing *l, uint64_t id) {
     memset(l, 0, sizeof *l);
     l->id = id;
+    l->history_from = DOC_VERSION_NONE;
     view_init(&l->view);
     l->feed.tombstone = l->feed.last_set = l->feed.seller_stamp = l->feed.gone_by = STAMP_NONE;
     for (size_t i = 0; i < ORACLE_FRESH_STORES; i++) {
@@ -193,7 +193,7 @@ static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint
     struct record_error error;
     bool valid = record_decode(logged->value, &record, &error) == 0;
     o->counts.feed_records++;
-    progress_appended(o, topic, partition, logged->offset);
+    progress_appended(o, topic, partition, logged->offset, valid ? &record : NULL);
     freshness_feed(o, topic, logged->append, valid ? &record : NULL);
     bool future = valid && vtime_diff(record.stamp.ts, logged->append) > o->options.future_max_ns;
     if (!valid || future) {
@@ -235,12 +235,16 @@ static void late_appended(struct oracle *o, const struct log_record *logged) {
     }
     note_routed(o, &record);
     uint64_t key = origin_key(&record.origin);
-    uint32_t state = id_map_get(&o->late_index, key);
-    o->late_waiting += state != 1;
+    bool waits = id_map_get(&o->late_index, key) == 1;
     uint32_t listing = oracle_listing_of(o, record.subject_id);
-    if (id_map_put_index(&o->late_index, key, 1) != 0 || listing == UINT32_MAX) {
+    if (id_map_put_index(&o->late_index, key, 1) != 0 || listing == UINT32_MAX ||
+        ARRAY_RESERVE(o->late_records, o->late_record_capacity, o->late_record_count + 1) != 0) {
         o->out_of_memory = true;
         return;
+    }
+    if (!waits) {
+        o->late_records[o->late_record_count++] =
+            (struct late_record){key, record.subject_id, record.stamp};
     }
     if (is_late(o, &record)) {
         gone_postpone(o, listing, &record);
@@ -253,7 +257,12 @@ static bool late_drained(struct oracle *o, const struct record *record) {
     uint32_t state =
         record->sections & SECTION_ORIGIN ? id_map_get(&o->late_index, key) : ID_MAP_NONE;
     if (state == 1) {
-        o->late_waiting--;
+        for (size_t i = 0; i < o->late_record_count; i++) {
+            if (o->late_records[i].key == key) {
+                o->late_records[i] = o->late_records[--o->late_record_count];
+                break;
+            }
+        }
         id_map_put_index(&o->late_index, key, 0); /* is there: needs no memory */
     }
     return state != ID_MAP_NONE;
@@ -280,7 +289,8 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     struct record record;
     struct record_error error;
     o->counts.log_records++;
-    if (record_decode(logged->value, &record, &error) != 0 || record.type >= RECORD_ORDER) {
+    if (record_decode(logged->value, &record, &error) != 0 || record.type == RECORD_ORDER ||
+        record.type == RECORD_CONTROL) {
         return;
     }
     bool by_late_queue = late_drained(o, &record);
@@ -298,6 +308,9 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         return;
     }
     doc_version position = doc_version_pack(logged->epoch, logged->offset);
+    if (changed == 1 && record.type == RECORD_ERASURE) {
+        l->history_from = position;
+    }
     if (changed == 1 || first) {
         l->visible = position;
         l->visible_at = logged->append;
@@ -323,6 +336,7 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
     case TOPIC_MEDIA:
     case TOPIC_POLICY:
     case TOPIC_ORDER:
+    case TOPIC_PRIVACY:
         feed_appended(o, now, topic, partition, logged);
         break;
     case TOPIC_LISTING_LOG:
@@ -428,10 +442,21 @@ struct simulation_observer oracle_observer(struct oracle *o) {
 
 /* ---- At rest ---- */
 
+/* Records of the late queue; those that an erasure covers need not leave it. */
+static uint64_t late_waiting(const struct oracle *o) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < o->late_record_count; i++) {
+        const struct late_record *late = &o->late_records[i];
+        struct stamp erased = reference_erased(o->reference, late->listing_id);
+        count += stamp_compare(late->stamp, erased) > 0;
+    }
+    return count;
+}
+
 bool oracle_settled(const struct oracle *o) {
     enum topic_id topic;
     uint32_t partition;
-    return freshness_pending(o) == 0 && o->late_waiting == 0 && o->disagreeing == 0 &&
+    return freshness_pending(o) == 0 && late_waiting(o) == 0 && o->disagreeing == 0 &&
            o->lingering == 0 && o->poison_unanswered == 0 && progress_done(o, &topic, &partition) &&
            upgrade_settled(o, NULL, 0);
 }
@@ -446,8 +471,8 @@ const char *oracle_waits_for(struct oracle *o) {
                  "%s, partition %" PRIu32 ", is routed to offset %" PRId64 " of %" PRId64,
                  topic_name(topic), partition, o->progress[topic][partition].routed,
                  o->progress[topic][partition].appended);
-    } else if (o->late_waiting > 0) {
-        snprintf(text, size, "%" PRIu64 " records wait in the late queue", o->late_waiting);
+    } else if (late_waiting(o) > 0) {
+        snprintf(text, size, "%" PRIu64 " records wait in the late queue", late_waiting(o));
     } else if (o->disagreeing > 0) {
         snprintf(text, size,
                  "of %" PRIu64 " listings the log does not yet say what the feeds say: a policy "

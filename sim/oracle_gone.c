@@ -39,8 +39,8 @@ static uint32_t seller_of(struct oracle *o, uint64_t id) {
         o->out_of_memory = true;
         return ID_MAP_NONE;
     }
-    o->sellers[o->seller_count] =
-        (struct oracle_seller){.id = id, .stamp = STAMP_NONE, .status = POLICY_ACTIVE};
+    o->sellers[o->seller_count] = (struct oracle_seller){
+        .id = id, .stamp = STAMP_NONE, .erased = STAMP_NONE, .status = POLICY_ACTIVE};
     return (uint32_t)o->seller_count++;
 }
 
@@ -156,19 +156,22 @@ static void listing_judge(struct oracle *o, uint32_t listing, vtime append, stru
     gone_update(o, listing);
 }
 
-static void listing_fold(struct oracle *o, struct feed_view *feed, uint32_t listing,
-                         const struct record *record) {
+static void listing_bury(struct feed_view *feed, struct stamp stamp) {
+    if (stamp_compare(stamp, feed->tombstone) <= 0) {
+        return;
+    }
+    feed->tombstone = stamp;
+    if (stamp_compare(feed->last_set, stamp) <= 0) {
+        feed->last_set = STAMP_NONE;
+    }
+    if (stamp_compare(feed->seller_stamp, stamp) <= 0) {
+        feed->seller_stamp = STAMP_NONE;
+    }
+}
+
+static void listing_fold(struct feed_view *feed, const struct record *record) {
     if (record->op == RECORD_DELETE) {
-        if (stamp_compare(record->stamp, feed->tombstone) <= 0) {
-            return;
-        }
-        feed->tombstone = record->stamp;
-        if (stamp_compare(feed->last_set, record->stamp) <= 0) {
-            feed->last_set = STAMP_NONE;
-        }
-        if (stamp_compare(feed->seller_stamp, record->stamp) <= 0) {
-            feed->seller_stamp = STAMP_NONE;
-        }
+        listing_bury(feed, record->stamp);
         return;
     }
     if (stamp_compare(record->stamp, feed->tombstone) <= 0) {
@@ -182,10 +185,44 @@ static void listing_fold(struct oracle *o, struct feed_view *feed, uint32_t list
         if (field.id == FIELD_SELLER && stamp_compare(record->stamp, feed->seller_stamp) > 0) {
             feed->seller_stamp = record->stamp;
             feed->seller = field.type == VALUE_INTEGER ? (uint64_t)field.integer : 0;
-            if (field.type == VALUE_INTEGER) {
-                seller_has(o, feed->seller, listing);
-            }
         }
+    }
+}
+
+/* Whose the record says that the listing is; what its seller had erased goes, also of a listing
+ * that comes only then. */
+static void sellers_learn(struct oracle *o, uint32_t listing, const struct record *record) {
+    struct field field;
+    for (struct field_cursor c = record_fields(record); record_fields_next(&c, &field);) {
+        if (field.id != FIELD_SELLER || field.type != VALUE_INTEGER) {
+            continue;
+        }
+        seller_has(o, (uint64_t)field.integer, listing);
+        uint32_t seller = seller_of(o, (uint64_t)field.integer);
+        if (seller != ID_MAP_NONE) {
+            listing_bury(&o->listings[listing].feed, o->sellers[seller].erased);
+        }
+    }
+}
+
+static void erasure_feed(struct oracle *o, vtime append, const struct record *record) {
+    if (record->erasure_scope == ERASURE_LISTING) {
+        uint32_t listing = oracle_listing_of(o, record->erasure_id);
+        if (listing != UINT32_MAX) {
+            listing_bury(&o->listings[listing].feed, record->stamp);
+            listing_judge(o, listing, append, record->stamp);
+        }
+        return;
+    }
+    uint32_t at = seller_of(o, record->erasure_id);
+    if (at == ID_MAP_NONE || stamp_compare(record->stamp, o->sellers[at].erased) <= 0) {
+        return;
+    }
+    o->sellers[at].erased = record->stamp;
+    for (size_t i = 0; i < o->sellers[at].listing_count; i++) {
+        uint32_t listing = o->sellers[at].listings[i];
+        listing_bury(&o->listings[listing].feed, record->stamp);
+        listing_judge(o, listing, append, record->stamp);
     }
 }
 
@@ -209,6 +246,10 @@ void gone_feed(struct oracle *o, vtime now, vtime append, const struct record *r
         policy_feed(o, append, record);
         return;
     }
+    if (record->type == RECORD_ERASURE) {
+        erasure_feed(o, append, record);
+        return;
+    }
     if (record->type != RECORD_LISTING) {
         return;
     }
@@ -216,7 +257,8 @@ void gone_feed(struct oracle *o, vtime now, vtime append, const struct record *r
     if (listing == UINT32_MAX) {
         return;
     }
-    listing_fold(o, &o->listings[listing].feed, listing, record);
+    listing_fold(&o->listings[listing].feed, record);
+    sellers_learn(o, listing, record);
     listing_judge(o, listing, append, record->stamp);
 }
 

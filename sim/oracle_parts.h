@@ -60,7 +60,7 @@ struct seen {
 };
 
 struct view {
-    struct stamp tombstone, last_set;
+    struct stamp tombstone, last_set, erased;
     struct stamp last;                         /* greatest stamp of a listing or media record */
     struct view_field fields[FIELD_ATTRIBUTE]; /* by enum field_id; 0 is not used */
     struct view_attribute *attributes;         /* by name's hash */
@@ -77,7 +77,8 @@ struct view {
 
 void view_init(struct view *v);
 void view_release(struct view *v);
-/* Folds a record of the listing log: 1 when v->seen changed, 0 when not, -ENOMEM. */
+/* Folds a record of the listing log: 1 when v->seen changed, also for an erasure, which every store
+ * is told; 0 when not; -ENOMEM. */
 int view_fold(struct view *v, const struct record *record);
 
 static inline bool seen_served(const struct seen *s) {
@@ -127,8 +128,9 @@ struct oracle_listing {
     uint64_t id;
     struct view view;
     struct feed_view feed;
-    doc_version visible; /* position of the last log record that changed what readers see */
-    vtime visible_at;    /* when it was appended to the log */
+    doc_version visible;      /* position of the last log record that changed what readers see */
+    doc_version history_from; /* of the last erasure: no older version may be kept */
+    vtime visible_at;         /* when it was appended to the log */
     struct seen_row rows[STORE_OLTP];
     struct sample_list waiting[ORACLE_FRESH_STORES];
     bool in_oltp;      /* an operation wrote its row */
@@ -202,7 +204,7 @@ struct feed_minutes {
     vtime last_append;
 };
 
-#define FEED_COUNT (TOPIC_ORDER + 1) /* the feeds come first among the topics */
+#define FEED_COUNT TOPIC_FEED_COUNT /* the feeds come first among the topics */
 
 struct fresh_store {
     struct oracle_histogram visibility, event;
@@ -218,6 +220,7 @@ struct fresh_store {
 struct oracle_seller {
     uint64_t id;
     struct stamp stamp;
+    struct stamp erased; /* of the greatest erasure of all its listings, or NONE */
     enum policy_status status;
     unsigned blocked;   /* bits 1 << store: its readers do not get the seller's rows */
     uint32_t *listings; /* that ever were the seller's */
@@ -236,10 +239,26 @@ struct deadlines {
     size_t first, count, capacity;
 };
 
+/* A record that its reader may yet pass on. */
+struct on_the_way {
+    int64_t offset;
+    uint64_t listing_id;
+    struct stamp stamp;
+};
+
 /* How far a feed's partition is routed. */
 struct feed_progress {
     int64_t appended; /* greatest offset; -1: none */
     int64_t routed;
+    struct on_the_way *waiting; /* a queue: [waiting_first, waiting_count), by offset */
+    size_t waiting_first, waiting_count, waiting_capacity;
+};
+
+/* A record of the late queue. */
+struct late_record {
+    uint64_t key; /* hash of its origin */
+    uint64_t listing_id;
+    struct stamp stamp;
 };
 
 struct poison {
@@ -325,7 +344,8 @@ struct oracle {
     struct id_map fed;        /* events that a feed has; key: hash of topic and stamp */
     struct id_map late_index; /* records of the late queue; key: hash of their origin; value: 1
                                  while they wait, 0 when drained */
-    uint64_t late_waiting;
+    struct late_record *late_records;
+    size_t late_record_count, late_record_capacity;
     struct id_map poison_index;
     struct poison *poisons;
     size_t poison_count, poison_capacity;
@@ -418,9 +438,13 @@ void safety_poison(struct oracle *o, vtime now, struct bytes value);
 void safety_dead_letter(struct oracle *o, vtime now, struct bytes value);
 void safety_finish(struct oracle *o, vtime now);
 /* How far a feed is routed. */
-void progress_appended(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset);
+/* record is NULL when the bytes are none. */
+void progress_appended(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset,
+                       const struct record *record);
 void progress_routed(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset);
+/* What an erasure covers need not be routed any more. */
 bool progress_done(const struct oracle *o, enum topic_id *topic, uint32_t *partition);
+void progress_release(struct oracle *o);
 
 /* ---- The end ---- */
 

@@ -212,23 +212,68 @@ static struct feed_progress *progress_of(struct oracle *o, enum topic_id topic,
             o->out_of_memory = true;
             return NULL;
         }
-        o->progress[topic][o->progress_count[topic]++] = (struct feed_progress){-1, -1};
+        o->progress[topic][o->progress_count[topic]++] =
+            (struct feed_progress){.appended = -1, .routed = -1};
     }
     return &o->progress[topic][partition];
 }
 
-void progress_appended(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset) {
+void progress_appended(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset,
+                       const struct record *record) {
     struct feed_progress *progress = progress_of(o, topic, partition);
-    if (progress != NULL && offset > progress->appended) {
-        progress->appended = offset;
+    if (progress == NULL || offset <= progress->appended) {
+        return;
+    }
+    progress->appended = offset;
+    if (topic != TOPIC_LISTING && topic != TOPIC_MEDIA) {
+        return;
+    }
+    if (ARRAY_RESERVE(progress->waiting, progress->waiting_capacity, progress->waiting_count + 1) !=
+        0) {
+        o->out_of_memory = true;
+        return;
+    }
+    struct on_the_way *waiting = &progress->waiting[progress->waiting_count++];
+    *waiting = (struct on_the_way){.offset = offset, .stamp = {{INT64_MAX}, {0, 0}}};
+    if (record != NULL) {
+        waiting->listing_id = record->subject_id;
+        waiting->stamp = record->stamp;
     }
 }
 
 void progress_routed(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset) {
     struct feed_progress *progress = progress_of(o, topic, partition);
-    if (progress != NULL && offset > progress->routed) {
-        progress->routed = offset;
+    if (progress == NULL || offset <= progress->routed) {
+        return;
     }
+    progress->routed = offset;
+    while (progress->waiting_first < progress->waiting_count &&
+           progress->waiting[progress->waiting_first].offset <= offset) {
+        progress->waiting_first++;
+    }
+    if (progress->waiting_first == progress->waiting_count) {
+        progress->waiting_first = progress->waiting_count = 0;
+    }
+}
+
+void progress_release(struct oracle *o) {
+    for (size_t topic = 0; topic < FEED_COUNT; topic++) {
+        for (size_t p = 0; p < o->progress_count[topic]; p++) {
+            free(o->progress[topic][p].waiting);
+        }
+        free(o->progress[topic]);
+    }
+}
+
+static bool all_erased(const struct oracle *o, const struct feed_progress *progress) {
+    for (size_t i = progress->waiting_first; i < progress->waiting_count; i++) {
+        const struct on_the_way *waiting = &progress->waiting[i];
+        struct stamp erased = reference_erased(o->reference, waiting->listing_id);
+        if (stamp_compare(waiting->stamp, erased) > 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool progress_done(const struct oracle *o, enum topic_id *topic, uint32_t *partition) {
@@ -236,7 +281,7 @@ bool progress_done(const struct oracle *o, enum topic_id *topic, uint32_t *parti
     for (size_t i = 0; i < sizeof routed / sizeof *routed; i++) {
         for (size_t p = 0; p < o->progress_count[routed[i]]; p++) {
             const struct feed_progress *progress = &o->progress[routed[i]][p];
-            if (progress->routed < progress->appended) {
+            if (progress->routed < progress->appended && !all_erased(o, progress)) {
                 *topic = routed[i];
                 *partition = (uint32_t)p;
                 return false;

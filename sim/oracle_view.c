@@ -11,7 +11,8 @@
 #include "sim/oracle_parts.h"
 
 void view_init(struct view *v) {
-    *v = (struct view){.tombstone = STAMP_NONE, .last_set = STAMP_NONE, .last = STAMP_NONE};
+    *v = (struct view){
+        .tombstone = STAMP_NONE, .last_set = STAMP_NONE, .erased = STAMP_NONE, .last = STAMP_NONE};
     for (int i = 0; i < FIELD_ATTRIBUTE; i++) {
         v->fields[i].stamp = STAMP_NONE;
     }
@@ -262,6 +263,7 @@ static bool seen_equal(const struct seen *a, const struct seen *b) {
 
 int view_fold(struct view *v, const struct record *record) {
     int failed = 0;
+    bool erased = false;
     switch (record->type) {
     case RECORD_LISTING:
         if (record->op == RECORD_DELETE) {
@@ -272,6 +274,13 @@ int view_fold(struct view *v, const struct record *record) {
         break;
     case RECORD_MEDIA:
         failed = media(v, record);
+        break;
+    case RECORD_ERASURE:
+        if (stamp_compare(record->stamp, v->erased) > 0) {
+            v->erased = record->stamp;
+            bury(v, record->stamp);
+            erased = true;
+        }
         break;
     case RECORD_POLICY:
         failed = policy_learn(v, record->seller_id, record->status, record->stamp);
@@ -286,11 +295,12 @@ int view_fold(struct view *v, const struct record *record) {
     if (failed != 0) {
         return failed;
     }
-    if (record->type != RECORD_POLICY && stamp_compare(record->stamp, v->last) > 0) {
+    if ((record->type == RECORD_LISTING || record->type == RECORD_MEDIA) &&
+        stamp_compare(record->stamp, v->last) > 0) {
         v->last = record->stamp;
     }
     v->known = true;
     struct seen before = v->seen;
     v->seen = look(v);
-    return !seen_equal(&before, &v->seen);
+    return erased || !seen_equal(&before, &v->seen);
 }

@@ -317,6 +317,18 @@ static void silver_complete(struct comparison *c, const struct silver *silver) {
     }
 }
 
+/* Versions from before an erasure are not expected any more. */
+static void positions_keep_history(struct oracle *o) {
+    size_t kept = 0;
+    for (size_t i = 0; i < o->position_count; i++) {
+        const struct oracle_listing *l = oracle_listing_find(o, o->positions[i].listing_id);
+        if (o->positions[i].version >= l->history_from) {
+            o->positions[kept++] = o->positions[i];
+        }
+    }
+    o->position_count = kept;
+}
+
 void silver_compare(struct comparison *c) {
     struct oracle *o = c->o;
     struct silver silver = {.c = c};
@@ -330,6 +342,7 @@ void silver_compare(struct comparison *c) {
     if (silver.count > 0) {
         qsort(silver.rows, silver.count, sizeof *silver.rows, silver_order);
     }
+    positions_keep_history(o);
     if (o->position_count > 0) {
         qsort(o->positions, o->position_count, sizeof *o->positions, position_order);
     }

@@ -27,11 +27,18 @@ struct listing {
     struct said *events;
     size_t count, capacity;
     bool sorted;
+    struct stamp erased; /* of the greatest erasure of the listing itself */
 };
 
 struct seller {
     struct stamp stamp; /* STAMP_NONE: nothing was said */
     enum policy_status status;
+};
+
+/* An erasure of all of a seller's listings. */
+struct seller_erasure {
+    uint64_t seller_id;
+    struct stamp stamp;
 };
 
 /* Copied bytes, never moved and never given back before the end. */
@@ -62,6 +69,8 @@ struct reference {
     size_t seller_count, seller_capacity;
     struct reference_order *orders;
     size_t order_count, order_capacity;
+    struct seller_erasure *erasures;
+    size_t erasure_count, erasure_capacity;
     struct chunk *chunks;
 
     /* The listing folded last; fields by (id, name), images by id. */
@@ -111,6 +120,7 @@ void reference_free(struct reference *r) {
     free(r->listings);
     free(r->sellers);
     free(r->orders);
+    free(r->erasures);
     free(r->fields);
     free(r->images);
     free(r->attributes);
@@ -155,7 +165,8 @@ static int64_t listing_of(struct reference *r, uint64_t id) {
         id_map_put_index(&r->listing_index, id, (uint32_t)r->listing_count) != 0) {
         return -ENOMEM;
     }
-    r->listings[r->listing_count] = (struct listing){.id = id, .sorted = true};
+    r->listings[r->listing_count] =
+        (struct listing){.id = id, .sorted = true, .erased = STAMP_NONE};
     return (int64_t)r->listing_count++;
 }
 
@@ -282,6 +293,25 @@ static int policy_add(struct reference *r, const struct record *record) {
     return 0;
 }
 
+static int erasure_add(struct reference *r, const struct record *record) {
+    if (record->erasure_scope == ERASURE_SELLER) {
+        if (ARRAY_RESERVE(r->erasures, r->erasure_capacity, r->erasure_count + 1) != 0) {
+            return -ENOMEM;
+        }
+        r->erasures[r->erasure_count++] =
+            (struct seller_erasure){record->erasure_id, record->stamp};
+        return 0;
+    }
+    int64_t at = listing_of(r, record->erasure_id);
+    if (at < 0) {
+        return -ENOMEM;
+    }
+    if (stamp_compare(record->stamp, r->listings[at].erased) > 0) {
+        r->listings[at].erased = record->stamp;
+    }
+    return 0;
+}
+
 int reference_add(struct reference *r, struct bytes input) {
     struct record record;
     struct record_error error;
@@ -301,6 +331,9 @@ int reference_add(struct reference *r, struct bytes input) {
         break;
     case RECORD_ORDER:
         failed = order_add(r, &record);
+        break;
+    case RECORD_ERASURE:
+        failed = erasure_add(r, &record);
         break;
     default:
         break;
@@ -375,6 +408,38 @@ static int image_set(struct reference *r, const struct said *event) {
     }
     r->images[r->image_count++] = image;
     return 0;
+}
+
+static bool event_names_seller(const struct said *event, uint64_t seller_id) {
+    struct record record = {
+        .type = RECORD_LISTING, .field_count = event->field_count, .field_bytes = event->bytes};
+    struct field field;
+    for (struct field_cursor c = record_fields(&record);
+         event->kind == LISTING_SET && record_fields_next(&c, &field);) {
+        if (field.id == FIELD_SELLER && field.type == VALUE_INTEGER &&
+            (uint64_t)field.integer == seller_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct stamp erased_until(const struct reference *r, const struct listing *listing) {
+    struct stamp until = listing->erased;
+    for (size_t i = 0; i < r->erasure_count; i++) {
+        const struct seller_erasure *erasure = &r->erasures[i];
+        for (size_t k = 0; k < listing->count && stamp_compare(erasure->stamp, until) > 0; k++) {
+            if (event_names_seller(&listing->events[k], erasure->seller_id)) {
+                until = erasure->stamp;
+            }
+        }
+    }
+    return until;
+}
+
+struct stamp reference_erased(struct reference *r, uint64_t listing_id) {
+    uint32_t at = id_map_get(&r->listing_index, listing_id);
+    return at == ID_MAP_NONE ? STAMP_NONE : erased_until(r, &r->listings[at]);
 }
 
 static int event_fold(struct reference *r, const struct said *event, bool *alive) {
@@ -480,7 +545,11 @@ int reference_listing(struct reference *r, uint64_t listing_id, struct reference
     }
     r->field_count = 0;
     r->image_count = 0;
+    struct stamp erased = erased_until(r, listing);
     for (size_t i = 0; i < listing->count; i++) {
+        if (stamp_compare(listing->events[i].stamp, erased) <= 0) {
+            continue;
+        }
         if (event_fold(r, &listing->events[i], &out->alive) != 0) {
             return -ENOMEM;
         }

@@ -9,6 +9,8 @@
  *     DELETE   the listing and everything known of it, images too, is gone
  *     MEDIA    the image is there (delivered) or not (withdrawn)
  *     POLICY   the seller has this status; of all listings, whatever becomes of them
+ *     ERASURE  nothing that was said of the listing, or of any listing that ever named the seller,
+ * up to here was ever said
  *
  * Sorted by stamp "the greater pair wins" is just "the later one overwrites". At equal stamps a
  * DELETE comes last, so that nothing at its stamp survives it, and of two events that set the same
@@ -36,9 +38,9 @@ struct reference *reference_new(void); /* NULL when out of memory */
 void reference_free(struct reference *r);
 
 /*
- * Takes the record in (copied): listing, media, policy (of its seller_id) or order, with the policy
- * note that a listing record may carry. Returns 1, 0 when the bytes are no record (nothing was
- * taken), or -ENOMEM with the model as it was.
+ * Takes the record in (copied): listing, media, policy (of its seller_id), order or erasure, with
+ * the policy note that a listing record may carry. Returns 1, 0 when the bytes are no record
+ * (nothing was taken), or -ENOMEM with the model as it was.
  */
 int reference_add(struct reference *r, struct bytes record);
 
@@ -70,6 +72,9 @@ struct reference_document {
  * alive), or -ENOMEM. What *out points to is good until the next call with r.
  */
 int reference_listing(struct reference *r, uint64_t listing_id, struct reference_document *out);
+
+/* The greatest erasure that covers the listing; STAMP_NONE: none. */
+struct stamp reference_erased(struct reference *r, uint64_t listing_id);
 
 /* Ids of every listing that a listing or media record ever named, in order. 0 or -ENOMEM. Good
  * until the next reference_add. */

@@ -21,6 +21,7 @@ const char *workload_op_name(enum workload_op_kind kind) {
         [OP_MEDIA] = "media",
         [OP_POLICY] = "policy",
         [OP_ORDER] = "order",
+        [OP_ERASURE] = "erasure",
         [OP_POISON] = "poison",
     };
     assert(kind < OP_KIND_COUNT);

@@ -32,7 +32,8 @@ enum workload_op_kind {
     OP_MEDIA,  /* delivered or withdrawn; not through OLTP */
     OP_POLICY, /* seller suppressed or reinstated */
     OP_ORDER,
-    OP_POISON, /* bytes that the pipeline must refuse, sent straight to a feed */
+    OP_POISON,  /* bytes that the pipeline must refuse, sent straight to a feed */
+    OP_ERASURE, /* a person asks for a listing, or all of a seller's, to be erased */
     OP_KIND_COUNT
 };
 const char *workload_op_name(enum workload_op_kind kind);
@@ -50,6 +51,7 @@ struct workload_op {
     enum policy_status status;   /* POLICY */
     struct stamp stamp;          /* of the record; POISON: STAMP_NONE */
     struct order_row order;      /* ORDER */
+    enum erasure_scope erasure;  /* ERASURE: of `key` */
 };
 
 /* A seller's status is set at a moment of the scenario's choice. */
@@ -113,7 +115,7 @@ struct workload_options {
     uint64_t sellers;  /* ids from 1; the lower the id, the more listings: the first is hot (A14) */
     uint32_t weight_create, weight_price, weight_text, weight_attributes, weight_images,
         weight_delete, weight_recreate, weight_policy, weight_order, weight_poison,
-        weight_correction;
+        weight_correction, weight_erase_listing, weight_erase_seller;
     unsigned skew_quarters;       /* popularity of listings: exponent of Zipf's law, in quarters */
     uint32_t media_first_percent; /* of new listings, whose images arrive before them */
     int64_t media_lead_ns_max;    /* by up to so long */

@@ -171,6 +171,15 @@ static void sample_record(struct sample *s, struct rng *g) {
         r->quantity = 1 + (int64_t)rng_below(g, 9);
         r->amount = (int64_t)rng_below(g, 1000000);
         r->order_category = sample_text(s, g, 30);
+    } else if (r->type == RECORD_ERASURE) {
+        r->erasure_scope = ERASURE_LISTING + (unsigned)rng_below(g, 2);
+        r->erasure_id = rng_next(g);
+        r->erasure_part = (uint32_t)rng_next(g);
+    } else if (r->type == RECORD_CERTIFICATE) {
+        r->erasure_scope = ERASURE_LISTING + (unsigned)rng_below(g, 2);
+        r->erasure_id = rng_next(g);
+        r->certificate_listings = rng_next(g);
+        r->certificate_looks = sample_text(s, g, 60);
     } else if (r->type == RECORD_CONTROL) {
         r->control = (struct control){.kind = (uint16_t)rng_next(g),
                                       .model_version = (uint32_t)rng_next(g),
@@ -263,6 +272,11 @@ static void assert_same_record(const struct sample *want, const struct record *g
     assert_int_equal(got->control.to.ns, r->control.to.ns);
     assert_int_equal(got->control.id, r->control.id);
     assert_true(bytes_equal(got->control.text, r->control.text));
+    assert_int_equal(got->erasure_scope, r->erasure_scope);
+    assert_int_equal(got->erasure_id, r->erasure_id);
+    assert_int_equal(got->erasure_part, r->erasure_part);
+    assert_int_equal(got->certificate_listings, r->certificate_listings);
+    assert_true(bytes_equal(got->certificate_looks, r->certificate_looks));
     assert_int_equal(got->sections, r->sections);
     assert_same_origin(&got->origin, &r->origin);
     assert_same_note(&got->policy, &r->policy);
@@ -673,6 +687,10 @@ static void frame_is_checked(void **state) {
         {56, (uint64_t)-1, 8, RECORD_ORDER, "time is before 1970", "placed"},
         {64, 0, 8, RECORD_ORDER, "quantity is not positive", "quantity"},
         {72, (uint64_t)-5, 8, RECORD_ORDER, "amount is negative", "amount"},
+        {48, 3, 1, RECORD_ERASURE, "unknown scope of an erasure", "scope"},
+        {48, 0, 1, RECORD_CERTIFICATE, "unknown scope of an erasure", "scope"},
+        {65, 1, 4, RECORD_CERTIFICATE, "length of the looks is not what is left of the record",
+         "certificate_looks"},
         {57, TOPIC_COUNT, 1, RECORD_POLICY, "unknown topic", "origin"},
         {62, (uint64_t)-1, 8, RECORD_POLICY, "position is negative", "origin"},
         {70, (uint64_t)-1, 8, RECORD_POLICY, "position is negative", "origin"},

@@ -655,10 +655,9 @@ static enum topic_id feed_of(struct bytes value) {
         return TOPIC_LISTING;
     }
     static const enum topic_id feeds[] = {
-        [RECORD_LISTING] = TOPIC_LISTING,
-        [RECORD_MEDIA] = TOPIC_MEDIA,
-        [RECORD_POLICY] = TOPIC_POLICY,
-        [RECORD_ORDER] = TOPIC_ORDER,
+        [RECORD_LISTING] = TOPIC_LISTING, [RECORD_MEDIA] = TOPIC_MEDIA,
+        [RECORD_POLICY] = TOPIC_POLICY,   [RECORD_ORDER] = TOPIC_ORDER,
+        [RECORD_ERASURE] = TOPIC_PRIVACY,
     };
     return feeds[record.type];
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "pipeline/control.h"
+#include "pipeline/erasure.h"
 #include "pipeline/topics.h"
 #include "pipeline/wire.h"
 
@@ -177,6 +178,20 @@ static void read_policy(struct reading *in) {
     in->record.status = read_status(next_word(in));
 }
 
+/* "erasure listing 7 @10", "erasure seller 3 @10", in the listing log "erasure seller 3 of 7 @10".
+ */
+static void read_erasure(struct reading *in) {
+    in->record.type = RECORD_ERASURE;
+    in->record.erasure_scope =
+        strcmp(next_word(in), "seller") == 0 ? ERASURE_SELLER : ERASURE_LISTING;
+    in->record.erasure_id = in->record.subject_id = next_number(in);
+    read_of(in);
+    read_stamp(in);
+    if (in->at < in->count) {
+        in->record.erasure_part = (uint32_t)strtoul(next_word(in) + strlen("part="), NULL, 10);
+    }
+}
+
 static void read_order(struct reading *in) {
     in->record.type = RECORD_ORDER;
     in->record.order_id = next_number(in);
@@ -244,6 +259,8 @@ struct bytes record_from_text(const char *text) {
         read_media(&in);
     } else if (strcmp(type, "policy") == 0) {
         read_policy(&in);
+    } else if (strcmp(type, "erasure") == 0) {
+        read_erasure(&in);
     } else if (strcmp(type, "order") == 0) {
         read_order(&in);
     } else if (strcmp(type, "control") == 0) {
@@ -350,6 +367,18 @@ static void put_control(struct writing *out, const struct control *control) {
     }
 }
 
+/* "listings=2", then of each place where something was found "gold:1". */
+static void put_looks(struct writing *out, const struct record *r) {
+    struct erasure_look looks[ERASURE_PLACE_COUNT];
+    size_t count = erasure_looks_decode(r->certificate_looks, looks);
+    put(out, " listings=%" PRIu64 " places=%zu", r->certificate_listings, count);
+    for (size_t i = 0; i < count; i++) {
+        if (looks[i].found > 0) {
+            put(out, " %s:%" PRIu64, erasure_place_name((enum erasure_place)i), looks[i].found);
+        }
+    }
+}
+
 static void put_body(struct writing *out, const struct record *r) {
     switch (r->type) {
     case RECORD_LISTING:
@@ -391,6 +420,23 @@ static void put_body(struct writing *out, const struct record *r) {
         put(out, "control %s ", control_about((enum control_kind)r->control.kind)->name);
         put_stamp(out, r->stamp);
         put_control(out, &r->control);
+        break;
+    case RECORD_ERASURE:
+        put(out, "erasure %s %" PRIu64 " ",
+            r->erasure_scope == ERASURE_SELLER ? "seller" : "listing", r->erasure_id);
+        if (r->subject_id != r->erasure_id) {
+            put(out, "of %" PRIu64 " ", r->subject_id);
+        }
+        put_stamp(out, r->stamp);
+        if (r->erasure_part != 0) {
+            put(out, " part=%u", r->erasure_part);
+        }
+        break;
+    case RECORD_CERTIFICATE:
+        put(out, "certificate %s %" PRIu64 " ",
+            r->erasure_scope == ERASURE_SELLER ? "seller" : "listing", r->erasure_id);
+        put_stamp(out, r->stamp);
+        put_looks(out, r);
         break;
     case RECORD_TYPE_END:
         break;
