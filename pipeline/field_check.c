@@ -152,14 +152,22 @@ static int value_check(const struct field *f, struct record_error *error) {
     return record_reject(error, "unknown type of value", name, kinds[f->id].expected, f->type);
 }
 
-int field_check(const struct field *f, struct record_error *error) {
+static int check(const struct field *f, bool any_type, struct record_error *error) {
     if (f->id < FIELD_TITLE || f->id > FIELD_ATTRIBUTE) {
         return record_reject(error, "unknown field", "field", "an id from 1 to 8", f->id);
     }
     if (f->type < VALUE_NULL || f->type > VALUE_IDS ||
-        (f->type != VALUE_NULL && (kinds[f->id].takes & TAKES(f->type)) == 0)) {
+        (!any_type && f->type != VALUE_NULL && (kinds[f->id].takes & TAKES(f->type)) == 0)) {
         return record_reject(error, "value is of the wrong type", kinds[f->id].name,
                              kinds[f->id].expected, f->type);
     }
     return name_check(f, error) != 0 ? -1 : value_check(f, error);
+}
+
+int field_check(const struct field *f, struct record_error *error) {
+    return check(f, false, error);
+}
+
+int field_check_claimed(const struct field *f, struct record_error *error) {
+    return check(f, true, error);
 }

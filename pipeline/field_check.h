@@ -20,6 +20,8 @@ static inline int field_order(enum field_id a_id, struct bytes a_name, enum fiel
 
 /* Id, type, name and value, each by itself and together. */
 int field_check(const struct field *f, struct record_error *error);
+/* The same for a field that may hold a value of any type. */
+int field_check_claimed(const struct field *f, struct record_error *error);
 
 /* Valid UTF-8 without NUL of at most `max` bytes; `limit` says that maximum in words. */
 int text_check(struct bytes text, const char *field, size_t max, const char *limit,

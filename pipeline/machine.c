@@ -257,7 +257,9 @@ int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,
         [TOPIC_CERTIFICATE] = {1u << RECORD_CERTIFICATE, "a certificate"},
     };
     assert(carries[topic].types != 0);
-    if (record_decode(input, out, error) != 0) {
+    bool claimed = topic < TOPIC_FEED_COUNT; /* as its producer wrote it */
+    if ((claimed ? record_decode_claimed(input, out, error) : record_decode(input, out, error)) !=
+        0) {
         return -1;
     }
     if ((carries[topic].types >> out->type & 1) == 0) {

@@ -97,8 +97,9 @@ size_t sources_encode(const struct source *sources, size_t count, bool use_next,
 void sources_decode(struct source *sources, size_t count, struct bytes offsets);
 
 /*
- * record_decode for bytes that stand in that topic: a record of a type that the topic does not
- * carry is refused like other malformed bytes, since it would be folded as what it is not.
+ * record_decode for bytes that stand in that topic, record_decode_claimed in a feed: a record of a
+ * type that the topic does not carry is refused like other malformed bytes, since it would be
+ * folded as what it is not.
  */
 int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,
                     struct record_error *error);

@@ -124,8 +124,8 @@ static int decode_header(const char *data, struct record *out, struct record_err
         .field_count = le16_get(data + AT_FIELD_COUNT),
         .sections = le8_get(data + AT_SECTIONS),
     };
-    if (out->contract_version < 1 || out->contract_version > RECORD_CONTRACT_VERSION) {
-        return record_reject(error, "unknown contract version", "contract_version", "1",
+    if (out->contract_version < 1 || out->contract_version > RECORD_CONTRACT_VERSION_MAX) {
+        return record_reject(error, "unknown contract version", "contract_version", "1 to 999",
                              out->contract_version);
     }
     if (!is_moment(out->stamp.ts.ns)) {
@@ -182,7 +182,8 @@ static int check_field_size(const char *at, size_t left, struct record_error *er
     return 0;
 }
 
-static int decode_listing(struct bytes body, struct record *out, struct record_error *error) {
+static int decode_listing(struct bytes body, bool any_type, struct record *out,
+                          struct record_error *error) {
     const char *at = body.data;
     const char *end = body.data + body.len;
     struct field before = {0};
@@ -192,7 +193,7 @@ static int decode_listing(struct bytes body, struct record *out, struct record_e
             return -1;
         }
         read_field(at, &f);
-        if (field_check(&f, error) != 0) {
+        if ((any_type ? field_check_claimed(&f, error) : field_check(&f, error)) != 0) {
             return -1;
         }
         if (i > 0 && field_order(before.id, before.name, f.id, f.name) >= 0) {
@@ -311,10 +312,12 @@ static int decode_certificate(struct bytes body, struct record *out, struct reco
     return decode_scope(body.data, out, error);
 }
 
-static int decode_body(struct bytes body, struct record *out, struct record_error *error) {
+static int decode_body(struct bytes body, bool claimed, struct record *out,
+                       struct record_error *error) {
+    bool any_type = claimed && out->contract_version != RECORD_CONTRACT_VERSION;
     switch (out->type) {
     case RECORD_LISTING:
-        return decode_listing(body, out, error);
+        return decode_listing(body, any_type, out, error);
     case RECORD_MEDIA:
         return decode_media(body, out, error);
     case RECORD_POLICY:
@@ -378,7 +381,8 @@ static int decode_sections(const char *at, struct record *out, struct record_err
     return out->sections & SECTION_POLICY ? decode_note(at, &out->policy, error) : 0;
 }
 
-int record_decode(struct bytes input, struct record *out, struct record_error *error) {
+static int decode(struct bytes input, bool claimed, struct record *out,
+                  struct record_error *error) {
     if (check_frame(input, error) != 0 || decode_header(input.data, out, error) != 0) {
         return -1;
     }
@@ -388,10 +392,18 @@ int record_decode(struct bytes input, struct record *out, struct record_error *e
                             (int64_t)input.len);
     }
     struct bytes body = {input.data + HEADER_BYTES, input.len - HEADER_BYTES - sections};
-    if (decode_body(body, out, error) != 0) {
+    if (decode_body(body, claimed, out, error) != 0) {
         return -1;
     }
     return decode_sections(body.data + body.len, out, error);
+}
+
+int record_decode(struct bytes input, struct record *out, struct record_error *error) {
+    return decode(input, false, out, error);
+}
+
+int record_decode_claimed(struct bytes input, struct record *out, struct record_error *error) {
+    return decode(input, true, out, error);
 }
 
 /* ---- reading fields ---- */

@@ -197,6 +197,13 @@ struct record_error {
  */
 int record_decode(struct bytes input, struct record *out, struct record_error *error);
 
+/*
+ * The same for a record as its producer wrote it: where it names another contract version than the
+ * built-in one, a field may hold a value of any type, since what it may hold is for the registered
+ * contract to say (pipeline/contract.h).
+ */
+int record_decode_claimed(struct bytes input, struct record *out, struct record_error *error);
+
 /* Walks the fields of a decoded RECORD_LISTING in their stored order. */
 struct field_cursor {
     const char *at;

@@ -24,16 +24,18 @@
 #include <string.h>
 
 #include "pipeline/array.h"
+#include "pipeline/contract_gate.h"
 #include "pipeline/id_map.h"
 #include "pipeline/partitioned.h"
 #include "pipeline/record.h"
 #include "pipeline/wire.h"
 
-enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT };
+enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT, PURPOSE_LOOK };
 enum { TIMER_LATE = TASK_TIMER_OWN };
 
-/* Sources of a task: three of its own partition, then every policy partition. */
-enum { SOURCE_LISTING, SOURCE_MEDIA, SOURCE_LATE, SOURCE_POLICY };
+/* Sources of a task: three of its own partition, the control topic, then every policy partition. */
+enum { SOURCE_LISTING, SOURCE_MEDIA, SOURCE_LATE, SOURCE_CONTROL, SOURCE_POLICY };
+enum { SOURCES_OWN = SOURCE_CONTROL };
 
 /* Listings of a seller that one produce carries. */
 enum { FANOUT_SLICE = 512 };
@@ -71,6 +73,8 @@ struct fanout {
 struct router_task {
     struct task task;
     bool late_open; /* the late queue is being drained */
+    struct contract_gate gate;
+    uint64_t gate_entry; /* its key in the checkpoint; 0: none yet */
     vtime watermark;
     struct id_map seller_index;
     struct seller *sellers;
@@ -94,14 +98,14 @@ static int task_init(struct partitioned *router, struct task *head) {
     head->sources[SOURCE_LISTING].topic = TOPIC_LISTING;
     head->sources[SOURCE_MEDIA].topic = TOPIC_MEDIA;
     head->sources[SOURCE_LATE].topic = TOPIC_LATE;
-    for (size_t i = 0; i < SOURCE_POLICY; i++) {
+    for (size_t i = 0; i < SOURCES_OWN; i++) {
         head->sources[i].partition = head->partition;
     }
     for (size_t i = SOURCE_POLICY; i < head->source_count; i++) {
         head->sources[i].topic = TOPIC_POLICY;
         head->sources[i].partition = (uint32_t)(i - SOURCE_POLICY);
     }
-    return 0;
+    return contract_gate_init(&task->gate, router, head, SOURCE_CONTROL);
 }
 
 static void task_release(struct task *head) {
@@ -117,6 +121,7 @@ static void task_release(struct task *head) {
     free(task->fanouts);
     id_map_release(&task->seller_index);
     id_map_release(&task->listing_index);
+    contract_gate_release(&task->gate);
 }
 
 /* ---- Knowledge: sellers and their listings ---- */
@@ -179,7 +184,9 @@ static int source_done(struct partitioned *router, struct router_task *task, siz
                        vtime now, struct effects *effects) {
     task->task.sources[source].safe = task->task.sources[source].next;
     task_changed(router, &task->task, now, effects);
-    return task_fetch(router, &task->task, source, source == SOURCE_LATE, effects);
+    return contract_gate_waits(&task->gate, source)
+               ? contract_gate_look(&task->gate, router, &task->task, source, PURPOSE_LOOK, effects)
+               : task_fetch(router, &task->task, source, source == SOURCE_LATE, effects);
 }
 
 /* One output of a source's fetched records is acknowledged. */
@@ -279,13 +286,16 @@ static int take_in(const struct partitioned *router, enum topic_id topic,
     return -1;
 }
 
+/* Every task reads a policy record; the one that owns its partition says what is wrong with it. */
 static int refuse(struct partitioned *router, struct router_task *task, size_t source,
-                  const struct log_record *logged, const struct record_error *error,
+                  const struct log_record *logged, const struct dead_letter *letter,
                   struct effect *produce, struct effects *effects) {
-    struct dead_letter letter = dead_letter_of(&task->task.sources[source], logged, error);
+    if (task->task.sources[source].partition != task->task.partition) {
+        return 0;
+    }
     machine_count(&router->machine, COUNTER_DEAD_LETTERED, 1);
     return dead_letter_item(effects, produce, &produce->produce.items[produce->produce.count++],
-                            logged->key, &letter);
+                            logged->key, letter);
 }
 
 /* Queues the fan-out of a policy record and learns the seller's status. A repeat fans out again:
@@ -362,41 +372,65 @@ static bool fanout_idle(const struct router_task *task) {
     return task->fanout_first == task->fanout_count;
 }
 
-static int policy_records(struct partitioned *router, struct router_task *task, size_t source,
-                          const struct event *event, struct effect *produce,
-                          struct effects *effects) {
-    bool existing_kept = bug_on(router->machine.bugs, BUG_NO_POLICY_FANOUT);
-    for (size_t i = 0; i < event->records.count; i++) {
-        const struct log_record *logged = &event->records.records[i];
-        struct record record;
-        struct record_error error;
-        enum topic_id topic = task->task.sources[source].topic;
-        int failed = take_in(router, topic, logged, &record, &error) != 0
-                         ? refuse(router, task, source, logged, &error, produce, effects)
-                         : learn_policy(task, source, logged, &record, existing_kept);
-        if (failed != 0) {
-            return -ENOMEM;
-        }
+/* A record that says something in another form than documents hold, in their form. 0 or -ENOMEM. */
+static int rewrite(struct log_record *logged, struct record *record, struct effect *produce,
+                   struct effects *effects) {
+    size_t room = contract_rewrite_bound(logged->value);
+    struct field *fields = effect_alloc(effects, produce, record->field_count * sizeof *fields);
+    char *buffer = effect_alloc(effects, produce, room);
+    if (fields == NULL || buffer == NULL) {
+        return -ENOMEM;
     }
+    int64_t length = contract_rewrite(record, fields, buffer, room);
+    assert(length > 0);
+    struct record_error error;
+    logged->value = (struct bytes){buffer, (size_t)length};
+    int failed = record_decode(logged->value, record, &error);
+    assert(failed == 0);
+    (void)failed;
     return 0;
 }
 
-static int listing_records(struct partitioned *router, struct router_task *task, size_t source,
-                           const struct event *event, struct effect *produce,
-                           struct effects *effects) {
-    for (size_t i = 0; i < event->records.count; i++) {
-        const struct log_record *logged = &event->records.records[i];
-        struct record record;
-        struct record_error error;
-        enum topic_id topic = task->task.sources[source].topic;
-        int failed = take_in(router, topic, logged, &record, &error) != 0
-                         ? refuse(router, task, source, logged, &error, produce, effects)
-                         : route(router, task, source, logged, &record, produce, effects);
-        if (failed != 0) {
-            return -ENOMEM;
+/* Takes a record in: LEFT when it has to wait for a look at the control topic. */
+enum { LEFT = 1 };
+static int record_in(struct partitioned *router, struct router_task *task, size_t source,
+                     const struct log_record *logged, struct effect *produce,
+                     struct effects *effects) {
+    const struct source *from = &task->task.sources[source];
+    struct record record;
+    struct record_error error;
+    struct contract_violation violation;
+    if (take_in(router, from->topic, logged, &record, &error) != 0) {
+        struct dead_letter letter = dead_letter_of(from, logged, &error);
+        return refuse(router, task, source, logged, &letter, produce, effects);
+    }
+    if (source != SOURCE_LATE) {
+        enum contract_verdict verdict = contract_gate_judge(
+            &task->gate, &router->machine, &task->task, source, logged, &record, &violation);
+        if (verdict == CONTRACT_UNKNOWN) {
+            return LEFT;
+        }
+        if (verdict == CONTRACT_BROKEN) {
+            struct dead_letter letter = contract_letter(from, logged, &record, &violation);
+            return refuse(router, task, source, logged, &letter, produce, effects);
         }
     }
-    return 0;
+    struct log_record written = *logged;
+    if (record.type == RECORD_LISTING && contract_rewrites(&record) &&
+        rewrite(&written, &record, produce, effects) != 0) {
+        return -ENOMEM;
+    }
+    return source >= SOURCE_POLICY
+               ? learn_policy(task, source, logged, &record,
+                              bug_on(router->machine.bugs, BUG_NO_POLICY_FANOUT))
+               : route(router, task, source, &written, &record, produce, effects);
+}
+
+/* Commands: read at the same place by every task, each of which holds the same registry. */
+static int control_records(struct partitioned *router, struct router_task *task,
+                           const struct event *event, struct effects *effects) {
+    bool speaks = task->task.sources[SOURCE_CONTROL].partition == task->task.partition;
+    return contract_gate_fold(&task->gate, router, &task->task, speaks, event, effects);
 }
 
 static int records(struct partitioned *router, struct task *head, size_t index,
@@ -408,9 +442,12 @@ static int records(struct partitioned *router, struct task *head, size_t index,
         task->late_open = false;
         return 0;
     }
+    if (index == SOURCE_CONTROL) {
+        return control_records(router, task, event, effects) != 0
+                   ? -ENOMEM
+                   : task_fetch(router, head, SOURCE_CONTROL, false, effects);
+    }
     struct source *source = &task->task.sources[index];
-    source->next = event->records.records[count - 1].offset + 1;
-    machine_count(&router->machine, COUNTER_RECORDS_READ, count);
     struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
     if (produce == NULL || produce_reserve(effects, produce, count) != 0) {
         return -ENOMEM;
@@ -418,10 +455,17 @@ static int records(struct partitioned *router, struct task *head, size_t index,
     source->waiting = 1; /* this produce, empty or not */
     bool idle = fanout_idle(task);
     size_t queued = task->fanout_count;
-    int failed = index >= SOURCE_POLICY
-                     ? policy_records(router, task, index, event, produce, effects)
-                     : listing_records(router, task, index, event, produce, effects);
-    if (failed != 0 ||
+    int taken = 0;
+    for (size_t i = 0; i < count && taken == 0; i++) {
+        const struct log_record *logged = &event->records.records[i];
+        taken = record_in(router, task, index, logged, produce, effects);
+        source->next = logged->offset + (taken != LEFT);
+        machine_count(&router->machine, COUNTER_RECORDS_READ, taken != LEFT);
+    }
+    if (taken == LEFT) {
+        contract_gate_wait(&task->gate, index, event);
+    }
+    if (taken < 0 ||
         task_expect(router, &task->task, produce, PURPOSE_PRODUCE, (uint32_t)index) != 0) {
         return -ENOMEM;
     }
@@ -437,7 +481,7 @@ static int records(struct partitioned *router, struct task *head, size_t index,
 
 /* Entries are numbered as they are first saved, since ids of sellers and of listings may be any 64
  * bits and share the one space of keys. An entry says what it is and whose. */
-enum { ENTRY_WATERMARK = 1, ENTRY_SELLER, ENTRY_LISTING };
+enum { ENTRY_WATERMARK = 1, ENTRY_SELLER, ENTRY_LISTING, ENTRY_REGISTRY };
 enum { WATERMARK_KEY = 0 };
 
 static uint64_t entry_key(struct router_task *task, uint64_t *entry) {
@@ -452,6 +496,7 @@ static int save_entries(struct partitioned *router, struct task *head, struct ef
     (void)router;
     struct router_task *task = (struct router_task *)head;
     size_t count = 1;
+    count += task->gate.dirty;
     for (size_t i = 0; i < task->seller_count; i++) {
         count += task->sellers[i].dirty;
     }
@@ -497,6 +542,17 @@ static int save_entries(struct partitioned *router, struct task *head, struct ef
         entry->key = entry_key(task, &listing->entry);
         entry++->value = (struct bytes){value, size};
         listing->dirty = false;
+    }
+    if (task->gate.dirty) {
+        size_t size = registry_encode(&task->gate.registry, NULL);
+        char *value = effect_alloc(effects, save, 1 + size);
+        if (value == NULL) {
+            return -ENOMEM;
+        }
+        registry_encode(&task->gate.registry, wire_put(value, ENTRY_REGISTRY, 1));
+        entry->key = entry_key(task, &task->gate_entry);
+        entry++->value = (struct bytes){value, 1 + size};
+        task->gate.dirty = false;
     }
     char watermark[1 + 8];
     wire_put(wire_put(watermark, ENTRY_WATERMARK, 1), (uint64_t)task->watermark.ns, 8);
@@ -552,6 +608,11 @@ static int restore_entry(struct partitioned *router, struct task *head, uint64_t
     case ENTRY_LISTING:
         error = restore_listing(task, key, &reader);
         break;
+    case ENTRY_REGISTRY:
+        task->gate_entry = key;
+        error = registry_decode(&task->gate.registry,
+                                (struct bytes){reader.at, (size_t)(reader.end - reader.at)});
+        break;
     default:
         error = -EINVAL;
     }
@@ -565,9 +626,13 @@ static int restore_entry(struct partitioned *router, struct task *head, uint64_t
 static int task_begin(struct partitioned *router, struct task *head, const struct event *event,
                       struct effects *effects) {
     for (size_t i = 0; i < head->source_count; i++) {
-        if (i != SOURCE_LATE && task_fetch(router, head, i, false, effects) != 0) {
+        bool later = i == SOURCE_LATE || i == SOURCE_CONTROL;
+        if (!later && task_fetch(router, head, i, false, effects) != 0) {
             return -ENOMEM;
         }
+    }
+    if (task_fetch(router, head, SOURCE_CONTROL, false, effects) != 0) {
+        return -ENOMEM;
     }
     /* Late batches come at whole multiples of the interval, whoever owns the partition. */
     int64_t interval_ns = router->machine.config->late_batch_interval_ns;
@@ -575,13 +640,27 @@ static int task_begin(struct partitioned *router, struct task *head, const struc
     return 0;
 }
 
+/* The control topic was read up for the sake of a source. */
+static int look_done(struct partitioned *router, struct router_task *task, uint32_t source,
+                     const struct event *event, struct effects *effects) {
+    if (control_records(router, task, event, effects) != 0) {
+        return -ENOMEM;
+    }
+    int looked = contract_gate_looked(&task->gate, router, &task->task, source, PURPOSE_LOOK, event,
+                                      effects);
+    return looked <= 0 ? looked : task_fetch(router, &task->task, source, false, effects);
+}
+
 static int task_answered(struct partitioned *router, struct task *head, uint32_t purpose,
                          uint32_t source, const struct event *event, struct effects *effects,
                          bool *again) {
     (void)again;
     struct router_task *task = (struct router_task *)head;
-    return purpose == PURPOSE_FANOUT ? fanout_send(router, task, event->now, effects)
-                                     : output_done(router, task, source, event->now, effects);
+    if (purpose == PURPOSE_FANOUT) {
+        return fanout_send(router, task, event->now, effects);
+    }
+    return purpose == PURPOSE_LOOK ? look_done(router, task, source, event, effects)
+                                   : output_done(router, task, source, event->now, effects);
 }
 
 static int late_batch(struct partitioned *router, struct task *head, uint32_t id, vtime now,

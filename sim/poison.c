@@ -49,7 +49,7 @@ static size_t make_listing(enum poison_kind kind, struct record *r, char *buffer
         fields[0].text = bytes_of("Caf\xe9ti\xe8re 8 tasses");
         break;
     case POISON_FUTURE_CONTRACT:
-        r->contract_version = RECORD_CONTRACT_VERSION + 1;
+        r->contract_version = RECORD_CONTRACT_VERSION_MAX + 1;
         break;
     case POISON_WRONG_TYPE: /* a price as text */
         fields[1].type = VALUE_TEXT;

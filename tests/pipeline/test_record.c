@@ -677,7 +677,7 @@ static void frame_is_checked(void **state) {
         {2, 2, 1, RECORD_ORDER, "only listings and media can be deleted", "op"},
         {3, 15, 1, RECORD_LISTING, "unknown section", "sections"},
         {12, 0, 2, RECORD_LISTING, "unknown contract version", "contract_version"},
-        {12, 2, 2, RECORD_LISTING, "unknown contract version", "contract_version"},
+        {12, 1000, 2, RECORD_LISTING, "unknown contract version", "contract_version"},
         {14, 1, 2, RECORD_MEDIA, "fields in a record that has none", "field_count"},
         {14, 9, 2, RECORD_LISTING, "record ends within a field", "field_count"},
         {32, (uint64_t)-1, 8, RECORD_MEDIA, "time is before 1970", "event_ts"},

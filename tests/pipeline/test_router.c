@@ -12,9 +12,9 @@
 
 #include "tests/support/machine_script.h"
 
-/* Requests of a router of one partition that has just begun: fetches of listing changes, media and
- * policy. */
-enum { FETCH_LISTING = 2, FETCH_MEDIA, FETCH_POLICY };
+/* Requests of a router of one partition that has just begun: fetches of listing changes, media,
+ * policy and commands. */
+enum { FETCH_LISTING = 2, FETCH_MEDIA, FETCH_POLICY, FETCH_CONTROL };
 
 static struct script *begun(const struct bugs *bugs) {
     struct pipeline_config config = {.partitions = 1, .checkpoint_interval_ns = 10 * VTIME_SECOND};
@@ -37,6 +37,7 @@ static void test_reads_its_partition_and_all_of_policy(void **state) {
                      "#3 fetch media-ingest/1 from 0\n"
                      "#4 fetch seller-policy/0 from 0\n"
                      "#5 fetch seller-policy/1 from 0\n"
+                     "#6 fetch control/0 from 0\n"
                      "timer in 3600000 ms\n");
     script_free(s);
 }
@@ -46,17 +47,17 @@ static void test_routes_to_the_listing_log(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 5, TEXTS("listing 7 @1 title=Lamp", "listing 8 @2 delete"));
-    script_expect(s, "#5 produce\n"
+    script_expect(s, "#6 produce\n"
                      "    listing-log 7 listing 7 @1 title=Lamp origin=listing-changes/0/5\n"
                      "    listing-log 8 listing 8 @2 delete origin=listing-changes/0/6\n");
     script_records(s, FETCH_MEDIA, 0, TEXTS("media 7 @3 image=1 front"));
-    script_expect(s, "#6 produce\n"
+    script_expect(s, "#7 produce\n"
                      "    listing-log 7 media 7 @3 image=1 front origin=media-ingest/0/0\n");
     s->quiet_fetch = false;
+    script_answer(s, 7);
+    script_expect(s, "timer in 10000 ms\n#8 fetch media-ingest/0 from 1\n");
     script_answer(s, 6);
-    script_expect(s, "timer in 10000 ms\n#7 fetch media-ingest/0 from 1\n");
-    script_answer(s, 5);
-    script_expect(s, "#8 fetch listing-changes/0 from 7\n");
+    script_expect(s, "#9 fetch listing-changes/0 from 7\n");
     script_free(s);
 }
 
@@ -65,16 +66,17 @@ static void test_checkpoint_stays_below_what_is_not_out(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_answer(s, 5);
-    script_records(s, 6, 1, TEXTS("listing 7 @2 title=Desk"));
+    script_answer(s, 6);
+    script_records(s, 7, 1, TEXTS("listing 7 @2 title=Desk"));
     script_skip(s);
     s->quiet_fetch = false;
     script_timer(s);
-    script_expect(s, "#8 save-state router/0 generation 1 entries 1\n");
-    script_answer(s, 8);
+    script_expect(s, "#9 save-state router/0 generation 1 entries 1\n");
+    script_answer(s, 9);
     script_expect(s, "commit router generation 1 listing-changes/0 at 1\n"
                      "commit router generation 1 media-ingest/0 at 0\n"
                      "commit router generation 1 listing-late/0 at 0\n"
+                     "commit router generation 1 control/0 at 0\n"
                      "commit router generation 1 seller-policy/0 at 0\n");
     /* The restarted router reads again what was not acknowledged. */
     script_restart(s);
@@ -93,8 +95,8 @@ static void test_policy_fans_out(void **state) {
                          "listing 8 @4 seller=4"));
     script_skip(s);
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
-    script_expect(s, "#6 produce\n"
-                     "#7 produce\n"
+    script_expect(s, "#7 produce\n"
+                     "#8 produce\n"
                      "    listing-log 7 policy 3 of 7 @9 suppressed origin=seller-policy/0/0\n"
                      "    listing-log 8 policy 3 of 8 @9 suppressed origin=seller-policy/0/0\n");
     script_free(s);
@@ -108,7 +110,7 @@ static void test_status_rides_along(void **state) {
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
     script_skip(s);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 seller=3", "listing 8 @2 seller=4"));
-    script_expect(s, "#6 produce\n"
+    script_expect(s, "#7 produce\n"
                      "    listing-log 7 listing 7 @1 seller=3 policy=3:suppressed "
                      "origin=listing-changes/0/0\n"
                      "    listing-log 8 listing 8 @2 seller=4 origin=listing-changes/0/1\n");
@@ -123,10 +125,10 @@ static void test_older_policy_does_not_fan_out(void **state) {
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 seller=3"));
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 active", "policy 3 @8 suppressed"));
     script_skip(s);
-    script_answer(s, 6);
     script_answer(s, 7);
+    script_answer(s, 8);
     script_records(s, script_newest(s, EFFECT_FETCH), 2, TEXTS("policy 3 @7 suppressed"));
-    script_expect(s, "#9 produce\n");
+    script_expect(s, "#10 produce\n");
     script_free(s);
 }
 
@@ -171,7 +173,7 @@ static void test_crash_amid_a_fanout(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 seller=3", "listing 8 @1 seller=3"));
-    script_answer(s, 5);
+    script_answer(s, 6);
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
     script_timer(s);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
@@ -180,8 +182,8 @@ static void test_crash_amid_a_fanout(void **state) {
     script_load(s, 1);
     script_skip(s);
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
-    script_expect(s, "#5 produce\n"
-                     "#6 produce\n"
+    script_expect(s, "#6 produce\n"
+                     "#7 produce\n"
                      "    listing-log 7 policy 3 of 7 @9 suppressed origin=seller-policy/0/0\n"
                      "    listing-log 8 policy 3 of 8 @9 suppressed origin=seller-policy/0/0\n");
     script_free(s);
@@ -196,7 +198,7 @@ static void test_knowledge_survives_a_restart(void **state) {
                          "listing 18446744073709551615 @2 "
                          "seller=18446744073709551615",
                          "listing 4 @3 seller=9223372036854775811"));
-    script_answer(s, 5);
+    script_answer(s, 6);
     script_records(s, FETCH_POLICY, 0,
                    TEXTS("policy 3 @9 suppressed", "policy 18446744073709551615 @9 suppressed"));
     script_timer(s);
@@ -213,11 +215,11 @@ static void test_knowledge_survives_a_restart(void **state) {
     script_records(s, FETCH_POLICY, 2,
                    TEXTS("policy 18446744073709551615 @19 active", "policy 3 @19 active",
                          "policy 9223372036854775811 @19 suppressed"));
-    script_expect(s, "#5 produce\n"
-                     "#6 produce\n"
+    script_expect(s, "#6 produce\n"
+                     "#7 produce\n"
                      "    listing-log 18446744073709551615 policy 18446744073709551615 @19 active "
                      "origin=seller-policy/0/2\n");
-    script_answer(s, 6);
+    script_answer(s, 7);
     assert_non_null(strstr(script_told(s), "policy 3 @19 active origin"));
     assert_non_null(strstr(script_told(s), "policy 3 of 5 @19 active origin"));
     script_answer(s, script_newest(s, EFFECT_PRODUCE));
@@ -234,21 +236,21 @@ static void test_late_queue(void **state) {
     script_records(s, FETCH_LISTING, 0,
                    TEXTS("listing 7 @10000 title=Lamp", "listing 8 @2800 title=Desk",
                          "listing 9 @2799 title=Chair"));
-    script_expect(s, "#5 produce\n"
+    script_expect(s, "#6 produce\n"
                      "    listing-log 7 listing 7 @10000 title=Lamp origin=listing-changes/0/0\n"
                      "    listing-log 8 listing 8 @2800 title=Desk origin=listing-changes/0/1\n"
                      "    listing-late 9 listing 9 @2799 title=Chair origin=listing-changes/0/2\n");
     assert_int_equal(machine_counters(s->machine)[COUNTER_LATE], 1);
-    script_answer(s, 5);
+    script_answer(s, 6);
     s->quiet_fetch = false;
     script_skip(s);
     script_timer(s); /* the late hour, then the checkpoint */
-    script_expect(s, "timer in 3600000 ms\n#7 fetch listing-late/0 from 0 at once\n");
-    script_records(s, 7, 0, TEXTS("listing 9 @2799 title=Chair"));
-    script_expect(s, "#8 produce\n    listing-log 9 listing 9 @2799 title=Chair\n");
-    script_answer(s, 8);
-    script_expect(s, "#9 fetch listing-late/0 from 1 at once\n");
-    script_records(s, 9, 1, TEXTS(NULL));
+    script_expect(s, "timer in 3600000 ms\n#8 fetch listing-late/0 from 0 at once\n");
+    script_records(s, 8, 0, TEXTS("listing 9 @2799 title=Chair"));
+    script_expect(s, "#9 produce\n    listing-log 9 listing 9 @2799 title=Chair\n");
+    script_answer(s, 9);
+    script_expect(s, "#10 fetch listing-late/0 from 1 at once\n");
+    script_records(s, 10, 1, TEXTS(NULL));
     script_expect(s, "");
     script_free(s);
 }
@@ -274,7 +276,7 @@ static void test_refuses_the_future(void **state) {
     script_records(s, FETCH_LISTING, 0,
                    TEXTS("listing 7 @300 title=Lamp", "listing 8 @301 title=Desk"));
     script_expect(s,
-                  "#5 produce\n"
+                  "#6 produce\n"
                   "    listing-log 7 listing 7 @300 title=Lamp origin=listing-changes/0/0\n"
                   "    dead-letter 8 letter listing-changes/0/1 event_ts: event time lies in the "
                   "future, expected a time that is hardly ahead of its append, in ns, found "
@@ -302,17 +304,155 @@ static void test_refuses_what_is_no_record_of_the_topic(void **state) {
     script_records(s, FETCH_LISTING, 0,
                    TEXTS("!rubbish", "order 9 of 7 @1", "listing 7 @2 title=Lamp"));
     script_expect(
-        s, "#5 produce\n"
+        s, "#6 produce\n"
            "    dead-letter 0 letter listing-changes/0/0 record: record is cut off, "
            "expected a header of 48 bytes, found 8\n"
            "    dead-letter 7 letter listing-changes/0/1 type: this topic does not carry records "
            "of this type, expected a listing record, found 4\n"
            "    listing-log 7 listing 7 @2 title=Lamp origin=listing-changes/0/2\n");
     script_records(s, FETCH_POLICY, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_expect(s, "#6 produce\n"
+    script_expect(s, "#7 produce\n"
                      "    dead-letter 7 letter seller-policy/0/0 type: this topic does not carry "
                      "records of this type, expected a policy record, found 1\n");
     assert_int_equal(machine_counters(s->machine)[COUNTER_DEAD_LETTERED], 3);
+    script_free(s);
+}
+
+/* ---- Contracts ---- */
+
+#define REGISTER_2 "control register @0 id=0 text=mode\tforward;version\t2;"
+#define OPEN ";attribute.*:text,integer,number,null"
+
+/* A record of a version that nobody registered waits until the control topic was read up to its
+ * end, and those behind it wait with it; then it is a dead letter that says which are known (A13,
+ * B9). */
+static void test_unregistered_version(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(
+        s, FETCH_LISTING, 0,
+        TEXTS("listing 7 @1 title=Lamp", "listing 7 @2v2 title=Desk", "listing 8 @3 title=Chair"));
+    script_expect(s, "#6 produce\n    listing-log 7 listing 7 @1 title=Lamp "
+                     "origin=listing-changes/0/0\n");
+    s->quiet_fetch = false;
+    script_answer(s, 6);
+    script_expect(s, "timer in 10000 ms\n#7 fetch control/0 from 0 at once\n");
+    script_records(s, 7, 0, TEXTS(NULL));
+    script_expect(s, "#8 fetch listing-changes/0 from 1\n");
+    script_records(s, 8, 1, TEXTS("listing 7 @2v2 title=Desk", "listing 8 @3 title=Chair"));
+    script_expect(s, "#9 produce\n"
+                     "    dead-letter 7 letter listing-changes/0/1 contract_version: contract "
+                     "version is not registered, expected 1, found 2\n"
+                     "    listing-log 8 listing 8 @3 title=Chair origin=listing-changes/0/2\n");
+    script_free(s);
+}
+
+/* What is registered by the time of the look is accepted, also by what takes the task over; and the
+ * read that waited at the control topic all along tells nothing twice. */
+static void test_registered_meanwhile(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @2v2 grade=#3"));
+    script_answer(s, 6);
+    script_records(s, 7, 0, TEXTS(REGISTER_2 "attribute.grade:integer"));
+    script_records(s, FETCH_CONTROL, 0, TEXTS(REGISTER_2 "attribute.grade:integer"));
+    script_records(s, 8, 1, TEXTS(NULL));
+    script_skip(s);
+    script_records(s, script_newest(s, EFFECT_FETCH), 0, TEXTS("listing 7 @2v2 grade=#3"));
+    assert_non_null(strstr(script_told(s), "listing-log 7 listing 7 @2v2 grade=#3"));
+    script_answer(s, script_newest(s, EFFECT_PRODUCE));
+    script_wait(s, 11 * VTIME_SECOND);
+    script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
+    script_restart(s);
+    script_assign(s, 2, 1, (const uint32_t[]){0});
+    script_load(s, 1);
+    script_skip(s);
+    script_records(s, FETCH_LISTING, 1, TEXTS("listing 8 @3v2 grade=#1"));
+    script_expect(s, "#6 produce\n    listing-log 8 listing 8 @3v2 grade=#1 "
+                     "origin=listing-changes/0/1\n");
+    script_free(s);
+}
+
+/* A record is held against the version that it names: types, null, limits, unknown names; what is
+ * required is asked of a record that names the seller. */
+static void test_content_is_held_against_the_contract(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_CONTROL, 0,
+                   TEXTS(REGISTER_2 "seller:integer;title:text,required;"
+                                    "attribute.grade:integer,min\t1,max\t7,null"));
+    script_skip(s);
+    script_records(s, FETCH_LISTING, 0,
+                   TEXTS("listing 7 @1v2 grade=#8", "listing 7 @2v2 grade=good",
+                         "listing 7 @3v2 title=null", "listing 7 @4v2 colour=red",
+                         "listing 7 @5v2 seller=3", "listing 7 @6v2 grade=#7",
+                         "listing 7 @7v2 title=Lamp seller=3 grade=null", "listing 7 @8 colour=red",
+                         "listing 7 @9v2 delete"));
+    script_expect(
+        s, "#7 produce\n"
+           "    dead-letter 7 letter listing-changes/0/0 attribute.grade: value is out of bounds, "
+           "expected integer from 1 to 7 or null, found 8\n"
+           "    dead-letter 7 letter listing-changes/0/1 attribute.grade: value is of the wrong "
+           "type, expected integer from 1 to 7 or null, found 2\n"
+           "    dead-letter 7 letter listing-changes/0/2 title: value is null, expected text, "
+           "found 1\n"
+           "    dead-letter 7 letter listing-changes/0/3 attribute.colour: field is not in the "
+           "contract, expected no such field, found 2\n"
+           "    dead-letter 7 letter listing-changes/0/4 title: required field is missing, "
+           "expected text, found 0\n"
+           "    listing-log 7 listing 7 @6v2 grade=#7 origin=listing-changes/0/5\n"
+           "    listing-log 7 listing 7 @7v2 title=Lamp seller=3 grade=null "
+           "origin=listing-changes/0/6\n"
+           "    listing-log 7 listing 7 @8 colour=red origin=listing-changes/0/7\n"
+           "    listing-log 7 listing 7 @9v2 delete origin=listing-changes/0/8\n");
+    script_free(s);
+}
+
+/* A price as decimal text, where its contract says so, goes on in the unit of documents. */
+static void test_decimal_price(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_CONTROL, 0,
+                   TEXTS("control register @0 id=0 text=mode\tnone;version\t2;"
+                         "price:decimal,null,min\t0" OPEN));
+    script_skip(s);
+    script_records(s, FETCH_LISTING, 0,
+                   TEXTS("listing 7 @1v2 price=19.90 colour=red", "listing 7 @2v2 price=1.23456",
+                         "listing 7 @3v2 price=19900", "listing 7 @4v2 price=-1.0"));
+    script_expect(
+        s, "#7 produce\n"
+           "    listing-log 7 listing 7 @1v2 price=199000 colour=red origin=listing-changes/0/0\n"
+           "    dead-letter 7 letter listing-changes/0/1 price: value is of the wrong type, "
+           "expected decimal at least 0 or null, found 2\n"
+           "    dead-letter 7 letter listing-changes/0/2 price: value is of the wrong type, "
+           "expected decimal at least 0 or null, found 3\n"
+           "    dead-letter 7 letter listing-changes/0/3 price: value is out of bounds, "
+           "expected decimal at least 0 or null, found -10000\n");
+    script_free(s);
+}
+
+/* A registration that does not hold is told by the task that owns the control topic's partition,
+ * and taken back by the next one that does hold. */
+static void test_refused_schema(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_CONTROL, 0,
+                   TEXTS("control register @0 id=0 text=version\t2;attribute.grade:integer" OPEN,
+                         REGISTER_2 "attribute.grade:integer" OPEN));
+    assert_non_null(strstr(script_told(s),
+                           "alert schema-refused listing-changes error: attribute.grade: version 2 "
+                           "reads integer, and version 1 writes text, integer, number or null "
+                           "(mode backward)\n"));
+    assert_non_null(
+        strstr(script_told(s), "alert schema-refused listing-changes cleared: registered\n"));
+    script_free(s);
+    struct pipeline_config config = {.partitions = 2};
+    s = script_new(MACHINE_ROUTER, &config, NULL);
+    script_assign(s, 1, 1, (const uint32_t[]){1});
+    script_load(s, 1);
+    script_skip(s);
+    script_records(s, 6, 0, TEXTS("control register @0 id=0 text=nonsense"));
+    assert_null(strstr(script_told(s), "alert"));
     script_free(s);
 }
 
@@ -329,7 +469,7 @@ static void test_ignores_answers_of_a_former_assignment(void **state) {
     script_skip(s);
     script_records(s, 3, 0, TEXTS("listing 7 @1 title=Lamp")); /* of partition 0 */
     script_expect(s, "");
-    script_records(s, 7, 0, TEXTS("listing 7 @1 title=Lamp")); /* of partition 1, kept */
+    script_records(s, 8, 0, TEXTS("listing 7 @1 title=Lamp")); /* of partition 1, kept */
     assert_non_null(strstr(script_told(s), "produce"));
     script_free(s);
 }
@@ -341,7 +481,7 @@ static void test_missed_generation_reloads(void **state) {
     script_assign(s, 2, 1, (const uint32_t[]){0});
     script_expect(s, "");
     script_assign(s, 4, 1, (const uint32_t[]){0});
-    script_expect(s, "#5 load-state router/0 generation 4\n");
+    script_expect(s, "#6 load-state router/0 generation 4\n");
     script_free(s);
 }
 
@@ -368,7 +508,7 @@ static void test_fenced_checkpoint_drops_the_task(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_answer(s, 5);
+    script_answer(s, 6);
     script_timer(s);
     uint64_t save = script_newest(s, EFFECT_SAVE_STATE);
     script_skip(s);
@@ -384,7 +524,7 @@ static void test_checkpoints_are_one_at_a_time(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_answer(s, 5);
+    script_answer(s, 6);
     script_timer(s);
     uint64_t save = script_newest(s, EFFECT_SAVE_STATE);
     script_fail(s, save, PORT_UNKNOWN);
@@ -419,8 +559,8 @@ static void test_bug_no_policy_fanout(void **state) {
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 seller=3"));
     script_skip(s);
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
-    script_expect(s, "#6 produce\n");
-    script_answer(s, 5);
+    script_expect(s, "#7 produce\n");
+    script_answer(s, 6);
     script_skip(s);
     script_records(s, script_newest(s, EFFECT_FETCH), 1, TEXTS("listing 8 @2 seller=3"));
     assert_non_null(strstr(script_told(s), "policy=3:suppressed"));
@@ -443,6 +583,11 @@ int main(void) {
         cmocka_unit_test(test_future_accepted),
         cmocka_unit_test(test_future_times_do_not_move_the_watermark),
         cmocka_unit_test(test_refuses_what_is_no_record_of_the_topic),
+        cmocka_unit_test(test_unregistered_version),
+        cmocka_unit_test(test_registered_meanwhile),
+        cmocka_unit_test(test_content_is_held_against_the_contract),
+        cmocka_unit_test(test_decimal_price),
+        cmocka_unit_test(test_refused_schema),
         cmocka_unit_test(test_ignores_answers_of_a_former_assignment),
         cmocka_unit_test(test_missed_generation_reloads),
         cmocka_unit_test(test_timers_do_not_pile_up),

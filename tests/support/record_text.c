@@ -69,7 +69,10 @@ static void read_stamp(struct reading *in) {
     char *end;
     int64_t seconds = strtoll(word + 1, &end, 10);
     in->record.stamp.ts = text_time(seconds);
-    in->record.stamp.id.lo = *end == '.' ? strtoull(end + 1, NULL, 10) : (uint64_t)seconds;
+    in->record.stamp.id.lo = *end == '.' ? strtoull(end + 1, &end, 10) : (uint64_t)seconds;
+    if (*end == 'v') {
+        in->record.contract_version = (uint16_t)strtoul(end + 1, NULL, 10);
+    }
 }
 
 static enum policy_status read_status(const char *word) {
@@ -119,9 +122,10 @@ static void read_field(struct reading *in, char *word) {
     } else if (field->id == FIELD_IMAGE_IDS) {
         field->type = VALUE_IDS;
         read_ids(in, field, value);
-    } else if (field->id == FIELD_SELLER || field->id == FIELD_PRICE) {
+    } else if (*value == '#' || field->id == FIELD_SELLER ||
+               (field->id == FIELD_PRICE && strchr(value, '.') == NULL)) {
         field->type = VALUE_INTEGER;
-        field->integer = (int64_t)strtoull(value, NULL, 10);
+        field->integer = (int64_t)strtoull(value + (*value == '#'), NULL, 10);
     } else {
         field->type = VALUE_TEXT;
         field->text = bytes_of(value);
@@ -273,7 +277,7 @@ struct bytes record_from_text(const char *text) {
     assert_true(length > 0);
     struct record decoded;
     struct record_error error;
-    if (record_decode((struct bytes){buffer, (size_t)length}, &decoded, &error) != 0) {
+    if (record_decode_claimed((struct bytes){buffer, (size_t)length}, &decoded, &error) != 0) {
         fail_msg("%s: %s: %s", text, error.field, error.reason);
     }
     return copy_of(buffer, (size_t)length);
@@ -282,7 +286,7 @@ struct bytes record_from_text(const char *text) {
 uint64_t record_subject(struct bytes value) {
     struct record record;
     struct record_error error;
-    return record_decode(value, &record, &error) == 0 ? record.subject_id : 0;
+    return record_decode_claimed(value, &record, &error) == 0 ? record.subject_id : 0;
 }
 
 /* ---- Writing ---- */
@@ -303,11 +307,15 @@ __attribute__((format(printf, 2, 3))) static void put(struct writing *out, const
     out->length += (size_t)wanted < room ? (size_t)wanted : room;
 }
 
-static void put_stamp(struct writing *out, struct stamp stamp) {
+static void put_stamp(struct writing *out, const struct record *r) {
+    struct stamp stamp = r->stamp;
     int64_t seconds = vtime_diff(stamp.ts, TEXT_EPOCH) / VTIME_SECOND;
     put(out, "@%" PRId64, seconds);
     if (stamp.id.hi != 0 || stamp.id.lo != (uint64_t)seconds) {
         put(out, ".%" PRIu64, stamp.id.lo);
+    }
+    if (r->contract_version != RECORD_CONTRACT_VERSION) {
+        put(out, "v%u", r->contract_version);
     }
 }
 
@@ -328,7 +336,7 @@ static void put_field(struct writing *out, const struct field *field) {
         put(out, "null");
         break;
     case VALUE_INTEGER:
-        put(out, "%" PRId64, field->integer);
+        put(out, "%s%" PRId64, field->id == FIELD_ATTRIBUTE ? "#" : "", field->integer);
         break;
     case VALUE_IDS:
         for (size_t i = 0; i < field_id_count(field); i++) {
@@ -383,7 +391,7 @@ static void put_body(struct writing *out, const struct record *r) {
     switch (r->type) {
     case RECORD_LISTING:
         put(out, "listing %" PRIu64 " ", r->subject_id);
-        put_stamp(out, r->stamp);
+        put_stamp(out, r);
         if (r->op == RECORD_DELETE) {
             put(out, " delete");
             break;
@@ -395,7 +403,7 @@ static void put_body(struct writing *out, const struct record *r) {
         break;
     case RECORD_MEDIA:
         put(out, "media %" PRIu64 " ", r->subject_id);
-        put_stamp(out, r->stamp);
+        put_stamp(out, r);
         put(out, " image=%" PRIu64 " ", r->image_id);
         if (r->op == RECORD_DELETE) {
             put(out, "withdrawn");
@@ -408,17 +416,17 @@ static void put_body(struct writing *out, const struct record *r) {
         if (r->subject_id != r->seller_id) {
             put(out, "of %" PRIu64 " ", r->subject_id);
         }
-        put_stamp(out, r->stamp);
+        put_stamp(out, r);
         put(out, " %s", status_text(r->status));
         break;
     case RECORD_ORDER:
         put(out, "order %" PRIu64 " of %" PRIu64 " ", r->order_id, r->subject_id);
-        put_stamp(out, r->stamp);
+        put_stamp(out, r);
         put(out, " quantity=%" PRId64 " amount=%" PRId64, r->quantity, r->amount);
         break;
     case RECORD_CONTROL:
         put(out, "control %s ", control_about((enum control_kind)r->control.kind)->name);
-        put_stamp(out, r->stamp);
+        put_stamp(out, r);
         put_control(out, &r->control);
         break;
     case RECORD_ERASURE:
@@ -448,7 +456,7 @@ size_t record_to_text(struct bytes value, char *buffer, size_t capacity) {
     buffer[0] = '\0';
     struct record record;
     struct record_error error;
-    if (record_decode(value, &record, &error) != 0) {
+    if (record_decode_claimed(value, &record, &error) != 0) {
         put(&out, "no record");
         return out.length;
     }
