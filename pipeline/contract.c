@@ -27,6 +27,9 @@ static const char *const builtin[TOPIC_FEED_COUNT] = {
                     "quantity: integer, required, min 1\n"
                     "amount: integer, required, min 0\n"
                     "category: text, required\n",
+    [TOPIC_PRIVACY] = "version 1\n"
+                      "scope: integer, required, min 1, max 2\n"
+                      "erasure_id: integer, required\n",
 };
 
 struct bytes contract_builtin(enum topic_id feed) {
@@ -111,6 +114,10 @@ static bool said_next(struct said_cursor *cursor, struct said *out) {
                : at == 2 ? said_integer("amount", (uint64_t)r->amount)
                          : said_text("category", r->order_category);
         return at < 4;
+    case RECORD_ERASURE:
+        *out = at == 0 ? said_integer("scope", r->erasure_scope)
+                       : said_integer("erasure_id", r->erasure_id);
+        return at < 2;
     default:
         return false;
     }

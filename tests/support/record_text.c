@@ -435,7 +435,7 @@ static void put_body(struct writing *out, const struct record *r) {
         if (r->subject_id != r->erasure_id) {
             put(out, "of %" PRIu64 " ", r->subject_id);
         }
-        put_stamp(out, r->stamp);
+        put_stamp(out, r);
         if (r->erasure_part != 0) {
             put(out, " part=%u", r->erasure_part);
         }
@@ -443,7 +443,7 @@ static void put_body(struct writing *out, const struct record *r) {
     case RECORD_CERTIFICATE:
         put(out, "certificate %s %" PRIu64 " ",
             r->erasure_scope == ERASURE_SELLER ? "seller" : "listing", r->erasure_id);
-        put_stamp(out, r->stamp);
+        put_stamp(out, r);
         put_looks(out, r);
         break;
     case RECORD_TYPE_END:
