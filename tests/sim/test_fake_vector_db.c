@@ -608,7 +608,8 @@ static void note_switch(void *ctx, vtime now, enum modality modality, uint32_t f
 static void aliases_switch_atomically(void **state) {
     (void)state;
     struct switches switches = {0};
-    struct fake_vector_db_options options = {.alias_observer = {.alias_switched = note_switch, .ctx = &switches}};
+    struct fake_vector_db_options options = {
+        .alias_observer = {.alias_switched = note_switch, .ctx = &switches}};
     struct fake_vector_db *db = switches.db = fake_vector_db_new(&options);
     struct vector_port port = fake_vector_db_port(db);
     struct search_hit hits[4];
@@ -690,7 +691,8 @@ static void administer_all(struct fake_vector_db *db, enum vector_admin_kind kin
 static void switching_by_the_port(void **state) {
     (void)state;
     struct switches switches = {0};
-    struct fake_vector_db_options options = {.alias_observer = {.alias_switched = note_switch, .ctx = &switches}};
+    struct fake_vector_db_options options = {
+        .alias_observer = {.alias_switched = note_switch, .ctx = &switches}};
     struct fake_vector_db *db = switches.db = fake_vector_db_new(&options);
     const struct vector_admin begin = {VECTOR_SWITCH, 0, 1, 0};
     const struct vector_admin forth = {VECTOR_SWITCH, 0, 2, 1};
