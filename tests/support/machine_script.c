@@ -92,7 +92,15 @@ static void tell_produce(struct script *s, const struct effect *e) {
     }
 }
 
+/* The version is told of models that are not the first. */
+static void tell_model(struct script *s, uint32_t model_version) {
+    if (model_version != 1) {
+        tell(s, " v%u", model_version);
+    }
+}
+
 static void tell_embed(struct script *s, const struct effect *e) {
+    tell_model(s, e->embed.model_version);
     for (size_t i = 0; i < e->embed.count; i++) {
         const struct embed_item *item = &e->embed.items[i];
         tell(s, "\n    %" PRIu64, item->listing_id);
@@ -206,6 +214,7 @@ static void tell_effect_body(struct script *s, const struct effect *e) {
         break;
     case EFFECT_WRITE_VECTORS:
         tell(s, " %s", modality_name(e->vectors.modality));
+        tell_model(s, e->vectors.model_version);
         for (size_t i = 0; i < e->vectors.count; i++) {
             const struct vector_write *item = &e->vectors.items[i];
             tell_write(s, item->listing_id, item->kind, item->rule, item->meta.version);
@@ -367,15 +376,25 @@ void script_free(struct script *s) {
 
 /* ---- Requests ---- */
 
-static size_t request_at(const struct script *s, uint64_t request) {
+/* Its place among those that wait; their number when it is not there. */
+static size_t request_find(const struct script *s, uint64_t request) {
     const struct script_private *p = s->private;
-    for (size_t i = 0; i < p->waiting_count; i++) {
-        if (p->waiting[i]->request == request) {
-            return i;
-        }
+    size_t i = 0;
+    while (i < p->waiting_count && p->waiting[i]->request != request) {
+        i++;
     }
-    fail_msg("request #%" PRIu64 " does not wait", request);
-    return 0;
+    return i;
+}
+
+static size_t request_at(const struct script *s, uint64_t request) {
+    if (!script_waits(s, request)) {
+        fail_msg("request #%" PRIu64 " does not wait", request);
+    }
+    return request_find(s, request);
+}
+
+bool script_waits(const struct script *s, uint64_t request) {
+    return request_find(s, request) < s->private->waiting_count;
 }
 
 struct effect *script_request(struct script *s, uint64_t request) {
@@ -682,8 +701,24 @@ void script_outbox(struct script *s, uint64_t request, int64_t sequence, const c
 
 void script_command(struct script *s, enum command_kind kind, enum scan_store store, size_t count,
                     const uint64_t *listing_ids) {
-    script_step(
-        s, &(struct event){.kind = EVENT_COMMAND, .command = {kind, store, 0, listing_ids, count}});
+    script_command_model(s, kind, store, 0, count, listing_ids);
+}
+
+void script_command_model(struct script *s, enum command_kind kind, enum scan_store store,
+                          uint32_t model_version, size_t count, const uint64_t *listing_ids) {
+    script_step(s, &(struct event){.kind = EVENT_COMMAND,
+                                   .command = {kind, store, model_version, listing_ids, count}});
+}
+
+struct bytes *script_entry(struct script *s, uint32_t partition, uint64_t key) {
+    struct checkpoint *checkpoint = checkpoint_of(s, partition);
+    for (size_t i = 0; i < checkpoint->count; i++) {
+        if (checkpoint->entries[i].key == key) {
+            return &checkpoint->entries[i].value;
+        }
+    }
+    fail_msg("the checkpoint has no entry %" PRIu64, key);
+    return NULL;
 }
 
 /* ---- Timers ---- */

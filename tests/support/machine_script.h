@@ -56,6 +56,7 @@ struct effect *script_request(struct script *s, uint64_t request);
 /* Number of the newest request of a kind that waits, or 0. */
 uint64_t script_newest(const struct script *s, enum effect_kind kind);
 size_t script_waiting(const struct script *s);
+bool script_waits(const struct script *s, uint64_t request);
 
 /* ---- Events ---- */
 
@@ -78,6 +79,10 @@ void script_records(struct script *s, uint64_t request, int64_t offset, const ch
 void script_outbox(struct script *s, uint64_t request, int64_t sequence, const char *const *texts);
 void script_command(struct script *s, enum command_kind kind, enum scan_store store, size_t count,
                     const uint64_t *listing_ids);
+void script_command_model(struct script *s, enum command_kind kind, enum scan_store store,
+                          uint32_t model_version, size_t count, const uint64_t *listing_ids);
+/* An entry of the checkpoint that was saved last, to be spoiled. Fails when there is none. */
+struct bytes *script_entry(struct script *s, uint32_t partition, uint64_t key);
 /* Moves the present to the timer that is due first, and fires it. Fails when none is armed. */
 void script_timer(struct script *s);
 size_t script_timers(const struct script *s);
