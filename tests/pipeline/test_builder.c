@@ -10,22 +10,12 @@
 
 #include <cmocka.h>
 
-#include "tests/support/machine_script.h"
+#include "tests/support/builder_script.h"
 
 static const uint32_t only[] = {0};
 
-/* A builder whose first fetch of the log is "#3". */
-static struct script *begun(const struct pipeline_config *config, const struct bugs *bugs) {
-    struct script *s = script_new(MACHINE_BUILDER, config, bugs);
-    script_begin(s);
-    s->quiet_fetch = true;
-    return s;
-}
-
-/* The fetch of the log that waits, or 0; the first fetch is the one of the control topic. */
 static uint64_t log_fetch(struct script *s) {
-    uint64_t fetch = script_newest(s, EFFECT_FETCH);
-    return script_request(s, fetch)->fetch.topic == TOPIC_LISTING_LOG ? fetch : 0;
+    return builder_fetch(s, TOPIC_LISTING_LOG);
 }
 
 /* Hands records to the fetch that waits. */
@@ -33,51 +23,20 @@ static void log_records(struct script *s, int64_t offset, const char *const *tex
     script_records(s, log_fetch(s), offset, texts);
 }
 
-/* Answers everything but fetches, and what that brings, until nothing is under way. */
-static void settle(struct script *s) {
-    static const enum effect_kind kinds[] = {EFFECT_EMBED, EFFECT_WRITE_VECTORS,
-                                             EFFECT_WRITE_KEYWORDS, EFFECT_PRODUCE,
-                                             EFFECT_SAVE_STATE};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds;) {
-        uint64_t request = script_newest(s, kinds[i]);
-        if (request == 0) {
-            i++;
-            continue;
-        }
-        script_answer(s, request);
-        i = 0;
-    }
-}
-
 /* Listing 7 with text and no image, written everywhere; the log is at offset 1. */
 static struct script *settled_lamp(const struct pipeline_config *config, const struct bugs *bugs) {
-    struct script *s = begun(config, bugs);
+    struct script *s = builder_begun(config, bugs);
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp price=5 seller=3"));
-    settle(s);
+    builder_settle(s);
     script_skip(s);
     return s;
-}
-
-/* Takes a checkpoint, restarts, and loads it under the next generation. */
-static void restart(struct script *s, uint32_t generation) {
-    script_restart(s);
-    script_assign(s, generation, 1, only);
-    script_skip(s);
-    script_load(s, 1);
-}
-
-static void checkpoint(struct script *s) {
-    while (script_newest(s, EFFECT_SAVE_STATE) == 0) {
-        script_timer(s);
-    }
-    script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
 }
 
 /* A text is embedded, then all three vector rows are written in one step with one version; the row
  * that the listing does not have is deleted in case a zombie wrote it (A6). */
 static void test_writes_every_row_of_a_listing(void **state) {
     (void)state;
-    struct script *s = begun(NULL, NULL);
+    struct script *s = builder_begun(NULL, NULL);
     log_records(s, 4, TEXTS("listing 7 @1 title=Lamp price=5"));
     script_expect(s, "#4 embed\n"
                      "    7 text fused 'Lamp'\n"
@@ -94,7 +53,7 @@ static void test_writes_every_row_of_a_listing(void **state) {
     assert_true(row->vector[0] == 7.0f);
     assert_true(row->meta.active && row->meta.price == 5 && row->meta.model_version == 1);
     assert_int_equal(row->meta.modalities, 1u << MODALITY_TEXT | 1u << MODALITY_FUSED);
-    settle(s);
+    builder_settle(s);
     script_expect(s, "");
     assert_int_equal(machine_counters(s->machine)[COUNTER_EMBEDDINGS_MADE], 2);
     script_free(s);
@@ -134,7 +93,7 @@ static void test_image_after_text(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
     log_records(s, 1, TEXTS("listing 7 @2 images=1"));
-    settle(s);
+    builder_settle(s);
     script_skip(s);
     log_records(s, 2, TEXTS("media 7 @3 image=1 front"));
     uint64_t embed = script_newest(s, EFFECT_EMBED);
@@ -159,13 +118,13 @@ static void test_gone_and_back(void **state) {
                      "    delete 7 v1\n"
                      "#12 write-keywords\n"
                      "    delete 7 v1\n");
-    settle(s);
+    builder_settle(s);
     log_records(s, 2, TEXTS("policy 3 of 7 @3 active"));
     script_expect(s, "#14 embed\n"
                      "    7 text fused 'Lamp'\n"
                      "#15 write-keywords\n"
                      "    upsert 7 v2\n");
-    settle(s);
+    builder_settle(s);
     script_skip(s);
     log_records(s, 3, TEXTS("listing 7 @4 delete"));
     assert_non_null(strstr(script_told(s), "write-vectors text\n    delete 7 v3\n"));
@@ -208,7 +167,7 @@ static void test_missing_row_is_embedded_anew(void **state) {
     script_answer(s, 14);
     script_expect(s, "#15 write-vectors text\n"
                      "    upsert 7 v1\n");
-    settle(s);
+    builder_settle(s);
     script_expect(s, "");
     script_free(s);
 }
@@ -217,7 +176,7 @@ static void test_missing_row_is_embedded_anew(void **state) {
  * text that is there now is embedded. */
 static void test_outgrown_embedding_is_asked_for_again(void **state) {
     (void)state;
-    struct script *s = begun(NULL, NULL);
+    struct script *s = builder_begun(NULL, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
     log_records(s, 1, TEXTS("listing 7 @2 title=Desk"));
     script_skip(s);
@@ -233,7 +192,7 @@ static void test_outgrown_embedding_is_asked_for_again(void **state) {
 /* A vector that still fits is written with the newest version, although the document moved on. */
 static void test_embedding_that_still_fits_is_used(void **state) {
     (void)state;
-    struct script *s = begun(NULL, NULL);
+    struct script *s = builder_begun(NULL, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
     log_records(s, 1, TEXTS("listing 7 @2 price=9"));
     script_skip(s);
@@ -247,7 +206,7 @@ static void test_embedding_that_still_fits_is_used(void **state) {
  * (A8); what comes back is not written. */
 static void test_deleted_while_being_embedded(void **state) {
     (void)state;
-    struct script *s = begun(NULL, NULL);
+    struct script *s = builder_begun(NULL, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
     log_records(s, 1, TEXTS("listing 7 @2 delete"));
     assert_non_null(strstr(script_told(s), "write-vectors fused\n    delete 7 v1\n"));
@@ -278,7 +237,7 @@ static void test_delete_overrules_a_zombie(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
     log_records(s, 1, TEXTS("listing 7 @2 images=1"));
-    settle(s);
+    builder_settle(s);
     script_skip(s);
     log_records(s, 2, TEXTS("media 7 @3 image=1 front", "media 7 @4 image=1 withdrawn"));
     assert_non_null(strstr(script_told(s), "write-vectors image\n    delete 7 v3\n"));
@@ -293,7 +252,7 @@ static void test_conflict_settles_a_row(void **state) {
     script_answer_items(s, 10, "c");
     script_answer_items(s, 11, "c");
     script_skip(s);
-    settle(s);
+    builder_settle(s);
     script_expect(s, "");
     assert_int_equal(machine_counters(s->machine)[COUNTER_STALE_REJECTED], 2);
     script_free(s);
@@ -303,7 +262,7 @@ static void test_conflict_settles_a_row(void **state) {
  * further goes to that sink, and other sinks go on (A14). */
 static void test_failing_sink_is_left_alone(void **state) {
     (void)state;
-    struct script *s = begun(NULL, NULL);
+    struct script *s = builder_begun(NULL, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 delete", "listing 8 @1 delete"));
     uint64_t keywords = script_newest(s, EFFECT_WRITE_KEYWORDS);
     script_answer_items(s, keywords, "ar");
@@ -330,7 +289,7 @@ static void test_deletes_pass_a_failing_embedding_service(void **state) {
     script_skip(s);
     log_records(s, 4, TEXTS("listing 7 @4 delete"));
     assert_non_null(strstr(script_told(s), "write-vectors text\n    delete 7 v4\n"));
-    settle(s); /* the embedding service is back */
+    builder_settle(s); /* the embedding service is back */
     assert_non_null(strstr(script_told(s), "9 text fused 'Chair'"));
     assert_null(strstr(script_told(s), "7 text fused"));
     script_free(s);
@@ -340,7 +299,7 @@ static void test_deletes_pass_a_failing_embedding_service(void **state) {
 static void test_backpressure(void **state) {
     (void)state;
     struct pipeline_config config = {.partitions = 1, .backlog_max = 2};
-    struct script *s = begun(&config, NULL);
+    struct script *s = builder_begun(&config, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 delete"));
     assert_true(log_fetch(s) != 0);
     uint64_t keywords = script_newest(s, EFFECT_WRITE_KEYWORDS);
@@ -361,7 +320,7 @@ static void test_backpressure(void **state) {
 static void test_backpressure_of_a_silent_sink(void **state) {
     (void)state;
     struct pipeline_config config = {.partitions = 1, .backlog_max = 2};
-    struct script *s = begun(&config, NULL);
+    struct script *s = builder_begun(&config, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp", "listing 8 @1 title=Desk"));
     assert_int_equal(log_fetch(s), 0);
     script_answer(s, script_newest(s, EFFECT_WRITE_KEYWORDS));
@@ -385,7 +344,7 @@ static void test_refused_row(void **state) {
     script_expect(s, "#14 produce\n"
                      "    dead-letter 7 letter listing-log/0/1 text: the store refuses the row for "
                      "good, expected a row that the store accepts, found 4\n");
-    settle(s);
+    builder_settle(s);
     script_skip(s);
     log_records(s, 2, TEXTS("listing 7 @0 price=1")); /* no news */
     script_expect(s, "");
@@ -415,14 +374,14 @@ static void test_refusal_of_an_old_version(void **state) {
  * written. */
 static void test_refused_embedding(void **state) {
     (void)state;
-    struct script *s = begun(NULL, NULL);
+    struct script *s = builder_begun(NULL, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
     script_skip(s);
     script_answer_items(s, 4, "f");
     assert_non_null(strstr(script_told(s), "letter listing-log/0/0 text:"));
     assert_non_null(strstr(script_told(s), "letter listing-log/0/0 fused:"));
     assert_non_null(strstr(script_told(s), "write-vectors image\n    delete 7 v0\n"));
-    settle(s);
+    builder_settle(s);
     script_skip(s);
     log_records(s, 1, TEXTS("listing 7 @2 title=Desk"));
     assert_non_null(strstr(script_told(s), "7 text fused 'Desk'"));
@@ -439,12 +398,12 @@ static void test_crash_before_the_letter_is_out(void **state) {
         script_answer_items(s, 10, "f");
         script_answer(s, 11);
         script_answer(s, 12);
-        checkpoint(s);
+        builder_checkpoint(s);
         if (letter_out) {
             script_answer(s, script_newest(s, EFFECT_PRODUCE));
-            checkpoint(s);
+            builder_checkpoint(s);
         }
-        restart(s, 2);
+        builder_restart(s, 2);
         bool again = strstr(script_told(s), "write-vectors text\n    metadata 7 v1\n") != NULL;
         assert_int_equal(again, !letter_out);
         script_free(s);
@@ -455,16 +414,16 @@ static void test_crash_before_the_letter_is_out(void **state) {
  * type that the log does not carry is malformed too. */
 static void test_poison_in_the_log(void **state) {
     (void)state;
-    struct script *s = begun(NULL, NULL);
+    struct script *s = builder_begun(NULL, NULL);
     log_records(s, 0, TEXTS("!rubbish", "order 9 of 7 @1", "listing 7 @1 delete"));
     assert_non_null(strstr(script_told(s), "letter listing-log/0/0 record:"));
     assert_non_null(strstr(script_told(s), "letter listing-log/0/1 type:"));
     s->quiet_fetch = false;
-    checkpoint(s);
+    builder_checkpoint(s);
     assert_non_null(strstr(script_told(s), "listing-log/0 at 0\n"));
     script_answer(s, script_newest(s, EFFECT_PRODUCE));
     script_skip(s);
-    checkpoint(s);
+    builder_checkpoint(s);
     assert_non_null(strstr(script_told(s), "listing-log/0 at 3\n"));
     script_free(s);
 }
@@ -478,8 +437,8 @@ static void test_restart_writes_what_lagged(void **state) {
     while (script_newest(s, EFFECT_WRITE_VECTORS) != 0) {
         script_answer(s, script_newest(s, EFFECT_WRITE_VECTORS));
     }
-    checkpoint(s);
-    restart(s, 2);
+    builder_checkpoint(s);
+    builder_restart(s, 2);
     script_expect(s, "#2 write-keywords\n"
                      "    delete 8 v2\n"
                      "#3 write-keywords\n"
@@ -492,7 +451,7 @@ static void test_restart_writes_what_lagged(void **state) {
 static void test_restart_without_a_checkpoint(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
-    restart(s, 2);
+    builder_restart(s, 2);
     script_expect(s, "");
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp price=5 seller=3"));
     assert_non_null(strstr(script_told(s), "upsert 7 v0"));
@@ -509,7 +468,7 @@ static void test_repair(void **state) {
     script_answer(s, 10);
     script_expect(s, "#11 write-vectors text\n"
                      "    upsert 7 v0 or equal\n");
-    settle(s);
+    builder_settle(s);
     script_expect(s, "");
     script_command(s, COMMAND_REPAIR, SCAN_VECTOR_IMAGE, 1, (const uint64_t[]){7});
     script_expect(s, "#12 write-vectors image\n"
@@ -540,8 +499,8 @@ static void test_repair_survives_a_restart(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
     script_command(s, COMMAND_REPAIR, SCAN_KEYWORD, 1, (const uint64_t[]){7});
-    checkpoint(s);
-    restart(s, 2);
+    builder_checkpoint(s);
+    builder_restart(s, 2);
     script_expect(s, "#2 write-keywords\n"
                      "    upsert 7 v0 or equal\n");
     script_free(s);
@@ -559,7 +518,7 @@ static void test_repair_reaches_the_owner_alone(void **state) {
         script_load(s, 1);
         if (owned == mine) {
             log_records(s, 0, TEXTS("listing 7 @1 delete"));
-            settle(s);
+            builder_settle(s);
         }
         script_skip(s);
         script_command(s, COMMAND_REPAIR, SCAN_KEYWORD, 1, (const uint64_t[]){7});
@@ -572,7 +531,7 @@ static void test_repair_reaches_the_owner_alone(void **state) {
 static void test_embeds_in_batches(void **state) {
     (void)state;
     struct pipeline_config config = {.partitions = 1, .embed_batch_max = 2};
-    struct script *s = begun(&config, NULL);
+    struct script *s = builder_begun(&config, NULL);
     log_records(s, 0,
                 TEXTS("listing 1 @1 title=A", "listing 2 @1 title=B", "listing 3 @1 title=C"));
     script_expect(s, "#4 embed\n"
@@ -591,13 +550,13 @@ static void test_embeds_in_batches(void **state) {
 static void test_answers_out_of_order(void **state) {
     (void)state;
     struct pipeline_config config = {.partitions = 1, .embed_batch_max = 1};
-    struct script *s = begun(&config, NULL);
+    struct script *s = builder_begun(&config, NULL);
     log_records(s, 0, TEXTS("listing 1 @1 title=A", "listing 2 @1 title=B"));
     log_records(s, 2, TEXTS("listing 2 @2 title=C", "listing 1 @2 price=1"));
     script_answer(s, 6); /* keyword rows */
     script_answer(s, 5); /* B: outgrown */
     script_answer(s, 4); /* A */
-    settle(s);
+    builder_settle(s);
     script_skip(s);
     log_records(s, 4, TEXTS("listing 1 @3 price=2", "listing 2 @3 price=2"));
     assert_non_null(strstr(script_told(s), "write-vectors text\n"
@@ -609,7 +568,7 @@ static void test_answers_out_of_order(void **state) {
 /* Taken away in the next generation: what was under way for the partition is not heard. */
 static void test_ignores_answers_of_a_former_assignment(void **state) {
     (void)state;
-    struct script *s = begun(NULL, NULL);
+    struct script *s = builder_begun(NULL, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
     script_assign(s, 3, 1, only);
     script_load(s, script_newest(s, EFFECT_LOAD_STATE));
@@ -624,7 +583,7 @@ static void test_ignores_answers_of_a_former_assignment(void **state) {
 static void test_bug_no_version_check(void **state) {
     (void)state;
     struct bugs bugs = {.on[BUG_NO_VERSION_CHECK] = true};
-    struct script *s = begun(NULL, &bugs);
+    struct script *s = builder_begun(NULL, &bugs);
     log_records(s, 0, TEXTS("listing 7 @1 delete"));
     assert_non_null(strstr(script_told(s), "delete 7 v0 unconditional"));
     script_free(s);
@@ -657,10 +616,10 @@ static void test_bug_offset_before_state(void **state) {
     (void)state;
     for (int on = 0; on < 2; on++) {
         struct bugs bugs = {.on[BUG_OFFSET_BEFORE_STATE] = on};
-        struct script *s = begun(NULL, &bugs);
+        struct script *s = builder_begun(NULL, &bugs);
         log_records(s, 0, TEXTS("listing 7 @1 delete"));
-        checkpoint(s);
-        restart(s, 2);
+        builder_checkpoint(s);
+        builder_restart(s, 2);
         assert_int_equal(script_request(s, log_fetch(s))->fetch.offset, 1);
         assert_int_equal(strstr(script_told(s), "delete 7 v0") == NULL, on);
         script_free(s);
@@ -672,9 +631,9 @@ static void test_bug_no_tombstone(void **state) {
     (void)state;
     for (int on = 0; on < 2; on++) {
         struct bugs bugs = {.on[BUG_NO_TOMBSTONE] = on};
-        struct script *s = begun(NULL, &bugs);
+        struct script *s = builder_begun(NULL, &bugs);
         log_records(s, 0, TEXTS("listing 7 @9 delete"));
-        settle(s);
+        builder_settle(s);
         script_skip(s);
         log_records(s, 1, TEXTS("listing 7 @8 title=Lamp"));
         assert_int_equal(script_newest(s, EFFECT_EMBED) != 0, on);

@@ -629,6 +629,16 @@ void script_answer_items(struct script *s, uint64_t request, const char *statuse
     script_step(s, &event);
 }
 
+void script_mislabel(struct script *s, uint64_t request, uint32_t model_version) {
+    struct effect *effect = script_request(s, request);
+    for (size_t i = 0; i < item_count(effect); i++) {
+        item_set(effect, i, ITEM_APPLIED);
+        effect->embed.results[i].model_version = model_version;
+    }
+    struct event event = answer_to(effect);
+    script_step(s, &event);
+}
+
 void script_fail(struct script *s, uint64_t request, enum port_error error) {
     struct event event = answer_to(script_request(s, request));
     event.error = error;
