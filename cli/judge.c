@@ -39,6 +39,7 @@ enum own_check {
     OWN_NO_DRIFT_FOUND,
     OWN_FAULTS_STRUCK,
     OWN_NO_FALSE_ALARM,
+    OWN_BACKLOG_BOUNDED,
     OWN_COUNT
 };
 static const struct oracle_check_about own_checks[OWN_COUNT] = {
@@ -55,6 +56,9 @@ static const struct oracle_check_about own_checks[OWN_COUNT] = {
                            "each fault that the scenario switches on struck at least once"},
     [OWN_NO_FALSE_ALARM] = {"no-false-alarm", "B10", "quality",
                             "no alert was raised that the scenario does not expect"},
+    [OWN_BACKLOG_BOUNDED] = {"backlog-bounded", "A14", "safety",
+                             "no more listings wait for a sink than the limit of a partition, and "
+                             "those of one fetch, however slow the sink"},
 };
 
 const struct oracle_check_about *scenario_run_check_table(size_t *count) {
@@ -260,6 +264,18 @@ static void judge_false_alarms(struct scenario_run *run) {
                   first == NULL ? ""
                                 : run_result_textf(&run->result, "%s on %s: %s", first->name,
                                                    first->subject, first->evidence));
+}
+
+/* Work that waits for a sink stays bounded, however slow the sink (A14): by the limit, and what one
+ * fetch brings on top. */
+static void judge_backlog(struct scenario_run *run) {
+    struct pipeline_config config = pipeline_config_with_defaults(&run->scenario->pipeline);
+    uint64_t limit = (uint64_t)config.backlog_max + config.fetch_records_max;
+    uint64_t most = simulation_gauge(run->simulation, GAUGE_BACKLOG);
+    add_check(run, own_checks[OWN_BACKLOG_BOUNDED].name, "safety", most <= limit,
+              run_result_textf(&run->result, "at most %llu listings of a partition wait",
+                               (unsigned long long)limit),
+              run_result_textf(&run->result, "%llu", (unsigned long long)most), 0, "");
 }
 
 /* ---- Reconciliation ---- */
@@ -504,6 +520,10 @@ static void fill_counts(struct scenario_run *run) {
         run_result_count_reached(r, machine_counter_name((enum machine_counter)i),
                                  simulation_counter(run->simulation, (enum machine_counter)i));
     }
+    for (int i = 0; i < MACHINE_GAUGE_COUNT; i++) {
+        run_result_count_reached(r, machine_gauge_name((enum machine_gauge)i),
+                                 simulation_gauge(run->simulation, (enum machine_gauge)i));
+    }
     uint64_t passed;
     const char *point;
     for (size_t i = 0; (point = injector_point(run->injector, i, &passed)) != NULL; i++) {
@@ -621,6 +641,7 @@ void scenario_run_judge(struct scenario_run *run) {
     judge_reconciliation(run);
     judge_faults(run);
     judge_false_alarms(run);
+    judge_backlog(run);
     judge_freshness(run);
     judge_probes(run);
     fill_counts(run);

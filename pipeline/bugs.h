@@ -41,7 +41,9 @@
       "gone-in-time")                                                                              \
     X(LATE_ORDER_WRONG_HOUR, "late-order-wrong-hour",                                              \
       "an order counts in the hour in which it arrived, not in that in which it was placed",       \
-      "dashboard")
+      "dashboard")                                                                                 \
+    X(NO_BACKPRESSURE, "no-backpressure", "the log is read on however much waits for a sink",      \
+      "backlog-bounded")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -93,8 +93,12 @@ int listing_queue(struct partitioned *builder, struct builder_task *task, size_t
 static int fetch_or_pause(struct partitioned *builder, struct builder_task *task,
                           struct effects *effects) {
     uint32_t backlog_max = builder->machine.config->backlog_max;
+    size_t vectors = lane_backlog(lane_served(task));
+    size_t keywords = keywords_backlog(task);
+    size_t backlog = vectors > keywords ? vectors : keywords;
+    machine_gauge(&builder->machine, GAUGE_BACKLOG, backlog);
     task->fetch_paused =
-        lane_backlog(lane_served(task)) >= backlog_max || keywords_backlog(task) >= backlog_max;
+        backlog >= backlog_max && !bug_on(builder->machine.bugs, BUG_NO_BACKPRESSURE);
     return task->fetch_paused ? 0 : task_fetch(builder, &task->task, SOURCE_LOG, false, effects);
 }
 

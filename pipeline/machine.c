@@ -54,6 +54,20 @@ const uint64_t *machine_counters(const struct machine *machine) {
     return machine->counters;
 }
 
+const uint64_t *machine_gauges(const struct machine *machine) {
+    return machine->gauges;
+}
+
+const char *machine_gauge_name(enum machine_gauge gauge) {
+    static const char *const names[MACHINE_GAUGE_COUNT] = {
+#define GAUGE_NAME(identifier, name) name,
+        MACHINE_GAUGES(GAUGE_NAME)
+#undef GAUGE_NAME
+    };
+    assert(gauge < MACHINE_GAUGE_COUNT);
+    return names[gauge];
+}
+
 enum machine_kind machine_kind_of(const struct machine *machine) {
     return machine->kind;
 }

@@ -199,6 +199,17 @@ enum machine_counter {
 };
 const char *machine_counter_name(enum machine_counter counter);
 
+/* The most that ever waited in one partition of a machine (A14). */
+#define MACHINE_GAUGES(X)                                                                          \
+    X(BACKLOG, "backlog_high") /* listings that wait for a sink of the builder */
+enum machine_gauge {
+#define GAUGE_ENUM(identifier, name) GAUGE_##identifier,
+    MACHINE_GAUGES(GAUGE_ENUM)
+#undef GAUGE_ENUM
+        MACHINE_GAUGE_COUNT
+};
+const char *machine_gauge_name(enum machine_gauge gauge);
+
 /*
  * Makes a machine. `member` tells the instances of one kind apart and seeds their retry jitter.
  * config and bugs (NULL: none) must outlive the machine. NULL when out of memory.
@@ -215,6 +226,7 @@ void machine_free(struct machine *machine);
 int pipeline_step(struct machine *machine, const struct event *event, struct effects *effects);
 
 const uint64_t *machine_counters(const struct machine *machine);
+const uint64_t *machine_gauges(const struct machine *machine);
 enum machine_kind machine_kind_of(const struct machine *machine);
 
 #endif

@@ -21,6 +21,7 @@ struct machine {
     const struct bugs *bugs;
     uint64_t request_last;
     uint64_t counters[MACHINE_COUNTER_COUNT];
+    uint64_t gauges[MACHINE_GAUGE_COUNT];
     int (*step)(struct machine *machine, const struct event *event, struct effects *effects);
     void (*free)(struct machine *machine);
     struct pipeline_config config_storage;
@@ -33,6 +34,14 @@ MACHINES(MACHINE_NEW)
 static inline void machine_count(struct machine *machine, enum machine_counter counter,
                                  uint64_t n) {
     machine->counters[counter] += n;
+}
+
+/* So much waits in one partition now. */
+static inline void machine_gauge(struct machine *machine, enum machine_gauge gauge,
+                                 uint64_t waiting) {
+    if (waiting > machine->gauges[gauge]) {
+        machine->gauges[gauge] = waiting;
+    }
 }
 
 /* A request effect with a number of its own, or NULL when out of memory. */

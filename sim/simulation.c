@@ -565,6 +565,10 @@ void simulation_crash(struct simulation *s, uint32_t index) {
     for (int i = 0; i < MACHINE_COUNTER_COUNT; i++) {
         s->counters[i] += counters[i];
     }
+    const uint64_t *gauges = machine_gauges(actor->machine);
+    for (int i = 0; i < MACHINE_GAUGE_COUNT; i++) {
+        s->gauges[i] = gauges[i] > s->gauges[i] ? gauges[i] : s->gauges[i];
+    }
     machine_free(actor->machine);
     actor->machine = NULL;
     actor->incarnation++;
@@ -991,6 +995,17 @@ uint64_t simulation_counter(const struct simulation *s, enum machine_counter cou
         }
     }
     return sum;
+}
+
+uint64_t simulation_gauge(const struct simulation *s, enum machine_gauge gauge) {
+    uint64_t most = s->gauges[gauge];
+    for (uint32_t i = 0; i < s->actor_count; i++) {
+        const struct machine *machine = s->actors[i].machine;
+        if (machine != NULL && machine_gauges(machine)[gauge] > most) {
+            most = machine_gauges(machine)[gauge];
+        }
+    }
+    return most;
 }
 
 const char *simulation_kind_name(uint32_t kind) {

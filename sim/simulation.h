@@ -183,6 +183,9 @@ void simulation_order(struct simulation *s, const struct control *control);
 /* Sum of a counter over all machines, those that died included. */
 uint64_t simulation_counter(const struct simulation *s, enum machine_counter counter);
 
+/* The greatest value of a gauge in any machine, those that died included. */
+uint64_t simulation_gauge(const struct simulation *s, enum machine_gauge gauge);
+
 /* ---- What the harness itself schedules ---- */
 
 /* Calls run(ctx, now, arg) at a moment, as an event of the trace. `name` is static and stands in

@@ -91,6 +91,7 @@ struct simulation {
     uint32_t caller_incarnation;
     uint64_t orders;                          /* that operators gave */
     uint64_t counters[MACHINE_COUNTER_COUNT]; /* of machines that are gone */
+    uint64_t gauges[MACHINE_GAUGE_COUNT];     /* of machines that are gone */
     struct effect_pool pool;
     struct flight *free_flights;
 

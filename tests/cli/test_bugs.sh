@@ -17,6 +17,7 @@ no-policy-fanout calm-day 3
 future-accepted quality-future-timestamps 1
 suppression-queues policy-ahead-of-backlog 1
 late-order-wrong-hour orders-late 2
+no-backpressure pressure-slow-sink 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -167,6 +167,46 @@ static void test_fanout_goes_in_slices(void **state) {
     script_free(s);
 }
 
+/* While the status of a seller with 100,000 listings goes out, every change of somebody else is
+ * routed as soon as it is read, between two slices (A8, A14). */
+static void test_a_large_seller_starves_nobody(void **state) {
+    (void)state;
+    enum { LISTINGS = 100000, BATCH = 500 };
+    struct script *s = begun(NULL);
+    static char texts[BATCH][48];
+    const char *lines[BATCH + 1] = {NULL};
+    uint64_t fetch = FETCH_LISTING;
+    for (int first = 0; first < LISTINGS; first += BATCH) {
+        for (int i = 0; i < BATCH; i++) {
+            snprintf(texts[i], sizeof texts[i], "listing %d @1 seller=3", first + i + 1);
+            lines[i] = texts[i];
+        }
+        script_records(s, fetch, first, lines);
+        script_answer(s, script_newest(s, EFFECT_PRODUCE));
+        fetch = script_newest(s, EFFECT_FETCH);
+        script_skip(s);
+    }
+    script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
+    uint64_t slice = script_newest(s, EFFECT_PRODUCE);
+    script_answer(s, slice - 1);
+    int slices = 0;
+    for (int64_t offset = LISTINGS; machine_counters(s->machine)[COUNTER_POLICY_FANOUT] < LISTINGS;
+         offset++) {
+        assert_in_range(script_request(s, slice)->produce.count, 1, 512);
+        script_skip(s);
+        script_records(s, fetch, offset, TEXTS("listing 200000 @10 price=5 seller=4"));
+        assert_non_null(strstr(script_told(s), "listing-log 200000 listing 200000 @10"));
+        script_answer(s, script_newest(s, EFFECT_PRODUCE));
+        fetch = script_newest(s, EFFECT_FETCH);
+        script_skip(s);
+        script_answer(s, slice);
+        slice = script_newest(s, EFFECT_PRODUCE);
+        slices++;
+    }
+    assert_in_range(slices, LISTINGS / 512, LISTINGS / 512 + 1);
+    script_free(s);
+}
+
 /* A router that dies in the middle of a fan-out fans out again, also to those that were served:
  * the seller's status may be in the checkpoint already. */
 static void test_crash_amid_a_fanout(void **state) {
@@ -576,6 +616,7 @@ int main(void) {
         cmocka_unit_test(test_status_rides_along),
         cmocka_unit_test(test_older_policy_does_not_fan_out),
         cmocka_unit_test(test_fanout_goes_in_slices),
+        cmocka_unit_test(test_a_large_seller_starves_nobody),
         cmocka_unit_test(test_crash_amid_a_fanout),
         cmocka_unit_test(test_knowledge_survives_a_restart),
         cmocka_unit_test(test_late_queue),
