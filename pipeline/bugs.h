@@ -43,7 +43,11 @@
       "an order counts in the hour in which it arrived, not in that in which it was placed",       \
       "dashboard")                                                                                 \
     X(NO_BACKPRESSURE, "no-backpressure", "the log is read on however much waits for a sink",      \
-      "backlog-bounded")
+      "backlog-bounded")                                                                           \
+    X(CUTOVER_EARLY, "cutover-early", "the aliases switch although the backfill is not complete",  \
+      "alias-switch")                                                                              \
+    X(ROLLBACK_LOSES_WRITES, "rollback-loses-writes",                                              \
+      "after a cutover the former model's collections are not written any more", "alias-switch")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

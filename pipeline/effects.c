@@ -204,7 +204,7 @@ const char *drift_class_name(enum drift_class c) {
 }
 
 const char *alert_state_name(enum alert_state state) {
-    static const char *const names[] = {"cleared", "warn", "error", "no_data"};
+    static const char *const names[] = {"cleared", "warn", "error", "no_data", "info"};
     assert((size_t)state < sizeof names / sizeof *names);
     return names[state];
 }

@@ -125,7 +125,13 @@ struct reconciliation_report {
     size_t sample_count;
 };
 
-enum alert_state { ALERT_CLEARED, ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA };
+enum alert_state {
+    ALERT_CLEARED,
+    ALERT_WARN,
+    ALERT_ERROR,
+    ALERT_NO_DATA,
+    ALERT_INFO /* no alarm: what a controller that works through stages has come to */
+};
 const char *alert_state_name(enum alert_state state);
 
 struct effect {
@@ -190,6 +196,7 @@ struct effect {
             uint32_t max;          /* rows wanted; 0: the digest alone */
             struct scan_row *rows; /* room for max rows, filled by the host */
             size_t count;
+            bool page;     /* end behind the max-th row: the digest is of those rows alone */
             bool complete; /* false: there are more rows than max */
             struct scan_digest digest;
         } scan;

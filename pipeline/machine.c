@@ -142,6 +142,20 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(reconcile_cutoff_ns, 5 * VTIME_MINUTE)
     DEFAULT(reconcile_settle_ns, 2 * VTIME_MINUTE)
     DEFAULT(reconcile_passes_max, 5)
+    DEFAULT(upgrade_page_rows, 128)
+    DEFAULT(upgrade_settle_ns, 20 * VTIME_SECOND)
+    DEFAULT(upgrade_cutoff_ns, 5 * VTIME_MINUTE)
+    DEFAULT(upgrade_retry_ns, 5 * VTIME_MINUTE)
+    DEFAULT(upgrade_guard_ns, 60 * VTIME_SECOND)
+    DEFAULT(upgrade_drain_ns, 60 * VTIME_SECOND)
+    DEFAULT(upgrade_search_ef, 100)
+    DEFAULT(upgrade_recall_permille, 900)
+    DEFAULT(upgrade_overlap_permille, 100)
+    DEFAULT(backfill_batch, 32)
+    DEFAULT(backfill_pause_ns, VTIME_SECOND)
+    DEFAULT(backfill_resend_ns, 60 * VTIME_SECOND)
+    DEFAULT(backfill_lag_ns, 30 * VTIME_SECOND)
+    DEFAULT(backfill_hold_max_ns, 10 * VTIME_MINUTE)
 #undef DEFAULT
     return c;
 }

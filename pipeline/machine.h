@@ -39,6 +39,7 @@ enum machine_tenure {
  *   reconciler  compares the stores, repairs what differs
  *   watch       freshness and volume of each feed
  *   gate        policy feed -> the sellers whose rows readers do not get
+ *   upgrader    leads the vector collections from one embedding model to another
  */
 #define MACHINES(X)                                                                                \
     X(RELAY, relay, LEASED)                                                                        \
@@ -47,7 +48,8 @@ enum machine_tenure {
     X(LOADER, loader, GROUPED)                                                                     \
     X(RECONCILER, reconciler, STATELESS)                                                           \
     X(WATCH, watch, STATELESS)                                                                     \
-    X(GATE, gate, LEASED)
+    X(GATE, gate, LEASED)                                                                          \
+    X(UPGRADER, upgrader, LEASED)
 
 enum machine_kind {
 #define MACHINE_ENUM(identifier, name, tenure) MACHINE_##identifier,
@@ -168,6 +170,22 @@ struct pipeline_config {
     bool reconcile_repair_off;     /* show the differences only */
     /* 64: listings of a partition that the backfill asked for, under way */
     uint32_t backfill_in_flight_max;
+
+    /* Of the upgrader. */
+    uint32_t upgrade_page_rows;        /* 128 listings that a walk looks at together */
+    int64_t upgrade_settle_ns;         /* 20 s between two looks at a page that differs */
+    int64_t upgrade_cutoff_ns;         /* 5 min: changes younger than this may be in flight */
+    int64_t upgrade_retry_ns;          /* 5 min until gates that failed are judged again */
+    int64_t upgrade_guard_ns;          /* 60 s between two looks where the aliases point */
+    int64_t upgrade_drain_ns;          /* 60 s from the end of the writes to the end of the rows */
+    uint32_t upgrade_search_ef;        /* 100, of the searches that recall is measured with */
+    uint32_t upgrade_recall_permille;  /* 900: recall@10 that the gate asks for */
+    uint32_t upgrade_overlap_permille; /* 100: overlap@10 with the old model */
+    uint32_t backfill_batch;           /* 32 listings whose repair is asked for and not seen yet */
+    int64_t backfill_pause_ns;         /* 1 s after each look at a page */
+    int64_t backfill_resend_ns;        /* 60 s until a repair is asked for once more */
+    int64_t backfill_lag_ns;           /* 30 s: live writes behind by more hold the walk */
+    int64_t backfill_hold_max_ns;      /* 10 min: no page is held for longer */
 };
 /* A copy with every zero replaced by its default (feed thresholds stay). */
 struct pipeline_config pipeline_config_with_defaults(const struct pipeline_config *config);
@@ -190,7 +208,12 @@ struct machine;
     X(ROW_DELETES, "row_deletes")                                                                  \
     X(STALE_REJECTED, "stale_rejected")                                                            \
     X(RETRIES, "retries")                                                                          \
-    X(CHECKPOINTS, "checkpoints")
+    X(CHECKPOINTS, "checkpoints")                                                                  \
+    X(BACKFILL_REPAIRS, "backfill_repairs")                                                        \
+    X(BACKFILL_HOLDS, "backfill_holds")                                                            \
+    X(GATES_JUDGED, "gates_judged")                                                                \
+    X(ALIAS_SWITCHES, "alias_switches")                                                            \
+    X(UPGRADE_REFUSALS, "upgrade_refusals")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

@@ -58,6 +58,19 @@ int task_fetch(struct partitioned *machine, struct task *task, size_t source, bo
     return task_expect(machine, task, fetch, PURPOSE_FETCH, (uint32_t)source);
 }
 
+void task_forget(struct partitioned *machine, const struct task *task) {
+    struct pending_requests *pending = &machine->pending;
+    size_t kept = 0;
+    for (size_t i = 0; i < pending->count; i++) {
+        const struct pending_request *item = &pending->items[i];
+        uint32_t purpose = item->purpose & ((1u << PURPOSE_BITS) - 1);
+        if (item->partition != task->partition || purpose < TASK_PURPOSE_OWN) {
+            pending->items[kept++] = *item;
+        }
+    }
+    pending->count = kept;
+}
+
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at) {
     assert(id < 1u << TIMER_BITS);
     machine_timer(effects,
@@ -217,6 +230,13 @@ static int save(struct partitioned *machine, struct task *task, struct effects *
     return task_expect(machine, task, save, PURPOSE_SAVE, 0);
 }
 
+int task_save(struct partitioned *machine, struct task *task, struct effects *effects) {
+    assert(machine->ops->may_save == NULL);
+    task->changed = true;
+    task->save_next = task->saving;
+    return save(machine, task, effects);
+}
+
 int task_savable(struct partitioned *machine, struct task *task, struct effects *effects) {
     return task->save_due ? save(machine, task, effects) : 0;
 }
@@ -224,28 +244,34 @@ int task_savable(struct partitioned *machine, struct task *task, struct effects 
 /* A checkpoint is in: the group hears how far the task is with the sources of its own. */
 static int saved(struct partitioned *machine, struct task *task, const struct event *event,
                  struct effects *effects) {
-    const struct effect *save = event->answered;
+    const struct effect *taken = event->answered;
     task->saving = false;
     for (size_t i = 0; i < task->source_count; i++) {
         struct source source = task->sources[i];
         if (source.partition != task->partition) {
             continue;
         }
-        sources_decode(&source, 1, save->save_state.offsets);
+        sources_decode(&source, 1, taken->save_state.offsets);
         struct effect *commit = effects_add(effects, EFFECT_COMMIT, 0, 0);
         if (commit == NULL) {
             return -ENOMEM;
         }
-        commit->commit.group = save->save_state.group;
-        commit->commit.generation = save->save_state.generation;
+        commit->commit.group = taken->save_state.group;
+        commit->commit.generation = taken->save_state.generation;
         commit->commit.topic = source.topic;
         commit->commit.partition = source.partition;
         commit->commit.offset = source.safe;
     }
+    if (task->save_next) {
+        task->save_next = false;
+        return save(machine, task, effects);
+    }
     if (task->changed) {
         task_changed(machine, task, event->now, effects);
+        return 0;
     }
-    return 0;
+    return machine->ops->saved == NULL ? 0
+                                       : machine->ops->saved(machine, task, event->now, effects);
 }
 
 /* ---- Steps ---- */

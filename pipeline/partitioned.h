@@ -38,6 +38,7 @@ struct task {
     bool changed;    /* since the last checkpoint was taken */
     bool save_armed; /* the timer of the next checkpoint runs */
     bool save_due;   /* the timer ran out, but the task could not be saved as it was */
+    bool save_next;  /* task_save was called while another checkpoint was under way */
     struct source *sources;
     size_t source_count;
 };
@@ -82,6 +83,10 @@ struct task_ops {
     /* Fills the entries of a checkpoint with what changed since the last one. */
     int (*save_entries)(struct partitioned *machine, struct task *task, struct effect *save,
                         struct effects *effects);
+    /* All that the task knows is in a checkpoint: what task_save was called for may be done. May
+     * be NULL. */
+    int (*saved)(struct partitioned *machine, struct task *task, vtime now,
+                 struct effects *effects);
     /* A timer of the machine's own, named by task_timer. */
     int (*timer)(struct partitioned *machine, struct task *task, uint32_t id, vtime now,
                  struct effects *effects);
@@ -116,6 +121,12 @@ int task_fetch(struct partitioned *machine, struct task *task, size_t source, bo
 /* Something is worth a checkpoint: arms its timer if none runs. */
 void task_changed(struct partitioned *machine, struct task *task, vtime now,
                   struct effects *effects);
+/* Drops the task's requests of the machine's own purposes: their answers are not expected any more,
+ * and none of them is sent again. */
+void task_forget(struct partitioned *machine, const struct task *task);
+/* Takes a checkpoint at once, or as soon as the one under way is in: of an intent that must outlive
+ * a crash before it is acted upon (ops->saved). Only for tasks that always may be saved. */
+int task_save(struct partitioned *machine, struct task *task, struct effects *effects);
 /* What kept a checkpoint from being taken is over: takes it if it is due. */
 int task_savable(struct partitioned *machine, struct task *task, struct effects *effects);
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at);

@@ -38,7 +38,7 @@ static const char *const workload_kinds[] = {"generated", "replay"};
 static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
 static const char *const alerts[] = {"feed-freshness",  "feed-volume",     "offset-out-of-range",
                                      "upgrade-refused", "cutover-refused", "rollback-refused",
-                                     "retire-refused",  "abandon-refused"};
+                                     "retire-refused",  "abandon-refused", "alias-moved"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
@@ -562,6 +562,71 @@ static const struct section capacity_section = {
     .key_count = COUNT_OF(capacity_keys),
 };
 
+#define UPGRADE_TIME(key, member, otherwise, what)                                                 \
+    {                                                                                              \
+        .name = key, DURATION(VTIME_MILLISECOND, LONGEST), AT(pipeline.member),                    \
+        .fallback = otherwise, .about = what,                                                      \
+    }
+static const struct key upgrade_keys[] = {
+    {
+        .name = "page",
+        COUNT32(1, 100000),
+        AT(pipeline.upgrade_page_rows),
+        .fallback = "128",
+        .about = "listings that backfill and validation look at together",
+    },
+    {
+        .name = "batch",
+        COUNT32(1, 100000),
+        AT(pipeline.backfill_batch),
+        .fallback = "32",
+        .about = "listings that the backfill asks for and has not seen yet",
+    },
+    UPGRADE_TIME("pause", backfill_pause_ns, "\"1s\"", "between two looks of the backfill"),
+    UPGRADE_TIME("resend", backfill_resend_ns, "\"60s\"",
+                 "until what the backfill asked for in vain is asked for once more"),
+    UPGRADE_TIME("lag", backfill_lag_ns, "\"30s\"",
+                 "live writes behind by more hold the backfill still"),
+    UPGRADE_TIME("hold", backfill_hold_max_ns, "\"10m\"",
+                 "the longest that a page is held for that"),
+    UPGRADE_TIME("settle", upgrade_settle_ns, "\"20s\"",
+                 "between two looks of the validation at a page that differs"),
+    UPGRADE_TIME("cutoff", upgrade_cutoff_ns, "\"5m\"",
+                 "changes younger than this may be in flight when the gates are judged"),
+    UPGRADE_TIME("retry", upgrade_retry_ns, "\"5m\"", "until gates that failed are judged again"),
+    UPGRADE_TIME("guard", upgrade_guard_ns, "\"60s\"",
+                 "between two looks where the aliases point while two models are written"),
+    UPGRADE_TIME("drain", upgrade_drain_ns, "\"60s\"",
+                 "from the end of a retired model's writes to that of its collections"),
+    {
+        .name = "recall",
+        COUNT32(1, 1000),
+        AT(pipeline.upgrade_recall_permille),
+        .fallback = "900",
+        .about = "recall@10 that the gate asks for, in thousandths",
+    },
+    {
+        .name = "overlap",
+        COUNT32(1, 1000),
+        AT(pipeline.upgrade_overlap_permille),
+        .fallback = "100",
+        .about = "overlap@10 with the old model that the gate asks for, in thousandths",
+    },
+    {
+        .name = "ef",
+        COUNT32(1, 100000),
+        AT(pipeline.upgrade_search_ef),
+        .fallback = "100",
+        .about = "candidates of the searches that recall is measured with",
+    },
+};
+
+static const struct section upgrade_section = {
+    .about = "how one embedding model takes the place of another",
+    .keys = upgrade_keys,
+    .key_count = COUNT_OF(upgrade_keys),
+};
+
 static const struct key pipeline_keys[] = {
     {
         .name = "partitions",
@@ -678,6 +743,12 @@ static const struct key pipeline_keys[] = {
         .type = TAKES_OBJECT,
         .section = &volume_section,
         .about = "when the volume of deletes is an anomaly",
+    },
+    {
+        .name = "upgrade",
+        .type = TAKES_OBJECT,
+        .section = &upgrade_section,
+        .about = "how one embedding model takes the place of another",
     },
 };
 static const struct section pipeline_section = {

@@ -312,9 +312,17 @@ static int scan_chunk(struct simulation *s, const struct effect *effect, uint64_
     }
 }
 
+static bool page_full(const struct effect *effect) {
+    return effect->scan.page && effect->scan.count == effect->scan.max;
+}
+
 /* Takes over the rows of a chunk: all into the digest, the first ones as rows. */
 static void scan_take(struct simulation *s, struct effect *effect, size_t count) {
     for (size_t i = 0; i < count; i++) {
+        if (page_full(effect)) {
+            effect->scan.complete = false;
+            return;
+        }
         scan_digest_add(&effect->scan.digest, effect->scan.store, &s->scan_rows[i]);
         if (effect->scan.count < effect->scan.max) {
             effect->scan.rows[effect->scan.count++] = s->scan_rows[i];
@@ -356,6 +364,10 @@ static void read_scan(struct simulation *s, struct effect *effect, struct event 
         size_t whole = count < SCAN_CHUNK ? count : whole_listings(s->scan_rows, count);
         scan_take(s, effect, whole);
         first = whole == 0 ? first : s->scan_rows[whole - 1].listing_id + 1;
+        if (page_full(effect)) {
+            effect->scan.complete = effect->scan.complete && count < SCAN_CHUNK;
+            return;
+        }
     } while (count == SCAN_CHUNK && first != 0);
 }
 

@@ -173,7 +173,7 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
         break;
     case EFFECT_SCAN:
         NOTE(s, effect->scan.store, effect->scan.path, effect->scan.model_version,
-             effect->scan.first, effect->scan.last, effect->scan.max);
+             effect->scan.first, effect->scan.last, effect->scan.max, effect->scan.page);
         break;
     case EFFECT_REPUBLISH:
         note_listings(s, effect);

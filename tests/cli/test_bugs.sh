@@ -18,6 +18,8 @@ future-accepted quality-future-timestamps 1
 suppression-queues policy-ahead-of-backlog 1
 late-order-wrong-hour orders-late 2
 no-backpressure pressure-slow-sink 1
+cutover-early upgrade-too-early 1
+rollback-loses-writes upgrade-too-early 3
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -282,8 +282,16 @@ static int listening_block(void *ctx, vtime now, const struct seller_block *item
     return listening->inner.ops->block(listening->inner.ctx, now, items, count);
 }
 
-static const struct vector_port_ops listening_ops = {
-    .block = listening_block, .write = listening_write, .scan = listening_scan};
+static int listening_admin(void *ctx, vtime now, const struct vector_admin *admin,
+                           enum item_status *status, struct vector_targets *targets) {
+    struct listening *listening = ctx;
+    return listening->inner.ops->admin(listening->inner.ctx, now, admin, status, targets);
+}
+
+static const struct vector_port_ops listening_ops = {.block = listening_block,
+                                                     .write = listening_write,
+                                                     .scan = listening_scan,
+                                                     .admin = listening_admin};
 
 static void listen(struct listening *listening, struct simulation *s, uint32_t actor) {
     struct simulation_ports *ports = simulation_ports(s);
