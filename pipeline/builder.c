@@ -31,7 +31,9 @@
  *     keyword index, be it in a queue or in a request under way: then the log is not read on (A14);
  *     a lane that is not served never holds it up, and a listing waits there once;
  *  8. which lanes are open is a function of the control topic up to its offset in the checkpoint;
- *     an announcement that is read again, or comes after a later one, changes nothing.
+ *     an announcement that is read again, or comes after a later one, changes nothing;
+ *  9. a task reads the control topic to its end before it reads the log: what a former owner of the
+ *     partition wrote to a lane, this one does too, although it folds the same change anew.
  */
 #include <assert.h>
 #include <errno.h>
@@ -232,13 +234,26 @@ static int record_in(struct partitioned *builder, struct builder_task *task, siz
     return letter_add(builder, task, letters, logged->key, &letter, effects);
 }
 
+/* The end of the control topic is reached: the lanes are what they should be, and the log may be
+ * read. */
+static int announcements_read(struct partitioned *builder, struct builder_task *task,
+                              struct effects *effects) {
+    assert(!task->reading);
+    task->reading = true;
+    return task_fetch(builder, &task->task, SOURCE_CONTROL, false, effects) != 0
+               ? -ENOMEM
+               : fetch_or_pause(builder, task, effects);
+}
+
 static int records(struct partitioned *builder, struct task *head, size_t index,
                    const struct event *event, struct effects *effects) {
     struct builder_task *task = (struct builder_task *)head;
     struct source *source = &head->sources[index];
     size_t count = event->records.count;
     struct letters letters = {.source = index, .room = count};
-    assert(count > 0);
+    if (count == 0) {
+        return announcements_read(builder, task, effects);
+    }
     source->next = event->records.records[count - 1].offset + 1;
     machine_count(&builder->machine, COUNTER_RECORDS_READ, count);
     for (size_t i = 0; i < count; i++) {
@@ -253,7 +268,7 @@ static int records(struct partitioned *builder, struct task *head, size_t index,
     if (index == SOURCE_CONTROL) {
         return pump(builder, task, effects) != 0
                    ? -ENOMEM
-                   : task_fetch(builder, head, SOURCE_CONTROL, false, effects);
+                   : task_fetch(builder, head, SOURCE_CONTROL, !task->reading, effects);
     }
     return pump_all(builder, task, effects) != 0 ? -ENOMEM : fetch_or_pause(builder, task, effects);
 }
@@ -334,12 +349,9 @@ static void task_failing(struct task *head, uint32_t purpose, uint32_t argument,
 static int task_begin(struct partitioned *builder, struct task *head, const struct event *event,
                       struct effects *effects) {
     (void)event;
-    struct builder_task *task = (struct builder_task *)head;
-    if (pump_all(builder, task, effects) != 0 ||
-        task_fetch(builder, head, SOURCE_CONTROL, false, effects) != 0) {
-        return -ENOMEM;
-    }
-    return fetch_or_pause(builder, task, effects);
+    return pump_all(builder, (struct builder_task *)head, effects) != 0
+               ? -ENOMEM
+               : task_fetch(builder, head, SOURCE_CONTROL, true, effects);
 }
 
 static int settled(struct partitioned *builder, struct task *head, struct effects *effects) {

@@ -127,7 +127,8 @@ struct builder_task {
     size_t keywords_under_way;
     uint32_t keywords_failing[2];
     uint32_t keyword_items_max;
-    bool fetch_paused;
+    bool reading;      /* the log */
+    bool fetch_paused; /* while too much waits for a sink */
 };
 
 static inline struct listing *listing_at(const struct builder_task *task, size_t at) {

@@ -38,18 +38,18 @@ static void test_writes_every_row_of_a_listing(void **state) {
     (void)state;
     struct script *s = builder_begun(NULL, NULL);
     log_records(s, 4, TEXTS("listing 7 @1 title=Lamp price=5"));
-    script_expect(s, "#4 embed\n"
+    script_expect(s, "#5 embed\n"
                      "    7 text fused 'Lamp'\n"
-                     "#5 write-keywords\n"
+                     "#6 write-keywords\n"
                      "    upsert 7 v4\n");
-    script_answer(s, 4);
-    script_expect(s, "#7 write-vectors text\n"
+    script_answer(s, 5);
+    script_expect(s, "#8 write-vectors text\n"
                      "    upsert 7 v4\n"
-                     "#8 write-vectors image\n"
+                     "#9 write-vectors image\n"
                      "    delete 7 v4\n"
-                     "#9 write-vectors fused\n"
+                     "#10 write-vectors fused\n"
                      "    upsert 7 v4\n");
-    const struct vector_write *row = &script_request(s, 9)->vectors.items[0];
+    const struct vector_write *row = &script_request(s, 10)->vectors.items[0];
     assert_true(row->vector[0] == 7.0f);
     assert_true(row->meta.active && row->meta.price == 5 && row->meta.model_version == 1);
     assert_int_equal(row->meta.modalities, 1u << MODALITY_TEXT | 1u << MODALITY_FUSED);
@@ -64,15 +64,15 @@ static void test_metadata_change_makes_no_embedding(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
     log_records(s, 1, TEXTS("listing 7 @2 price=6"));
-    script_expect(s, "#10 write-vectors text\n"
+    script_expect(s, "#11 write-vectors text\n"
                      "    metadata 7 v1\n"
-                     "#11 write-vectors fused\n"
+                     "#12 write-vectors fused\n"
                      "    metadata 7 v1\n"
-                     "#12 write-keywords\n"
+                     "#13 write-keywords\n"
                      "    metadata 7 v1\n");
     /* It names the content that the row should hold, so it cannot land on another's. */
-    assert_int_equal(script_request(s, 10)->vectors.items[0].meta.price, 6);
-    assert_true(script_request(s, 10)->vectors.items[0].meta.content_hash != 0);
+    assert_int_equal(script_request(s, 11)->vectors.items[0].meta.price, 6);
+    assert_true(script_request(s, 11)->vectors.items[0].meta.content_hash != 0);
     assert_int_equal(machine_counters(s->machine)[COUNTER_EMBEDDINGS_AVOIDED], 2);
     script_free(s);
 }
@@ -112,17 +112,17 @@ static void test_gone_and_back(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
     log_records(s, 1, TEXTS("policy 3 of 7 @2 suppressed"));
-    script_expect(s, "#10 write-vectors text\n"
+    script_expect(s, "#11 write-vectors text\n"
                      "    delete 7 v1\n"
-                     "#11 write-vectors fused\n"
+                     "#12 write-vectors fused\n"
                      "    delete 7 v1\n"
-                     "#12 write-keywords\n"
+                     "#13 write-keywords\n"
                      "    delete 7 v1\n");
     builder_settle(s);
     log_records(s, 2, TEXTS("policy 3 of 7 @3 active"));
-    script_expect(s, "#14 embed\n"
+    script_expect(s, "#15 embed\n"
                      "    7 text fused 'Lamp'\n"
-                     "#15 write-keywords\n"
+                     "#16 write-keywords\n"
                      "    upsert 7 v2\n");
     builder_settle(s);
     script_skip(s);
@@ -141,15 +141,15 @@ static void test_one_write_under_way_per_listing_and_sink(void **state) {
     script_skip(s);
     log_records(s, 2, TEXTS("listing 7 @3 price=7"));
     script_expect(s, "");
-    script_answer(s, 10);
-    script_expect(s, "");
     script_answer(s, 11);
-    script_expect(s, "#15 write-vectors text\n"
-                     "    metadata 7 v2\n"
-                     "#16 write-vectors fused\n"
-                     "    metadata 7 v2\n");
+    script_expect(s, "");
     script_answer(s, 12);
-    script_expect(s, "#17 write-keywords\n"
+    script_expect(s, "#16 write-vectors text\n"
+                     "    metadata 7 v2\n"
+                     "#17 write-vectors fused\n"
+                     "    metadata 7 v2\n");
+    script_answer(s, 13);
+    script_expect(s, "#18 write-keywords\n"
                      "    metadata 7 v2\n");
     script_free(s);
 }
@@ -159,13 +159,13 @@ static void test_missing_row_is_embedded_anew(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
     log_records(s, 1, TEXTS("listing 7 @2 price=6"));
-    script_answer_items(s, 10, "m");
+    script_answer_items(s, 11, "m");
     script_skip(s);
-    script_answer(s, 11);
-    script_expect(s, "#14 embed\n"
+    script_answer(s, 12);
+    script_expect(s, "#15 embed\n"
                      "    7 text 'Lamp'\n");
-    script_answer(s, 14);
-    script_expect(s, "#15 write-vectors text\n"
+    script_answer(s, 15);
+    script_expect(s, "#16 write-vectors text\n"
                      "    upsert 7 v1\n");
     builder_settle(s);
     script_expect(s, "");
@@ -180,10 +180,10 @@ static void test_outgrown_embedding_is_asked_for_again(void **state) {
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
     log_records(s, 1, TEXTS("listing 7 @2 title=Desk"));
     script_skip(s);
-    script_answer(s, 4);
-    script_expect(s, "#8 embed\n"
+    script_answer(s, 5);
+    script_expect(s, "#9 embed\n"
                      "    7 text fused 'Desk'\n");
-    script_answer(s, 8);
+    script_answer(s, 9);
     assert_non_null(strstr(script_told(s), "upsert 7 v1"));
     assert_null(strstr(script_told(s), "v0"));
     script_free(s);
@@ -196,7 +196,7 @@ static void test_embedding_that_still_fits_is_used(void **state) {
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
     log_records(s, 1, TEXTS("listing 7 @2 price=9"));
     script_skip(s);
-    script_answer(s, 4);
+    script_answer(s, 5);
     assert_non_null(strstr(script_told(s), "write-vectors text\n    upsert 7 v1\n"));
     assert_int_equal(script_newest(s, EFFECT_EMBED), 0);
     script_free(s);
@@ -211,7 +211,7 @@ static void test_deleted_while_being_embedded(void **state) {
     log_records(s, 1, TEXTS("listing 7 @2 delete"));
     assert_non_null(strstr(script_told(s), "write-vectors fused\n    delete 7 v1\n"));
     script_skip(s);
-    script_answer(s, 4);
+    script_answer(s, 5);
     script_expect(s, "");
     script_free(s);
 }
@@ -224,8 +224,8 @@ static void test_content_that_came_back_is_not_embedded(void **state) {
     log_records(s, 1, TEXTS("listing 7 @2 price=6"));
     log_records(s, 2, TEXTS("listing 7 @3 title=Desk", "listing 7 @4 title=Lamp"));
     script_skip(s);
-    script_answer(s, 10);
     script_answer(s, 11);
+    script_answer(s, 12);
     assert_non_null(strstr(script_told(s), "metadata 7 v3"));
     assert_int_equal(script_newest(s, EFFECT_EMBED), 0);
     script_free(s);
@@ -249,8 +249,8 @@ static void test_conflict_settles_a_row(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
     log_records(s, 1, TEXTS("listing 7 @2 price=6"));
-    script_answer_items(s, 10, "c");
     script_answer_items(s, 11, "c");
+    script_answer_items(s, 12, "c");
     script_skip(s);
     builder_settle(s);
     script_expect(s, "");
@@ -272,7 +272,7 @@ static void test_failing_sink_is_left_alone(void **state) {
     assert_null(strstr(script_told(s), "write-keywords"));
     script_skip(s);
     script_answer_items(s, keywords, "cu");
-    script_expect(s, "resend #7\n");
+    script_expect(s, "resend #8\n");
     script_answer_items(s, keywords, "cc");
     assert_non_null(strstr(script_told(s), "write-keywords\n    delete 9 v2\n"));
     script_free(s);
@@ -340,8 +340,8 @@ static void test_refused_row(void **state) {
     struct script *s = settled_lamp(NULL, NULL);
     log_records(s, 1, TEXTS("listing 7 @2 price=6"));
     script_skip(s);
-    script_answer_items(s, 10, "f");
-    script_expect(s, "#14 produce\n"
+    script_answer_items(s, 11, "f");
+    script_expect(s, "#15 produce\n"
                      "    dead-letter 7 letter listing-log/0/1 text: the store refuses the row for "
                      "good, expected a row that the store accepts, found 4\n");
     builder_settle(s);
@@ -360,11 +360,11 @@ static void test_refusal_of_an_old_version(void **state) {
     log_records(s, 1, TEXTS("listing 7 @2 price=6"));
     log_records(s, 2, TEXTS("listing 7 @3 price=7"));
     script_skip(s);
-    script_answer_items(s, 10, "f");
     script_answer_items(s, 11, "f");
-    script_expect(s, "#15 write-vectors text\n"
+    script_answer_items(s, 12, "f");
+    script_expect(s, "#16 write-vectors text\n"
                      "    metadata 7 v2\n"
-                     "#16 write-vectors fused\n"
+                     "#17 write-vectors fused\n"
                      "    metadata 7 v2\n");
     assert_int_equal(machine_counters(s->machine)[COUNTER_DEAD_LETTERED], 0);
     script_free(s);
@@ -377,7 +377,7 @@ static void test_refused_embedding(void **state) {
     struct script *s = builder_begun(NULL, NULL);
     log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
     script_skip(s);
-    script_answer_items(s, 4, "f");
+    script_answer_items(s, 5, "f");
     assert_non_null(strstr(script_told(s), "letter listing-log/0/0 text:"));
     assert_non_null(strstr(script_told(s), "letter listing-log/0/0 fused:"));
     assert_non_null(strstr(script_told(s), "write-vectors image\n    delete 7 v0\n"));
@@ -395,9 +395,9 @@ static void test_crash_before_the_letter_is_out(void **state) {
     for (int letter_out = 0; letter_out < 2; letter_out++) {
         struct script *s = settled_lamp(NULL, NULL);
         log_records(s, 1, TEXTS("listing 7 @2 price=6"));
-        script_answer_items(s, 10, "f");
-        script_answer(s, 11);
+        script_answer_items(s, 11, "f");
         script_answer(s, 12);
+        script_answer(s, 13);
         builder_checkpoint(s);
         if (letter_out) {
             script_answer(s, script_newest(s, EFFECT_PRODUCE));
@@ -463,18 +463,18 @@ static void test_repair(void **state) {
     (void)state;
     struct script *s = settled_lamp(NULL, NULL);
     script_command(s, COMMAND_REPAIR, SCAN_VECTOR_TEXT, 2, (const uint64_t[]){7, 99});
-    script_expect(s, "#10 embed\n"
+    script_expect(s, "#11 embed\n"
                      "    7 text 'Lamp'\n");
-    script_answer(s, 10);
-    script_expect(s, "#11 write-vectors text\n"
+    script_answer(s, 11);
+    script_expect(s, "#12 write-vectors text\n"
                      "    upsert 7 v0 or equal\n");
     builder_settle(s);
     script_expect(s, "");
     script_command(s, COMMAND_REPAIR, SCAN_VECTOR_IMAGE, 1, (const uint64_t[]){7});
-    script_expect(s, "#12 write-vectors image\n"
+    script_expect(s, "#13 write-vectors image\n"
                      "    delete 7 v0 or equal\n");
     script_command(s, COMMAND_REPAIR, SCAN_KEYWORD, 1, (const uint64_t[]){7});
-    script_expect(s, "#13 write-keywords\n"
+    script_expect(s, "#14 write-keywords\n"
                      "    upsert 7 v0 or equal\n");
     script_command(s, COMMAND_REPAIR, SCAN_GOLD, 1, (const uint64_t[]){7});
     script_expect(s, "");
@@ -489,7 +489,7 @@ static void test_repair_while_a_write_is_under_way(void **state) {
     script_command(s, COMMAND_REPAIR, SCAN_KEYWORD, 1, (const uint64_t[]){7});
     script_skip(s);
     script_answer_items(s, script_newest(s, EFFECT_WRITE_KEYWORDS), "c");
-    script_expect(s, "#14 write-keywords\n"
+    script_expect(s, "#15 write-keywords\n"
                      "    upsert 7 v1 or equal\n");
     script_free(s);
 }
@@ -516,6 +516,7 @@ static void test_repair_reaches_the_owner_alone(void **state) {
         s->quiet_fetch = true;
         script_assign(s, 1, 1, &owned);
         script_load(s, 1);
+        script_records(s, 2, 0, TEXTS(NULL));
         if (owned == mine) {
             log_records(s, 0, TEXTS("listing 7 @1 delete"));
             builder_settle(s);
@@ -534,12 +535,12 @@ static void test_embeds_in_batches(void **state) {
     struct script *s = builder_begun(&config, NULL);
     log_records(s, 0,
                 TEXTS("listing 1 @1 title=A", "listing 2 @1 title=B", "listing 3 @1 title=C"));
-    script_expect(s, "#4 embed\n"
+    script_expect(s, "#5 embed\n"
                      "    1 text fused 'A'\n"
                      "    2 text fused 'B'\n"
-                     "#5 embed\n"
+                     "#6 embed\n"
                      "    3 text fused 'C'\n"
-                     "#6 write-keywords\n"
+                     "#7 write-keywords\n"
                      "    upsert 1 v0\n"
                      "    upsert 2 v1\n"
                      "    upsert 3 v2\n");
@@ -553,9 +554,9 @@ static void test_answers_out_of_order(void **state) {
     struct script *s = builder_begun(&config, NULL);
     log_records(s, 0, TEXTS("listing 1 @1 title=A", "listing 2 @1 title=B"));
     log_records(s, 2, TEXTS("listing 2 @2 title=C", "listing 1 @2 price=1"));
-    script_answer(s, 6); /* keyword rows */
-    script_answer(s, 5); /* B: outgrown */
-    script_answer(s, 4); /* A */
+    script_answer(s, 7); /* keyword rows */
+    script_answer(s, 6); /* B: outgrown */
+    script_answer(s, 5); /* A */
     builder_settle(s);
     script_skip(s);
     log_records(s, 4, TEXTS("listing 1 @3 price=2", "listing 2 @3 price=2"));
@@ -573,8 +574,8 @@ static void test_ignores_answers_of_a_former_assignment(void **state) {
     script_assign(s, 3, 1, only);
     script_load(s, script_newest(s, EFFECT_LOAD_STATE));
     script_skip(s);
-    script_answer(s, 4);
     script_answer(s, 5);
+    script_answer(s, 6);
     script_expect(s, "");
     script_free(s);
 }

@@ -75,12 +75,12 @@ static void test_embed_request_too_large(void **state) {
     (void)state;
     struct script *s = four_embedding(NULL);
     script_fail(s, script_newest(s, EFFECT_EMBED), PORT_TOO_LARGE);
-    script_expect(s, "#7 embed\n    1 text fused 'A'\n    2 text fused 'B'\n"
-                     "#8 embed\n    3 text fused 'C'\n    4 text fused 'D'\n");
-    script_fail(s, 7, PORT_TOO_LARGE);
-    script_expect(s, "#9 embed\n    1 text fused 'A'\n#10 embed\n    2 text fused 'B'\n");
+    script_expect(s, "#8 embed\n    1 text fused 'A'\n    2 text fused 'B'\n"
+                     "#9 embed\n    3 text fused 'C'\n    4 text fused 'D'\n");
+    script_fail(s, 8, PORT_TOO_LARGE);
+    script_expect(s, "#10 embed\n    1 text fused 'A'\n#11 embed\n    2 text fused 'B'\n");
     /* What is too large by itself is refused for good; its other rows are written. */
-    script_fail(s, 9, PORT_TOO_LARGE);
+    script_fail(s, 10, PORT_TOO_LARGE);
     assert_true(script_said(s, "letter listing-log/0/0 text:"));
     assert_true(script_said(s, "write-vectors image\n    delete 1 v0\n"));
     script_skip(s);
@@ -97,10 +97,10 @@ static void test_vector_write_too_large(void **state) {
     script_skip(s);
     uint64_t text = builder_request(s, EFFECT_WRITE_VECTORS, 1);
     script_fail(s, text, PORT_TOO_LARGE);
-    script_expect(s, "#10 write-vectors text\n    upsert 1 v0\n    upsert 2 v1\n"
-                     "#11 write-vectors text\n    upsert 3 v2\n    upsert 4 v3\n");
-    assert_true(script_request(s, 11)->vectors.items[1].vector[0] == 4.0f);
-    assert_int_equal(script_request(s, 11)->vectors.items[1].meta.model_version, 1);
+    script_expect(s, "#11 write-vectors text\n    upsert 1 v0\n    upsert 2 v1\n"
+                     "#12 write-vectors text\n    upsert 3 v2\n    upsert 4 v3\n");
+    assert_true(script_request(s, 12)->vectors.items[1].vector[0] == 4.0f);
+    assert_int_equal(script_request(s, 12)->vectors.items[1].meta.model_version, 1);
     builder_settle(s);
     script_skip(s);
     builder_log(s, TEXTS("listing 1 @2 price=1", "listing 2 @2 price=1", "listing 3 @2 price=1"));
@@ -129,9 +129,9 @@ static void test_keyword_write_too_large(void **state) {
     builder_log(s, TEXTS("listing 1 @1 title=A", "listing 2 @1 title=B", "listing 3 @1 title=C"));
     script_skip(s);
     script_fail(s, script_newest(s, EFFECT_WRITE_KEYWORDS), PORT_TOO_LARGE);
-    script_expect(s, "#7 write-keywords\n    upsert 1 v0\n"
-                     "#8 write-keywords\n    upsert 2 v1\n"
-                     "#9 write-keywords\n    upsert 3 v2\n");
+    script_expect(s, "#8 write-keywords\n    upsert 1 v0\n"
+                     "#9 write-keywords\n    upsert 2 v1\n"
+                     "#10 write-keywords\n    upsert 3 v2\n");
     script_free(s);
 }
 
@@ -201,12 +201,12 @@ static void test_what_goes_goes_first(void **state) {
     builder_settle(s);
     script_skip(s);
     builder_log(s, TEXTS("listing 8 @2 price=5", "listing 7 @2 delete"));
-    script_expect(s, "#10 write-vectors text\n    delete 7 v3\n"
-                     "#11 write-vectors fused\n    delete 7 v3\n"
-                     "#12 write-vectors text\n    metadata 8 v2\n"
-                     "#13 write-vectors fused\n    metadata 8 v2\n"
-                     "#14 write-keywords\n    delete 7 v3\n"
-                     "#15 write-keywords\n    metadata 8 v2\n");
+    script_expect(s, "#11 write-vectors text\n    delete 7 v3\n"
+                     "#12 write-vectors fused\n    delete 7 v3\n"
+                     "#13 write-vectors text\n    metadata 8 v2\n"
+                     "#14 write-vectors fused\n    metadata 8 v2\n"
+                     "#15 write-keywords\n    delete 7 v3\n"
+                     "#16 write-keywords\n    metadata 8 v2\n");
     script_free(s);
 }
 

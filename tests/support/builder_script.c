@@ -12,6 +12,7 @@ struct script *builder_begun(const struct pipeline_config *config, const struct 
     struct script *s = script_new(MACHINE_BUILDER, config, bugs);
     script_begin(s);
     s->quiet_fetch = true;
+    script_records(s, script_newest(s, EFFECT_FETCH), 0, TEXTS(NULL));
     return s;
 }
 
@@ -93,6 +94,11 @@ void builder_checkpoint(struct script *s) {
 }
 
 void builder_restart(struct script *s, uint32_t generation) {
+    builder_reload(s, generation);
+    script_records(s, script_newest(s, EFFECT_FETCH), 0, TEXTS(NULL));
+}
+
+void builder_reload(struct script *s, uint32_t generation) {
     script_restart(s);
     script_assign(s, generation, 1, only);
     script_skip(s);

@@ -1,6 +1,6 @@
 /*
  * A scripted builder of partition 0: what its tests do again and again (tests/support/
- * machine_script.h). Its first fetch is the one of the control topic, the second that of the log.
+ * machine_script.h). It reads the control topic to its end before it reads the log.
  */
 #ifndef MURPHY_TESTS_SUPPORT_BUILDER_SCRIPT_H
 #define MURPHY_TESTS_SUPPORT_BUILDER_SCRIPT_H
@@ -32,8 +32,9 @@ void builder_settle_model(struct script *s, uint32_t model);
 
 /* Takes a checkpoint. */
 void builder_checkpoint(struct script *s);
-/* The builder dies; the next one loads the checkpoint under that generation. Forgets what was told
- * before. */
+/* The builder dies; the next one loads the checkpoint under that generation, and (restart) finds
+ * nothing further in the control topic. Forgets what was told before. */
+void builder_reload(struct script *s, uint32_t generation);
 void builder_restart(struct script *s, uint32_t generation);
 
 /* True when the text is part of what was told since the last time that it was forgotten. */
