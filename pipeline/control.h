@@ -59,10 +59,25 @@ enum control_parameter {
       "the reason why they were refused is mended; what is refused again is a dead letter "        \
       "again",                                                                                     \
       "", "", "")                                                                                  \
-    X(RELEASE, "release", "router", 0, "lets quarantined deletes go on, in their order",           \
-      "deletes are in quarantine", "", "", "")                                                     \
-    X(DISCARD, "discard", "router", 0, "drops quarantined deletes", "deletes are in quarantine",   \
-      "", "", "")                                                                                  \
+    X(RELEASE, "release", "router", CONTROL_RANGE,                                                 \
+      "lets deletes go on that the quarantine holds, in their order; without a range all that "    \
+      "are "                                                                                       \
+      "dated before the command",                                                                  \
+      "none: of deletes that are not held yet it is true as well",                                 \
+      "some partitions have heard it; in others deletes are still held",                           \
+      "each partition keeps its place among the commands and in its quarantine in its "            \
+      "checkpoint, "                                                                               \
+      "and reads on from there",                                                                   \
+      "tests/pipeline/test_quarantine.c:test_release")                                             \
+    X(DISCARD, "discard", "router", CONTROL_RANGE,                                                 \
+      "drops deletes of [from, to) that the quarantine holds, those that come late or twice "      \
+      "included, and lets the others go on; without a range all that are dated before the "        \
+      "command",                                                                                   \
+      "none: of deletes that are not held yet it is true as well",                                 \
+      "some partitions have heard it; in others deletes are still held",                           \
+      "as with release; what was dropped and is true all the same is found by the next "           \
+      "reconciliation, which sends it past the quarantine",                                        \
+      "tests/pipeline/test_quarantine.c:test_discard")                                             \
     X(REGISTER, "register", "router", CONTROL_FEED | CONTROL_TEXT,                                 \
       "registers a version of a feed's contract",                                                  \
       "it is compatible with the registered ones by the feed's mode", "", "", "")                  \

@@ -283,6 +283,7 @@ int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,
         [TOPIC_CONTROL] = {1u << RECORD_CONTROL, "a control record"},
         [TOPIC_ERASED] = {1u << RECORD_ERASURE, "an erasure"},
         [TOPIC_CERTIFICATE] = {1u << RECORD_CERTIFICATE, "a certificate"},
+        [TOPIC_QUARANTINE] = {1u << RECORD_LISTING, "a listing record"},
     };
     assert(carries[topic].types != 0);
     bool claimed = topic < TOPIC_FEED_COUNT; /* as its producer wrote it */

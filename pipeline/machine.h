@@ -160,9 +160,12 @@ struct pipeline_config {
     int64_t watch_interval_ns;      /* 30 s */
     int64_t feed_warn_ns[TOPIC_COUNT]; /* per feed; 0: no such threshold; both 0: not watched */
     int64_t feed_error_ns[TOPIC_COUNT];
-    int64_t volume_window_ns;      /* 1 h */
-    uint64_t volume_deletes_min;   /* 100: fewer deletes in a window are never an anomaly */
-    uint32_t volume_factor;        /* 10 times the usual deletes of a window are one */
+    int64_t volume_window_ns;    /* 1 h */
+    uint64_t volume_deletes_min; /* 100: fewer deletes in a window are never an anomaly */
+    uint32_t volume_factor;      /* 10 times the usual deletes of a window are one */
+    uint64_t
+        quarantine_deletes_min;    /* so many deletes of a window and partition, if they are more
+                                      than volume_factor times the usual, are held back; 0: never */
     int64_t reconcile_interval_ns; /* 0: on command only */
     int64_t reconcile_cutoff_ns;   /* 5 min: changes younger than this are in flight */
     int64_t reconcile_settle_ns;   /* 2 min from repair to the next pass */
@@ -213,7 +216,8 @@ struct machine;
     X(BACKFILL_HOLDS, "backfill_holds")                                                            \
     X(GATES_JUDGED, "gates_judged")                                                                \
     X(ALIAS_SWITCHES, "alias_switches")                                                            \
-    X(UPGRADE_REFUSALS, "upgrade_refusals")
+    X(UPGRADE_REFUSALS, "upgrade_refusals")                                                        \
+    X(QUARANTINED, "quarantined")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

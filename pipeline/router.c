@@ -12,6 +12,9 @@
  * the late queue, which is drained into the log once every late-batch interval; a repair does not
  * wait there.
  *
+ * Deletes that look like an accident go to the quarantine (pipeline/quarantine.h) until an operator
+ * says what is to become of them; then it is drained, like the late queue, but at once.
+ *
  * Invariants of a task:
  *  1. a source's `safe` offset is below the first record whose output is not acknowledged;
  *  2. at most one fetch or produce is under way for a source: outputs of a source keep its order;
@@ -25,17 +28,34 @@
 
 #include "pipeline/array.h"
 #include "pipeline/contract_gate.h"
+#include "pipeline/control.h"
 #include "pipeline/id_map.h"
 #include "pipeline/partitioned.h"
+#include "pipeline/quarantine.h"
 #include "pipeline/record.h"
+#include "pipeline/sentence.h"
 #include "pipeline/wire.h"
 
 enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT, PURPOSE_LOOK };
 enum { TIMER_LATE = TASK_TIMER_OWN };
 
-/* Sources of a task: three of its own partition, the control topic, then every policy partition. */
+/* Sources of a task: three of its own partition, the control topic, then every policy partition;
+ * behind them its partition of the quarantine, if there is one. */
 enum { SOURCE_LISTING, SOURCE_MEDIA, SOURCE_LATE, SOURCE_CONTROL, SOURCE_POLICY };
 enum { SOURCES_OWN = SOURCE_CONTROL };
+
+static bool has_quarantine(const struct partitioned *router) {
+    return router->machine.config->quarantine_deletes_min > 0;
+}
+
+static size_t source_quarantine(const struct partitioned *router) {
+    return SOURCE_POLICY + router->machine.config->partitions;
+}
+
+/* The source is a queue of the router's own, whose records were taken in before. */
+static bool is_queue(const struct partitioned *router, size_t source) {
+    return source == SOURCE_LATE || source == source_quarantine(router);
+}
 
 /* Listings of a seller that one produce carries. */
 enum { FANOUT_SLICE = 512 };
@@ -73,6 +93,10 @@ struct fanout {
 struct router_task {
     struct task task;
     bool late_open; /* the late queue is being drained */
+    struct quarantine quarantine;
+    uint64_t quarantine_entry; /* its key in the checkpoint; 0: none yet */
+    bool drain_wanted;         /* an operator decided: what is held is to go its way */
+    bool draining;
     struct contract_gate gate;
     uint64_t gate_entry; /* its key in the checkpoint; 0: none yet */
     vtime watermark;
@@ -92,7 +116,8 @@ static int task_init(struct partitioned *router, struct task *head) {
     id_map_init(&task->seller_index);
     id_map_init(&task->listing_index);
     task->watermark = (vtime){INT64_MIN};
-    if (task_sources(head, SOURCE_POLICY + router->machine.config->partitions) != 0) {
+    size_t policies = router->machine.config->partitions;
+    if (task_sources(head, SOURCE_POLICY + policies + has_quarantine(router)) != 0) {
         return -ENOMEM;
     }
     head->sources[SOURCE_LISTING].topic = TOPIC_LISTING;
@@ -101,9 +126,14 @@ static int task_init(struct partitioned *router, struct task *head) {
     for (size_t i = 0; i < SOURCES_OWN; i++) {
         head->sources[i].partition = head->partition;
     }
-    for (size_t i = SOURCE_POLICY; i < head->source_count; i++) {
+    for (size_t i = SOURCE_POLICY; i < SOURCE_POLICY + policies; i++) {
         head->sources[i].topic = TOPIC_POLICY;
         head->sources[i].partition = (uint32_t)(i - SOURCE_POLICY);
+    }
+    if (has_quarantine(router)) {
+        struct source *quarantine = &head->sources[source_quarantine(router)];
+        quarantine->topic = TOPIC_QUARANTINE;
+        quarantine->partition = head->partition;
     }
     return contract_gate_init(&task->gate, router, head, SOURCE_CONTROL);
 }
@@ -119,6 +149,7 @@ static void task_release(struct task *head) {
     free(task->sellers);
     free(task->listings);
     free(task->fanouts);
+    quarantine_release(&task->quarantine);
     id_map_release(&task->seller_index);
     id_map_release(&task->listing_index);
     contract_gate_release(&task->gate);
@@ -179,14 +210,32 @@ static int seller_has(struct router_task *task, uint64_t seller_id, uint64_t lis
 
 /* ---- Progress ---- */
 
+/* Lets what is in quarantine go its way, once nothing is on its way there. */
+static int drain_start(struct partitioned *router, struct router_task *task,
+                       struct effects *effects) {
+    bool under_way = task->task.sources[SOURCE_LISTING].waiting > 0;
+    if (!task->drain_wanted || task->draining || under_way) {
+        return 0;
+    }
+    task->drain_wanted = false;
+    task->draining = true;
+    return task_fetch(router, &task->task, source_quarantine(router), true, effects);
+}
+
 /* Everything of the source up to its next offset is dealt with: it may be read on. */
 static int source_done(struct partitioned *router, struct router_task *task, size_t source,
                        vtime now, struct effects *effects) {
     task->task.sources[source].safe = task->task.sources[source].next;
     task_changed(router, &task->task, now, effects);
+    if (source == SOURCE_LISTING && has_quarantine(router)) {
+        quarantine_dealt(&task->quarantine);
+        if (drain_start(router, task, effects) != 0) {
+            return -ENOMEM;
+        }
+    }
     return contract_gate_waits(&task->gate, source)
                ? contract_gate_look(&task->gate, router, &task->task, source, PURPOSE_LOOK, effects)
-               : task_fetch(router, &task->task, source, source == SOURCE_LATE, effects);
+               : task_fetch(router, &task->task, source, is_queue(router, source), effects);
 }
 
 /* One output of a source's fetched records is acknowledged. */
@@ -228,12 +277,48 @@ static int route_listing(struct router_task *task, struct record *record) {
     return 0;
 }
 
+static void alert_quarantine(enum alert_state state, const struct sentence *evidence,
+                             struct effects *effects) {
+    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
+    if (alert != NULL) {
+        alert->alert.name = "mass-delete";
+        alert->alert.subject = topic_name(TOPIC_LISTING);
+        alert->alert.state = state;
+        alert->alert.evidence = effect_copy(effects, alert, sentence_bytes(evidence));
+    }
+}
+
+/* Whether a record of the listing feed goes to the quarantine, where what is discarded stays. */
+static bool is_held(struct partitioned *router, struct router_task *task,
+                    const struct log_record *logged, const struct record *record,
+                    struct effects *effects) {
+    if (!has_quarantine(router)) {
+        return false;
+    }
+    struct quarantine *quarantine = &task->quarantine;
+    bool began;
+    enum quarantine_verdict verdict =
+        quarantine_judge(quarantine, router->machine.config, record, logged->append, &began);
+    if (began) {
+        struct sentence evidence = sentence_begin();
+        sentence_add_number(&evidence, quarantine->seen.deletes);
+        sentence_add(&evidence, " deletes in partition ");
+        sentence_add_number(&evidence, task->task.partition);
+        sentence_add(&evidence, " within a window; usual is ");
+        sentence_add_number(&evidence, usual_mean(&quarantine->seen.usual));
+        sentence_add(&evidence, "; from now on deletes wait for an operator");
+        alert_quarantine(ALERT_ERROR, &evidence, effects);
+    }
+    machine_count(&router->machine, COUNTER_QUARANTINED, verdict == QUARANTINE_HOLD);
+    return verdict != QUARANTINE_PASS;
+}
+
 /* Appends the record, re-keyed, to the produce. 0 or -ENOMEM. */
 static int route(struct partitioned *router, struct router_task *task, size_t source,
                  const struct log_record *logged, struct record *record, struct effect *produce,
                  struct effects *effects) {
     enum topic_id topic = TOPIC_LISTING_LOG;
-    if (source != SOURCE_LATE) {
+    if (!is_queue(router, source)) {
         record->sections |= SECTION_ORIGIN;
         record->origin =
             (struct origin){(uint8_t)task->task.sources[source].topic,
@@ -247,7 +332,9 @@ static int route(struct partitioned *router, struct router_task *task, size_t so
                                  ? INT64_MIN
                                  : task->watermark.ns - router->machine.config->allowed_lateness_ns;
         bool repair = (record->sections & SECTION_REPAIR) != 0;
-        if (record->stamp.ts.ns < horizon_ns && !repair) {
+        if (is_held(router, task, logged, record, effects)) {
+            topic = TOPIC_QUARANTINE;
+        } else if (record->stamp.ts.ns < horizon_ns && !repair) {
             topic = TOPIC_LATE;
             machine_count(&router->machine, COUNTER_LATE, 1);
         }
@@ -277,7 +364,8 @@ static int take_in(const struct partitioned *router, enum topic_id topic,
         return -1;
     }
     int64_t ahead_ns = vtime_diff(record->stamp.ts, logged->append);
-    if (topic == TOPIC_LATE || ahead_ns <= router->machine.config->future_max_ns ||
+    bool taken_before = topic == TOPIC_LATE || topic == TOPIC_QUARANTINE;
+    if (taken_before || ahead_ns <= router->machine.config->future_max_ns ||
         bug_on(router->machine.bugs, BUG_FUTURE_ACCEPTED)) {
         return 0;
     }
@@ -404,7 +492,11 @@ static int record_in(struct partitioned *router, struct router_task *task, size_
         struct dead_letter letter = dead_letter_of(from, logged, &error);
         return refuse(router, task, source, logged, &letter, produce, effects);
     }
-    if (source != SOURCE_LATE) {
+    if (source == source_quarantine(router) &&
+        quarantine_is_discarded(&task->quarantine, &record)) {
+        return 0;
+    }
+    if (!is_queue(router, source)) {
         enum contract_verdict verdict = contract_gate_judge(
             &task->gate, &router->machine, &task->task, source, logged, &record, &violation);
         if (verdict == CONTRACT_UNKNOWN) {
@@ -420,15 +512,53 @@ static int record_in(struct partitioned *router, struct router_task *task, size_
         rewrite(&written, &record, produce, effects) != 0) {
         return -ENOMEM;
     }
-    return source >= SOURCE_POLICY
+    return from->topic == TOPIC_POLICY
                ? learn_policy(task, source, logged, &record,
                               bug_on(router->machine.bugs, BUG_NO_POLICY_FANOUT))
                : route(router, task, source, &written, &record, produce, effects);
 }
 
+/* Every task hears the word, since each has a quarantine of its own; where nothing is held it is
+ * true all the same of what may still be read again. */
+static int quarantine_command(struct router_task *task, const struct log_record *logged,
+                              struct effects *effects) {
+    struct record record;
+    struct record_error error;
+    if (record_of_topic(TOPIC_CONTROL, logged->value, &record, &error) != 0) {
+        return 0; /* no command: whose it was to obey cannot be told */
+    }
+    bool discard = record.control.kind == CONTROL_DISCARD;
+    if (!discard && record.control.kind != CONTROL_RELEASE) {
+        return 0;
+    }
+    vtime to = record.control.to.ns == 0 ? record.stamp.ts : record.control.to;
+    if (quarantine_decide(&task->quarantine, discard, record.control.from, to) != 0) {
+        return -ENOMEM;
+    }
+    task->drain_wanted = true;
+    struct sentence evidence = sentence_begin();
+    sentence_add(&evidence, "deletes of partition ");
+    sentence_add_number(&evidence, task->task.partition);
+    sentence_add(&evidence, discard ? " are discarded: " : " go on: ");
+    sentence_add(&evidence, "an operator decided on those dated before ");
+    sentence_add_time(&evidence, to);
+    alert_quarantine(ALERT_CLEARED, &evidence, effects);
+    return 0;
+}
+
 /* Commands: read at the same place by every task, each of which holds the same registry. */
 static int control_records(struct partitioned *router, struct router_task *task,
                            const struct event *event, struct effects *effects) {
+    for (size_t i = 0; i < event->records.count && has_quarantine(router); i++) {
+        const struct log_record *logged = &event->records.records[i];
+        bool read_before = logged->offset < task->task.sources[SOURCE_CONTROL].next;
+        if (!read_before && quarantine_command(task, logged, effects) != 0) {
+            return -ENOMEM;
+        }
+    }
+    if (drain_start(router, task, effects) != 0) {
+        return -ENOMEM;
+    }
     bool speaks = task->task.sources[SOURCE_CONTROL].partition == task->task.partition;
     return contract_gate_fold(&task->gate, router, &task->task, speaks, event, effects);
 }
@@ -438,9 +568,14 @@ static int records(struct partitioned *router, struct task *head, size_t index,
     struct router_task *task = (struct router_task *)head;
     size_t count = event->records.count;
     if (count == 0) {
-        assert(index == SOURCE_LATE);
-        task->late_open = false;
-        return 0;
+        if (index == SOURCE_LATE) {
+            task->late_open = false;
+            return 0;
+        }
+        assert(index == source_quarantine(router));
+        task->draining = false;
+        task_changed(router, head, event->now, effects);
+        return drain_start(router, task, effects);
     }
     if (index == SOURCE_CONTROL) {
         return control_records(router, task, event, effects) != 0
@@ -481,7 +616,7 @@ static int records(struct partitioned *router, struct task *head, size_t index,
 
 /* Entries are numbered as they are first saved, since ids of sellers and of listings may be any 64
  * bits and share the one space of keys. An entry says what it is and whose. */
-enum { ENTRY_WATERMARK = 1, ENTRY_SELLER, ENTRY_LISTING, ENTRY_REGISTRY };
+enum { ENTRY_WATERMARK = 1, ENTRY_SELLER, ENTRY_LISTING, ENTRY_REGISTRY, ENTRY_QUARANTINE };
 enum { WATERMARK_KEY = 0 };
 
 static uint64_t entry_key(struct router_task *task, uint64_t *entry) {
@@ -491,12 +626,27 @@ static uint64_t entry_key(struct router_task *task, uint64_t *entry) {
     return *entry;
 }
 
+static int save_quarantine(struct router_task *task, struct effect *save, struct state_entry *entry,
+                           struct effects *effects) {
+    size_t room = 1 + 1 + quarantine_size(&task->quarantine);
+    char *value = effect_alloc(effects, save, room);
+    if (value == NULL) {
+        return -ENOMEM;
+    }
+    char *at = wire_put(value, ENTRY_QUARANTINE, 1);
+    at = wire_put(at, task->drain_wanted || task->draining, 1);
+    at = quarantine_encode(&task->quarantine, at);
+    entry->key = entry_key(task, &task->quarantine_entry);
+    entry->value = (struct bytes){value, (size_t)(at - value)};
+    return 0;
+}
+
 static int save_entries(struct partitioned *router, struct task *head, struct effect *save,
                         struct effects *effects) {
-    (void)router;
     struct router_task *task = (struct router_task *)head;
     size_t count = 1;
     count += task->gate.dirty;
+    count += has_quarantine(router);
     for (size_t i = 0; i < task->seller_count; i++) {
         count += task->sellers[i].dirty;
     }
@@ -553,6 +703,9 @@ static int save_entries(struct partitioned *router, struct task *head, struct ef
         entry->key = entry_key(task, &task->gate_entry);
         entry++->value = (struct bytes){value, 1 + size};
         task->gate.dirty = false;
+    }
+    if (has_quarantine(router) && save_quarantine(task, save, entry++, effects) != 0) {
+        return -ENOMEM;
     }
     char watermark[1 + 8];
     wire_put(wire_put(watermark, ENTRY_WATERMARK, 1), (uint64_t)task->watermark.ns, 8);
@@ -613,6 +766,11 @@ static int restore_entry(struct partitioned *router, struct task *head, uint64_t
         error = registry_decode(&task->gate.registry,
                                 (struct bytes){reader.at, (size_t)(reader.end - reader.at)});
         break;
+    case ENTRY_QUARANTINE:
+        task->quarantine_entry = key;
+        task->drain_wanted = wire_get(&reader, 1) != 0;
+        error = quarantine_decode(&task->quarantine, &reader);
+        break;
     default:
         error = -EINVAL;
     }
@@ -626,12 +784,13 @@ static int restore_entry(struct partitioned *router, struct task *head, uint64_t
 static int task_begin(struct partitioned *router, struct task *head, const struct event *event,
                       struct effects *effects) {
     for (size_t i = 0; i < head->source_count; i++) {
-        bool later = i == SOURCE_LATE || i == SOURCE_CONTROL;
+        bool later = is_queue(router, i) || i == SOURCE_CONTROL;
         if (!later && task_fetch(router, head, i, false, effects) != 0) {
             return -ENOMEM;
         }
     }
-    if (task_fetch(router, head, SOURCE_CONTROL, false, effects) != 0) {
+    if (task_fetch(router, head, SOURCE_CONTROL, false, effects) != 0 ||
+        drain_start(router, (struct router_task *)head, effects) != 0) {
         return -ENOMEM;
     }
     /* Late batches come at whole multiples of the interval, whoever owns the partition. */

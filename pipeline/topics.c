@@ -15,6 +15,7 @@ const char *topic_name(enum topic_id topic) {
         [TOPIC_CONTROL] = "control",
         [TOPIC_ERASED] = "erased-listings",
         [TOPIC_CERTIFICATE] = "erasure-certificates",
+        [TOPIC_QUARANTINE] = "quarantine",
     };
     assert(topic < TOPIC_COUNT);
     return names[topic];

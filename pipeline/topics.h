@@ -25,6 +25,7 @@ enum topic_id {
     TOPIC_ERASED,      /* register of erased listings, from routers to the eraser; key: id of the
                           request's listing or seller, so that a router's entries keep their order */
     TOPIC_CERTIFICATE, /* what was erased, and where it was looked for; key: likewise */
+    TOPIC_QUARANTINE,  /* deletes held back, and those discarded since; key: listing id */
     TOPIC_COUNT
 };
 

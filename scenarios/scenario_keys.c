@@ -38,7 +38,8 @@ static const char *const workload_kinds[] = {"generated", "replay"};
 static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
 static const char *const alerts[] = {"feed-freshness",  "feed-volume",     "offset-out-of-range",
                                      "upgrade-refused", "cutover-refused", "rollback-refused",
-                                     "retire-refused",  "abandon-refused", "alias-moved"};
+                                     "retire-refused",  "abandon-refused", "alias-moved",
+                                     "mass-delete"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
@@ -539,6 +540,15 @@ static const struct key volume_keys[] = {
         AT(pipeline.volume_factor),
         .fallback = "10",
         .about = "so many times the usual deletes of a window are one",
+    },
+    {
+        .name = "quarantine_min",
+        COUNT64(0, 1000000000),
+        AT(pipeline.quarantine_deletes_min),
+        .fallback = "0",
+        .about =
+            "so many deletes of a window and a partition are held back for an operator if they "
+            "are also so many times the usual; 0: never",
     },
 };
 static const struct section volume_section = {

@@ -207,7 +207,10 @@ static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint
     gone_feed(o, now, logged->append, &record);
 }
 
-/* A feed position that went through the late queue. */
+/* Where a feed position is that did not go straight to the listing log. */
+enum detour { DETOUR_OVER, DETOUR_LATE, DETOUR_QUARANTINE };
+
+/* A feed position that went through the late queue or the quarantine. */
 static uint64_t origin_key(const struct origin *origin) {
     uint64_t parts[3] = {origin->topic, origin->partition, (uint64_t)origin->offset};
     return XXH3_64bits(parts, sizeof parts);
@@ -235,9 +238,9 @@ static void late_appended(struct oracle *o, const struct log_record *logged) {
     }
     note_routed(o, &record);
     uint64_t key = origin_key(&record.origin);
-    bool waits = id_map_get(&o->late_index, key) == 1;
+    bool waits = id_map_get(&o->late_index, key) == DETOUR_LATE;
     uint32_t listing = oracle_listing_of(o, record.subject_id);
-    if (id_map_put_index(&o->late_index, key, 1) != 0 || listing == UINT32_MAX ||
+    if (id_map_put_index(&o->late_index, key, DETOUR_LATE) != 0 || listing == UINT32_MAX ||
         ARRAY_RESERVE(o->late_records, o->late_record_capacity, o->late_record_count + 1) != 0) {
         o->out_of_memory = true;
         return;
@@ -251,21 +254,40 @@ static void late_appended(struct oracle *o, const struct log_record *logged) {
     }
 }
 
-/* True when the record came by way of the late queue. */
-static bool late_drained(struct oracle *o, const struct record *record) {
+/* What is held back for an operator may stay there: nothing waits for it (B10). */
+static void quarantine_appended(struct oracle *o, const struct log_record *logged) {
+    struct record record;
+    struct record_error error;
+    if (record_decode(logged->value, &record, &error) != 0) {
+        return;
+    }
+    note_routed(o, &record);
+    uint64_t key = origin_key(&record.origin);
+    uint32_t listing = oracle_listing_of(o, record.subject_id);
+    if (id_map_put_index(&o->late_index, key, DETOUR_QUARANTINE) != 0 || listing == UINT32_MAX) {
+        o->out_of_memory = true;
+        return;
+    }
+    gone_quarantine(o, listing, &record);
+}
+
+/* How the record came to the log; DETOUR_OVER: straight. */
+static enum detour detour_taken(struct oracle *o, const struct record *record, bool *again) {
     uint64_t key = origin_key(&record->origin);
     uint32_t state =
         record->sections & SECTION_ORIGIN ? id_map_get(&o->late_index, key) : ID_MAP_NONE;
-    if (state == 1) {
-        for (size_t i = 0; i < o->late_record_count; i++) {
-            if (o->late_records[i].key == key) {
-                o->late_records[i] = o->late_records[--o->late_record_count];
-                break;
-            }
-        }
-        id_map_put_index(&o->late_index, key, 0); /* is there: needs no memory */
+    *again = state == DETOUR_OVER;
+    if (state == ID_MAP_NONE || state == DETOUR_OVER) {
+        return DETOUR_OVER;
     }
-    return state != ID_MAP_NONE;
+    for (size_t i = 0; i < o->late_record_count; i++) {
+        if (o->late_records[i].key == key) {
+            o->late_records[i] = o->late_records[--o->late_record_count];
+            break;
+        }
+    }
+    id_map_put_index(&o->late_index, key, DETOUR_OVER); /* is there: needs no memory */
+    return (enum detour)state;
 }
 
 /* The vector rows of a listing that looks like this. */
@@ -293,7 +315,9 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         record.type == RECORD_CONTROL) {
         return;
     }
-    bool by_late_queue = late_drained(o, &record);
+    bool again;
+    enum detour detour = detour_taken(o, &record, &again);
+    bool by_late_queue = detour == DETOUR_LATE || again;
     note_routed(o, &record);
     uint32_t listing = oracle_listing_of(o, record.subject_id);
     if (listing == UINT32_MAX) {
@@ -320,9 +344,9 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         o->counts.visible_changes++;
         vtime taken = record.sections & SECTION_ORIGIN ? record.origin.append : logged->append;
         freshness_change(o, now, listing, &before, position, taken, record.stamp.ts,
-                         by_late_queue && is_late(o, &record));
+                         detour == DETOUR_QUARANTINE || (by_late_queue && is_late(o, &record)));
     }
-    if (by_late_queue) {
+    if (by_late_queue || l->feed.quarantined) {
         gone_drained(o, now, listing, &record);
     }
     gone_update(o, listing);
@@ -344,6 +368,9 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
         break;
     case TOPIC_LATE:
         late_appended(o, logged);
+        break;
+    case TOPIC_QUARANTINE:
+        quarantine_appended(o, logged);
         break;
     case TOPIC_DEAD_LETTER:
         safety_dead_letter(o, now, logged->value);

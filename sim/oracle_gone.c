@@ -83,12 +83,14 @@ static bool feed_serves(const struct oracle *o, const struct feed_view *feed) {
 
 void gone_update(struct oracle *o, uint32_t listing) {
     struct oracle_listing *l = &o->listings[listing];
-    bool disagrees = l->feed.known && l->view.known && !l->feed.gone != seen_served(&l->view.seen);
+    bool disagrees = l->feed.known && l->view.known && !l->feed.quarantined &&
+                     !l->feed.gone != seen_served(&l->view.seen);
     o->disagreeing += disagrees;
     o->disagreeing -= l->disagrees;
     l->disagrees = disagrees;
     bool lingers = false;
-    for (int store = 0; l->feed.gone && store < STORE_OLTP; store++) {
+    bool must_go = l->feed.gone && !l->feed.quarantined;
+    for (int store = 0; must_go && store < STORE_OLTP; store++) {
         lingers |= store_serves((enum store_id)store) && l->rows[store].present;
     }
     o->lingering += lingers;
@@ -142,6 +144,7 @@ static void listing_judge(struct oracle *o, uint32_t listing, vtime append, stru
     bool news = !feed->known || gone != feed->gone;
     feed->known = true;
     feed->gone = gone;
+    feed->quarantined = feed->quarantined && gone && !news;
     /* Gone because of its seller, then deleted, then the seller is let in: it is the deletion's
      * turn.
      */
@@ -270,10 +273,25 @@ void gone_postpone(struct oracle *o, uint32_t listing, const struct record *reco
     }
 }
 
+void gone_quarantine(struct oracle *o, uint32_t listing, const struct record *record) {
+    struct oracle_listing *l = &o->listings[listing];
+    struct feed_view *feed = &l->feed;
+    /* A copy that comes after what it says was done, or is overtaken, changes nothing. */
+    bool done = stamp_compare(l->view.tombstone, record->stamp) >= 0;
+    if (done || !feed->gone || stamp_compare(feed->tombstone, record->stamp) != 0) {
+        return;
+    }
+    feed->gone_by = record->stamp;
+    feed->gone_since = VTIME_NEVER;
+    feed->by_policy = false;
+    feed->postponed = feed->quarantined = true;
+    gone_update(o, listing);
+}
+
 void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct record *record) {
     struct feed_view *feed = &o->listings[listing].feed;
     if (feed->gone && feed->postponed && stamp_compare(feed->gone_by, record->stamp) == 0) {
-        feed->postponed = false;
+        feed->postponed = feed->quarantined = false;
         deadline_set(o, listing, now);
     }
 }

@@ -119,6 +119,7 @@ struct feed_view {
     bool known;
     bool gone;            /* it is known and not to be served */
     bool postponed;       /* gone, but the record that says so waits in the late queue */
+    bool quarantined;     /* it waits for an operator, or was discarded: also postponed */
     vtime gone_since;     /* when the feed took the change; NEVER while postponed */
     bool by_policy;       /* gone, since its seller is suppressed */
     struct stamp gone_by; /* stamp of the record that took it away */
@@ -401,6 +402,8 @@ void gone_release(struct oracle *o);
 void gone_feed(struct oracle *o, vtime now, vtime append, const struct record *record);
 /* The record went to the late queue, and is late indeed; it left it. */
 void gone_postpone(struct oracle *o, uint32_t listing, const struct record *record);
+/* The record was held back for an operator. */
+void gone_quarantine(struct oracle *o, uint32_t listing, const struct record *record);
 void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct record *record);
 /* The listing's rows, or what the log says of it, changed. */
 void gone_update(struct oracle *o, uint32_t listing);

@@ -459,7 +459,7 @@ static bool actor_goes_on(struct simulation *s, struct flight *flight) {
 static unsigned group_topics(enum machine_kind kind) {
     switch (kind) {
     case MACHINE_ROUTER:
-        return 1u << TOPIC_LISTING | 1u << TOPIC_MEDIA | 1u << TOPIC_LATE;
+        return 1u << TOPIC_LISTING | 1u << TOPIC_MEDIA | 1u << TOPIC_LATE | 1u << TOPIC_QUARANTINE;
     case MACHINE_BUILDER:
         return 1u << TOPIC_LISTING_LOG;
     case MACHINE_LOADER:
