@@ -39,6 +39,8 @@
       "a suppression waits in line with everything else: readers get the rows until they are "     \
       "gone",                                                                                      \
       "gone-in-time")                                                                              \
+    X(ERASURE_FORGETS_LEDGER, "erasure-forgets-ledger",                                            \
+      "a replay routes the records of an erased listing once more", "erasure")                     \
     X(LATE_ORDER_WRONG_HOUR, "late-order-wrong-hour",                                              \
       "an order counts in the hour in which it arrived, not in that in which it was placed",       \
       "dashboard")                                                                                 \

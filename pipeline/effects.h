@@ -24,6 +24,9 @@
 #include "pipeline/topics.h"
 #include "pipeline/vtime.h"
 
+/* In place of an offset: the oldest record that is kept. */
+#define FETCH_OLDEST INT64_C(-1)
+
 enum effect_kind {
     /* Requests: each is answered by the event named beside it. */
     EFFECT_LOAD_STATE,        /* EVENT_STATE */

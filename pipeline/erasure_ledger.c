@@ -50,6 +50,10 @@ int erasure_ledger_learn(struct erasure_ledger *ledger, enum erasure_scope scope
     return 1;
 }
 
+void erasure_ledger_saved(struct erasure_ledger *ledger, struct erased *item) {
+    mark(ledger, item, false);
+}
+
 void erased_encode(const struct erased *erased, char *buffer) {
     char *at = wire_put(buffer, erased->scope, 1);
     at = wire_put(at, erased->id, 8);

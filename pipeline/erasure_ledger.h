@@ -43,6 +43,9 @@ struct stamp erasure_ledger_stamp(const struct erasure_ledger *ledger, enum eras
 int erasure_ledger_learn(struct erasure_ledger *ledger, enum erasure_scope scope, uint64_t id,
                          struct stamp stamp);
 
+/* The item's entry went into a checkpoint. */
+void erasure_ledger_saved(struct erasure_ledger *ledger, struct erased *item);
+
 /* Checkpointed form of an item, of ERASED_BYTES; reading one makes it known under that entry. */
 #define ERASED_BYTES (1 + 8 + 24)
 void erased_encode(const struct erased *erased, char *buffer);

@@ -200,6 +200,8 @@ struct machine;
     X(RECORDS_READ, "records_read")                                                                \
     X(RECORDS_ROUTED, "records_routed")                                                            \
     X(POLICY_FANOUT, "policy_fanout")                                                              \
+    X(ERASURE_FANOUT, "erasure_fanout")                                                            \
+    X(ERASED_DROPPED, "erased_dropped")                                                            \
     X(LATE, "late")                                                                                \
     X(DEAD_LETTERED, "dead_lettered")                                                              \
     X(FOLDED, "folded")                                                                            \

@@ -47,6 +47,11 @@ int task_expect(struct partitioned *machine, struct task *task, struct effect *e
 
 int task_fetch(struct partitioned *machine, struct task *task, size_t source, bool no_wait,
                struct effects *effects) {
+    struct source *from = &task->sources[source];
+    if (from->rewind) {
+        from->next = from->safe = FETCH_OLDEST;
+        from->rewind = false;
+    }
     struct effect *fetch = machine_request(&machine->machine, effects, EFFECT_FETCH, 0);
     if (fetch != NULL) {
         fetch->fetch.topic = task->sources[source].topic;
@@ -69,6 +74,21 @@ void task_forget(struct partitioned *machine, const struct task *task) {
         }
     }
     pending->count = kept;
+}
+
+int task_rewind(struct partitioned *machine, struct task *task, size_t source,
+                struct effects *effects) {
+    task->sources[source].rewind = true;
+    for (size_t i = 0; i < machine->pending.count; i++) {
+        const struct pending_request *pending = &machine->pending.items[i];
+        if (pending->partition == task->partition &&
+            pending->purpose == (PURPOSE_FETCH | (uint32_t)source << PURPOSE_BITS)) {
+            /* It may wait for long: whatever it brings then is not expected any more. */
+            pending_remove(&machine->pending, pending->request);
+            return task_fetch(machine, task, source, false, effects);
+        }
+    }
+    return 0;
 }
 
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at) {
@@ -252,6 +272,9 @@ static int saved(struct partitioned *machine, struct task *task, const struct ev
             continue;
         }
         sources_decode(&source, 1, taken->save_state.offsets);
+        if (source.safe < 0) {
+            continue; /* it is being read again from its beginning */
+        }
         struct effect *commit = effects_add(effects, EFFECT_COMMIT, 0, 0);
         if (commit == NULL) {
             return -ENOMEM;

@@ -118,6 +118,10 @@ int task_expect(struct partitioned *machine, struct task *task, struct effect *e
                 uint32_t purpose, uint32_t argument);
 int task_fetch(struct partitioned *machine, struct task *task, size_t source, bool no_wait,
                struct effects *effects);
+/* Reads the source again from the oldest record that its topic keeps: at once, or when what was
+ * read of it is dealt with, so when it is fetched next. */
+int task_rewind(struct partitioned *machine, struct task *task, size_t source,
+                struct effects *effects);
 /* Something is worth a checkpoint: arms its timer if none runs. */
 void task_changed(struct partitioned *machine, struct task *task, vtime now,
                   struct effects *effects);

@@ -15,6 +15,13 @@
  * Deletes that look like an accident go to the quarantine (pipeline/quarantine.h) until an operator
  * says what is to become of them; then it is drained, like the late queue, but at once.
  *
+ * It reads every partition of the privacy feed too. An erasure of a listing goes into the listing
+ * log of the partition that owns the listing, one of a seller to each of its listings, those
+ * included that name the seller only later; what is erased is remembered
+ * (pipeline/erasure_ledger.h), and a record at or below its subject's erasure is dropped, wherever
+ * it comes from. In the register topic the eraser reads which listings a seller's erasure reached
+ * (A12).
+ *
  * Invariants of a task:
  *  1. a source's `safe` offset is below the first record whose output is not acknowledged;
  *  2. at most one fetch or produce is under way for a source: outputs of a source keep its order;
@@ -29,6 +36,7 @@
 #include "pipeline/array.h"
 #include "pipeline/contract_gate.h"
 #include "pipeline/control.h"
+#include "pipeline/erasure_ledger.h"
 #include "pipeline/id_map.h"
 #include "pipeline/partitioned.h"
 #include "pipeline/quarantine.h"
@@ -39,8 +47,8 @@
 enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT, PURPOSE_LOOK };
 enum { TIMER_LATE = TASK_TIMER_OWN };
 
-/* Sources of a task: three of its own partition, the control topic, then every policy partition;
- * behind them its partition of the quarantine, if there is one. */
+/* Sources of a task: three of its own partition, the control topic, then every policy and every
+ * privacy partition; behind them its partition of the quarantine, if there is one. */
 enum { SOURCE_LISTING, SOURCE_MEDIA, SOURCE_LATE, SOURCE_CONTROL, SOURCE_POLICY };
 enum { SOURCES_OWN = SOURCE_CONTROL };
 
@@ -49,7 +57,7 @@ static bool has_quarantine(const struct partitioned *router) {
 }
 
 static size_t source_quarantine(const struct partitioned *router) {
-    return SOURCE_POLICY + router->machine.config->partitions;
+    return SOURCE_POLICY + 2 * (size_t)router->machine.config->partitions;
 }
 
 /* The source is a queue of the router's own, whose records were taken in before. */
@@ -80,13 +88,15 @@ struct routed_listing {
     uint64_t *sellers;
 };
 
-/* A policy record on its way to the listings that its seller has; of those that come while it is
- * sent some get the status twice, since it rides along with them too. */
+/* A policy record, or the erasure of a seller, on its way to the listings that its seller has; of
+ * those that come while it is sent some get the status twice, since it rides along with them too.
+ */
 struct fanout {
     size_t source;
     size_t seller;
     size_t next; /* listing to send next */
     bool last_of_batch;
+    bool registered;      /* the register has the end of an erasure's listings */
     struct record record; /* without pointers */
 };
 
@@ -106,6 +116,7 @@ struct router_task {
     struct id_map listing_index;
     struct routed_listing *listings;
     size_t listing_count, listing_capacity;
+    struct erasure_ledger ledger;
     struct fanout *fanouts; /* a queue: [fanout_first, fanout_count) */
     size_t fanout_first, fanout_count, fanout_capacity;
     uint64_t entry_last;
@@ -115,20 +126,23 @@ static int task_init(struct partitioned *router, struct task *head) {
     struct router_task *task = (struct router_task *)head;
     id_map_init(&task->seller_index);
     id_map_init(&task->listing_index);
+    erasure_ledger_init(&task->ledger);
     task->watermark = (vtime){INT64_MIN};
-    size_t policies = router->machine.config->partitions;
-    if (task_sources(head, SOURCE_POLICY + policies + has_quarantine(router)) != 0) {
+    uint32_t partitions = router->machine.config->partitions;
+    size_t fanned = 2 * (size_t)partitions;
+    if (task_sources(head, SOURCE_POLICY + fanned + has_quarantine(router)) != 0) {
         return -ENOMEM;
     }
     head->sources[SOURCE_LISTING].topic = TOPIC_LISTING;
     head->sources[SOURCE_MEDIA].topic = TOPIC_MEDIA;
     head->sources[SOURCE_LATE].topic = TOPIC_LATE;
+    head->sources[SOURCE_CONTROL].topic = TOPIC_CONTROL;
     for (size_t i = 0; i < SOURCES_OWN; i++) {
         head->sources[i].partition = head->partition;
     }
-    for (size_t i = SOURCE_POLICY; i < SOURCE_POLICY + policies; i++) {
-        head->sources[i].topic = TOPIC_POLICY;
-        head->sources[i].partition = (uint32_t)(i - SOURCE_POLICY);
+    for (size_t i = SOURCE_POLICY; i < SOURCE_POLICY + fanned; i++) {
+        head->sources[i].topic = i < SOURCE_POLICY + partitions ? TOPIC_POLICY : TOPIC_PRIVACY;
+        head->sources[i].partition = (uint32_t)(i - SOURCE_POLICY) % partitions;
     }
     if (has_quarantine(router)) {
         struct source *quarantine = &head->sources[source_quarantine(router)];
@@ -153,6 +167,7 @@ static void task_release(struct task *head) {
     id_map_release(&task->seller_index);
     id_map_release(&task->listing_index);
     contract_gate_release(&task->gate);
+    erasure_ledger_release(&task->ledger);
 }
 
 /* ---- Knowledge: sellers and their listings ---- */
@@ -313,11 +328,86 @@ static bool is_held(struct partitioned *router, struct router_task *task,
     return verdict != QUARANTINE_PASS;
 }
 
+/* ---- Erasures ---- */
+
+/* Items that the erasures which a batch brings with it can add to its produce, by record. */
+enum { ERASURE_ITEMS = 2 };
+
+/* Encodes the erasure as one of that listing, which goes into the log, and into the register when a
+ * seller's request reached it. 0 or -ENOMEM. */
+static int erasure_items(struct record *erasure, uint64_t listing_id, struct effect *produce,
+                         struct effects *effects) {
+    erasure->subject_id = listing_id;
+    size_t room = record_encoded_bound(erasure, NULL, 0);
+    char *buffer = effect_alloc(effects, produce, room);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    int64_t length = record_encode(erasure, NULL, 0, buffer, room);
+    assert(length > 0);
+    struct bytes value = {buffer, (size_t)length};
+    struct produce_item *items = produce->produce.items;
+    items[produce->produce.count++] = (struct produce_item){TOPIC_LISTING_LOG, listing_id, value};
+    if (erasure->erasure_scope == ERASURE_SELLER) {
+        items[produce->produce.count++] =
+            (struct produce_item){TOPIC_ERASED, erasure->erasure_id, value};
+    }
+    return 0;
+}
+
+/* The listing names a seller whose listings were erased: it goes with them. */
+static int erase_with_seller(struct router_task *task, uint64_t seller_id, uint64_t listing_id,
+                             struct effect *produce, struct effects *effects) {
+    struct record erasure = {
+        .type = RECORD_ERASURE,
+        .op = RECORD_UPSERT,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .stamp = erasure_ledger_stamp(&task->ledger, ERASURE_SELLER, seller_id),
+        .erasure_scope = ERASURE_SELLER,
+        .erasure_id = seller_id,
+    };
+    if (stamp_is_none(erasure.stamp)) {
+        return 0;
+    }
+    int learnt = erasure_ledger_learn(&task->ledger, ERASURE_LISTING, listing_id, erasure.stamp);
+    return learnt <= 0 ? learnt : erasure_items(&erasure, listing_id, produce, effects);
+}
+
+/* True when the record is not to be routed: its subject was erased, at its stamp or above. */
+static bool is_erased(const struct partitioned *router, const struct router_task *task,
+                      const struct record *record) {
+    struct stamp erased = erasure_ledger_stamp(&task->ledger, ERASURE_LISTING, record->subject_id);
+    return stamp_compare(record->stamp, erased) <= 0 &&
+           !bug_on(router->machine.bugs, BUG_ERASURE_FORGETS_LEDGER);
+}
+
+/* Whom the listing record names, and whether that was erased. */
+static int meet_erasures(struct router_task *task, const struct record *record,
+                         struct effect *produce, struct effects *effects) {
+    struct field_cursor cursor = record_fields(record);
+    struct field field;
+    while (task->ledger.count > 0 && record_fields_next(&cursor, &field)) {
+        if (field.id == FIELD_SELLER && field.type == VALUE_INTEGER &&
+            erase_with_seller(task, (uint64_t)field.integer, record->subject_id, produce,
+                              effects) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 /* Appends the record, re-keyed, to the produce. 0 or -ENOMEM. */
 static int route(struct partitioned *router, struct router_task *task, size_t source,
                  const struct log_record *logged, struct record *record, struct effect *produce,
                  struct effects *effects) {
     enum topic_id topic = TOPIC_LISTING_LOG;
+    if (record->type == RECORD_LISTING && meet_erasures(task, record, produce, effects) != 0) {
+        return -ENOMEM;
+    }
+    if (is_erased(router, task, record)) {
+        machine_count(&router->machine, COUNTER_ERASED_DROPPED, 1);
+        return 0;
+    }
     if (!is_queue(router, source)) {
         record->sections |= SECTION_ORIGIN;
         record->origin =
@@ -386,6 +476,20 @@ static int refuse(struct partitioned *router, struct router_task *task, size_t s
                             logged->key, letter);
 }
 
+static int fanout_queue(struct router_task *task, size_t source, const struct log_record *logged,
+                        const struct record *record, size_t seller) {
+    if (ARRAY_RESERVE(task->fanouts, task->fanout_capacity, task->fanout_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    struct fanout *fanout = &task->fanouts[task->fanout_count++];
+    *fanout = (struct fanout){.source = source, .seller = seller, .record = *record};
+    fanout->record.sections = SECTION_ORIGIN;
+    fanout->record.origin =
+        (struct origin){(uint8_t)task->task.sources[source].topic,
+                        task->task.sources[source].partition, logged->offset, logged->append};
+    return 0;
+}
+
 /* Queues the fan-out of a policy record and learns the seller's status. A repeat fans out again:
  * it may be a replay whose first fan-out was cut short. */
 static int learn_policy(struct router_task *task, size_t source, const struct log_record *logged,
@@ -405,15 +509,103 @@ static int learn_policy(struct router_task *task, size_t source, const struct lo
     if (keep_from_existing) {
         return 0;
     }
-    if (ARRAY_RESERVE(task->fanouts, task->fanout_capacity, task->fanout_count + 1) != 0) {
+    return fanout_queue(task, source, logged, record, (size_t)index);
+}
+
+/* Takes an erasure in. A repeat is carried out again: it may be a replay whose first time was cut
+ * short. */
+static int learn_erasure(struct partitioned *router, struct router_task *task, size_t source,
+                         const struct log_record *logged, struct record *record,
+                         struct effect *produce, struct effects *effects) {
+    uint64_t id = record->erasure_id;
+    record->erasure_part = 0;
+    if (record->erasure_scope == ERASURE_LISTING) {
+        uint32_t owner = topic_partition(id, router->machine.config->partitions);
+        if (owner != task->task.partition) {
+            return 0;
+        }
+        record->sections = SECTION_ORIGIN;
+        record->origin = (struct origin){TOPIC_PRIVACY, task->task.sources[source].partition,
+                                         logged->offset, logged->append};
+        return erasure_ledger_learn(&task->ledger, ERASURE_LISTING, id, record->stamp) < 0
+                   ? -ENOMEM
+                   : erasure_items(record, id, produce, effects);
+    }
+    int64_t index = seller_of(task, id);
+    if (index < 0 || erasure_ledger_learn(&task->ledger, ERASURE_SELLER, id, record->stamp) < 0) {
         return -ENOMEM;
     }
-    struct fanout *fanout = &task->fanouts[task->fanout_count++];
-    *fanout = (struct fanout){.source = source, .seller = (size_t)index, .record = *record};
-    fanout->record.sections = SECTION_ORIGIN;
-    fanout->record.origin = (struct origin){TOPIC_POLICY, task->task.sources[source].partition,
-                                            logged->offset, logged->append};
+    const struct seller *seller = &task->sellers[index];
+    for (size_t i = 0; i < seller->listing_count; i++) {
+        if (erasure_ledger_learn(&task->ledger, ERASURE_LISTING, seller->listings[i],
+                                 record->stamp) < 0) {
+            return -ENOMEM;
+        }
+    }
+    return fanout_queue(task, source, logged, record, (size_t)index);
+}
+
+/* Says in the register that every listing that this task knew was named before. */
+static int register_end(struct partitioned *router, struct router_task *task, struct fanout *fanout,
+                        struct effects *effects) {
+    struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
+    if (produce == NULL || produce_reserve(effects, produce, 1) != 0) {
+        return -ENOMEM;
+    }
+    struct record end = fanout->record;
+    end.subject_id = end.erasure_id;
+    end.erasure_part = task->task.partition + 1;
+    size_t room = record_encoded_bound(&end, NULL, 0);
+    char *buffer = effect_alloc(effects, produce, room);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    int64_t length = record_encode(&end, NULL, 0, buffer, room);
+    assert(length > 0);
+    produce->produce.items[produce->produce.count++] =
+        (struct produce_item){TOPIC_ERASED, end.erasure_id, {buffer, (size_t)length}};
+    fanout->registered = true;
+    return task_expect(router, &task->task, produce, PURPOSE_FANOUT, (uint32_t)fanout->source);
+}
+
+static int policy_item(struct record *policy, uint64_t listing_id, struct effect *produce,
+                       struct effects *effects) {
+    policy->subject_id = listing_id;
+    size_t room = record_encoded_bound(policy, NULL, 0);
+    char *buffer = effect_alloc(effects, produce, room);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    int64_t length = record_encode(policy, NULL, 0, buffer, room);
+    assert(length > 0);
+    produce->produce.items[produce->produce.count++] =
+        (struct produce_item){TOPIC_LISTING_LOG, listing_id, {buffer, (size_t)length}};
     return 0;
+}
+
+static int fanout_slice(struct partitioned *router, struct router_task *task, struct fanout *fanout,
+                        struct effects *effects) {
+    const struct seller *seller = &task->sellers[fanout->seller];
+    size_t left = seller->listing_count - fanout->next;
+    size_t count = left < FANOUT_SLICE ? left : FANOUT_SLICE;
+    bool erasure = fanout->record.type == RECORD_ERASURE;
+    struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
+    if (produce == NULL ||
+        produce_reserve(effects, produce, erasure ? ERASURE_ITEMS * count : count) != 0) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint64_t listing_id = seller->listings[fanout->next + i];
+        int failed = erasure ? erasure_items(&fanout->record, listing_id, produce, effects)
+                             : policy_item(&fanout->record, listing_id, produce, effects);
+        if (failed != 0) {
+            return failed;
+        }
+    }
+    fanout->next += count;
+    machine_count(&router->machine, erasure ? COUNTER_ERASURE_FANOUT : COUNTER_POLICY_FANOUT,
+                  count);
+    return task_expect(router, &task->task, produce, PURPOSE_FANOUT, (uint32_t)fanout->source);
 }
 
 /* Sends the next slice of the fan-out queue; 0 when there is nothing to send or it was sent. */
@@ -421,36 +613,16 @@ static int fanout_send(struct partitioned *router, struct router_task *task, vti
                        struct effects *effects) {
     while (task->fanout_first < task->fanout_count) {
         struct fanout *fanout = &task->fanouts[task->fanout_first];
-        const struct seller *seller = &task->sellers[fanout->seller];
-        size_t left = seller->listing_count - fanout->next;
-        if (left == 0) {
-            task->fanout_first++;
-            if (fanout->last_of_batch &&
-                output_done(router, task, fanout->source, now, effects) != 0) {
-                return -ENOMEM;
-            }
-            continue;
+        if (fanout->next < task->sellers[fanout->seller].listing_count) {
+            return fanout_slice(router, task, fanout, effects);
         }
-        size_t count = left < FANOUT_SLICE ? left : FANOUT_SLICE;
-        struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
-        if (produce == NULL || produce_reserve(effects, produce, count) != 0) {
+        if (fanout->record.type == RECORD_ERASURE && !fanout->registered) {
+            return register_end(router, task, fanout, effects);
+        }
+        task->fanout_first++;
+        if (fanout->last_of_batch && output_done(router, task, fanout->source, now, effects) != 0) {
             return -ENOMEM;
         }
-        for (size_t i = 0; i < count; i++) {
-            fanout->record.subject_id = seller->listings[fanout->next + i];
-            size_t room = record_encoded_bound(&fanout->record, NULL, 0);
-            char *buffer = effect_alloc(effects, produce, room);
-            if (buffer == NULL) {
-                return -ENOMEM;
-            }
-            int64_t length = record_encode(&fanout->record, NULL, 0, buffer, room);
-            assert(length > 0);
-            produce->produce.items[produce->produce.count++] = (struct produce_item){
-                TOPIC_LISTING_LOG, fanout->record.subject_id, {buffer, (size_t)length}};
-        }
-        fanout->next += count;
-        machine_count(&router->machine, COUNTER_POLICY_FANOUT, count);
-        return task_expect(router, &task->task, produce, PURPOSE_FANOUT, (uint32_t)fanout->source);
     }
     task->fanout_first = task->fanout_count = 0;
     return 0;
@@ -512,6 +684,9 @@ static int record_in(struct partitioned *router, struct router_task *task, size_
         rewrite(&written, &record, produce, effects) != 0) {
         return -ENOMEM;
     }
+    if (from->topic == TOPIC_PRIVACY) {
+        return learn_erasure(router, task, source, logged, &record, produce, effects);
+    }
     return from->topic == TOPIC_POLICY
                ? learn_policy(task, source, logged, &record,
                               bug_on(router->machine.bugs, BUG_NO_POLICY_FANOUT))
@@ -546,13 +721,34 @@ static int quarantine_command(struct router_task *task, const struct log_record 
     return 0;
 }
 
+/* Reads a feed again from the oldest record that it keeps, as soon as what was read of it is dealt
+ * with. */
+static int replay_command(struct partitioned *router, struct router_task *task,
+                          const struct log_record *logged, struct effects *effects) {
+    struct record record;
+    struct record_error error;
+    if (record_of_topic(TOPIC_CONTROL, logged->value, &record, &error) != 0 ||
+        record.control.kind != CONTROL_REPLAY_FEED || record.control.id >= TOPIC_FEED_COUNT) {
+        return 0;
+    }
+    for (size_t i = 0; i < task->task.source_count; i++) {
+        if (task->task.sources[i].topic == record.control.id &&
+            task_rewind(router, &task->task, i, effects) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 /* Commands: read at the same place by every task, each of which holds the same registry. */
 static int control_records(struct partitioned *router, struct router_task *task,
                            const struct event *event, struct effects *effects) {
-    for (size_t i = 0; i < event->records.count && has_quarantine(router); i++) {
+    for (size_t i = 0; i < event->records.count; i++) {
         const struct log_record *logged = &event->records.records[i];
         bool read_before = logged->offset < task->task.sources[SOURCE_CONTROL].next;
-        if (!read_before && quarantine_command(task, logged, effects) != 0) {
+        if (!read_before &&
+            (replay_command(router, task, logged, effects) != 0 ||
+             (has_quarantine(router) && quarantine_command(task, logged, effects) != 0))) {
             return -ENOMEM;
         }
     }
@@ -584,7 +780,7 @@ static int records(struct partitioned *router, struct task *head, size_t index,
     }
     struct source *source = &task->task.sources[index];
     struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
-    if (produce == NULL || produce_reserve(effects, produce, count) != 0) {
+    if (produce == NULL || produce_reserve(effects, produce, (1 + ERASURE_ITEMS) * count) != 0) {
         return -ENOMEM;
     }
     source->waiting = 1; /* this produce, empty or not */
@@ -616,7 +812,14 @@ static int records(struct partitioned *router, struct task *head, size_t index,
 
 /* Entries are numbered as they are first saved, since ids of sellers and of listings may be any 64
  * bits and share the one space of keys. An entry says what it is and whose. */
-enum { ENTRY_WATERMARK = 1, ENTRY_SELLER, ENTRY_LISTING, ENTRY_REGISTRY, ENTRY_QUARANTINE };
+enum {
+    ENTRY_WATERMARK = 1,
+    ENTRY_SELLER,
+    ENTRY_LISTING,
+    ENTRY_REGISTRY,
+    ENTRY_QUARANTINE,
+    ENTRY_ERASED
+};
 enum { WATERMARK_KEY = 0 };
 
 static uint64_t entry_key(struct router_task *task, uint64_t *entry) {
@@ -644,7 +847,7 @@ static int save_quarantine(struct router_task *task, struct effect *save, struct
 static int save_entries(struct partitioned *router, struct task *head, struct effect *save,
                         struct effects *effects) {
     struct router_task *task = (struct router_task *)head;
-    size_t count = 1;
+    size_t count = 1 + task->ledger.dirty_count;
     count += task->gate.dirty;
     count += has_quarantine(router);
     for (size_t i = 0; i < task->seller_count; i++) {
@@ -692,6 +895,17 @@ static int save_entries(struct partitioned *router, struct task *head, struct ef
         entry->key = entry_key(task, &listing->entry);
         entry++->value = (struct bytes){value, size};
         listing->dirty = false;
+    }
+    for (size_t i = 0; task->ledger.dirty_count > 0 && i < task->ledger.count; i++) {
+        struct erased *erased = &task->ledger.items[i];
+        if (!erased->dirty) {
+            continue;
+        }
+        char value[1 + ERASED_BYTES];
+        erased_encode(erased, wire_put(value, ENTRY_ERASED, 1));
+        entry->key = entry_key(task, &erased->entry);
+        entry++->value = effect_copy(effects, save, (struct bytes){value, sizeof value});
+        erasure_ledger_saved(&task->ledger, erased);
     }
     if (task->gate.dirty) {
         size_t size = registry_encode(&task->gate.registry, NULL);
@@ -770,6 +984,9 @@ static int restore_entry(struct partitioned *router, struct task *head, uint64_t
         task->quarantine_entry = key;
         task->drain_wanted = wire_get(&reader, 1) != 0;
         error = quarantine_decode(&task->quarantine, &reader);
+        break;
+    case ENTRY_ERASED:
+        error = erasure_ledger_restore(&task->ledger, key, &reader);
         break;
     default:
         error = -EINVAL;

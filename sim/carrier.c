@@ -242,9 +242,18 @@ static bool read_log(struct simulation *s, struct flight *flight, struct event *
         return true;
     }
     size_t count = 0;
+    int64_t offset = effect->fetch.offset;
+    int64_t end;
+    if (offset == FETCH_OLDEST) {
+        event->error = s->ports.log.ops->bounds(s->ports.log.ctx, s->now, effect->fetch.topic,
+                                                effect->fetch.partition, &offset, &end);
+        if (event->error != PORT_OK) {
+            return true;
+        }
+    }
     event->error = s->ports.log.ops->fetch(s->ports.log.ctx, s->now, effect->fetch.topic,
-                                           effect->fetch.partition, effect->fetch.offset,
-                                           s->records, effect->fetch.max, &count);
+                                           effect->fetch.partition, offset, s->records,
+                                           effect->fetch.max, &count);
     if (event->error == PORT_OK && count == 0 && !effect->fetch.no_wait) {
         park(flight, &s->waiting[effect->fetch.topic][effect->fetch.partition]);
         return false;
