@@ -844,6 +844,16 @@ static int warehouse_scan(void *ctx, vtime now, uint64_t first, uint64_t last, s
     return warehouse->ops->scan(warehouse->ctx, now, first, last, out, max, count);
 }
 
+static int warehouse_read_log(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                              int64_t offset, struct log_record *out, size_t max, size_t *count) {
+    struct injector *in = ctx;
+    const struct warehouse_port *warehouse = &in->inner.warehouse;
+    if (is_unreachable(in, SINK_WAREHOUSE, now)) {
+        return PORT_UNAVAILABLE;
+    }
+    return warehouse->ops->read_log(warehouse->ctx, now, topic, partition, offset, out, max, count);
+}
+
 static int refresh_dashboard(void *ctx, vtime now) {
     struct injector *in = ctx;
     enum verdict verdict = judge(in, SINK_WAREHOUSE, now);
@@ -906,7 +916,7 @@ static void wrap(struct injector *in) {
     static const struct keyword_port_ops keywords = {keywords_write, keywords_scan, keywords_search,
                                                      keywords_block};
     static const struct warehouse_port_ops warehouse = {warehouse_load, warehouse_scan,
-                                                        refresh_dashboard};
+                                                        warehouse_read_log, refresh_dashboard};
     static const struct state_port_ops state = {state_save, state_load};
     struct simulation_ports *ports = simulation_ports(in->simulation);
     in->inner = *ports;

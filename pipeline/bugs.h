@@ -49,7 +49,10 @@
     X(CUTOVER_EARLY, "cutover-early", "the aliases switch although the backfill is not complete",  \
       "alias-switch")                                                                              \
     X(ROLLBACK_LOSES_WRITES, "rollback-loses-writes",                                              \
-      "after a cutover the former model's collections are not written any more", "alias-switch")
+      "after a cutover the former model's collections are not written any more", "alias-switch")   \
+    X(SKIPS_EXPIRED, "skips-expired",                                                              \
+      "a reader whose records expired unread goes on behind them and leaves bronze alone",         \
+      "convergence")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

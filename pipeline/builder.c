@@ -435,6 +435,7 @@ static int other(struct partitioned *builder, const struct event *event, struct 
 
 struct machine *builder_new(void) {
     static const struct task_ops ops = {
+        .reads_bronze = true,
         .task_size = sizeof(struct builder_task),
         .init = task_init,
         .release = task_release,

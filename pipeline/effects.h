@@ -162,6 +162,7 @@ struct effect {
             int64_t offset;
             uint32_t max;
             bool no_wait; /* answer at once, with nothing if there is nothing */
+            bool bronze;  /* from the warehouse, which keeps what the topic lost; no_wait */
         } fetch;
         struct {
             int64_t sequence;

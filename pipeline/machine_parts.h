@@ -98,6 +98,7 @@ struct source {
     int64_t safe;     /* everything below is dealt with: what a checkpoint may say */
     uint32_t waiting; /* outputs of the fetched records that are not acknowledged yet */
     bool rewind;      /* is to be read from the oldest record on when it is fetched next */
+    bool expired;     /* what it reads next was not kept when it asked last */
 };
 
 /* Offsets of a checkpoint: (topic, partition, safe offset) of each source. */

@@ -45,6 +45,20 @@ int task_expect(struct partitioned *machine, struct task *task, struct effect *e
                        purpose | argument << PURPOSE_BITS);
 }
 
+/* NULL when out of memory. */
+static struct effect *fetch_request(struct partitioned *machine, struct task *task, size_t source,
+                                    struct effects *effects) {
+    struct effect *fetch = machine_request(&machine->machine, effects, EFFECT_FETCH, 0);
+    if (task_expect(machine, task, fetch, PURPOSE_FETCH, (uint32_t)source) != 0) {
+        return NULL;
+    }
+    fetch->fetch.topic = task->sources[source].topic;
+    fetch->fetch.partition = task->sources[source].partition;
+    fetch->fetch.offset = task->sources[source].next;
+    fetch->fetch.max = machine->machine.config->fetch_records_max;
+    return fetch;
+}
+
 int task_fetch(struct partitioned *machine, struct task *task, size_t source, bool no_wait,
                struct effects *effects) {
     struct source *from = &task->sources[source];
@@ -52,15 +66,12 @@ int task_fetch(struct partitioned *machine, struct task *task, size_t source, bo
         from->next = from->safe = FETCH_OLDEST;
         from->rewind = false;
     }
-    struct effect *fetch = machine_request(&machine->machine, effects, EFFECT_FETCH, 0);
-    if (fetch != NULL) {
-        fetch->fetch.topic = task->sources[source].topic;
-        fetch->fetch.partition = task->sources[source].partition;
-        fetch->fetch.offset = task->sources[source].next;
-        fetch->fetch.max = machine->machine.config->fetch_records_max;
-        fetch->fetch.no_wait = no_wait;
+    struct effect *fetch = fetch_request(machine, task, source, effects);
+    if (fetch == NULL) {
+        return -ENOMEM;
     }
-    return task_expect(machine, task, fetch, PURPOSE_FETCH, (uint32_t)source);
+    fetch->fetch.no_wait = no_wait;
+    return 0;
 }
 
 void task_forget(struct partitioned *machine, const struct task *task) {
@@ -89,6 +100,69 @@ int task_rewind(struct partitioned *machine, struct task *task, size_t source,
         }
     }
     return 0;
+}
+
+/* ---- Offsets that are not kept any more ---- */
+
+/* Asks for the next records where the topic does not keep them: in bronze, or by leaving out what
+ * is lost. */
+static int fetch_elsewhere(struct partitioned *machine, struct task *task, size_t source,
+                           bool bronze, struct effects *effects) {
+    struct effect *fetch = fetch_request(machine, task, source, effects);
+    if (fetch == NULL) {
+        return -ENOMEM;
+    }
+    fetch->fetch.bronze = fetch->fetch.no_wait = bronze;
+    if (!bronze) {
+        fetch->fetch.offset = FETCH_OLDEST;
+    }
+    return 0;
+}
+
+static void tell_expired(const struct source *source, enum alert_state state, const char *evidence,
+                         struct effects *effects) {
+    struct effect *told = effects_add(effects, EFFECT_ALERT, 0, 0);
+    if (told != NULL) {
+        told->alert.name = "offset-out-of-range";
+        told->alert.subject = topic_name(source->topic);
+        told->alert.state = state;
+        told->alert.evidence = effect_copy(effects, told, bytes_of(evidence));
+    }
+}
+
+/* The topic kept less than the task had still to read (A16): bronze has what is missing of the
+ * listing log; what a feed lost unread is lost, and reconciliation must make it good. */
+static int expired(struct partitioned *machine, struct task *task, size_t at,
+                   const struct effect *fetch, struct effects *effects) {
+    struct source *source = &task->sources[at];
+    bool from_bronze = machine->ops->reads_bronze && source->topic == TOPIC_LISTING_LOG &&
+                       !fetch->fetch.bronze && !bug_on(machine->machine.bugs, BUG_SKIPS_EXPIRED);
+    if (from_bronze && !source->expired) {
+        tell_expired(source, ALERT_WARN,
+                     "the offset to read next is not kept any more: reading on from bronze",
+                     effects);
+    } else if (!from_bronze) {
+        tell_expired(source, ALERT_ERROR,
+                     "the offset to read next is not kept any more: records were lost unread",
+                     effects);
+    }
+    source->expired = true;
+    return fetch_elsewhere(machine, task, at, from_bronze, effects);
+}
+
+/* Records came. One that reads on where it could not before says so. */
+static int fetched(struct partitioned *machine, struct task *task, size_t at,
+                   const struct event *event, struct effects *effects) {
+    struct source *source = &task->sources[at];
+    const struct effect *fetch = event->answered;
+    if (fetch->fetch.bronze && event->records.count == 0) {
+        return expired(machine, task, at, fetch, effects);
+    }
+    if (source->expired && !fetch->fetch.bronze) {
+        source->expired = false;
+        tell_expired(source, ALERT_CLEARED, "reading on from the topic", effects);
+    }
+    return machine->ops->records(machine, task, at, event, effects);
 }
 
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at) {
@@ -317,9 +391,9 @@ static int answered(struct partitioned *machine, const struct event *event,
     bool own = purpose >= TASK_PURPOSE_OWN;
     bool again = event->error != PORT_OK ||
                  (event->kind == EVENT_PRODUCED && produce_incomplete(event->answered));
-    if (event->error == PORT_OUT_OF_RANGE && failures == 0) {
-        alert(effects, "offset-out-of-range", topic_name(event->answered->fetch.topic),
-              "the offset to read next is not kept any more: records were lost unread");
+    if (event->error == PORT_OUT_OF_RANGE && purpose == PURPOSE_FETCH) {
+        pending_remove(&machine->pending, event->request);
+        return expired(machine, task, argument, event->answered, effects);
     }
     int error = 0;
     if (own && !again) {
@@ -354,7 +428,7 @@ static int answered(struct partitioned *machine, const struct event *event,
     case PURPOSE_SAVE:
         return saved(machine, task, event, effects);
     default:
-        return machine->ops->records(machine, task, argument, event, effects);
+        return fetched(machine, task, argument, event, effects);
     }
 }
 

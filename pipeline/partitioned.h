@@ -48,6 +48,8 @@ struct partitioned;
 /* What a concrete machine adds. Those that return int: 0 or -ENOMEM. */
 struct task_ops {
     size_t task_size;
+    /* The listing log is read on from bronze where the topic does not keep it any more (A16). */
+    bool reads_bronze;
     /* Fills the machine's own part of a zeroed task and calls task_sources. */
     int (*init)(struct partitioned *machine, struct task *task);
     void (*release)(struct task *task);

@@ -247,6 +247,11 @@ struct warehouse_port_ops {
     /* Gold rows over a range, dead ones included (alive false). */
     int (*scan)(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
                 size_t max, size_t *count);
+    /* Records of a topic's partition from `offset` on as bronze keeps them, in the order of their
+     * offsets; of an offset that was given out twice, the later record. Values are the warehouse's,
+     * good until its next call. */
+    int (*read_log)(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t offset,
+                    struct log_record *out, size_t max, size_t *count);
     /* Brings the dashboard's materialised view of sales by category and hour up to date. */
     int (*refresh_dashboard)(void *ctx, vtime now);
 };

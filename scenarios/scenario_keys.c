@@ -950,7 +950,7 @@ static const struct key operation_keys[] = {
     {
         .name = "workers",
         .use = CONTROL_WORKERS,
-        COUNT32(1, SIMULATION_WORKERS_MAX),
+        COUNT32(0, SIMULATION_WORKERS_MAX),
         OPERATION_AT(workers),
         .about = "how many processes of it there are from then on",
     },

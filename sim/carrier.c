@@ -234,6 +234,27 @@ void carrier_arrive(struct simulation *s, struct flight *flight) {
 
 /* ---- Reads ---- */
 
+static int fetch(struct simulation *s, const struct effect *effect, size_t *count) {
+    const struct log_port *log = &s->ports.log;
+    const struct warehouse_port *warehouse = &s->ports.warehouse;
+    enum topic_id topic = effect->fetch.topic;
+    uint32_t partition = effect->fetch.partition;
+    int64_t offset = effect->fetch.offset;
+    if (effect->fetch.bronze) {
+        return warehouse->ops->read_log(warehouse->ctx, s->now, topic, partition, offset,
+                                        s->records, effect->fetch.max, count);
+    }
+    int64_t end;
+    int error = offset == FETCH_OLDEST
+                    ? log->ops->bounds(log->ctx, s->now, topic, partition, &offset, &end)
+                    : PORT_OK;
+    if (error != PORT_OK) {
+        return error;
+    }
+    return log->ops->fetch(log->ctx, s->now, topic, partition, offset, s->records,
+                           effect->fetch.max, count);
+}
+
 /* False when the request waits on. */
 static bool read_log(struct simulation *s, struct flight *flight, struct event *event) {
     const struct effect *effect = flight->effect;
@@ -242,18 +263,7 @@ static bool read_log(struct simulation *s, struct flight *flight, struct event *
         return true;
     }
     size_t count = 0;
-    int64_t offset = effect->fetch.offset;
-    int64_t end;
-    if (offset == FETCH_OLDEST) {
-        event->error = s->ports.log.ops->bounds(s->ports.log.ctx, s->now, effect->fetch.topic,
-                                                effect->fetch.partition, &offset, &end);
-        if (event->error != PORT_OK) {
-            return true;
-        }
-    }
-    event->error = s->ports.log.ops->fetch(s->ports.log.ctx, s->now, effect->fetch.topic,
-                                           effect->fetch.partition, offset, s->records,
-                                           effect->fetch.max, &count);
+    event->error = fetch(s, effect, &count);
     if (event->error == PORT_OK && count == 0 && !effect->fetch.no_wait) {
         park(flight, &s->waiting[effect->fetch.topic][effect->fetch.partition]);
         return false;

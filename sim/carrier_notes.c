@@ -166,7 +166,7 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
         break;
     case EFFECT_FETCH:
         NOTE(s, effect->fetch.topic, effect->fetch.partition, number(effect->fetch.offset),
-             effect->fetch.max, effect->fetch.no_wait);
+             effect->fetch.max, effect->fetch.no_wait, effect->fetch.bronze);
         break;
     case EFFECT_OUTBOX_FETCH:
         NOTE(s, number(effect->outbox_fetch.sequence), effect->outbox_fetch.max);

@@ -39,6 +39,7 @@ enum statement {
     ADD_ORDER,
     READ_ORDER,
     READ_BRONZE,
+    READ_LOG,
     READ_SILVER,
     SCAN_GOLD,
     SCAN_GOLD_SECOND,
@@ -65,6 +66,8 @@ static const char *const sql[STATEMENT_COUNT] = {
     [READ_ORDER] = "SELECT * FROM silver_order WHERE key = ?",
     [READ_BRONZE] = "SELECT * FROM bronze_event UNION ALL"
                     " SELECT position," BRONZE_COLUMNS " FROM bronze_second",
+    [READ_LOG] = "SELECT * FROM bronze_event WHERE position >= ?1 AND position <= ?2"
+                 " AND (position & ?3) >= ?4 ORDER BY position & ?3, position DESC",
     [READ_SILVER] = "SELECT * FROM silver_listing ORDER BY row",
     [SCAN_GOLD] =
         "SELECT " SCAN_COLUMNS " FROM gold_document WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
@@ -122,6 +125,8 @@ struct fake_warehouse {
     struct bucket *buckets;
     size_t bucket_count, bucket_capacity;
     struct id_map bucket_by_hash;
+    char *log_values; /* of the records that read_log handed out last */
+    size_t log_capacity;
     uint32_t *touched;
     size_t touched_count, touched_capacity;
 };
@@ -184,6 +189,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     free(w->silver);
     free(w->gold);
     free(w->buckets);
+    free(w->log_values);
     free(w->touched);
     free(w);
 }
@@ -256,6 +262,57 @@ static int load_bronze(struct fake_warehouse *w, vtime now, const struct bronze_
         return run(w, PUT_BRONZE_SECOND, cells, 9);
     }
     return 0;
+}
+
+/* Adds the record to those read; its value is found by its place until all are there. */
+static int take_logged(struct fake_warehouse *w, sqlite3_stmt *s, const struct bronze_row *row,
+                       struct log_record *out, size_t *used) {
+    struct bytes value = statement_bytes(s, 8);
+    if (ARRAY_RESERVE(w->log_values, w->log_capacity, *used + value.len + 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    memcpy(w->log_values + *used, value.data, value.len);
+    *out = (struct log_record){.offset = row->offset,
+                               .epoch = row->epoch,
+                               .append = {sqlite3_column_int64(s, 1)},
+                               .key = (uint64_t)sqlite3_column_int64(s, 6),
+                               .value = {NULL, value.len}};
+    *used += value.len;
+    return 0;
+}
+
+static int port_read_log(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                         int64_t offset, struct log_record *out, size_t max, size_t *count) {
+    struct fake_warehouse *w = ctx;
+    (void)now;
+    *count = 0;
+    struct bronze_row first = {.topic = topic, .partition = partition};
+    struct bronze_row last = first;
+    last.epoch = (1u << EPOCH_BITS) - 1;
+    last.offset = (INT64_C(1) << OFFSET_BITS) - 1;
+    sqlite3_stmt *s = w->statements[READ_LOG];
+    sqlite3_bind_int64(s, 1, pack_position(&first));
+    sqlite3_bind_int64(s, 2, pack_position(&last));
+    sqlite3_bind_int64(s, 3, last.offset);
+    sqlite3_bind_int64(s, 4, offset);
+    size_t used = 0;
+    int more = statement_row(s), rc = 0;
+    for (; more == 1 && rc == 0 && *count < max; more = statement_row(s)) {
+        struct bronze_row row;
+        unpack_position(sqlite3_column_int64(s, 0), &row);
+        if (*count > 0 && out[*count - 1].offset == row.offset) {
+            continue; /* what stood there before a leader change */
+        }
+        rc = take_logged(w, s, &row, &out[*count], &used);
+        *count += rc == 0;
+    }
+    sqlite3_reset(s);
+    const char *at = w->log_values;
+    for (size_t i = 0; i < *count; i++) {
+        out[i].value.data = at;
+        at += out[i].value.len;
+    }
+    return more < 0 ? PORT_NO_MEMORY : rc;
 }
 
 int fake_warehouse_each_bronze(struct fake_warehouse *w,
@@ -746,7 +803,8 @@ static int port_refresh_dashboard(void *ctx, vtime now) {
 }
 
 struct warehouse_port fake_warehouse_port(struct fake_warehouse *w) {
-    static const struct warehouse_port_ops ops = {port_load, port_scan, port_refresh_dashboard};
+    static const struct warehouse_port_ops ops = {port_load, port_scan, port_read_log,
+                                                  port_refresh_dashboard};
     return (struct warehouse_port){&ops, w};
 }
 

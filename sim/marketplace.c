@@ -146,12 +146,18 @@ static const uint32_t default_weights[ACT_COUNT] = {
 static void set_weights(struct marketplace *m) {
     const struct workload_options *o = &m->options;
     const uint32_t given[ACT_COUNT] = {
-        [ACT_CREATE] = o->weight_create,      [ACT_PRICE] = o->weight_price,
-        [ACT_TEXT] = o->weight_text,          [ACT_ATTRIBUTES] = o->weight_attributes,
-        [ACT_IMAGES] = o->weight_images,      [ACT_DELETE] = o->weight_delete,
-        [ACT_RECREATE] = o->weight_recreate,  [ACT_POLICY] = o->weight_policy,
-        [ACT_ORDER] = o->weight_order,        [ACT_POISON] = o->weight_poison,
-        [ACT_CORRECT] = o->weight_correction, [ACT_ERASE_LISTING] = o->weight_erase_listing,
+        [ACT_CREATE] = o->weight_create,
+        [ACT_PRICE] = o->weight_price,
+        [ACT_TEXT] = o->weight_text,
+        [ACT_ATTRIBUTES] = o->weight_attributes,
+        [ACT_IMAGES] = o->weight_images,
+        [ACT_DELETE] = o->weight_delete,
+        [ACT_RECREATE] = o->weight_recreate,
+        [ACT_POLICY] = o->weight_policy,
+        [ACT_ORDER] = o->weight_order,
+        [ACT_POISON] = o->weight_poison,
+        [ACT_CORRECT] = o->weight_correction,
+        [ACT_ERASE_LISTING] = o->weight_erase_listing,
         [ACT_ERASE_SELLER] = o->weight_erase_seller,
     };
     uint64_t sum = 0;

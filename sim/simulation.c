@@ -585,7 +585,7 @@ void simulation_crash(struct simulation *s, uint32_t index) {
 
 void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t workers) {
     assert(machine_tenure(kind) == MACHINE_GROUPED);
-    assert(workers >= 1 && workers <= kind_workers_max(&s->options, kind));
+    assert(workers <= kind_workers_max(&s->options, kind));
     simulation_note(s, workers);
     for (uint32_t i = 0; i < s->actor_count; i++) {
         struct actor *actor = &s->actors[i];

@@ -166,7 +166,7 @@ void simulation_crash(struct simulation *s, uint32_t actor);
 /* A new process takes its place and joins its group. No effect on one that is up, nor on one that
  * the scale leaves out. */
 void simulation_restart(struct simulation *s, uint32_t actor);
-/* From this moment on there are `workers` processes of a grouped kind, 1 to its workers_max:
+/* From this moment on there are `workers` processes of a grouped kind, 0 to its workers_max:
  * further ones start and join the group; those that are too many leave it in good order and end. */
 void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t workers);
 /* The process stands still: events and retries wait; requests already sent arrive. Its group evicts

@@ -20,6 +20,7 @@ late-order-wrong-hour orders-late 2
 no-backpressure pressure-slow-sink 1
 cutover-early upgrade-too-early 1
 rollback-loses-writes upgrade-too-early 3
+skips-expired retention-restart-from-bronze 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

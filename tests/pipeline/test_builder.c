@@ -642,6 +642,32 @@ static void test_bug_no_tombstone(void **state) {
     }
 }
 
+/* What the topic does not keep any more is read on from bronze, page by page, until the topic has
+ * it again; what bronze does not have either is lost, and an error says so (A16). */
+static void test_reads_on_from_bronze(void **state) {
+    (void)state;
+    struct script *s = builder_begun(NULL, NULL);
+    s->quiet_fetch = false;
+    script_fail(s, log_fetch(s), PORT_OUT_OF_RANGE);
+    assert_non_null(strstr(script_told(s), "alert offset-out-of-range listing-log warn"));
+    assert_non_null(strstr(script_told(s), "fetch listing-log/0 from 0 in bronze\n"));
+    script_skip(s);
+    log_records(s, 0, TEXTS("listing 7 @1 title=Lamp", "listing 7 @2 price=5"));
+    assert_non_null(strstr(script_told(s), "fetch listing-log/0 from 2\n"));
+    builder_settle(s);
+    script_skip(s);
+    script_fail(s, log_fetch(s), PORT_OUT_OF_RANGE);
+    script_expect(s, "#12 fetch listing-log/0 from 2 in bronze\n");
+    log_records(s, 2, TEXTS(NULL));
+    assert_non_null(strstr(script_told(s), "alert offset-out-of-range listing-log error"));
+    assert_non_null(strstr(script_told(s), "fetch listing-log/0 from -1\n"));
+    script_skip(s);
+    log_records(s, 9, TEXTS("listing 7 @9 price=6"));
+    assert_non_null(strstr(script_told(s), "alert offset-out-of-range listing-log cleared"));
+    assert_non_null(strstr(script_told(s), "fetch listing-log/0 from 10\n"));
+    script_free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writes_every_row_of_a_listing),
@@ -656,6 +682,7 @@ int main(void) {
         cmocka_unit_test(test_deleted_while_being_embedded),
         cmocka_unit_test(test_content_that_came_back_is_not_embedded),
         cmocka_unit_test(test_delete_overrules_a_zombie),
+        cmocka_unit_test(test_reads_on_from_bronze),
         cmocka_unit_test(test_conflict_settles_a_row),
         cmocka_unit_test(test_failing_sink_is_left_alone),
         cmocka_unit_test(test_deletes_pass_a_failing_embedding_service),

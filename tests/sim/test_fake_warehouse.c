@@ -158,6 +158,44 @@ static void gold_keeps_the_greatest_version(void **state) {
     fake_warehouse_free(w);
 }
 
+/* Bronze hands the records of a partition out again, from an offset on, in their order; of an
+ * offset that a leader change gave out twice, the later record (A16). */
+static void bronze_is_read_as_a_log(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    static const struct {
+        uint32_t partition, epoch;
+        int64_t offset;
+        const char *value;
+    } rows[] = {{3, 0, 7, "a"}, {3, 0, 8, "b"}, {2, 0, 8, "x"}, {3, 1, 8, "c"}, {3, 1, 9, "dd"}};
+    struct bronze_row raw[5];
+    for (size_t i = 0; i < 5; i++) {
+        raw[i] = (struct bronze_row){.topic = TOPIC_LISTING_LOG,
+                                     .partition = rows[i].partition,
+                                     .epoch = rows[i].epoch,
+                                     .offset = rows[i].offset,
+                                     .append = {100 + (int64_t)i},
+                                     .value = bytes_of(rows[i].value)};
+    }
+    load(w, 1, (struct warehouse_batch){.bronze = raw, .bronze_count = 5, .dedupe = true});
+    struct warehouse_port port = fake_warehouse_port(w);
+    struct log_record out[4];
+    size_t count;
+    assert_int_equal(
+        port.ops->read_log(port.ctx, (vtime){2}, TOPIC_LISTING_LOG, 3, 7, out, 4, &count), 0);
+    assert_int_equal(count, 3);
+    assert_true(bytes_equal(out[0].value, bytes_of("a")) && out[0].append.ns == 100);
+    assert_true(bytes_equal(out[1].value, bytes_of("c")) && out[1].epoch == 1);
+    assert_true(bytes_equal(out[2].value, bytes_of("dd")) && out[2].offset == 9);
+    assert_int_equal(
+        port.ops->read_log(port.ctx, (vtime){2}, TOPIC_LISTING_LOG, 3, 7, out, 1, &count), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(
+        port.ops->read_log(port.ctx, (vtime){2}, TOPIC_LISTING_LOG, 3, 10, out, 4, &count), 0);
+    assert_int_equal(count, 0);
+    fake_warehouse_free(w);
+}
+
 /* Plain inserts turn a repeated row into a second one, in every layer, and the observer hears. */
 static void plain_inserts_leave_second_rows(void **state) {
     (void)state;
@@ -501,6 +539,7 @@ int main(void) {
         cmocka_unit_test(silver_intervals_close_in_any_order),
         cmocka_unit_test(silver_tiles_when_the_clock_goes_back),
         cmocka_unit_test(gold_keeps_the_greatest_version),
+        cmocka_unit_test(bronze_is_read_as_a_log),
         cmocka_unit_test(plain_inserts_leave_second_rows),
         cmocka_unit_test(dashboard_follows_orders),
         cmocka_unit_test(any_order_of_loads_ends_the_same),

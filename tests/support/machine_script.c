@@ -201,7 +201,10 @@ static void tell_effect_body(struct script *s, const struct effect *e) {
         break;
     case EFFECT_FETCH:
         tell(s, " %s/%u from %" PRId64 "%s", topic_name(e->fetch.topic), e->fetch.partition,
-             e->fetch.offset, e->fetch.no_wait ? " at once" : "");
+             e->fetch.offset,
+             e->fetch.bronze    ? " in bronze"
+             : e->fetch.no_wait ? " at once"
+                                : "");
         break;
     case EFFECT_OUTBOX_FETCH:
         tell(s, " after %" PRId64, e->outbox_fetch.sequence);
