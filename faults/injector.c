@@ -829,6 +829,7 @@ static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *ba
         torn.silver_count /= 2;
         torn.gold_count = 0;
         torn.order_count /= 2;
+        torn.audit_count /= 2;
     }
     const struct warehouse_port *warehouse = &in->inner.warehouse;
     return outcome(verdict, warehouse->ops->load(warehouse->ctx, now, &torn));

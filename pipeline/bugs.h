@@ -52,7 +52,10 @@
       "after a cutover the former model's collections are not written any more", "alias-switch")   \
     X(SKIPS_EXPIRED, "skips-expired",                                                              \
       "a reader whose records expired unread goes on behind them and leaves bronze alone",         \
-      "convergence")
+      "convergence")                                                                               \
+    X(AUDIT_SKIPS_KEPT, "audit-skips-kept",                                                        \
+      "the audit tells of vectors that are made, and of none that serves another version on",      \
+      "audit-complete")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

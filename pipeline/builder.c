@@ -90,8 +90,8 @@ int listing_queue(struct partitioned *builder, struct builder_task *task, size_t
 
 /* ---- Pace ---- */
 
-/* Reads on unless too many listings wait for a sink that readers see: backpressure to the log
- * (A14). */
+/* Reads on unless too many listings wait for a sink that readers see, which is backpressure to the
+ * log (A14), or the audit of what was read is still on its way. */
 static int fetch_or_pause(struct partitioned *builder, struct builder_task *task,
                           struct effects *effects) {
     uint32_t backlog_max = builder->machine.config->backlog_max;
@@ -99,8 +99,8 @@ static int fetch_or_pause(struct partitioned *builder, struct builder_task *task
     size_t keywords = keywords_backlog(task);
     size_t backlog = vectors > keywords ? vectors : keywords;
     machine_gauge(&builder->machine, GAUGE_BACKLOG, backlog);
-    task->fetch_paused =
-        backlog >= backlog_max && !bug_on(builder->machine.bugs, BUG_NO_BACKPRESSURE);
+    bool full = backlog >= backlog_max && !bug_on(builder->machine.bugs, BUG_NO_BACKPRESSURE);
+    task->fetch_paused = full || task->audits_under_way > 0;
     return task->fetch_paused ? 0 : task_fetch(builder, &task->task, SOURCE_LOG, false, effects);
 }
 
@@ -131,9 +131,18 @@ static int pump(struct partitioned *builder, struct builder_task *task, struct e
 /* ---- Announcements ---- */
 
 /* Readers see the lane from now on: every listing has joined. */
-static int lane_serve(struct partitioned *builder, struct builder_task *task, struct lane *lane) {
+static int lane_serve(struct partitioned *builder, struct builder_task *task, struct lane *lane,
+                      struct effects *effects) {
+    struct audits audits = {.room = task->listings.count};
+    bool everyone = lane->everyone;
     lane->served = lane->everyone = true;
     for (size_t at = 0; at < task->listings.count; at++) {
+        const struct listing *listing = listing_at(task, at);
+        if (!everyone && !lane->rows[at].joined &&
+            audit_add(builder, task, &audits, lane, listing, audit_modalities(listing), effects) !=
+                0) {
+            return -ENOMEM;
+        }
         lane->rows[at].backfill = false;
         if (lane_queue(builder, task, lane, at) != 0) {
             return -ENOMEM;
@@ -144,7 +153,8 @@ static int lane_serve(struct partitioned *builder, struct builder_task *task, st
 
 /* Opens and closes lanes so that these models, and no others, are written. */
 static int models_obey(struct partitioned *builder, struct builder_task *task,
-                       const struct control *control, doc_version position) {
+                       const struct control *control, doc_version position,
+                       struct effects *effects) {
     const uint32_t models[LANE_COUNT] = {control->model_version, control->model_other};
     for (size_t i = 0; i < LANE_COUNT; i++) {
         struct lane *lane = &task->lanes[i];
@@ -161,36 +171,63 @@ static int models_obey(struct partitioned *builder, struct builder_task *task,
         }
     }
     task->lanes_unsaved = true;
-    return lane_serve(builder, task, lane_of_model(task, models[0]));
+    return lane_serve(builder, task, lane_of_model(task, models[0]), effects);
 }
 
 static int announced(struct partitioned *builder, struct builder_task *task,
-                     const struct log_record *logged, const struct record *record) {
+                     const struct log_record *logged, const struct record *record,
+                     struct effects *effects) {
     if (record->control.kind != CONTROL_MODELS || record->control.model_version == 0 ||
         stamp_compare(record->stamp, task->announced) < 0) {
         return 0;
     }
     task->announced = record->stamp;
     return models_obey(builder, task, &record->control,
-                       doc_version_pack(logged->epoch, logged->offset));
+                       doc_version_pack(logged->epoch, logged->offset), effects);
 }
 
 /* ---- Records ---- */
 
-/* A visible change goes to every lane: a listing that changed has joined (dual write). */
-static void lanes_join(struct builder_task *task, size_t at) {
+/* A visible change goes to every lane: a listing that changed has joined (dual write). `changed`:
+ * modalities whose content did; a lane that the listing joins makes all of them. */
+static int lanes_join(struct partitioned *builder, struct builder_task *task, size_t at,
+                      uint8_t changed, struct audits *audits, struct effects *effects) {
+    const struct listing *listing = listing_at(task, at);
     for (size_t i = 0; i < LANE_COUNT; i++) {
         struct lane *lane = &task->lanes[i];
-        if (lane->model_version != 0) {
-            lane->rows[at].joined = true;
-            lane->rows[at].backfill = false;
+        if (lane->model_version == 0) {
+            continue;
         }
+        bool joins = !lane->everyone && !lane->rows[at].joined;
+        uint8_t made = joins ? audit_modalities(listing) : changed;
+        if (audit_add(builder, task, audits, lane, listing, made, effects) != 0) {
+            return -ENOMEM;
+        }
+        lane->rows[at].joined = true;
+        lane->rows[at].backfill = false;
     }
+    return 0;
+}
+
+/* Brings the rows that the listing should have up to its document. The modalities whose content is
+ * another one now, as bits. */
+static uint8_t listing_changed(struct listing *listing) {
+    uint64_t before[MODALITY_COUNT];
+    uint8_t changed = 0;
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        before[m] = listing->wants[m].content;
+    }
+    wants_update(listing);
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        changed |= (uint8_t)((listing->wants[m].content != before[m]) << m);
+    }
+    return changed;
 }
 
 /* Folds one record. 0, or -ENOMEM. */
 static int fold(struct partitioned *builder, struct builder_task *task,
-                const struct log_record *logged, const struct record *record) {
+                const struct log_record *logged, const struct record *record, struct audits *audits,
+                struct effects *effects) {
     int64_t at = listing_make(task, record->subject_id);
     if (at < 0) {
         return -ENOMEM;
@@ -206,9 +243,9 @@ static int fold(struct partitioned *builder, struct builder_task *task,
         return 0;
     }
     if (outcome == FOLD_VISIBLE) {
-        wants_update(listing);
-        lanes_join(task, (size_t)at);
-        if (listing_queue(builder, task, (size_t)at) != 0) {
+        uint8_t changed = listing_changed(listing);
+        if (lanes_join(builder, task, (size_t)at, changed, audits, effects) != 0 ||
+            listing_queue(builder, task, (size_t)at) != 0) {
             return -ENOMEM;
         }
     }
@@ -219,13 +256,13 @@ static int fold(struct partitioned *builder, struct builder_task *task,
  * hears; the one whose partition it stands in writes the dead letter. */
 static int record_in(struct partitioned *builder, struct builder_task *task, size_t index,
                      const struct log_record *logged, struct letters *letters,
-                     struct effects *effects) {
+                     struct audits *audits, struct effects *effects) {
     const struct source *source = &task->task.sources[index];
     struct record record;
     struct record_error error;
     if (record_of_topic(source->topic, logged->value, &record, &error) == 0) {
-        return index == SOURCE_LOG ? fold(builder, task, logged, &record)
-                                   : announced(builder, task, logged, &record);
+        return index == SOURCE_LOG ? fold(builder, task, logged, &record, audits, effects)
+                                   : announced(builder, task, logged, &record, effects);
     }
     if (source->partition != task->task.partition) {
         return 0;
@@ -251,13 +288,15 @@ static int records(struct partitioned *builder, struct task *head, size_t index,
     struct source *source = &head->sources[index];
     size_t count = event->records.count;
     struct letters letters = {.source = index, .room = count};
+    struct audits audits = {.room = count * LANE_COUNT};
     if (count == 0) {
         return announcements_read(builder, task, effects);
     }
     source->next = event->records.records[count - 1].offset + 1;
     machine_count(&builder->machine, COUNTER_RECORDS_READ, count);
     for (size_t i = 0; i < count; i++) {
-        if (record_in(builder, task, index, &event->records.records[i], &letters, effects) != 0) {
+        if (record_in(builder, task, index, &event->records.records[i], &letters, &audits,
+                      effects) != 0) {
             return -ENOMEM;
         }
     }
@@ -295,6 +334,11 @@ static int task_answered(struct partitioned *builder, struct task *head, uint32_
         break;
     case PURPOSE_KEYWORDS:
         error = keywords_answered(builder, task, event, effects, again);
+        break;
+    case PURPOSE_AUDIT:
+        assert(task->audits_under_way > 0);
+        task->audits_under_way--;
+        error = task_savable(builder, head, effects);
         break;
     default:
         letters_out(&head->sources[argument]);
@@ -346,6 +390,12 @@ static void task_failing(struct task *head, uint32_t purpose, uint32_t argument,
     }
 }
 
+/* A checkpoint behind which the log is not read again must not hide a version that the audit does
+ * not know (A11). */
+static bool may_save(const struct task *head) {
+    return ((const struct builder_task *)head)->audits_under_way == 0;
+}
+
 static int task_begin(struct partitioned *builder, struct task *head, const struct event *event,
                       struct effects *effects) {
     (void)event;
@@ -377,13 +427,19 @@ static int row_of_store(enum scan_store store) {
 
 /* A listing that has not joined a shadow joins it with all its rows; until they are written a
  * repair asks for nothing that is not done anyway. */
-static void lane_repair(struct lane *lane, size_t at, size_t modality) {
+static int lane_repair(struct partitioned *builder, struct builder_task *task, struct lane *lane,
+                       size_t at, size_t modality, struct effects *effects) {
     struct lane_rows *rows = &lane->rows[at];
     if (!lane->everyone && !rows->joined) {
+        const struct listing *listing = listing_at(task, at);
         rows->joined = rows->backfill = true;
-    } else if (!rows->backfill) {
+        return audit_add(builder, task, &task->repairs, lane, listing, audit_modalities(listing),
+                         effects);
+    }
+    if (!rows->backfill) {
         row_repair(&rows->rows[modality]);
     }
+    return 0;
 }
 
 static int listing_repair(struct partitioned *builder, const struct event *event, uint64_t id,
@@ -398,8 +454,8 @@ static int listing_repair(struct partitioned *builder, const struct event *event
     struct lane *lane = model == 0 ? lane_served(task) : lane_of_model(task, model);
     if (row == ROW_KEYWORD) {
         row_repair(&listing_at(task, at)->keyword);
-    } else if (lane != NULL) {
-        lane_repair(lane, at, row);
+    } else if (lane != NULL && lane_repair(builder, task, lane, at, row, effects) != 0) {
+        return -ENOMEM;
     }
     if (listings_unsaved(&task->listings, at) != 0 || listing_queue(builder, task, at) != 0) {
         return -ENOMEM;
@@ -411,6 +467,10 @@ static int listing_repair(struct partitioned *builder, const struct event *event
 /* Repair: the named rows are written anew, whatever the store acknowledged before. */
 static int repair(struct partitioned *builder, const struct event *event, struct effects *effects) {
     int row = row_of_store(event->command.store);
+    for (size_t i = 0; i < builder->task_count; i++) {
+        ((struct builder_task *)builder->tasks[i])->repairs =
+            (struct audits){.room = event->command.count};
+    }
     for (size_t i = 0; row >= 0 && i < event->command.count; i++) {
         if (listing_repair(builder, event, event->command.listing_ids[i], (size_t)row, effects) !=
             0) {
@@ -446,6 +506,7 @@ struct machine *builder_new(void) {
         .refused = task_refused,
         .failing = task_failing,
         .settled = settled,
+        .may_save = may_save,
         .save_entries = builder_save_entries,
         .other = other,
     };

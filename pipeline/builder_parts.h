@@ -6,6 +6,7 @@
  *     builder_lane.c        the vector rows of one model version: queues, embeddings, writes
  *     builder_answers.c     what the embedding service and the vector database said
  *     builder_keywords.c    the keyword rows
+ *     builder_audit.c       which model version makes which vectors
  *     builder_checkpoint.c  the checkpointed form
  *
  * Private to the builder.
@@ -27,6 +28,7 @@ enum {
     PURPOSE_VECTORS,                  /* argument: lane_argument */
     PURPOSE_KEYWORDS,                 /* argument: 1 for rows of listings that went */
     PURPOSE_LETTERS,                  /* dead letters; argument: the source, which waits for them */
+    PURPOSE_AUDIT,                    /* what is said of vectors */
 };
 
 enum { SOURCE_LOG, SOURCE_CONTROL, SOURCE_COUNT };
@@ -116,6 +118,12 @@ struct lane {
 
 enum { LANE_COUNT = 2 };
 
+/* What is said of vectors in one step: a produce that is made when the first record comes. */
+struct audits {
+    size_t room;
+    struct effect *produce;
+};
+
 struct builder_task {
     struct task task;
     struct listings listings;
@@ -129,6 +137,8 @@ struct builder_task {
     uint32_t keyword_items_max;
     bool reading;      /* the log */
     bool fetch_paused; /* while too much waits for a sink */
+    uint32_t audits_under_way; /* requests; no checkpoint is taken meanwhile */
+    struct audits repairs;     /* of the repair command at hand */
 };
 
 static inline struct listing *listing_at(const struct builder_task *task, size_t at) {
@@ -274,6 +284,20 @@ int keywords_answered(struct partitioned *builder, struct builder_task *task,
                       const struct event *event, struct effects *effects, bool *again);
 int keywords_refused(struct partitioned *builder, struct builder_task *task,
                      const struct event *event, struct effects *effects, bool *again);
+
+/* ---- The audit: builder_audit.c ---- */
+
+/*
+ * Says which model version makes which vectors of the listing's present version in that lane, and
+ * which of them (`made`, bits) are made anew. Said before the vectors are asked for, of every
+ * version that readers could come to see: so a crash between two steps hides none (A11). Nothing is
+ * said of a listing without vectors. 0 or -ENOMEM.
+ */
+int audit_add(struct partitioned *builder, struct builder_task *task, struct audits *audits,
+              const struct lane *lane, const struct listing *listing, uint8_t made,
+              struct effects *effects);
+/* The modalities that the listing has vectors of, as bits. */
+uint8_t audit_modalities(const struct listing *listing);
 
 /* ---- Checkpoints: builder_checkpoint.c ---- */
 

@@ -28,7 +28,7 @@
 
 enum { PURPOSE_BATCH = TASK_PURPOSE_OWN, PURPOSE_LETTERS, PURPOSE_DASHBOARD };
 enum { TIMER_DASHBOARD = TASK_TIMER_OWN };
-enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_COUNT };
+enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_AUDIT, SOURCE_COUNT };
 
 struct loaded {
     struct listing_head head;
@@ -53,7 +53,10 @@ static int task_init(struct partitioned *loader, struct task *head) {
     }
     head->sources[SOURCE_LOG].topic = TOPIC_LISTING_LOG;
     head->sources[SOURCE_ORDER].topic = TOPIC_ORDER;
-    head->sources[SOURCE_LOG].partition = head->sources[SOURCE_ORDER].partition = head->partition;
+    head->sources[SOURCE_AUDIT].topic = TOPIC_AUDIT;
+    for (size_t i = 0; i < SOURCE_COUNT; i++) {
+        head->sources[i].partition = head->partition;
+    }
     return 0;
 }
 
@@ -223,12 +226,60 @@ static int gold_rows(struct loader_task *task, struct batch *batch, struct effec
     return 0;
 }
 
+/* ---- The audit of embeddings ---- */
+
+static void audit_rows(const struct record *record, struct audit_row *rows, size_t *count) {
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        if ((record->audit.modalities >> m & 1) != 0) {
+            rows[(*count)++] = (struct audit_row){
+                .listing_id = record->subject_id,
+                .version = record->audit.version,
+                .modality = (enum modality)m,
+                .model_version = record->audit.model_version,
+                .content_hash = record->audit.content[m],
+                .made = (record->audit.made >> m & 1) != 0,
+            };
+        }
+    }
+}
+
+/* What the builder said of vectors becomes rows (A11); bronze has no part in it, since the pipeline
+ * itself is the source. */
+static int audit_records(struct partitioned *loader, struct task *head, const struct event *event,
+                         struct effects *effects) {
+    struct source *source = &head->sources[SOURCE_AUDIT];
+    size_t count = event->records.count;
+    struct effect *load = machine_request(&loader->machine, effects, EFFECT_LOAD_WAREHOUSE, 0);
+    struct audit_row *rows =
+        load == NULL ? NULL : effect_alloc(effects, load, count * MODALITY_COUNT * sizeof *rows);
+    if (rows == NULL) {
+        return -ENOMEM;
+    }
+    load->warehouse.audits = rows;
+    load->warehouse.dedupe = !bug_on(loader->machine.bugs, BUG_NO_DEDUPE);
+    for (size_t i = 0; i < count; i++) {
+        struct record record;
+        struct record_error error;
+        if (record_of_topic(TOPIC_AUDIT, event->records.records[i].value, &record, &error) == 0) {
+            audit_rows(&record, rows, &load->warehouse.audit_count);
+        }
+    }
+    source->next = event->records.records[count - 1].offset + 1;
+    source->waiting++;
+    machine_count(&loader->machine, COUNTER_RECORDS_READ, count);
+    task_changed(loader, head, event->now, effects);
+    return task_expect(loader, head, load, PURPOSE_BATCH, SOURCE_AUDIT);
+}
+
 static int records(struct partitioned *loader, struct task *head, size_t index,
                    const struct event *event, struct effects *effects) {
     struct loader_task *task = (struct loader_task *)head;
     struct source *source = &head->sources[index];
     size_t count = event->records.count;
     assert(count > 0);
+    if (index == SOURCE_AUDIT) {
+        return audit_records(loader, head, event, effects);
+    }
     struct batch batch;
     struct effect *letters = NULL;
     if (batch_begin(loader, count, &batch, effects) != 0) {

@@ -171,6 +171,7 @@ struct pipeline_config {
     int64_t reconcile_settle_ns;   /* 2 min from repair to the next pass */
     uint32_t reconcile_passes_max; /* 5 */
     bool reconcile_repair_off;     /* show the differences only */
+    bool audit_off;                /* say of no vector which model made it */
     /* 64: listings of a partition that the backfill asked for, under way */
     uint32_t backfill_in_flight_max;
 

@@ -27,6 +27,7 @@ enum {
     POLICY_BYTES = 9,
     ORDER_BYTES = 36,
     CONTROL_BYTES = 38,
+    AUDIT_BYTES = 14 + 8 * AUDIT_MODALITIES,
     ERASURE_BYTES = 13,
     CERTIFICATE_BYTES = 21,
 
@@ -95,7 +96,7 @@ static int check_kind(const char *data, struct record_error *error) {
     uint8_t type = le8_get(data + AT_TYPE);
     uint8_t op = le8_get(data + AT_OP);
     if (type < RECORD_LISTING || type >= RECORD_TYPE_END) {
-        return record_reject(error, "unknown type of record", "type", "1 to 7", type);
+        return record_reject(error, "unknown type of record", "type", "1 to 8", type);
     }
     if (op != RECORD_UPSERT && op != RECORD_DELETE) {
         return record_reject(error, "unknown operation", "op", "1 or 2", op);
@@ -264,6 +265,28 @@ static int decode_order(struct bytes body, struct record *out, struct record_err
     return 0;
 }
 
+static int decode_audit(struct bytes body, struct record *out, struct record_error *error) {
+    if (body.len != AUDIT_BYTES) {
+        return reject_frame(error, "audit record is of the wrong size", "38 bytes of body",
+                            (int64_t)body.len);
+    }
+    struct audit_note *audit = &out->audit;
+    *audit = (struct audit_note){
+        .version = (int64_t)le64_get(body.data),
+        .model_version = le32_get(body.data + 8),
+        .modalities = le8_get(body.data + 12),
+        .made = le8_get(body.data + 13),
+    };
+    for (size_t m = 0; m < AUDIT_MODALITIES; m++) {
+        audit->content[m] = le64_get(body.data + 14 + 8 * m);
+    }
+    if (audit->modalities >= 1u << AUDIT_MODALITIES || (audit->made & ~audit->modalities) != 0) {
+        return record_reject(error, "unknown modality", "modalities", "bits 0 to 2",
+                             audit->modalities);
+    }
+    return 0;
+}
+
 static int decode_control(struct bytes body, struct record *out, struct record_error *error) {
     struct control *control = &out->control;
     if (decode_tail(body, CONTROL_BYTES, "control_text", &control->text, error) != 0) {
@@ -326,6 +349,8 @@ static int decode_body(struct bytes body, bool claimed, struct record *out,
         return decode_order(body, out, error);
     case RECORD_CONTROL:
         return decode_control(body, out, error);
+    case RECORD_AUDIT:
+        return decode_audit(body, out, error);
     case RECORD_ERASURE:
         return decode_erasure(body, out, error);
     case RECORD_CERTIFICATE:
@@ -465,6 +490,8 @@ static size_t body_size(const struct record *r, const struct field *fields, size
         return ORDER_BYTES + r->order_category.len;
     case RECORD_CONTROL:
         return CONTROL_BYTES + r->control.text.len;
+    case RECORD_AUDIT:
+        return AUDIT_BYTES;
     case RECORD_ERASURE:
         return ERASURE_BYTES;
     case RECORD_CERTIFICATE:
@@ -537,6 +564,15 @@ static char *put_body(char *at, const struct record *r, const struct field *fiel
         at = le64_put(at, r->control.id);
         at = le32_put(at, (uint32_t)r->control.text.len);
         return put_bytes(at, r->control.text);
+    case RECORD_AUDIT:
+        at = le64_put(at, (uint64_t)r->audit.version);
+        at = le32_put(at, r->audit.model_version);
+        at = le8_put(at, r->audit.modalities);
+        at = le8_put(at, r->audit.made);
+        for (size_t m = 0; m < AUDIT_MODALITIES; m++) {
+            at = le64_put(at, r->audit.content[m]);
+        }
+        return at;
     case RECORD_ERASURE:
         at = le8_put(at, (uint8_t)r->erasure_scope);
         at = le64_put(at, r->erasure_id);

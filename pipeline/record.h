@@ -21,6 +21,8 @@
  *              u64 id, u32 bytes of text, text
  *     erasure  u8 scope, u64 id of the listing or seller, u32 part
  *     certificate  u8 scope, u64 id, u64 listings, u32 bytes of looks, looks (pipeline/erasure.h)
+ *     audit    i64 version, u32 model version, u8 modalities, u8 made, u64 content hash of each
+ *              modality
  *     origin   u8 topic, u32 partition, i64 offset, i64 append time (ns)
  *     note     u64 seller id, u8 status, i64 event_ts (ns), u64 event id, high and low halves
  *
@@ -62,10 +64,21 @@ enum record_type {
     RECORD_CONTROL = 5,     /* an operator's command, or what a controller announces */
     RECORD_ERASURE = 6,     /* everything known of a listing, or of a seller's listings, must go */
     RECORD_CERTIFICATE = 7, /* an erasure is done, and where it was looked for */
+    RECORD_AUDIT = 8,       /* which model version makes which vectors of a listing's version */
     RECORD_TYPE_END
 };
 
 enum record_op { RECORD_UPSERT = 1, RECORD_DELETE = 2 };
+
+/* Of RECORD_AUDIT (A11): a listing's version as the builder tells it to one model's collections. */
+#define AUDIT_MODALITIES 3
+struct audit_note {
+    int64_t version; /* doc_version of the listing */
+    uint32_t model_version;
+    uint8_t modalities; /* bits (1 << enum modality): it has a vector there */
+    uint8_t made;       /* of those, whose content the version before did not have */
+    uint64_t content[AUDIT_MODALITIES]; /* content hashes; 0: no vector */
+};
 
 /* Whom an erasure is about (A12). */
 enum erasure_scope { ERASURE_LISTING = 1, ERASURE_SELLER = 2 };
@@ -166,7 +179,8 @@ struct record {
     int64_t amount; /* in the unit of FIELD_PRICE */
     struct bytes order_category;
 
-    struct control control; /* RECORD_CONTROL */
+    struct control control;  /* RECORD_CONTROL */
+    struct audit_note audit; /* RECORD_AUDIT */
 
     /* RECORD_ERASURE: subject_id is erasure_id in the feed, and the listing in the listing log and
      * in the register. RECORD_CERTIFICATE: subject_id is erasure_id, the stamp that of the request.

@@ -142,6 +142,17 @@ struct order_row {
     struct bytes category;
 };
 
+/* Warehouse: which model version made the vector of a listing's version (A11). Key: listing,
+ * version, modality and model version; the first row of a key stays. */
+struct audit_row {
+    uint64_t listing_id;
+    doc_version version;
+    enum modality modality;
+    uint32_t model_version;
+    uint64_t content_hash;
+    bool made; /* anew; otherwise the vector of the version before serves on */
+};
+
 /* One micro-batch of a loader: applied row by row, each row idempotent by its key, so a batch may
  * be torn or repeated and only needs to be sent again (A9). */
 struct warehouse_batch {
@@ -154,6 +165,8 @@ struct warehouse_batch {
     const struct order_row *orders;
     size_t order_count;
     bool dedupe; /* false (planted bug only): plain inserts in place of inserts by key */
+    const struct audit_row *audits;
+    size_t audit_count;
 };
 
 /*

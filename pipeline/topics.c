@@ -16,6 +16,7 @@ const char *topic_name(enum topic_id topic) {
         [TOPIC_ERASED] = "erased-listings",
         [TOPIC_CERTIFICATE] = "erasure-certificates",
         [TOPIC_QUARANTINE] = "quarantine",
+        [TOPIC_AUDIT] = "embedding-audit",
     };
     assert(topic < TOPIC_COUNT);
     return names[topic];

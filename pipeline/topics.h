@@ -26,6 +26,7 @@ enum topic_id {
                           request's listing or seller, so that a router's entries keep their order */
     TOPIC_CERTIFICATE, /* what was erased, and where it was looked for; key: likewise */
     TOPIC_QUARANTINE,  /* deletes held back, and those discarded since; key: listing id */
+    TOPIC_AUDIT,       /* which model version makes which vectors; key: listing id */
     TOPIC_COUNT
 };
 

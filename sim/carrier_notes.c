@@ -114,6 +114,12 @@ static void note_warehouse(struct simulation *s, const struct warehouse_batch *b
         note_stamp(s, row->stamp);
         simulation_note_bytes(s, row->category);
     }
+    simulation_note(s, batch->audit_count);
+    for (size_t i = 0; i < batch->audit_count; i++) {
+        const struct audit_row *row = &batch->audits[i];
+        NOTE(s, row->listing_id, number(row->version), row->modality, row->model_version,
+             row->content_hash, row->made);
+    }
 }
 
 static void note_entries(struct simulation *s, struct bytes offsets,

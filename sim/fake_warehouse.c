@@ -113,6 +113,7 @@ struct fake_warehouse {
     struct row_journal gold_journal, order_journal, sales_journal;
     struct fake_warehouse_counts counts;
     uint32_t gold_copies, order_copies;
+    struct warehouse_audit audit;
 
     struct silver_entry *silver;
     size_t silver_count, silver_capacity;
@@ -154,6 +155,7 @@ struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *o
     id_map_init(&w->silver_newest);
     id_map_init(&w->gold_by_id);
     id_map_init(&w->bucket_by_hash);
+    warehouse_audit_init(&w->audit);
     int rc = sqlite_host_open(&w->db, SQLITE_HOST_MEMORY, 0);
     if (rc == SQLITE_OK) {
         rc = sqlite3_exec(w->db, schema, 0, 0, 0);
@@ -186,6 +188,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     id_map_release(&w->silver_newest);
     id_map_release(&w->gold_by_id);
     id_map_release(&w->bucket_by_hash);
+    warehouse_audit_release(&w->audit);
     free(w->silver);
     free(w->gold);
     free(w->buckets);
@@ -756,6 +759,10 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
     for (size_t i = 0; i < batch->order_count && rc == 0; i++) {
         rc = load_order(w, now, &batch->orders[i], batch->dedupe);
     }
+    for (size_t i = 0; i < batch->audit_count && rc == 0; i++) {
+        bool failed = warehouse_audit_add(&w->audit, now, &batch->audits[i], batch->dedupe) < 0;
+        rc = failed ? PORT_NO_MEMORY : 0;
+    }
     return rc;
 }
 
@@ -812,6 +819,10 @@ struct warehouse_port fake_warehouse_port(struct fake_warehouse *w) {
 
 struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *w) {
     return w->counts;
+}
+
+const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *w) {
+    return &w->audit;
 }
 
 const struct row_journal *fake_warehouse_gold_journal(const struct fake_warehouse *w) {

@@ -1,7 +1,8 @@
 /*
  * The warehouse, on SQLite: bronze (raw records as their topics carried them), silver (every
- * version of every document, SCD2; and orders), gold (the present document of every listing) and
- * the dashboard's view of sales by category and hour. It implements struct warehouse_port.
+ * version of every document, SCD2; and orders), gold (the present document of every listing), the
+ * dashboard's view of sales by category and hour, and the audit of embeddings. It implements struct
+ * warehouse_port.
  *
  * Fidelity
  *
@@ -40,6 +41,7 @@
 #include "pipeline/ports.h"
 #include "sim/row_journal.h"
 #include "sim/store.h"
+#include "sim/warehouse_audit.h"
 
 struct fake_warehouse;
 
@@ -60,6 +62,9 @@ struct fake_warehouse_counts {
     uint64_t duplicates;                   /* second rows that plain inserts added, of any layer */
 };
 struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *w);
+
+/* The table of embeddings, in the order of arrival. */
+const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *w);
 
 /* What a reader sees of a listing in gold now. */
 struct row_state fake_warehouse_gold(const struct fake_warehouse *w, uint64_t listing_id);

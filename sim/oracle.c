@@ -69,6 +69,7 @@ void oracle_free(struct oracle *o) {
     free(o->listings);
     free(o->poisons);
     free(o->positions);
+    free(o->seen_vectors);
     free(o->differences);
     free(o);
 }
@@ -390,6 +391,7 @@ void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *ch
     if (listing == UINT32_MAX) {
         return;
     }
+    audit_heard(o, change);
     safety_row(o, now, &o->listings[listing], change);
     if (change->store == STORE_SILVER || change->duplicate) {
         return;
@@ -410,6 +412,7 @@ void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items
 
 void oracle_unseen_row_changed(struct oracle *o, vtime now, const struct row_change *change) {
     tick(o, now);
+    audit_heard(o, change);
     uint32_t listing = oracle_listing_of(o, change->listing_id);
     if (listing != UINT32_MAX) {
         safety_unseen_row(o, now, &o->listings[listing], change);

@@ -222,6 +222,7 @@ void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_store
         listings_compare(&c);
         silver_compare(&c);
         dashboard_compare(&c);
+        audit_compare(&c);
         source_orders_compare(&c);
     } else {
         o->out_of_memory = true;

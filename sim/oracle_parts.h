@@ -12,6 +12,7 @@
  *     oracle_reading.c      the end: the stores, read once
  *     oracle_findings.c     the end: differences, counted and told
  *     oracle_warehouse.c    the end: gold, silver, dashboard
+ *     oracle_audit.c        the end: which model made which vector
  *     oracle_source.c       the end: the OLTP store
  *     oracle_json.c         JSON columns of the warehouse against the reference
  *     oracle_finish.c       which stores those are
@@ -160,6 +161,7 @@ enum check_id {
     CHECK_HISTORY,
     CHECK_DASHBOARD,
     CHECK_SOURCE,
+    CHECK_AUDIT_COMPLETE,
     CHECK_COUNT
 };
 
@@ -301,6 +303,15 @@ struct orders {
     size_t moved[MODALITY_COUNT]; /* of the moves, those that the alias has made */
 };
 
+/* A vector row as readers saw it once. */
+struct seen_vector {
+    uint64_t listing_id;
+    doc_version version;
+    uint64_t content_hash;
+    uint32_t model_version;
+    enum modality modality;
+};
+
 struct finding;
 
 enum { DIFFERENCES_PER_STORE = 20 };
@@ -361,6 +372,9 @@ struct oracle {
     uint32_t served[MODALITY_COUNT]; /* model that the alias points to; 0: none */
     bool aliases_apart;              /* they point to different models, since: */
     vtime apart_since;
+
+    struct seen_vector *seen_vectors;
+    size_t seen_vector_count, seen_vector_capacity;
 
     /* the end */
     struct finding *differences;
@@ -546,6 +560,9 @@ void gold_compare(struct comparison *c, const struct oracle_listing *l,
                   const struct reference_document *d);
 void silver_compare(struct comparison *c);
 void dashboard_compare(struct comparison *c);
+/* A row of a vector collection changed. */
+void audit_heard(struct oracle *o, const struct row_change *change);
+void audit_compare(struct comparison *c);
 void source_compare(struct comparison *c, const struct oracle_listing *l,
                     const struct reference_document *d);
 void source_orders_compare(struct comparison *c);

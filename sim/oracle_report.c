@@ -59,6 +59,9 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
                          "sales by category and hour are those of the orders placed"},
     [CHECK_SOURCE] = {"source", "A2", "convergence",
                       "the rows of the OLTP store say what the sellers said"},
+    [CHECK_AUDIT_COMPLETE] = {"audit-complete", "A11", "convergence",
+                              "for each version of a listing that readers saw as a vector, one row "
+                              "says which model made it, of what content"},
 };
 
 static const struct check_words words[CHECK_COUNT] = {
@@ -82,6 +85,7 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_HISTORY] = {"each version once, without gap or overlap", "versions", true},
     [CHECK_DASHBOARD] = {"no difference to the orders", "buckets", true},
     [CHECK_SOURCE] = {"no difference to the operations", "rows", true},
+    [CHECK_AUDIT_COMPLETE] = {"one row for each vector seen", "vectors", true},
 };
 
 const struct oracle_check_about *oracle_check_table(size_t *count) {

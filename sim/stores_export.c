@@ -181,7 +181,7 @@ static const struct table tables[TABLE_COUNT] = {
                           {"modality", AS_IS},
                           {"model_version", AS_IS},
                           {"content_hash", HEX},
-                          {"collection", AS_IS}}},
+                          {"made", AS_IS}}},
     [DEAD_LETTER] = {"dead_letter",
                      GROWING,
                      {{"topic", TOPIC},
@@ -529,10 +529,30 @@ static int add_silver(void *ctx, const struct silver_row *row) {
                    VTIME_NEVER);
 }
 
+static int add_audit(struct stores_export *x, const struct warehouse_audit *audit) {
+    for (size_t i = 0; i < audit->count; i++) {
+        const struct audit_row *row = &audit->entries[i].row;
+        struct cell cells[] = {
+            cell_pattern(row->listing_id),
+            cell_integer(row->version),
+            cell_text(bytes_of(modality_name(row->modality))),
+            cell_integer(row->model_version),
+            cell_pattern(row->content_hash),
+            cell_integer(row->made),
+        };
+        if (add_row(x, EMBEDDING_AUDIT, cells, sizeof cells / sizeof *cells,
+                    audit->entries[i].recorded, VTIME_NEVER) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w) {
     if (add_journal(x, GOLD_DOCUMENT, fake_warehouse_gold_journal(w)) != 0 ||
         add_journal(x, GOLD_SALES, fake_warehouse_sales_journal(w)) != 0 ||
         add_journal(x, SILVER_ORDER, fake_warehouse_order_journal(w)) != 0 ||
+        add_audit(x, fake_warehouse_audit(w)) != 0 ||
         walked(x, fake_warehouse_each_bronze(w, add_bronze, x)) != 0) {
         return -1;
     }
@@ -540,7 +560,7 @@ int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w) {
 }
 
 /* Cells of a vector row's journal. */
-enum { V_LISTING, V_KIND, V_VERSION, V_CONTENT = 5, V_MODEL = 6, V_CELLS = 14 };
+enum { V_LISTING, V_KIND, V_VERSION, V_CELLS = 14 };
 
 struct vector_export {
     struct stores_export *x;
@@ -552,15 +572,7 @@ static int add_vector(void *ctx, const struct row_version *v) {
     assert(v->count == V_CELLS);
     struct cell cells[V_CELLS + 1] = {e->collection, e->modality, v->cells[V_LISTING]};
     memcpy(cells + 3, v->cells + V_VERSION, (V_CELLS - V_VERSION) * sizeof(cells[0]));
-    if (add_row(e->x, VECTOR_ROW, cells, V_CELLS + 1, v->from, v->to) != 0) {
-        return -1;
-    }
-    if (v->cells[V_KIND].integer != ROW_UPSERT) {
-        return 0;
-    }
-    struct cell audit[] = {v->cells[V_LISTING], v->cells[V_VERSION], e->modality,
-                           v->cells[V_MODEL],   v->cells[V_CONTENT], e->collection};
-    return add_row(e->x, EMBEDDING_AUDIT, audit, 6, v->from, VTIME_NEVER);
+    return add_row(e->x, VECTOR_ROW, cells, V_CELLS + 1, v->from, v->to);
 }
 
 int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db *db) {

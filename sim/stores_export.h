@@ -57,7 +57,7 @@ struct stores_export *stores_export_new(const char *directory, const struct expo
 int stores_export_oltp(struct stores_export *x, struct fake_oltp *o);
 int stores_export_keyword(struct stores_export *x, const struct fake_keyword *k);
 int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w);
-/* vector_row, and embedding_audit: every vector that was ever written, of every collection. */
+/* vector_row, of every collection. */
 int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db *db);
 
 /* Rows that the host kept. */

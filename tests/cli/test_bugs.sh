@@ -21,6 +21,7 @@ no-backpressure pressure-slow-sink 1
 cutover-early upgrade-too-early 1
 rollback-loses-writes upgrade-too-early 3
 skips-expired retention-restart-from-bronze 1
+audit-skips-kept audit-model-history 2
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

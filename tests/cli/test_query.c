@@ -340,6 +340,13 @@ static void write_vectors(struct world *w) {
                                          &write, 1, &status),
                          0);
         assert_int_equal(status, ITEM_APPLIED);
+        if (kinds[i] != ROW_DELETE) {
+            struct audit_row audit = {8, i + 1, MODALITY_TEXT, 3, 10, kinds[i] == ROW_UPSERT};
+            struct warehouse_port warehouse = fake_warehouse_port(w->warehouse);
+            struct warehouse_batch batch = {.audits = &audit, .audit_count = 1, .dedupe = true};
+            assert_int_equal(warehouse.ops->load(warehouse.ctx, (vtime){START + 10 * i}, &batch),
+                             0);
+        }
     }
 }
 
@@ -547,9 +554,10 @@ static void embeddings_are_on_record(void **state) {
     }
     sqlite3 *db = open_at(INT64_MAX);
     assert_string_equal(rows_of(db, "SELECT listing_id || ' ' || version || ' ' || model_version ||"
-                                    " ' ' || modality || ' ' || (recorded_at_ns % 1000)"
+                                    " ' ' || modality || ' ' || made || ' ' ||"
+                                    " (recorded_at_ns % 1000)"
                                     " FROM embedding_audit ORDER BY version"),
-                        "8 1 3 text 0\n8 3 3 text 20\n");
+                        "8 1 3 text 1 0\n8 2 3 text 0 10\n8 3 3 text 1 20\n");
     sqlite3_close(db);
 }
 

@@ -668,6 +668,63 @@ static void test_reads_on_from_bronze(void **state) {
     script_free(s);
 }
 
+/* Of each visible version it is said which model makes its vectors, and which of them anew; nothing
+ * of a version without vectors (A11). */
+static void test_audits_every_version(void **state) {
+    (void)state;
+    struct script *s = builder_begun_auditing(NULL, NULL);
+    log_records(s, 0,
+                TEXTS("listing 7 @1 title=Lamp", "listing 7 @2 price=5", "listing 7 @3 title=Big",
+                      "listing 7 @4 delete", "listing 8 @5 delete"));
+    static const char said[] =
+        " produce\n"
+        "    embedding-audit 7 audit 7 @1 version=0 model=1 modalities=5 made=5\n"
+        "    embedding-audit 7 audit 7 @2 version=1 model=1 modalities=5 made=0\n"
+        "    embedding-audit 7 audit 7 @3 version=2 model=1 modalities=5 made=5\n";
+    if (strstr(script_told(s), said) == NULL) {
+        fail_msg("%s", script_told(s));
+    }
+    assert_null(strstr(script_told(s), "@4 version"));
+    assert_int_equal(log_fetch(s), 0);
+    script_answer(s, script_newest(s, EFFECT_PRODUCE));
+    assert_int_equal(script_request(s, log_fetch(s))->fetch.offset, 5);
+    script_free(s);
+}
+
+/* A checkpoint waits for the audit of what it holds: a crash would hide the version (A11). */
+static void test_no_checkpoint_ahead_of_the_audit(void **state) {
+    (void)state;
+    struct script *s = builder_begun_auditing(NULL, NULL);
+    log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
+    script_timer(s);
+    assert_int_equal(script_newest(s, EFFECT_SAVE_STATE), 0);
+    script_answer(s, script_newest(s, EFFECT_PRODUCE));
+    assert_int_not_equal(script_newest(s, EFFECT_SAVE_STATE), 0);
+    script_free(s);
+}
+
+/* A listing that the backfill brings into a shadow has all its vectors made there (A10, A11). */
+static void test_audits_who_joins_a_lane(void **state) {
+    (void)state;
+    struct script *s = builder_begun_auditing(NULL, NULL);
+    log_records(s, 0, TEXTS("listing 7 @1 title=Lamp"));
+    builder_settle(s);
+    script_records(s, builder_fetch(s, TOPIC_CONTROL), 0,
+                   TEXTS("control models @2 model=1 other=2"));
+    script_skip(s);
+    script_step(s, &(struct event){
+                       .kind = EVENT_COMMAND,
+                       .command = {COMMAND_REPAIR, SCAN_VECTOR_TEXT, 2, (const uint64_t[]){7}, 1}});
+    const struct effect *produce = script_request(s, script_newest(s, EFFECT_PRODUCE));
+    assert_int_equal(produce->produce.count, 1);
+    struct record record;
+    struct record_error error;
+    assert_int_equal(record_decode(produce->produce.items[0].value, &record, &error), 0);
+    assert_int_equal(record.audit.model_version, 2);
+    assert_int_equal(record.audit.made, 1u << MODALITY_TEXT | 1u << MODALITY_FUSED);
+    script_free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writes_every_row_of_a_listing),
@@ -707,6 +764,9 @@ int main(void) {
         cmocka_unit_test(test_bug_never_reembed),
         cmocka_unit_test(test_bug_offset_before_state),
         cmocka_unit_test(test_bug_no_tombstone),
+        cmocka_unit_test(test_audits_every_version),
+        cmocka_unit_test(test_no_checkpoint_ahead_of_the_audit),
+        cmocka_unit_test(test_audits_who_joins_a_lane),
     };
     return cmocka_run_group_tests_name("builder", tests, NULL, NULL);
 }

@@ -205,7 +205,14 @@ static void plain_inserts_leave_second_rows(void **state) {
         .topic = TOPIC_LISTING_LOG, .partition = 3, .offset = 9, .value = bytes_of("x")};
     struct order_row order = {
         .order_id = 1, .listing_id = 4, .quantity = 1, .amount = 50, .category = bytes_of("home")};
-    struct warehouse_batch batch = {&raw, 1, &row, 1, &row, 1, &order, 1, false};
+    struct warehouse_batch batch = {.bronze = &raw,
+                                    .bronze_count = 1,
+                                    .silver = &row,
+                                    .silver_count = 1,
+                                    .gold = &row,
+                                    .gold_count = 1,
+                                    .orders = &order,
+                                    .order_count = 1};
     load(w, 1, batch);
     assert_int_equal(heard.duplicates, 0);
     load(w, 2, batch);
@@ -335,7 +342,8 @@ static void send_random_batch(struct fake_warehouse *w, struct prng *prng, int64
     struct document_row silver[8], gold[8];
     struct order_row order[4];
     struct bronze_row bronze[8];
-    struct warehouse_batch batch = {bronze, 0, silver, 0, gold, 0, order, 0, true};
+    struct warehouse_batch batch = {
+        .bronze = bronze, .silver = silver, .gold = gold, .orders = order, .dedupe = true};
     batch.bronze_count = (size_t)prng_below(prng, 8);
     batch.silver_count = (size_t)prng_below(prng, 8);
     batch.gold_count = (size_t)prng_below(prng, 8);
@@ -534,6 +542,28 @@ static void history_is_kept(void **state) {
     fake_warehouse_free(w);
 }
 
+/* Of an audit row that comes again, as after a crash, the first stays; another model version,
+ * another modality and another version have rows of their own (A11). */
+static void audit_keeps_the_first_row_of_a_key(void **state) {
+    (void)state;
+    struct fake_warehouse *w =
+        fake_warehouse_new(&(struct fake_warehouse_options){.journal = false});
+    const struct audit_row rows[] = {
+        {7, 1, MODALITY_TEXT, 1, 10, true},  {7, 1, MODALITY_TEXT, 1, 10, false},
+        {7, 1, MODALITY_FUSED, 1, 11, true}, {7, 2, MODALITY_TEXT, 1, 10, false},
+        {7, 1, MODALITY_TEXT, 2, 10, true},
+    };
+    for (int64_t again = 0; again < 2; again++) {
+        load(w, again, (struct warehouse_batch){.audits = rows, .audit_count = 5, .dedupe = true});
+    }
+    const struct warehouse_audit *audit = fake_warehouse_audit(w);
+    assert_int_equal(audit->count, 4);
+    const struct audit_row *row = warehouse_audit_find(audit, 7, 1, MODALITY_TEXT, 1);
+    assert_true(row != NULL && row->made && row->content_hash == 10);
+    assert_null(warehouse_audit_find(audit, 7, 1, MODALITY_IMAGE, 1));
+    fake_warehouse_free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silver_intervals_close_in_any_order),
@@ -544,6 +574,7 @@ int main(void) {
         cmocka_unit_test(dashboard_follows_orders),
         cmocka_unit_test(any_order_of_loads_ends_the_same),
         cmocka_unit_test(history_is_kept),
+        cmocka_unit_test(audit_keeps_the_first_row_of_a_key),
     };
     return cmocka_run_group_tests(tests, 0, 0);
 }

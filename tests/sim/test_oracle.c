@@ -527,6 +527,21 @@ static void lost_embedding(void **state) {
     world_free(w);
 }
 
+/* A version that readers saw, and of which nobody says what made it (A11): however the listing goes
+ * on, and although its present version is accounted for. */
+static void nobody_says_what_made_it(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    done(w, creation(w, 1));
+    w->audit_off = true;
+    done(w, price_change(w, 1, 5));
+    w->audit_off = false;
+    done(w, price_change(w, 1, 6));
+    finish(w);
+    assert_only(w, "audit-complete");
+    world_free(w);
+}
+
 /* Rows of one listing at different versions. */
 static void rows_disagree(void **state) {
     (void)state;
@@ -742,6 +757,7 @@ int main(void) {
         cmocka_unit_test(needless_embedding),
         cmocka_unit_test(another_model_is_not_needless),
         cmocka_unit_test(lost_embedding),
+        cmocka_unit_test(nobody_says_what_made_it),
         cmocka_unit_test(rows_disagree),
         cmocka_unit_test(dead_letters),
         cmocka_unit_test(letter_for_a_refused_row),

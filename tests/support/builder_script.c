@@ -9,6 +9,14 @@
 static const uint32_t only[] = {0};
 
 struct script *builder_begun(const struct pipeline_config *config, const struct bugs *bugs) {
+    struct pipeline_config quiet = {.partitions = 1};
+    quiet = config == NULL ? quiet : *config;
+    quiet.audit_off = true;
+    return builder_begun_auditing(&quiet, bugs);
+}
+
+struct script *builder_begun_auditing(const struct pipeline_config *config,
+                                      const struct bugs *bugs) {
     struct script *s = script_new(MACHINE_BUILDER, config, bugs);
     script_begin(s);
     s->quiet_fetch = true;

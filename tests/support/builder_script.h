@@ -13,6 +13,9 @@
 
 /* A builder that has restored nothing and fetches. */
 struct script *builder_begun(const struct pipeline_config *config, const struct bugs *bugs);
+/* The same, with the audit of embeddings, which otherwise is off. */
+struct script *builder_begun_auditing(const struct pipeline_config *config,
+                                      const struct bugs *bugs);
 
 /* The fetch of a topic that waits, or 0. */
 uint64_t builder_fetch(struct script *s, enum topic_id topic);

@@ -159,6 +159,13 @@ static void tell_warehouse(struct script *s, const struct warehouse_batch *batch
         tell(s, "\n    order %" PRIu64 " of %" PRIu64 " quantity %" PRId64,
              batch->orders[i].order_id, batch->orders[i].listing_id, batch->orders[i].quantity);
     }
+    for (size_t i = 0; i < batch->audit_count; i++) {
+        const struct audit_row *row = &batch->audits[i];
+        tell(s, "\n    audit %" PRIu64, row->listing_id);
+        tell_version(s, row->version);
+        tell(s, " %s model %" PRIu32 "%s", modality_name(row->modality), row->model_version,
+             row->made ? " made" : "");
+    }
 }
 
 static void tell_range(struct script *s, uint64_t first, uint64_t last) {

@@ -952,8 +952,31 @@ static const char *row_wrong(struct world *w, const struct folded *folded, int i
     return NULL;
 }
 
+/* The log tells of every version that had a row which model it was for (A11). */
+static const char *audit_wrong(struct world *w, const struct folded *folded,
+                               enum fold_outcome outcome) {
+    if (outcome != FOLD_VISIBLE || !document_served(&folded->document)) {
+        return NULL;
+    }
+    const uint64_t content[MODALITY_COUNT] = {folded->digest.text, folded->digest.image,
+                                              folded->digest.fused};
+    bool found = content[MODALITY_FUSED] == 0;
+    for (size_t i = 0; i < w->log[TOPIC_AUDIT].count && !found; i++) {
+        struct record record;
+        struct record_error error;
+        assert_int_equal(record_decode(w->log[TOPIC_AUDIT].items[i].value, &record, &error), 0);
+        found = record.subject_id == folded->document.listing_id &&
+                record.audit.version == folded->visible_version &&
+                record.audit.model_version == 1 &&
+                memcmp(record.audit.content, content, sizeof content) == 0;
+    }
+    return found ? NULL
+                 : wrong(w, "nobody says what made version %" PRId64 " of listing %" PRIu64,
+                         folded->visible_version, folded->document.listing_id);
+}
+
 static const char *builder_wrong(struct world *w, struct folded *folded) {
-    const char *found = each_fold(w, folded, NULL);
+    const char *found = each_fold(w, folded, audit_wrong);
     for (size_t id = 1; id < WORLD_LISTINGS && found == NULL; id++) {
         for (int i = 0; i < ROWS && found == NULL; i++) {
             found = row_wrong(w, &folded[id], i);

@@ -243,6 +243,26 @@ static void read_control(struct reading *in) {
     }
 }
 
+static void read_audit(struct reading *in) {
+    in->record.type = RECORD_AUDIT;
+    in->record.subject_id = next_number(in);
+    read_stamp(in);
+    struct audit_note *audit = &in->record.audit;
+    while (in->at < in->count) {
+        char *word = next_word(in);
+        uint64_t value = strtoull(strchr(word, '=') + 1, NULL, 10);
+        if (strncmp(word, "version=", 8) == 0) {
+            audit->version = doc_version_pack(0, (int64_t)value);
+        } else if (strncmp(word, "model=", 6) == 0) {
+            audit->model_version = (uint32_t)value;
+        } else if (strncmp(word, "modalities=", 11) == 0) {
+            audit->modalities = (uint8_t)value;
+        } else {
+            audit->made = (uint8_t)value;
+        }
+    }
+}
+
 static struct bytes copy_of(const char *data, size_t length) {
     char *copy = malloc(length + 1);
     assert_non_null(copy);
@@ -269,6 +289,8 @@ struct bytes record_from_text(const char *text) {
         read_order(&in);
     } else if (strcmp(type, "control") == 0) {
         read_control(&in);
+    } else if (strcmp(type, "audit") == 0) {
+        read_audit(&in);
     } else {
         fail_msg("no record: %s", text);
     }
@@ -445,6 +467,13 @@ static void put_body(struct writing *out, const struct record *r) {
             r->erasure_scope == ERASURE_SELLER ? "seller" : "listing", r->erasure_id);
         put_stamp(out, r);
         put_looks(out, r);
+        break;
+    case RECORD_AUDIT:
+        put(out, "audit %" PRIu64 " ", r->subject_id);
+        put_stamp(out, r);
+        put(out, " version=%" PRId64 " model=%u modalities=%u made=%u",
+            doc_version_offset(r->audit.version), r->audit.model_version, r->audit.modalities,
+            r->audit.made);
         break;
     case RECORD_TYPE_END:
         break;
