@@ -53,6 +53,7 @@ static bool answered(struct prober *p, enum store_id store, uint32_t model, vtim
     recall->asked++;
     simulation_note(p->simulation, (uint64_t)(int64_t)error);
     if (error != PORT_OK) {
+        oracle_search_failed(p->oracle, now, store, error);
         return true;
     }
     note_hits(p, hits, count);

@@ -310,8 +310,10 @@ static int task_timer_due(struct partitioned *upgrader, struct task *head, uint3
                           struct effects *effects) {
     struct upgrader_task *task = (struct upgrader_task *)head;
     vtime *at = &task->timer_at[id - TASK_TIMER_OWN];
-    if (at->ns != now.ns) {
-        return 0; /* of a phase that is over */
+    /* One of a phase that is over comes before its time. One that comes after it counts: a process
+     * that stood still hears late. */
+    if (at->ns == 0 || vtime_before(now, *at)) {
+        return 0;
     }
     *at = (vtime){0};
     struct vector_admin stay = {.kind = VECTOR_SWITCH,

@@ -107,6 +107,10 @@ void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_
 void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
                  const struct search_hit *hits, size_t count);
 
+/* A probe search was not answered. That a store is down is no fault of the pipeline's; that nothing
+ * is where the alias points, or that it points nowhere, is. */
+void oracle_search_failed(struct oracle *o, vtime now, enum store_id store, int error);
+
 /* True once memory ran out: nothing that the oracle says then counts. */
 bool oracle_out_of_memory(const struct oracle *o);
 

@@ -30,7 +30,7 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
                                  "a vector is made anew only when what it depends on changed"},
     [CHECK_ALIAS_SWITCH] = {"alias-switch", "A10", "safety",
                             "when an alias switches, no listing vanishes, grows older or comes "
-                            "back from deletion for its readers"},
+                            "back from deletion for its readers, and it always leads somewhere"},
     [CHECK_ONE_MODEL] = {"one-model", "A10", "safety",
                          "what a vector search finds was made by the model that embedded the "
                          "query"},

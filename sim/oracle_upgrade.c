@@ -226,6 +226,14 @@ void upgrade_hit(struct oracle *o, vtime now, enum store_id store, uint32_t mode
     }
 }
 
+void oracle_search_failed(struct oracle *o, vtime now, enum store_id store, int error) {
+    if (store <= STORE_VECTOR_FUSED && error == PORT_NOT_FOUND) {
+        check_violated(o, CHECK_ALIAS_SWITCH, now,
+                       "a search of %s found no collection: the alias points to model %" PRIu32,
+                       store_name(store), o->served[store]);
+    }
+}
+
 /* ---- The end ---- */
 
 static bool collection_asked_for(const struct oracle *o,

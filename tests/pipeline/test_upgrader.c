@@ -422,6 +422,23 @@ static void the_whole_way(void **state) {
     shop_free(shop);
 }
 
+/* A process that stood still hears each of its timers late: it goes on all the same. */
+static void late_timers(void **state) {
+    (void)state;
+    struct shop *shop = shop_new();
+    begin(shop);
+    command(shop, "control upgrade @70 model=2");
+    for (int i = 0; i < 200 && !was_told(shop, "alert upgrade ready "); i++) {
+        shop->script->now = vtime_add(shop->script->now, 10 * VTIME_MINUTE);
+        script_timer(shop->script);
+        listen(shop);
+        work(shop);
+    }
+    assert_told(shop, "alert upgrade ready ");
+    assert_complete(shop, SHADOW);
+    shop_free(shop);
+}
+
 /* An upgrade that is given up leaves what there was. */
 static void abandoned(void **state) {
     (void)state;
@@ -816,6 +833,7 @@ static void without_protection(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_whole_way),
+        cmocka_unit_test(late_timers),
         cmocka_unit_test(abandoned),
         cmocka_unit_test(announced_before_used),
         cmocka_unit_test(doubled_commands),

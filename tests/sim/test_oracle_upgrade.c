@@ -236,6 +236,19 @@ static void served_collection_dropped(void **state) {
     world_free(w);
 }
 
+/* A search that finds no collection is downtime; one of a database that is down is not the
+ * upgrade's. */
+static void searches_that_lead_nowhere(void **state) {
+    (void)state;
+    struct world *w = traded();
+    oracle_search_failed(w->o, w->now, STORE_VECTOR_TEXT, PORT_UNAVAILABLE);
+    oracle_search_failed(w->o, w->now, STORE_KEYWORD, PORT_NOT_FOUND);
+    assert_only(w, "");
+    oracle_search_failed(w->o, w->now, STORE_VECTOR_TEXT, PORT_NOT_FOUND);
+    assert_only(w, "alias-switch");
+    world_free(w);
+}
+
 /* ---- What readers see through the alias ---- */
 
 /* A change that only the standby collection shows is not visible; the switch makes it so. */
@@ -448,6 +461,7 @@ int main(void) {
         cmocka_unit_test(rollback_that_loses_writes),
         cmocka_unit_test(aliases_that_come_apart),
         cmocka_unit_test(served_collection_dropped),
+        cmocka_unit_test(searches_that_lead_nowhere),
         cmocka_unit_test(samples_wait_for_the_alias),
         cmocka_unit_test(gone_listing_served_by_the_switch),
         cmocka_unit_test(hits_of_another_model),
