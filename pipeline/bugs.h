@@ -55,7 +55,12 @@
       "convergence")                                                                               \
     X(AUDIT_SKIPS_KEPT, "audit-skips-kept",                                                        \
       "the audit tells of vectors that are made, and of none that serves another version on",      \
-      "audit-complete")
+      "audit-complete")                                                                            \
+    X(SUPPRESSION_EXISTING_ONLY, "suppression-existing-only",                                      \
+      "a seller's suppression reaches existing listings only: one that comes later is served",     \
+      "gone-in-time")                                                                              \
+    X(PARTIAL_NULLS, "partial-nulls", "a partial update nulls the fields that it does not name",   \
+      "convergence")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

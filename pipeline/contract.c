@@ -30,6 +30,11 @@ static const char *const builtin[TOPIC_FEED_COUNT] = {
     [TOPIC_PRIVACY] = "version 1\n"
                       "scope: integer, required, min 1, max 2\n"
                       "erasure_id: integer, required\n",
+    [TOPIC_REFERENCE] = "version 1\n"
+                        "table: integer, required, min 2, max 3\n"
+                        "tokeniser: integer, required, min 0, max 2\n"
+                        "key: text, required\n"
+                        "value: text, required\n",
 };
 
 struct bytes contract_builtin(enum topic_id feed) {
@@ -118,6 +123,12 @@ static bool said_next(struct said_cursor *cursor, struct said *out) {
         *out = at == 0 ? said_integer("scope", r->erasure_scope)
                        : said_integer("erasure_id", r->erasure_id);
         return at < 2;
+    case RECORD_REFERENCE:
+        *out = at == 0   ? said_integer("table", r->reference.table)
+               : at == 1 ? said_integer("tokeniser", r->reference.tokeniser)
+               : at == 2 ? said_text("key", r->reference.key)
+                         : said_text("value", r->reference.value);
+        return at < 4;
     default:
         return false;
     }

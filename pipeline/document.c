@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "pipeline/document_parts.h"
+#include "pipeline/fact.h"
 #include "pipeline/memory.h"
 
 void document_init(struct document *d, uint64_t listing_id) {
@@ -26,7 +27,10 @@ void document_release(struct document *d) {
     }
     free(d->fields);
     free(d->images);
-    free(d->policies);
+    for (uint32_t i = 0; i < d->fact_count; i++) {
+        free(d->facts[i].data);
+    }
+    free(d->facts);
     document_init(d, d->listing_id);
 }
 
@@ -60,11 +64,13 @@ uint32_t document_image_at(const struct document *d, uint32_t from, uint64_t ima
     return from;
 }
 
-uint32_t document_policy_at(const struct document *d, uint32_t from, uint64_t seller_id) {
-    uint32_t end = d->policy_count;
-    while (from < end) {
+uint32_t document_fact_at(const struct document *d, enum fact_kind kind, uint64_t key) {
+    uint32_t from = 0;
+    for (uint32_t end = d->fact_count; from < end;) {
         uint32_t middle = from + (end - from) / 2;
-        if (d->policies[middle].seller_id < seller_id) {
+        const struct document_fact *held = &d->facts[middle];
+        bool before = held->kind != (uint8_t)kind ? held->kind < (uint8_t)kind : held->key < key;
+        if (before) {
             from = middle + 1;
         } else {
             end = middle;
@@ -82,6 +88,14 @@ const struct document_field *document_find(const struct document *d, enum field_
 const struct document_image *document_image_find(const struct document *d, uint64_t image_id) {
     uint32_t at = document_image_at(d, 0, image_id);
     return at < d->image_count && d->images[at].image_id == image_id ? &d->images[at] : NULL;
+}
+
+const struct document_fact *document_fact_find(const struct document *d, enum fact_kind kind,
+                                               uint64_t key) {
+    uint32_t at = document_fact_at(d, kind, key);
+    bool found =
+        at < d->fact_count && d->facts[at].kind == (uint8_t)kind && d->facts[at].key == key;
+    return found ? &d->facts[at] : NULL;
 }
 
 /* ---- room ---- */
@@ -127,14 +141,13 @@ int document_reserve_images(struct document *d, size_t count) {
     return 0;
 }
 
-int document_reserve_policies(struct document *d, size_t count) {
-    if (count > d->policy_capacity) {
-        struct document_policy *moved =
-            grown(d->policies, &d->policy_capacity, count, sizeof *d->policies);
+int document_reserve_facts(struct document *d, size_t count) {
+    if (count > d->fact_capacity) {
+        struct document_fact *moved = grown(d->facts, &d->fact_capacity, count, sizeof *d->facts);
         if (moved == NULL) {
             return -ENOMEM;
         }
-        d->policies = moved;
+        d->facts = moved;
     }
     return 0;
 }
@@ -183,21 +196,58 @@ void document_set_image(struct document_image *held, uint64_t image_id, bool del
     }
 }
 
+void document_set_fact(struct document_fact *held, const struct fact *fact) {
+    assert(fact->value.len <= held->capacity && fact->value.len <= FACT_VALUE_MAX);
+    held->key = fact->key;
+    held->kind = (uint8_t)fact->kind;
+    held->code = fact->code;
+    held->stamp = fact->stamp;
+    held->len = (uint8_t)fact->value.len;
+    if (fact->value.len > 0) {
+        memcpy(held->data, fact->value.data, fact->value.len);
+    }
+}
+
 /* ---- reading ---- */
 
 bool document_alive(const struct document *d) {
     return !stamp_is_none(d->last_set);
 }
 
-enum policy_status document_policy(const struct document *d) {
-    const struct document_field *seller = document_find(d, FIELD_SELLER);
-    if (seller == NULL || seller->type != VALUE_INTEGER) {
-        return POLICY_ACTIVE;
+/* What is told of what a field names, or NULL. */
+static const struct document_fact *told(const struct document *d, enum field_id id) {
+    const struct document_field *held = document_find(d, id);
+    enum fact_kind kind;
+    uint64_t key;
+    if (held == NULL) {
+        return NULL;
     }
-    uint64_t id = (uint64_t)seller->integer;
-    uint32_t at = document_policy_at(d, 0, id);
-    return at < d->policy_count && d->policies[at].seller_id == id ? d->policies[at].status
-                                                                   : POLICY_ACTIVE;
+    struct field field = held_field(held);
+    return fact_named(&field, &kind, &key) ? document_fact_find(d, kind, key) : NULL;
+}
+
+enum policy_status document_policy(const struct document *d) {
+    const struct document_fact *fact = told(d, FIELD_SELLER);
+    return fact != NULL ? (enum policy_status)fact->code : POLICY_ACTIVE;
+}
+
+/* A text field as it is shown. */
+static struct bytes shown(const struct document *d, enum field_id id) {
+    const struct document_fact *fact = told(d, id);
+    return fact != NULL ? (struct bytes){fact->data, fact->len} : document_field(d, id).text;
+}
+
+struct bytes document_category(const struct document *d) {
+    return shown(d, FIELD_CATEGORY);
+}
+
+struct bytes document_locale(const struct document *d) {
+    return shown(d, FIELD_LOCALE);
+}
+
+enum tokeniser document_tokeniser(const struct document *d) {
+    const struct document_fact *fact = told(d, FIELD_LOCALE);
+    return fact != NULL ? (enum tokeniser)fact->code : TOKENISER_WORD;
 }
 
 bool document_served(const struct document *d) {
@@ -284,13 +334,14 @@ static void check_images(const struct document *d) {
     }
 }
 
-static void check_policies(const struct document *d) {
-    assert(d->policy_count <= d->policy_capacity);
-    for (uint32_t i = 0; i < d->policy_count; i++) {
-        const struct document_policy *held = &d->policies[i];
-        assert(held->status == POLICY_ACTIVE || held->status == POLICY_SUPPRESSED);
-        assert(!stamp_is_none(held->stamp));
-        assert(i == 0 || d->policies[i - 1].seller_id < held->seller_id);
+static void check_facts(const struct document *d) {
+    assert(d->fact_count <= d->fact_capacity);
+    for (uint32_t i = 0; i < d->fact_count; i++) {
+        const struct document_fact *held = &d->facts[i];
+        struct fact fact = held_fact(held);
+        assert(fact_sound(&fact));
+        assert(held->len <= held->capacity);
+        assert(i == 0 || document_fact_at(d, fact.kind, fact.key) == i);
     }
 }
 
@@ -300,5 +351,5 @@ void document_check(const struct document *d) {
     assert(stamp_compare(d->erased, d->tombstone) <= 0);
     check_fields(d);
     check_images(d);
-    check_policies(d);
+    check_facts(d);
 }

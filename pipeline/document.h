@@ -5,14 +5,23 @@
  * tombstone at its own stamp: nothing at or below it survives it, fields and images alike, and a
  * later UPSERT starts a life that holds only what was set after it. Images are a set with the same
  * rule per image id; a document shows the images that its image_ids name, that media ingest
- * delivered after the tombstone and did not withdraw. Policy status belongs to a seller, has the
- * same rule per seller and survives the tombstone. An erasure (A12) is a DELETE that is remembered
- * as such: whatever stands at or below it is to be kept nowhere.
+ * delivered after the tombstone and did not withdraw. A fact (pipeline/fact.h) belongs to what the
+ * listing names, has the same rule for each and survives the tombstone: a seller's status, a
+ * category's path, the tag and tokeniser of a locale. What it touches:
+ *
+ *     status      whether the listing is served
+ *     path        metadata: the category that readers filter by
+ *     tag         metadata, and the text: models and indexes are told the locale
+ *     tokeniser   the text: it is cut into other words, so its embedding is made anew
+ *
+ * What no fact tells of is shown as the listing names it, and its text is cut into words at spaces.
+ * An erasure (A12) is a DELETE that is remembered as such: whatever stands at or below it is to be
+ * kept nowhere.
  *
  * Invariants (document_check asserts them):
  *  1. fields are sorted by (id, name), none twice; every field's stamp is above the tombstone;
  *  2. images are sorted by id, none twice; every image's stamp is above the tombstone;
- *  3. policies are sorted by seller id, none twice;
+ *  3. facts are sorted by (kind, key), none twice;
  *  4. version is the position of the last record that changed anything, or DOC_VERSION_NONE.
  *
  *  5. last_set is above the tombstone and no field's stamp is above it, or it is STAMP_NONE and
@@ -40,7 +49,7 @@
 
 struct document_field; /* private: pipeline/document_parts.h */
 struct document_image;
-struct document_policy;
+struct document_fact;
 
 struct document {
     uint64_t listing_id;
@@ -51,10 +60,10 @@ struct document {
     struct stamp last_set;  /* greatest stamp of a listing event folded in this life, or NONE */
     struct document_field *fields;
     struct document_image *images;
-    struct document_policy *policies;
+    struct document_fact *facts;
     uint32_t field_count, field_capacity;
     uint32_t image_count, image_capacity;
-    uint32_t policy_count, policy_capacity;
+    uint32_t fact_count, fact_capacity;
 };
 
 void document_init(struct document *d, uint64_t listing_id);
@@ -62,8 +71,8 @@ void document_init(struct document *d, uint64_t listing_id);
 void document_release(struct document *d);
 
 /*
- * Folds one decoded record of this listing (LISTING, MEDIA, POLICY or ERASURE as the listing log
- * carries them; the policy section is folded too) at the given position.
+ * Folds one decoded record of this listing (LISTING, MEDIA, POLICY, REFERENCE or ERASURE as the
+ * listing log carries them; facts that ride along are folded too) at the given position.
  * Returns 1 when the document changed, 0 when the record told nothing that was not known, or
  * -ENOMEM with the document as it was. bugs may be NULL.
  * A change need not be one that a reader sees: an image that image_ids does not name, or a value
@@ -85,6 +94,10 @@ bool document_alive(const struct document *d);
 enum policy_status document_policy(const struct document *d);
 /* Alive and not suppressed: has rows in the serving stores. */
 bool document_served(const struct document *d);
+/* The category and the locale as readers are shown them; empty when the listing names none. */
+struct bytes document_category(const struct document *d);
+struct bytes document_locale(const struct document *d);
+enum tokeniser document_tokeniser(const struct document *d);
 
 /* The value of a field, or a field of type VALUE_NULL when absent or null. Points into d. */
 struct field document_field(const struct document *d, enum field_id id); /* not FIELD_ATTRIBUTE */
@@ -103,12 +116,13 @@ struct document_digest {
     uint64_t source; /* the listing's own fields and whether it lives; null and absent are one. The
                         OLTP row, folded as one UPSERT into an empty document, gives the same; all
                         dead listings share one value */
-    uint64_t text;   /* what the text embedding depends on: title, description, attributes, locale;
-                        null and empty text are one; 0 when there is neither title, description
-                        nor attribute */
+    uint64_t text;   /* what the text embedding depends on: title, description, attributes,
+                        tokeniser, and locale as it is shown; null and empty text are one; 0
+                        when there is neither title, description nor attribute */
     uint64_t image;  /* what the image embedding depends on: visible images; 0 when none */
     uint64_t fused;  /* text and image together; 0 when neither */
-    uint64_t whole;  /* everything a reader could see, policy and images included */
+    uint64_t whole;  /* everything a reader could see: policy, images and what the reference
+                        tables make of it included */
 };
 void document_digest(const struct document *d, struct document_digest *out);
 

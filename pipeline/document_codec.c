@@ -4,10 +4,10 @@
  *     u8 format (2)
  *     u64 listing id, i64 version, i64 changed_at, stamp tombstone, stamp erased, stamp
  *     last_set
- *     u32 fields, u32 images, u32 policies: how many of each follow
+ *     u32 fields, u32 images, u32 facts: how many of each follow
  *     field:  u8 id, u8 type, u16 bytes of name, u32 bytes of text, stamp, i64 integer, name, text
  *     image:  u64 image id, u8 delivered, u32 bytes of descriptor, stamp, descriptor
- *     policy: u64 seller id, u8 status, stamp
+ *     fact:   u8 kind, u64 key, u8 code, stamp, u8 bytes of value, value
  *
  * where a stamp is i64 event_ts, u64 event id's high half, u64 low half. Parts stand in the order
  * of their keys; room that a document keeps for growing is not part of it.
@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "pipeline/document_parts.h"
+#include "pipeline/fact.h"
 #include "pipeline/little_endian.h"
 
 enum {
@@ -24,7 +25,7 @@ enum {
     HEAD_BYTES = 1 + 3 * 8 + 3 * STAMP_BYTES + 3 * 4,
     FIELD_BYTES = 8 + STAMP_BYTES + 8,
     IMAGE_BYTES = 13 + STAMP_BYTES,
-    POLICY_BYTES = 9 + STAMP_BYTES
+    FACT_BYTES = 11 + STAMP_BYTES
 };
 
 /* ---- encoding ---- */
@@ -52,7 +53,7 @@ static char *put_head(char *at, const struct document *d) {
     at = put_stamp(at, d->last_set);
     at = le32_put(at, d->field_count);
     at = le32_put(at, d->image_count);
-    return le32_put(at, d->policy_count);
+    return le32_put(at, d->fact_count);
 }
 
 static char *put_field(char *at, const struct document_field *held) {
@@ -73,20 +74,26 @@ static char *put_image(char *at, const struct document_image *held) {
     return put_data(at, held->data, held->len);
 }
 
-static char *put_policy(char *at, const struct document_policy *held) {
-    at = le64_put(at, held->seller_id);
-    at = le8_put(at, (uint8_t)held->status);
-    return put_stamp(at, held->stamp);
+static char *put_fact(char *at, const struct document_fact *held) {
+    at = le8_put(at, held->kind);
+    at = le64_put(at, held->key);
+    at = le8_put(at, held->code);
+    at = put_stamp(at, held->stamp);
+    at = le8_put(at, held->len);
+    return put_data(at, held->data, held->len);
 }
 
 static size_t encoded_size(const struct document *d) {
     size_t size = HEAD_BYTES + (size_t)d->field_count * FIELD_BYTES +
-                  (size_t)d->image_count * IMAGE_BYTES + (size_t)d->policy_count * POLICY_BYTES;
+                  (size_t)d->image_count * IMAGE_BYTES + (size_t)d->fact_count * FACT_BYTES;
     for (uint32_t i = 0; i < d->field_count; i++) {
         size += (size_t)d->fields[i].name_len + d->fields[i].text_len;
     }
     for (uint32_t i = 0; i < d->image_count; i++) {
         size += d->images[i].len;
+    }
+    for (uint32_t i = 0; i < d->fact_count; i++) {
+        size += d->facts[i].len;
     }
     return size;
 }
@@ -103,8 +110,8 @@ size_t document_encode(const struct document *d, char *buffer, size_t capacity) 
     for (uint32_t i = 0; i < d->image_count; i++) {
         at = put_image(at, &d->images[i]);
     }
-    for (uint32_t i = 0; i < d->policy_count; i++) {
-        at = put_policy(at, &d->policies[i]);
+    for (uint32_t i = 0; i < d->fact_count; i++) {
+        at = put_fact(at, &d->facts[i]);
     }
     assert(at == buffer + size);
     return size;
@@ -139,7 +146,7 @@ static bool is_stamp_or_none(struct stamp s) {
 }
 
 struct part_counts {
-    uint32_t fields, images, policies;
+    uint32_t fields, images, facts;
 };
 
 static int decode_head(struct document *d, struct reader *in, struct part_counts *counts) {
@@ -161,7 +168,7 @@ static int decode_head(struct document *d, struct reader *in, struct part_counts
     /* Before room is made for that many: are there bytes for them? */
     bool covered = in->left >= (uint64_t)counts->fields * FIELD_BYTES +
                                    (uint64_t)counts->images * IMAGE_BYTES +
-                                   (uint64_t)counts->policies * POLICY_BYTES;
+                                   (uint64_t)counts->facts * FACT_BYTES;
     return sound && covered ? 0 : -EINVAL;
 }
 
@@ -240,22 +247,33 @@ static int decode_image(struct document *d, struct reader *in) {
     return 0;
 }
 
-static int decode_policy(struct document *d, struct reader *in) {
-    const char *head = take(in, POLICY_BYTES);
+static int decode_fact(struct document *d, struct reader *in) {
+    const char *head = take(in, FACT_BYTES);
     if (head == NULL) {
         return -EINVAL;
     }
-    struct document_policy policy = {
-        .seller_id = le64_get(head),
-        .status = (enum policy_status)le8_get(head + 8),
-        .stamp = stamp_get(head + 9),
+    struct fact fact = {
+        .kind = (enum fact_kind)le8_get(head),
+        .key = le64_get(head + 1),
+        .code = le8_get(head + 9),
+        .stamp = stamp_get(head + 10),
+        .value = {NULL, le8_get(head + 10 + STAMP_BYTES)},
     };
-    if ((policy.status != POLICY_ACTIVE && policy.status != POLICY_SUPPRESSED) ||
-        policy.stamp.ts.ns < 0 ||
-        (d->policy_count > 0 && d->policies[d->policy_count - 1].seller_id >= policy.seller_id)) {
+    fact.value.data = take(in, fact.value.len);
+    struct record_error error;
+    if (fact.value.data == NULL || !fact_sound(&fact) ||
+        text_check(fact.value, "fact", FACT_VALUE_MAX, "", &error) != 0 ||
+        document_fact_at(d, fact.kind, fact.key) != d->fact_count ||
+        document_fact_find(d, fact.kind, fact.key) != NULL) {
         return -EINVAL;
     }
-    d->policies[d->policy_count++] = policy;
+    struct document_fact *held = &d->facts[d->fact_count];
+    *held = (struct document_fact){0};
+    if (document_reserve_data(&held->data, &held->capacity, fact.value.len) != 0) {
+        return -ENOMEM;
+    }
+    document_set_fact(held, &fact);
+    d->fact_count++;
     return 0;
 }
 
@@ -264,7 +282,7 @@ static int decode_parts(struct document *d, struct reader *in) {
     int status = decode_head(d, in, &counts);
     if (status == 0 && (document_reserve_fields(d, counts.fields) != 0 ||
                         document_reserve_images(d, counts.images) != 0 ||
-                        document_reserve_policies(d, counts.policies) != 0)) {
+                        document_reserve_facts(d, counts.facts) != 0)) {
         status = -ENOMEM;
     }
     for (uint32_t i = 0; status == 0 && i < counts.fields; i++) {
@@ -273,8 +291,8 @@ static int decode_parts(struct document *d, struct reader *in) {
     for (uint32_t i = 0; status == 0 && i < counts.images; i++) {
         status = decode_image(d, in);
     }
-    for (uint32_t i = 0; status == 0 && i < counts.policies; i++) {
-        status = decode_policy(d, in);
+    for (uint32_t i = 0; status == 0 && i < counts.facts; i++) {
+        status = decode_fact(d, in);
     }
     return status == 0 && in->left != 0 ? -EINVAL : status;
 }

@@ -14,7 +14,14 @@
 #define BLOCK_BYTES 4096
 
 /* Different seeds keep the hashes of different things apart. */
-enum subject { SUBJECT_SOURCE = 1, SUBJECT_TEXT, SUBJECT_IMAGE, SUBJECT_FUSED, SUBJECT_WHOLE };
+enum subject {
+    SUBJECT_SOURCE = 1,
+    SUBJECT_TEXT,
+    SUBJECT_IMAGE,
+    SUBJECT_FUSED,
+    SUBJECT_WHOLE,
+    SUBJECT_TABLES
+};
 
 struct hasher {
     uint64_t chain;
@@ -96,6 +103,17 @@ static uint64_t source_hash(const struct document *d) {
     return hasher_end(&h);
 }
 
+/* A field as it is shown. */
+static struct field shown_field(const struct document *d, const struct document_field *held) {
+    struct field f = held_field(held);
+    if (f.type == VALUE_TEXT) {
+        f.text = f.id == FIELD_LOCALE     ? document_locale(d)
+                 : f.id == FIELD_CATEGORY ? document_category(d)
+                                          : f.text;
+    }
+    return f;
+}
+
 /* An empty text says as little to a model as none. */
 static bool says_something(const struct document_field *held) {
     return held->type != VALUE_NULL && (held->id == FIELD_ATTRIBUTE || held->text_len > 0);
@@ -110,10 +128,13 @@ static uint64_t text_hash(const struct document *d) {
         bool words =
             held->id == FIELD_TITLE || held->id == FIELD_DESCRIPTION || held->id == FIELD_ATTRIBUTE;
         if ((words || held->id == FIELD_LOCALE) && says_something(held)) {
-            struct field f = held_field(held);
+            struct field f = shown_field(d, held);
             hasher_field(&h, &f);
             any |= words;
         }
+    }
+    if (document_tokeniser(d) != TOKENISER_WORD) {
+        hasher_u64(&h, document_tokeniser(d));
     }
     return any ? hasher_end(&h) : 0;
 }
@@ -144,6 +165,26 @@ static uint64_t joined_hash(enum subject subject, uint64_t a, uint64_t b, uint64
     return hasher_end(&h);
 }
 
+/* Whatever readers are shown that the listing's own fields, images and policy do not say. */
+static uint64_t tables_hash(const struct document *d) {
+    struct hasher h;
+    hasher_start(&h, SUBJECT_TABLES);
+    hasher_bytes(&h, document_category(d));
+    hasher_bytes(&h, document_locale(d));
+    hasher_u64(&h, document_tokeniser(d));
+    return hasher_end(&h);
+}
+
+static uint64_t whole_hash(const struct document *d, const struct document_digest *digest) {
+    struct hasher h;
+    hasher_start(&h, SUBJECT_WHOLE);
+    hasher_u64(&h, digest->source);
+    hasher_u64(&h, digest->image);
+    hasher_u64(&h, document_policy(d));
+    hasher_u64(&h, tables_hash(d));
+    return hasher_end(&h);
+}
+
 void document_digest(const struct document *d, struct document_digest *out) {
     out->source = source_hash(d);
     out->text = text_hash(d);
@@ -151,5 +192,5 @@ void document_digest(const struct document *d, struct document_digest *out) {
     out->fused = out->text == 0 && out->image == 0
                      ? 0
                      : joined_hash(SUBJECT_FUSED, out->text, out->image, 0);
-    out->whole = joined_hash(SUBJECT_WHOLE, out->source, out->image, document_policy(d));
+    out->whole = whole_hash(d, out);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "pipeline/document_parts.h"
+#include "pipeline/fact.h"
 
 struct intake {
     struct document *d;
@@ -21,6 +22,7 @@ struct intake {
     bool changed;
     uint32_t staged_fields;
     uint32_t staged_images;
+    uint32_t staged_facts;
 };
 
 static struct stamp stamp_max(struct stamp a, struct stamp b) {
@@ -174,31 +176,67 @@ static void place_staged_images(struct intake *in) {
     }
 }
 
-/* ---- policies ---- */
+/* ---- facts ---- */
 
-/* Room for one more seller, when this one is not known. */
-static int prepare_policy(struct document *d, uint64_t seller_id, uint32_t *missing) {
-    uint32_t at = document_policy_at(d, 0, seller_id);
-    if (at < d->policy_count && d->policies[at].seller_id == seller_id) {
-        return 0;
+/* The fact that is held, or staged, of the same thing; NULL when there is none. */
+static struct document_fact *fact_counterpart(const struct intake *in, const struct fact *fact) {
+    struct document *d = in->d;
+    if (document_fact_find(d, fact->kind, fact->key) != NULL) {
+        return &d->facts[document_fact_at(d, fact->kind, fact->key)];
     }
-    ++*missing;
-    return document_reserve_policies(d, (size_t)d->policy_count + *missing);
+    for (uint32_t i = 0; i < in->staged_facts; i++) {
+        struct document_fact *staged = &d->facts[d->fact_count + i];
+        if (staged->kind == (uint8_t)fact->kind && staged->key == fact->key) {
+            return staged;
+        }
+    }
+    return NULL;
 }
 
-static void apply_policy(struct intake *in, uint64_t seller_id, enum policy_status status,
-                         struct stamp stamp) {
+static int stage_fact(struct intake *in, const struct fact *fact) {
     struct document *d = in->d;
-    uint32_t at = document_policy_at(d, 0, seller_id);
-    struct document_policy *held = &d->policies[at];
-    if (at == d->policy_count || held->seller_id != seller_id) {
-        memmove(held + 1, held, (d->policy_count - at) * sizeof *held);
-        d->policy_count++;
-    } else if (!wins(in, stamp, held->stamp)) {
-        return;
+    uint32_t at = d->fact_count + in->staged_facts;
+    if (document_reserve_facts(d, (size_t)at + 1) != 0) {
+        return -ENOMEM;
     }
-    *held = (struct document_policy){.seller_id = seller_id, .stamp = stamp, .status = status};
-    in->changed = true;
+    struct document_fact *fresh = &d->facts[at];
+    *fresh = (struct document_fact){0};
+    if (document_reserve_data(&fresh->data, &fresh->capacity, fact->value.len) != 0) {
+        return -ENOMEM;
+    }
+    document_set_fact(fresh, fact);
+    in->staged_facts++;
+    return 0;
+}
+
+static int prepare_fact(struct intake *in, const struct fact *fact) {
+    struct document_fact *held = fact_counterpart(in, fact);
+    if (held == NULL) {
+        return stage_fact(in, fact);
+    }
+    return wins(in, fact->stamp, held->stamp)
+               ? document_reserve_data(&held->data, &held->capacity, fact->value.len)
+               : 0;
+}
+
+static void apply_fact(struct intake *in, const struct fact *fact) {
+    struct document_fact *held = fact_counterpart(in, fact);
+    if (wins(in, fact->stamp, held->stamp)) {
+        document_set_fact(held, fact);
+        in->changed = true;
+    }
+}
+
+static void place_staged_facts(struct intake *in) {
+    struct document *d = in->d;
+    for (; in->staged_facts > 0; in->staged_facts--) {
+        struct document_fact fresh = d->facts[d->fact_count];
+        uint32_t at = document_fact_at(d, (enum fact_kind)fresh.kind, fresh.key);
+        memmove(&d->facts[at + 1], &d->facts[at], (d->fact_count - at) * sizeof *d->facts);
+        d->facts[at] = fresh;
+        d->fact_count++;
+        in->changed = true;
+    }
 }
 
 /* ---- the tombstone, and the end of an intake ---- */
@@ -265,12 +303,31 @@ static int give_up(struct intake *in) {
     for (uint32_t i = 0; i < in->staged_images; i++) {
         free(d->images[d->image_count + i].data);
     }
+    for (uint32_t i = 0; i < in->staged_facts; i++) {
+        free(d->facts[d->fact_count + i].data);
+    }
+    in->staged_fields = in->staged_images = in->staged_facts = 0;
     return -ENOMEM;
 }
 
 /* ---- fold ---- */
 
-static int fold_upsert(struct intake *in, const struct record *r) {
+/* BUG_PARTIAL_NULLS: what the record does not name is set to nothing, as of it. */
+static void null_unnamed(struct intake *in, struct stamp stamp) {
+    struct document *d = in->d;
+    for (uint32_t i = 0; i < d->field_count && !buried(in, stamp); i++) {
+        struct document_field *held = &d->fields[i];
+        if (stamp_compare(held->stamp, stamp) < 0) {
+            held->stamp = stamp;
+            held->type = VALUE_NULL;
+            held->integer = 0;
+            held->text_len = 0;
+            in->changed = true;
+        }
+    }
+}
+
+static int fold_upsert(struct intake *in, const struct record *r, const struct bugs *bugs) {
     struct document *d = in->d;
     struct field f;
     uint32_t from = 0;
@@ -280,7 +337,7 @@ static int fold_upsert(struct intake *in, const struct record *r) {
     }
     for (struct field_cursor c = record_fields(r); record_fields_next(&c, &f);) {
         if (prepare_field(in, &from, &f, r->stamp) != 0) {
-            return give_up(in);
+            return -ENOMEM;
         }
     }
     from = 0;
@@ -288,6 +345,9 @@ static int fold_upsert(struct intake *in, const struct record *r) {
         apply_field(in, &from, &f, r->stamp);
     }
     place_staged_fields(in);
+    if (bug_on(bugs, BUG_PARTIAL_NULLS)) {
+        null_unnamed(in, r->stamp);
+    }
     raise_last_set(in, r->stamp);
     return 0;
 }
@@ -324,35 +384,60 @@ static int fold_media(struct intake *in, const struct record *r) {
     };
     uint32_t from = 0;
     if (prepare_image(in, &from, &image) != 0) {
-        return give_up(in);
+        return -ENOMEM;
     }
     apply_image(in, &from, &image);
     place_staged_images(in);
     return 0;
 }
 
-/* Room for the sellers that r speaks of, before anything of it is applied. */
-static int prepare_policies(struct document *d, const struct record *r) {
-    uint32_t missing = 0;
-    if (r->type == RECORD_POLICY && prepare_policy(d, r->seller_id, &missing) != 0) {
-        return -ENOMEM;
+/* The facts that a record tells: its own, and those that ride along. */
+struct told_facts {
+    struct fact items[2 + RECORD_FACTS_MAX];
+    size_t count;
+};
+
+static struct told_facts told_by(const struct record *r) {
+    struct told_facts told = {.count = 0};
+    told.count += fact_of_record(r, &told.items[0]);
+    if (r->sections & SECTION_POLICY) {
+        told.items[told.count++] = fact_of_note(&r->policy);
     }
-    return r->sections & SECTION_POLICY ? prepare_policy(d, r->policy.seller_id, &missing) : 0;
+    for (size_t i = 0; r->sections & SECTION_FACTS && i < r->fact_count; i++) {
+        told.items[told.count++] = r->facts[i];
+    }
+    return told;
+}
+
+static int prepare_facts(struct intake *in, const struct told_facts *told) {
+    for (size_t i = 0; i < told->count; i++) {
+        if (prepare_fact(in, &told->items[i]) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static void fold_facts(struct intake *in, const struct told_facts *told) {
+    for (size_t i = 0; i < told->count; i++) {
+        apply_fact(in, &told->items[i]);
+    }
+    place_staged_facts(in);
 }
 
 static int fold_body(struct intake *in, const struct record *r, const struct bugs *bugs) {
     switch (r->type) {
     case RECORD_LISTING:
         if (r->op == RECORD_UPSERT) {
-            return fold_upsert(in, r);
+            return fold_upsert(in, r, bugs);
         }
         fold_delete(in, r, bugs);
         return 0;
     case RECORD_MEDIA:
         return fold_media(in, r);
     case RECORD_POLICY:
-        apply_policy(in, r->seller_id, r->status, r->stamp);
-        return 0;
+    case RECORD_REFERENCE:
+        return 0; /* a fact, and nothing else */
     case RECORD_ERASURE:
         fold_erasure(in, r);
         return 0;
@@ -368,12 +453,11 @@ int document_fold(struct document *d, const struct record *r, doc_version positi
     assert(r->subject_id == d->listing_id);
     assert(position > DOC_VERSION_NONE);
     struct intake in = {.d = d, .cut = d->tombstone, .repeats_win = bug_on(bugs, BUG_NO_DEDUPE)};
-    if (prepare_policies(d, r) != 0 || fold_body(&in, r, bugs) != 0) {
-        return -ENOMEM;
+    struct told_facts told = told_by(r);
+    if (prepare_facts(&in, &told) != 0 || fold_body(&in, r, bugs) != 0) {
+        return give_up(&in);
     }
-    if (r->sections & SECTION_POLICY) {
-        apply_policy(&in, r->policy.seller_id, r->policy.status, r->policy.stamp);
-    }
+    fold_facts(&in, &told);
     if (in.changed && position > d->version) {
         d->version = position;
         d->changed_at = append;
@@ -385,7 +469,6 @@ int document_fold(struct document *d, const struct record *r, doc_version positi
 
 static int merge_prepare(struct intake *in, const struct document *b) {
     uint32_t from = 0;
-    uint32_t missing = 0;
     for (uint32_t i = 0; i < b->field_count; i++) {
         struct field f = held_field(&b->fields[i]);
         if (prepare_field(in, &from, &f, b->fields[i].stamp) != 0) {
@@ -398,8 +481,9 @@ static int merge_prepare(struct intake *in, const struct document *b) {
             return -ENOMEM;
         }
     }
-    for (uint32_t i = 0; i < b->policy_count; i++) {
-        if (prepare_policy(in->d, b->policies[i].seller_id, &missing) != 0) {
+    for (uint32_t i = 0; i < b->fact_count; i++) {
+        struct fact fact = held_fact(&b->facts[i]);
+        if (prepare_fact(in, &fact) != 0) {
             return -ENOMEM;
         }
     }
@@ -418,10 +502,11 @@ static void merge_apply(struct intake *in, const struct document *b) {
         apply_image(in, &from, &b->images[i]);
     }
     place_staged_images(in);
-    for (uint32_t i = 0; i < b->policy_count; i++) {
-        const struct document_policy *policy = &b->policies[i];
-        apply_policy(in, policy->seller_id, policy->status, policy->stamp);
+    for (uint32_t i = 0; i < b->fact_count; i++) {
+        struct fact fact = held_fact(&b->facts[i]);
+        apply_fact(in, &fact);
     }
+    place_staged_facts(in);
     raise_last_set(in, b->last_set);
     raise_tombstone(in, b->tombstone);
     if (stamp_compare(b->erased, in->d->erased) > 0) {

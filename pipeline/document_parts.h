@@ -33,10 +33,16 @@ struct document_image {
     bool delivered;
 };
 
-struct document_policy {
-    uint64_t seller_id;
+/* What was told of something that the listing names, or named, or may name. `data` holds the value.
+ */
+struct document_fact {
+    uint64_t key;
     struct stamp stamp;
-    enum policy_status status;
+    char *data;
+    uint32_t capacity;
+    uint8_t len;
+    uint8_t kind; /* enum fact_kind */
+    uint8_t code;
 };
 
 static inline struct bytes held_name(const struct document_field *held) {
@@ -60,21 +66,34 @@ static inline struct field held_field(const struct document_field *held) {
 uint32_t document_field_at(const struct document *d, uint32_t from, enum field_id id,
                            struct bytes name);
 uint32_t document_image_at(const struct document *d, uint32_t from, uint64_t image_id);
-uint32_t document_policy_at(const struct document *d, uint32_t from, uint64_t seller_id);
+uint32_t document_fact_at(const struct document *d, enum fact_kind kind, uint64_t key);
 
 /* The part of that key, or NULL. */
 const struct document_field *document_find(const struct document *d, enum field_id id);
 const struct document_image *document_image_find(const struct document *d, uint64_t image_id);
+const struct document_fact *document_fact_find(const struct document *d, enum fact_kind kind,
+                                               uint64_t key);
 
 /* Make room for `count` parts in all, or `size` bytes of data. 0 or -ENOMEM; contents stay. */
 int document_reserve_fields(struct document *d, size_t count);
 int document_reserve_images(struct document *d, size_t count);
-int document_reserve_policies(struct document *d, size_t count);
+int document_reserve_facts(struct document *d, size_t count);
 int document_reserve_data(char **data, uint32_t *capacity, size_t size);
 
 /* Fill a part whose data has the room. */
 void document_set_field(struct document_field *held, const struct field *f, struct stamp stamp);
 void document_set_image(struct document_image *held, uint64_t image_id, bool delivered,
                         struct bytes descriptor, struct stamp stamp);
+void document_set_fact(struct document_fact *held, const struct fact *fact);
+
+static inline struct fact held_fact(const struct document_fact *held) {
+    return (struct fact){
+        .kind = (enum fact_kind)held->kind,
+        .key = held->key,
+        .code = held->code,
+        .stamp = held->stamp,
+        .value = {held->data, held->len},
+    };
+}
 
 #endif

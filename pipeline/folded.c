@@ -223,8 +223,8 @@ struct row_meta folded_row_meta(const struct folded *folded) {
         .whole_hash = digest->whole,
         .seller_id = folded_seller(folded),
         .price = folded_price(folded),
-        .category = folded_text(folded, FIELD_CATEGORY),
-        .locale = folded_text(folded, FIELD_LOCALE),
+        .category = document_category(&folded->document),
+        .locale = document_locale(&folded->document),
         .policy = document_policy(&folded->document),
         .active = document_alive(&folded->document),
     };

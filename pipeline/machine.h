@@ -220,7 +220,8 @@ struct machine;
     X(GATES_JUDGED, "gates_judged")                                                                \
     X(ALIAS_SWITCHES, "alias_switches")                                                            \
     X(UPGRADE_REFUSALS, "upgrade_refusals")                                                        \
-    X(QUARANTINED, "quarantined")
+    X(QUARANTINED, "quarantined")                                                                  \
+    X(REFERENCE_FANOUT, "reference_fanout")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

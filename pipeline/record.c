@@ -5,7 +5,7 @@
 
 #include "pipeline/field_check.h"
 #include "pipeline/little_endian.h"
-#include "pipeline/topics.h"
+#include "pipeline/record_parts.h"
 
 /* Offsets in the header, and sizes of the parts; the layout is in record.h. */
 enum {
@@ -31,12 +31,10 @@ enum {
     ERASURE_BYTES = 13,
     CERTIFICATE_BYTES = 21,
 
-    ORIGIN_BYTES = 21,
-    NOTE_BYTES = 33,
-    SECTIONS_KNOWN = SECTION_ORIGIN | SECTION_POLICY | SECTION_REPAIR,
+    REFERENCE_BYTES = 10,
+
     RECORD_FORMAT = 1
 };
-static_assert(ORIGIN_BYTES + NOTE_BYTES <= RECORD_SECTIONS_MAX, "sections outgrew their bound");
 
 /*
  * The hash starts behind the checksum; the four bytes that open the record come in by a product
@@ -48,20 +46,7 @@ static uint32_t checksum_of(const char *record, size_t len) {
     return (uint32_t)XXH3_64bits(record + AT_CONTRACT, len - AT_CONTRACT) + opening * 0x9E3779B1u;
 }
 
-static size_t sections_bytes(unsigned sections) {
-    return (sections & SECTION_ORIGIN ? ORIGIN_BYTES : 0) +
-           (sections & SECTION_POLICY ? NOTE_BYTES : 0);
-}
-
 /* ---- decoding ---- */
-
-static bool is_moment(int64_t ns) {
-    return ns >= 0;
-}
-
-static bool is_status(uint8_t status) {
-    return status == POLICY_ACTIVE || status == POLICY_SUPPRESSED;
-}
 
 static int reject_frame(struct record_error *error, const char *reason, const char *expected,
                         int64_t actual) {
@@ -96,7 +81,7 @@ static int check_kind(const char *data, struct record_error *error) {
     uint8_t type = le8_get(data + AT_TYPE);
     uint8_t op = le8_get(data + AT_OP);
     if (type < RECORD_LISTING || type >= RECORD_TYPE_END) {
-        return record_reject(error, "unknown type of record", "type", "1 to 8", type);
+        return record_reject(error, "unknown type of record", "type", "1 to 9", type);
     }
     if (op != RECORD_UPSERT && op != RECORD_DELETE) {
         return record_reject(error, "unknown operation", "op", "1 or 2", op);
@@ -105,7 +90,7 @@ static int check_kind(const char *data, struct record_error *error) {
         return record_reject(error, "only listings and media can be deleted", "op", "1", op);
     }
     if ((le8_get(data + AT_SECTIONS) & ~SECTIONS_KNOWN) != 0) {
-        return record_reject(error, "unknown section", "sections", "bits 0 to 2",
+        return record_reject(error, "unknown section", "sections", "bits 0 to 3",
                              le8_get(data + AT_SECTIONS));
     }
     return 0;
@@ -335,6 +320,42 @@ static int decode_certificate(struct bytes body, struct record *out, struct reco
     return decode_scope(body.data, out, error);
 }
 
+static int check_reference(const struct reference_row *row, struct record_error *error) {
+    bool locale = row->table == FACT_LOCALE;
+    if (row->table != FACT_CATEGORY && !locale) {
+        return record_reject(error, "unknown reference table", "table", "2 or 3", row->table);
+    }
+    if (locale ? !is_tokeniser(row->tokeniser) : row->tokeniser != 0) {
+        return record_reject(error, "unknown tokeniser", "tokeniser",
+                             locale ? "1 or 2" : "0 for a category", row->tokeniser);
+    }
+    if (row->key.len == 0 || row->value.len == 0) {
+        return record_reject(error, "empty text", row->key.len == 0 ? "key" : "value",
+                             "at least 1 byte", 0);
+    }
+    return text_check(row->key, "key", FACT_VALUE_MAX, "at most 255 bytes", error) != 0
+               ? -1
+               : text_check(row->value, "value", FACT_VALUE_MAX, "at most 255 bytes", error);
+}
+
+static int decode_reference(struct bytes body, struct record *out, struct record_error *error) {
+    size_t left = body.len < REFERENCE_BYTES ? 0 : body.len - REFERENCE_BYTES;
+    if (body.len < REFERENCE_BYTES || le32_get(body.data + 2) > left ||
+        le32_get(body.data + 6) != left - le32_get(body.data + 2)) {
+        return record_reject(error, "length of the texts is not what is left of the record", "key",
+                             "the bytes up to the sections", (int64_t)body.len);
+    }
+    const char *texts = body.data + REFERENCE_BYTES;
+    uint32_t key_len = le32_get(body.data + 2);
+    out->reference = (struct reference_row){
+        .table = (enum fact_kind)le8_get(body.data),
+        .tokeniser = (enum tokeniser)le8_get(body.data + 1),
+        .key = {texts, key_len},
+        .value = {texts + key_len, left - key_len},
+    };
+    return check_reference(&out->reference, error);
+}
+
 static int decode_body(struct bytes body, bool claimed, struct record *out,
                        struct record_error *error) {
     bool any_type = claimed && out->contract_version != RECORD_CONTRACT_VERSION;
@@ -355,6 +376,8 @@ static int decode_body(struct bytes body, bool claimed, struct record *out,
         return decode_erasure(body, out, error);
     case RECORD_CERTIFICATE:
         return decode_certificate(body, out, error);
+    case RECORD_REFERENCE:
+        return decode_reference(body, out, error);
     case RECORD_TYPE_END:
         break;
     }
@@ -362,56 +385,12 @@ static int decode_body(struct bytes body, bool claimed, struct record *out,
     return -1;
 }
 
-static int decode_origin(const char *at, struct origin *out, struct record_error *error) {
-    *out = (struct origin){
-        .topic = le8_get(at),
-        .partition = le32_get(at + 1),
-        .offset = (int64_t)le64_get(at + 5),
-        .append = {(int64_t)le64_get(at + 13)},
-    };
-    if (out->topic >= TOPIC_COUNT) {
-        return record_reject(error, "unknown topic", "origin", "a topic of the pipeline",
-                             out->topic);
-    }
-    if (out->offset < 0 || !is_moment(out->append.ns)) {
-        return record_reject(error, "position is negative", "origin", "0 or more",
-                             out->offset < 0 ? out->offset : out->append.ns);
-    }
-    return 0;
-}
-
-static int decode_note(const char *at, struct policy_note *out, struct record_error *error) {
-    uint8_t status = le8_get(at + 8);
-    *out = (struct policy_note){
-        .seller_id = le64_get(at),
-        .status = (enum policy_status)status,
-        .stamp = {{(int64_t)le64_get(at + 9)}, {le64_get(at + 17), le64_get(at + 25)}},
-    };
-    if (!is_status(status)) {
-        return record_reject(error, "unknown policy status", "policy", "1 or 2", status);
-    }
-    if (!is_moment(out->stamp.ts.ns)) {
-        return record_reject(error, "time is before 1970", "policy", "0 or more", out->stamp.ts.ns);
-    }
-    return 0;
-}
-
-static int decode_sections(const char *at, struct record *out, struct record_error *error) {
-    if (out->sections & SECTION_ORIGIN) {
-        if (decode_origin(at, &out->origin, error) != 0) {
-            return -1;
-        }
-        at += ORIGIN_BYTES;
-    }
-    return out->sections & SECTION_POLICY ? decode_note(at, &out->policy, error) : 0;
-}
-
 static int decode(struct bytes input, bool claimed, struct record *out,
                   struct record_error *error) {
     if (check_frame(input, error) != 0 || decode_header(input.data, out, error) != 0) {
         return -1;
     }
-    size_t sections = sections_bytes(out->sections);
+    size_t sections = sections_found(input, out->sections);
     if (input.len < HEADER_BYTES + sections) {
         return reject_frame(error, "record is cut off", "room for its sections",
                             (int64_t)input.len);
@@ -420,7 +399,7 @@ static int decode(struct bytes input, bool claimed, struct record *out,
     if (decode_body(body, claimed, out, error) != 0) {
         return -1;
     }
-    return decode_sections(body.data + body.len, out, error);
+    return sections_decode((struct bytes){body.data + body.len, sections}, out, error);
 }
 
 int record_decode(struct bytes input, struct record *out, struct record_error *error) {
@@ -494,6 +473,8 @@ static size_t body_size(const struct record *r, const struct field *fields, size
         return AUDIT_BYTES;
     case RECORD_ERASURE:
         return ERASURE_BYTES;
+    case RECORD_REFERENCE:
+        return REFERENCE_BYTES + r->reference.key.len + r->reference.value.len;
     case RECORD_CERTIFICATE:
         return CERTIFICATE_BYTES + r->certificate_looks.len;
     case RECORD_TYPE_END:
@@ -505,20 +486,7 @@ static size_t body_size(const struct record *r, const struct field *fields, size
 
 size_t record_encoded_bound(const struct record *r, const struct field *fields,
                             size_t field_count) {
-    return HEADER_BYTES + body_size(r, fields, field_count) + sections_bytes(r->sections);
-}
-
-static char *put_bytes(char *at, struct bytes b) {
-    if (b.len > 0) {
-        memcpy(at, b.data, b.len);
-    }
-    return at + b.len;
-}
-
-static char *put_stamp(char *at, struct stamp s) {
-    at = le64_put(at, (uint64_t)s.ts.ns);
-    at = le64_put(at, s.id.hi);
-    return le64_put(at, s.id.lo);
+    return HEADER_BYTES + body_size(r, fields, field_count) + record_sections_size(r);
 }
 
 static char *put_field(char *at, const struct field *f) {
@@ -577,6 +545,12 @@ static char *put_body(char *at, const struct record *r, const struct field *fiel
         at = le8_put(at, (uint8_t)r->erasure_scope);
         at = le64_put(at, r->erasure_id);
         return le32_put(at, r->erasure_part);
+    case RECORD_REFERENCE:
+        at = le8_put(at, (uint8_t)r->reference.table);
+        at = le8_put(at, (uint8_t)r->reference.tokeniser);
+        at = le32_put(at, (uint32_t)r->reference.key.len);
+        at = le32_put(at, (uint32_t)r->reference.value.len);
+        return put_bytes(put_bytes(at, r->reference.key), r->reference.value);
     case RECORD_CERTIFICATE:
         at = le8_put(at, (uint8_t)r->erasure_scope);
         at = le64_put(at, r->erasure_id);
@@ -587,21 +561,6 @@ static char *put_body(char *at, const struct record *r, const struct field *fiel
         break;
     }
     assert(false && "a record of no type");
-    return at;
-}
-
-static char *put_sections(char *at, const struct record *r) {
-    if (r->sections & SECTION_ORIGIN) {
-        at = le8_put(at, r->origin.topic);
-        at = le32_put(at, r->origin.partition);
-        at = le64_put(at, (uint64_t)r->origin.offset);
-        at = le64_put(at, (uint64_t)r->origin.append.ns);
-    }
-    if (r->sections & SECTION_POLICY) {
-        at = le64_put(at, r->policy.seller_id);
-        at = le8_put(at, (uint8_t)r->policy.status);
-        at = put_stamp(at, r->policy.stamp);
-    }
     return at;
 }
 
@@ -643,7 +602,7 @@ int64_t record_encode(const struct record *r, const struct field *fields, size_t
     }
     char *at = put_header(buffer, r, field_count, length);
     at = put_body(at, r, fields, field_count);
-    at = put_sections(at, r);
+    at = sections_put(at, r);
     assert(at == buffer + length);
     le32_put(buffer + AT_CHECKSUM, checksum_of(buffer, length));
     return (int64_t)length;
@@ -652,8 +611,8 @@ int64_t record_encode(const struct record *r, const struct field *fields, size_t
 int64_t record_reframe(struct bytes input, const struct record *r, char *buffer, size_t capacity) {
     assert(input.len >= HEADER_BYTES);
     assert((r->sections & ~(unsigned)SECTIONS_KNOWN) == 0);
-    size_t kept = input.len - sections_bytes(le8_get(input.data + AT_SECTIONS));
-    size_t length = kept + sections_bytes(r->sections);
+    size_t kept = input.len - sections_found(input, le8_get(input.data + AT_SECTIONS));
+    size_t length = kept + record_sections_size(r);
     if (length > capacity) {
         return -1;
     }
@@ -663,7 +622,7 @@ int64_t record_reframe(struct bytes input, const struct record *r, char *buffer,
     if (r->type == RECORD_POLICY) {
         le64_put(buffer + AT_SUBJECT, r->subject_id);
     }
-    put_sections(buffer + kept, r);
+    sections_put(buffer + kept, r);
     le32_put(buffer + AT_CHECKSUM, checksum_of(buffer, length));
     return (int64_t)length;
 }

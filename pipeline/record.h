@@ -23,8 +23,11 @@
  *     certificate  u8 scope, u64 id, u64 listings, u32 bytes of looks, looks (pipeline/erasure.h)
  *     audit    i64 version, u32 model version, u8 modalities, u8 made, u64 content hash of each
  *              modality
+ *     reference  u8 table, u8 tokeniser, u32 bytes of key, u32 bytes of value, key, value
  *     origin   u8 topic, u32 partition, i64 offset, i64 append time (ns)
  *     note     u64 seller id, u8 status, i64 event_ts (ns), u64 event id, high and low halves
+ *     facts    of each: u8 kind, u64 key, u8 code, i64 event_ts (ns), u64 event id, high and low
+ *              halves, u8 bytes of value, value; then u16 bytes of this section
  *
  * Formats were measured: JSON by jansson is parsed at 66 K records/s a core, below the
  * marketplace's promotion peak of 120 K/s; a fixed layout costs well under a microsecond.
@@ -65,6 +68,7 @@ enum record_type {
     RECORD_ERASURE = 6,     /* everything known of a listing, or of a seller's listings, must go */
     RECORD_CERTIFICATE = 7, /* an erasure is done, and where it was looked for */
     RECORD_AUDIT = 8,       /* which model version makes which vectors of a listing's version */
+    RECORD_REFERENCE = 9,   /* a row of a reference table was set */
     RECORD_TYPE_END
 };
 
@@ -84,6 +88,22 @@ struct audit_note {
 enum erasure_scope { ERASURE_LISTING = 1, ERASURE_SELLER = 2 };
 
 enum policy_status { POLICY_ACTIVE = 1, POLICY_SUPPRESSED = 2 };
+
+/* What is told of something that listings name, and holds for all that name it. */
+enum fact_kind {
+    FACT_SELLER = 1, /* a seller's status */
+    FACT_CATEGORY,   /* taxonomy: the path at which a category stands */
+    FACT_LOCALE,     /* locale table: what a spelling of a locale stands for */
+    FACT_KIND_END
+};
+
+/* How texts of a locale are cut into words (A4). */
+enum tokeniser {
+    TOKENISER_WORD = 1, /* at spaces and punctuation */
+    TOKENISER_BIGRAM    /* Chinese, Japanese and Korean letters into overlapping pairs as well */
+};
+
+#define FACT_VALUE_MAX 255 /* bytes of a path or a tag, and of the key of a reference row */
 
 /* A listing's fields. Attributes are fields too, told apart by their name. The order is the
  * canonical order of fields in a document. */
@@ -145,11 +165,32 @@ static inline vtime order_placed(vtime placed, struct stamp stamp) {
     return placed.ns != 0 ? placed : stamp.ts;
 }
 
+/* A fact, of whichever kind. */
+struct fact {
+    enum fact_kind kind;
+    uint64_t key; /* seller id, or fact_key of the category or the spelling (pipeline/fact.h) */
+    uint8_t code; /* enum policy_status of a seller, enum tokeniser of a locale; else 0 */
+    struct stamp stamp;
+    struct bytes value; /* path of a category, BCP 47 tag of a locale; else empty */
+};
+
+/* Facts that ride along with a listing record: of its category and of its locale. */
+#define RECORD_FACTS_MAX 2
+
+/* Of RECORD_REFERENCE. */
+struct reference_row {
+    enum fact_kind table;     /* FACT_CATEGORY or FACT_LOCALE */
+    enum tokeniser tokeniser; /* of a locale; of a category 0 */
+    struct bytes key;         /* the category, or the locale, as listings name it */
+    struct bytes value;       /* its path in the taxonomy, or its BCP 47 tag */
+};
+
 enum record_section {
     SECTION_ORIGIN = 1, /* the router says which feed position this record came from */
     SECTION_POLICY = 2, /* the router tells the seller's present status */
     SECTION_REPAIR = 4, /* without bytes: published again by reconciliation, so its age is no
                            reason to hold it back */
+    SECTION_FACTS = 8,  /* the router tells what the reference tables say */
 };
 
 struct record {
@@ -182,6 +223,9 @@ struct record {
     struct control control;  /* RECORD_CONTROL */
     struct audit_note audit; /* RECORD_AUDIT */
 
+    /* RECORD_REFERENCE: subject_id is reference_key in the feed, the listing in the listing log */
+    struct reference_row reference;
+
     /* RECORD_ERASURE: subject_id is erasure_id in the feed, and the listing in the listing log and
      * in the register. RECORD_CERTIFICATE: subject_id is erasure_id, the stamp that of the request.
      */
@@ -195,6 +239,8 @@ struct record {
     unsigned sections; /* bits of enum record_section */
     struct origin origin;
     struct policy_note policy;
+    size_t fact_count;
+    struct fact facts[RECORD_FACTS_MAX];
 };
 
 /* Why bytes are no record: what a dead letter says (A13). All strings are static. */
@@ -243,13 +289,17 @@ int64_t record_encode(const struct record *r, const struct field *fields, size_t
 /* What record_encode writes for the same arguments. */
 size_t record_encoded_bound(const struct record *r, const struct field *fields, size_t field_count);
 
+/* Bytes of the sections that r has. */
+size_t record_sections_size(const struct record *r);
+
 /*
  * Copies the encoded record `input` into buffer with the sections (and, for RECORD_POLICY fanned
  * out to a listing, the subject) of r in place of its own; body bytes are kept as they are. r must
  * have been decoded from input and then edited. Returns the length, or -1 when it does not fit;
- * input.len + RECORD_SECTIONS_MAX always suffices.
+ * input.len + record_sections_size(r) always suffices, and that is at most RECORD_SECTIONS_MAX
+ * more.
  */
-#define RECORD_SECTIONS_MAX 96
+#define RECORD_SECTIONS_MAX 704
 int64_t record_reframe(struct bytes input, const struct record *r, char *buffer, size_t capacity);
 
 #endif

@@ -2,12 +2,13 @@
  * The router: re-keys the feeds into one ordered log per listing (A1, A8).
  *
  * A task owns partition p of the listing and media feeds and of the listing log; it reads every
- * partition of the policy feed, since a seller's listings are spread over all partitions. It knows
- * which listings each seller ever had (of its own partition), so that
- *  - a policy event fans out to those listings, in slices, so that a seller with very many does
- *    not hold up the rest;
- *  - the seller's present status rides along with each record that names the seller, so that a
- *    listing that comes after the policy event has it too.
+ * partition of the policy and of the reference feed, since the listings of a seller, a category or
+ * a locale are spread over all partitions. It knows which listings ever named each of these (of its
+ * own partition), so that
+ *  - what is told of one (a fact) fans out to just those listings, in slices, so that a seller with
+ *    very many does not hold up the rest (A4);
+ *  - what was told last rides along with each record that names it, so that a listing that comes
+ *    after the fact has it too.
  * A listing record older than the allowed lateness, against the greatest event time seen, goes to
  * the late queue, which is drained into the log once every late-batch interval; a repair does not
  * wait there.
@@ -25,7 +26,7 @@
  * Invariants of a task:
  *  1. a source's `safe` offset is below the first record whose output is not acknowledged;
  *  2. at most one fetch or produce is under way for a source: outputs of a source keep its order;
- *  3. knowledge (sellers, listings) may be ahead of the offsets, never behind: replaying a record
+ *  3. knowledge (facts, listings) may be ahead of the offsets, never behind: replaying a record
  *     fans out again, which is harmless.
  */
 #include <assert.h>
@@ -33,103 +34,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/array.h"
-#include "pipeline/contract_gate.h"
 #include "pipeline/control.h"
-#include "pipeline/erasure_ledger.h"
-#include "pipeline/id_map.h"
-#include "pipeline/partitioned.h"
-#include "pipeline/quarantine.h"
-#include "pipeline/record.h"
+#include "pipeline/router_parts.h"
 #include "pipeline/sentence.h"
-#include "pipeline/wire.h"
-
-enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT, PURPOSE_LOOK };
-enum { TIMER_LATE = TASK_TIMER_OWN };
-
-/* Sources of a task: three of its own partition, the control topic, then every policy and every
- * privacy partition; behind them its partition of the quarantine, if there is one. */
-enum { SOURCE_LISTING, SOURCE_MEDIA, SOURCE_LATE, SOURCE_CONTROL, SOURCE_POLICY };
-enum { SOURCES_OWN = SOURCE_CONTROL };
-
-static bool has_quarantine(const struct partitioned *router) {
-    return router->machine.config->quarantine_deletes_min > 0;
-}
-
-static size_t source_quarantine(const struct partitioned *router) {
-    return SOURCE_POLICY + 2 * (size_t)router->machine.config->partitions;
-}
-
-/* The source is a queue of the router's own, whose records were taken in before. */
-static bool is_queue(const struct partitioned *router, size_t source) {
-    return source == SOURCE_LATE || source == source_quarantine(router);
-}
-
-/* Listings of a seller that one produce carries. */
-enum { FANOUT_SLICE = 512 };
-
-struct seller {
-    uint64_t id;
-    uint64_t entry; /* its key in the checkpoint; 0: none yet */
-    bool known;     /* a policy event told its status */
-    bool dirty;
-    enum policy_status status;
-    struct stamp stamp;
-    uint64_t *listings; /* in the order in which they were first seen */
-    size_t listing_count, listing_capacity;
-};
-
-/* A listing and the sellers that ever had it, nearly always one. */
-struct routed_listing {
-    uint64_t id;
-    uint64_t entry; /* its key in the checkpoint; 0: none yet */
-    bool dirty;
-    size_t seller_count, seller_capacity;
-    uint64_t *sellers;
-};
-
-/* A policy record, or the erasure of a seller, on its way to the listings that its seller has; of
- * those that come while it is sent some get the status twice, since it rides along with them too.
- */
-struct fanout {
-    size_t source;
-    size_t seller;
-    size_t next; /* listing to send next */
-    bool last_of_batch;
-    bool registered;      /* the register has the end of an erasure's listings */
-    struct record record; /* without pointers */
-};
-
-struct router_task {
-    struct task task;
-    bool late_open; /* the late queue is being drained */
-    struct quarantine quarantine;
-    uint64_t quarantine_entry; /* its key in the checkpoint; 0: none yet */
-    bool drain_wanted;         /* an operator decided: what is held is to go its way */
-    bool draining;
-    struct contract_gate gate;
-    uint64_t gate_entry; /* its key in the checkpoint; 0: none yet */
-    vtime watermark;
-    struct id_map seller_index;
-    struct seller *sellers;
-    size_t seller_count, seller_capacity;
-    struct id_map listing_index;
-    struct routed_listing *listings;
-    size_t listing_count, listing_capacity;
-    struct erasure_ledger ledger;
-    struct fanout *fanouts; /* a queue: [fanout_first, fanout_count) */
-    size_t fanout_first, fanout_count, fanout_capacity;
-    uint64_t entry_last;
-};
 
 static int task_init(struct partitioned *router, struct task *head) {
+    static const enum topic_id fanned_feeds[FANNED_FEEDS] = {TOPIC_POLICY, TOPIC_PRIVACY,
+                                                             TOPIC_REFERENCE};
     struct router_task *task = (struct router_task *)head;
-    id_map_init(&task->seller_index);
-    id_map_init(&task->listing_index);
+    knowledge_init(task);
     erasure_ledger_init(&task->ledger);
     task->watermark = (vtime){INT64_MIN};
     uint32_t partitions = router->machine.config->partitions;
-    size_t fanned = 2 * (size_t)partitions;
+    size_t fanned = FANNED_FEEDS * (size_t)partitions;
     if (task_sources(head, SOURCE_POLICY + fanned + has_quarantine(router)) != 0) {
         return -ENOMEM;
     }
@@ -141,7 +58,7 @@ static int task_init(struct partitioned *router, struct task *head) {
         head->sources[i].partition = head->partition;
     }
     for (size_t i = SOURCE_POLICY; i < SOURCE_POLICY + fanned; i++) {
-        head->sources[i].topic = i < SOURCE_POLICY + partitions ? TOPIC_POLICY : TOPIC_PRIVACY;
+        head->sources[i].topic = fanned_feeds[(i - SOURCE_POLICY) / partitions];
         head->sources[i].partition = (uint32_t)(i - SOURCE_POLICY) % partitions;
     }
     if (has_quarantine(router)) {
@@ -154,73 +71,10 @@ static int task_init(struct partitioned *router, struct task *head) {
 
 static void task_release(struct task *head) {
     struct router_task *task = (struct router_task *)head;
-    for (size_t i = 0; i < task->seller_count; i++) {
-        free(task->sellers[i].listings);
-    }
-    for (size_t i = 0; i < task->listing_count; i++) {
-        free(task->listings[i].sellers);
-    }
-    free(task->sellers);
-    free(task->listings);
-    free(task->fanouts);
+    knowledge_release(task);
     quarantine_release(&task->quarantine);
-    id_map_release(&task->seller_index);
-    id_map_release(&task->listing_index);
     contract_gate_release(&task->gate);
     erasure_ledger_release(&task->ledger);
-}
-
-/* ---- Knowledge: sellers and their listings ---- */
-
-/* The index of the seller, made if need be; -ENOMEM when out of memory. */
-static int64_t seller_of(struct router_task *task, uint64_t id) {
-    uint32_t index;
-    if (id_map_index(&task->seller_index, id, &index)) {
-        return index;
-    }
-    if (ARRAY_RESERVE(task->sellers, task->seller_capacity, task->seller_count + 1) != 0 ||
-        id_map_put_index(&task->seller_index, id, task->seller_count) != 0) {
-        return -ENOMEM;
-    }
-    task->sellers[task->seller_count] = (struct seller){.id = id, .stamp = STAMP_NONE};
-    return (int64_t)task->seller_count++;
-}
-
-static int64_t listing_of(struct router_task *task, uint64_t id) {
-    uint32_t index;
-    if (id_map_index(&task->listing_index, id, &index)) {
-        return index;
-    }
-    if (ARRAY_RESERVE(task->listings, task->listing_capacity, task->listing_count + 1) != 0 ||
-        id_map_put_index(&task->listing_index, id, task->listing_count) != 0) {
-        return -ENOMEM;
-    }
-    task->listings[task->listing_count] = (struct routed_listing){.id = id};
-    return (int64_t)task->listing_count++;
-}
-
-/* Remembers that the listing is, or was, the seller's. 0 or -ENOMEM. */
-static int seller_has(struct router_task *task, uint64_t seller_id, uint64_t listing_id) {
-    int64_t seller_index = seller_of(task, seller_id);
-    int64_t listing_index = listing_of(task, listing_id);
-    if (seller_index < 0 || listing_index < 0) {
-        return -ENOMEM;
-    }
-    struct seller *seller = &task->sellers[seller_index];
-    struct routed_listing *listing = &task->listings[listing_index];
-    for (size_t i = 0; i < listing->seller_count; i++) {
-        if (listing->sellers[i] == seller_id) {
-            return 0;
-        }
-    }
-    if (ARRAY_RESERVE(listing->sellers, listing->seller_capacity, listing->seller_count + 1) != 0 ||
-        ARRAY_RESERVE(seller->listings, seller->listing_capacity, seller->listing_count + 1) != 0) {
-        return -ENOMEM;
-    }
-    listing->sellers[listing->seller_count++] = seller_id;
-    listing->dirty = true;
-    seller->listings[seller->listing_count++] = listing_id;
-    return 0;
 }
 
 /* ---- Progress ---- */
@@ -253,9 +107,8 @@ static int source_done(struct partitioned *router, struct router_task *task, siz
                : task_fetch(router, &task->task, source, is_queue(router, source), effects);
 }
 
-/* One output of a source's fetched records is acknowledged. */
-static int output_done(struct partitioned *router, struct router_task *task, size_t source,
-                       vtime now, struct effects *effects) {
+int output_done(struct partitioned *router, struct router_task *task, size_t source, vtime now,
+                struct effects *effects) {
     assert(task->task.sources[source].waiting > 0);
     return --task->task.sources[source].waiting > 0
                ? 0
@@ -264,30 +117,26 @@ static int output_done(struct partitioned *router, struct router_task *task, siz
 
 /* ---- Routing ---- */
 
-static int produce_reserve(struct effects *effects, struct effect *produce, size_t count) {
+int produce_reserve(struct effects *effects, struct effect *produce, size_t count) {
     produce->produce.items = effect_alloc(effects, produce, count * sizeof *produce->produce.items);
     produce->produce.results =
         effect_alloc(effects, produce, count * sizeof *produce->produce.results);
     return produce->produce.items == NULL || produce->produce.results == NULL ? -ENOMEM : 0;
 }
 
-/* Learns what a listing record says of its seller; the seller's status rides along. */
-static int route_listing(struct router_task *task, struct record *record) {
-    struct field_cursor cursor = record_fields(record);
-    struct field field;
-    while (record_fields_next(&cursor, &field)) {
-        if (field.id != FIELD_SELLER || field.type != VALUE_INTEGER) {
-            continue;
-        }
-        uint64_t seller_id = (uint64_t)field.integer;
-        if (seller_has(task, seller_id, record->subject_id) != 0) {
-            return -ENOMEM;
-        }
-        const struct seller *seller = &task->sellers[seller_of(task, seller_id)];
-        if (seller->known) {
-            record->sections |= SECTION_POLICY;
-            record->policy = (struct policy_note){seller_id, seller->status, seller->stamp};
-        }
+int produce_record(const struct record *record, enum topic_id topic, uint64_t key,
+                   struct effect *produce, struct effects *effects, struct bytes *value) {
+    size_t room = record_encoded_bound(record, NULL, 0);
+    char *buffer = effect_alloc(effects, produce, room);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    int64_t length = record_encode(record, NULL, 0, buffer, room);
+    assert(length > 0);
+    struct bytes encoded = {buffer, (size_t)length};
+    produce->produce.items[produce->produce.count++] = (struct produce_item){topic, key, encoded};
+    if (value != NULL) {
+        *value = encoded;
     }
     return 0;
 }
@@ -328,74 +177,6 @@ static bool is_held(struct partitioned *router, struct router_task *task,
     return verdict != QUARANTINE_PASS;
 }
 
-/* ---- Erasures ---- */
-
-/* Items that the erasures which a batch brings with it can add to its produce, by record. */
-enum { ERASURE_ITEMS = 2 };
-
-/* Encodes the erasure as one of that listing, which goes into the log, and into the register when a
- * seller's request reached it. 0 or -ENOMEM. */
-static int erasure_items(struct record *erasure, uint64_t listing_id, struct effect *produce,
-                         struct effects *effects) {
-    erasure->subject_id = listing_id;
-    size_t room = record_encoded_bound(erasure, NULL, 0);
-    char *buffer = effect_alloc(effects, produce, room);
-    if (buffer == NULL) {
-        return -ENOMEM;
-    }
-    int64_t length = record_encode(erasure, NULL, 0, buffer, room);
-    assert(length > 0);
-    struct bytes value = {buffer, (size_t)length};
-    struct produce_item *items = produce->produce.items;
-    items[produce->produce.count++] = (struct produce_item){TOPIC_LISTING_LOG, listing_id, value};
-    if (erasure->erasure_scope == ERASURE_SELLER) {
-        items[produce->produce.count++] =
-            (struct produce_item){TOPIC_ERASED, erasure->erasure_id, value};
-    }
-    return 0;
-}
-
-/* The listing names a seller whose listings were erased: it goes with them. */
-static int erase_with_seller(struct router_task *task, uint64_t seller_id, uint64_t listing_id,
-                             struct effect *produce, struct effects *effects) {
-    struct record erasure = {
-        .type = RECORD_ERASURE,
-        .op = RECORD_UPSERT,
-        .contract_version = RECORD_CONTRACT_VERSION,
-        .stamp = erasure_ledger_stamp(&task->ledger, ERASURE_SELLER, seller_id),
-        .erasure_scope = ERASURE_SELLER,
-        .erasure_id = seller_id,
-    };
-    if (stamp_is_none(erasure.stamp)) {
-        return 0;
-    }
-    int learnt = erasure_ledger_learn(&task->ledger, ERASURE_LISTING, listing_id, erasure.stamp);
-    return learnt <= 0 ? learnt : erasure_items(&erasure, listing_id, produce, effects);
-}
-
-/* True when the record is not to be routed: its subject was erased, at its stamp or above. */
-static bool is_erased(const struct partitioned *router, const struct router_task *task,
-                      const struct record *record) {
-    struct stamp erased = erasure_ledger_stamp(&task->ledger, ERASURE_LISTING, record->subject_id);
-    return stamp_compare(record->stamp, erased) <= 0 &&
-           !bug_on(router->machine.bugs, BUG_ERASURE_FORGETS_LEDGER);
-}
-
-/* Whom the listing record names, and whether that was erased. */
-static int meet_erasures(struct router_task *task, const struct record *record,
-                         struct effect *produce, struct effects *effects) {
-    struct field_cursor cursor = record_fields(record);
-    struct field field;
-    while (task->ledger.count > 0 && record_fields_next(&cursor, &field)) {
-        if (field.id == FIELD_SELLER && field.type == VALUE_INTEGER &&
-            erase_with_seller(task, (uint64_t)field.integer, record->subject_id, produce,
-                              effects) != 0) {
-            return -ENOMEM;
-        }
-    }
-    return 0;
-}
-
 /* Appends the record, re-keyed, to the produce. 0 or -ENOMEM. */
 static int route(struct partitioned *router, struct router_task *task, size_t source,
                  const struct log_record *logged, struct record *record, struct effect *produce,
@@ -414,7 +195,7 @@ static int route(struct partitioned *router, struct router_task *task, size_t so
             (struct origin){(uint8_t)task->task.sources[source].topic,
                             task->task.sources[source].partition, logged->offset, logged->append};
     }
-    if (record->type == RECORD_LISTING && route_listing(task, record) != 0) {
+    if (record->type == RECORD_LISTING && facts_ride(router, task, record) != 0) {
         return -ENOMEM;
     }
     if (source == SOURCE_LISTING) {
@@ -432,8 +213,8 @@ static int route(struct partitioned *router, struct router_task *task, size_t so
             record->stamp.ts.ns < logged->append.ns ? record->stamp.ts.ns : logged->append.ns;
         task->watermark = vtime_max(task->watermark, (vtime){seen_ns});
     }
-    size_t room = logged->value.len + RECORD_SECTIONS_MAX;
-    char *buffer = effect_alloc(effects, produce, room);
+    size_t room = logged->value.len + record_sections_size(record);
+    char *buffer = effect_alloc_raw(effects, produce, room);
     if (buffer == NULL) {
         return -ENOMEM;
     }
@@ -474,162 +255,6 @@ static int refuse(struct partitioned *router, struct router_task *task, size_t s
     machine_count(&router->machine, COUNTER_DEAD_LETTERED, 1);
     return dead_letter_item(effects, produce, &produce->produce.items[produce->produce.count++],
                             logged->key, letter);
-}
-
-static int fanout_queue(struct router_task *task, size_t source, const struct log_record *logged,
-                        const struct record *record, size_t seller) {
-    if (ARRAY_RESERVE(task->fanouts, task->fanout_capacity, task->fanout_count + 1) != 0) {
-        return -ENOMEM;
-    }
-    struct fanout *fanout = &task->fanouts[task->fanout_count++];
-    *fanout = (struct fanout){.source = source, .seller = seller, .record = *record};
-    fanout->record.sections = SECTION_ORIGIN;
-    fanout->record.origin =
-        (struct origin){(uint8_t)task->task.sources[source].topic,
-                        task->task.sources[source].partition, logged->offset, logged->append};
-    return 0;
-}
-
-/* Queues the fan-out of a policy record and learns the seller's status. A repeat fans out again:
- * it may be a replay whose first fan-out was cut short. */
-static int learn_policy(struct router_task *task, size_t source, const struct log_record *logged,
-                        const struct record *record, bool keep_from_existing) {
-    int64_t index = seller_of(task, record->seller_id);
-    if (index < 0) {
-        return -ENOMEM;
-    }
-    struct seller *seller = &task->sellers[index];
-    if (seller->known && stamp_compare(record->stamp, seller->stamp) < 0) {
-        return 0;
-    }
-    seller->known = true;
-    seller->dirty = true;
-    seller->status = record->status;
-    seller->stamp = record->stamp;
-    if (keep_from_existing) {
-        return 0;
-    }
-    return fanout_queue(task, source, logged, record, (size_t)index);
-}
-
-/* Takes an erasure in. A repeat is carried out again: it may be a replay whose first time was cut
- * short. */
-static int learn_erasure(struct partitioned *router, struct router_task *task, size_t source,
-                         const struct log_record *logged, struct record *record,
-                         struct effect *produce, struct effects *effects) {
-    uint64_t id = record->erasure_id;
-    record->erasure_part = 0;
-    if (record->erasure_scope == ERASURE_LISTING) {
-        uint32_t owner = topic_partition(id, router->machine.config->partitions);
-        if (owner != task->task.partition) {
-            return 0;
-        }
-        record->sections = SECTION_ORIGIN;
-        record->origin = (struct origin){TOPIC_PRIVACY, task->task.sources[source].partition,
-                                         logged->offset, logged->append};
-        return erasure_ledger_learn(&task->ledger, ERASURE_LISTING, id, record->stamp) < 0
-                   ? -ENOMEM
-                   : erasure_items(record, id, produce, effects);
-    }
-    int64_t index = seller_of(task, id);
-    if (index < 0 || erasure_ledger_learn(&task->ledger, ERASURE_SELLER, id, record->stamp) < 0) {
-        return -ENOMEM;
-    }
-    const struct seller *seller = &task->sellers[index];
-    for (size_t i = 0; i < seller->listing_count; i++) {
-        if (erasure_ledger_learn(&task->ledger, ERASURE_LISTING, seller->listings[i],
-                                 record->stamp) < 0) {
-            return -ENOMEM;
-        }
-    }
-    return fanout_queue(task, source, logged, record, (size_t)index);
-}
-
-/* Says in the register that every listing that this task knew was named before. */
-static int register_end(struct partitioned *router, struct router_task *task, struct fanout *fanout,
-                        struct effects *effects) {
-    struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
-    if (produce == NULL || produce_reserve(effects, produce, 1) != 0) {
-        return -ENOMEM;
-    }
-    struct record end = fanout->record;
-    end.subject_id = end.erasure_id;
-    end.erasure_part = task->task.partition + 1;
-    size_t room = record_encoded_bound(&end, NULL, 0);
-    char *buffer = effect_alloc(effects, produce, room);
-    if (buffer == NULL) {
-        return -ENOMEM;
-    }
-    int64_t length = record_encode(&end, NULL, 0, buffer, room);
-    assert(length > 0);
-    produce->produce.items[produce->produce.count++] =
-        (struct produce_item){TOPIC_ERASED, end.erasure_id, {buffer, (size_t)length}};
-    fanout->registered = true;
-    return task_expect(router, &task->task, produce, PURPOSE_FANOUT, (uint32_t)fanout->source);
-}
-
-static int policy_item(struct record *policy, uint64_t listing_id, struct effect *produce,
-                       struct effects *effects) {
-    policy->subject_id = listing_id;
-    size_t room = record_encoded_bound(policy, NULL, 0);
-    char *buffer = effect_alloc(effects, produce, room);
-    if (buffer == NULL) {
-        return -ENOMEM;
-    }
-    int64_t length = record_encode(policy, NULL, 0, buffer, room);
-    assert(length > 0);
-    produce->produce.items[produce->produce.count++] =
-        (struct produce_item){TOPIC_LISTING_LOG, listing_id, {buffer, (size_t)length}};
-    return 0;
-}
-
-static int fanout_slice(struct partitioned *router, struct router_task *task, struct fanout *fanout,
-                        struct effects *effects) {
-    const struct seller *seller = &task->sellers[fanout->seller];
-    size_t left = seller->listing_count - fanout->next;
-    size_t count = left < FANOUT_SLICE ? left : FANOUT_SLICE;
-    bool erasure = fanout->record.type == RECORD_ERASURE;
-    struct effect *produce = machine_request(&router->machine, effects, EFFECT_PRODUCE, 0);
-    if (produce == NULL ||
-        produce_reserve(effects, produce, erasure ? ERASURE_ITEMS * count : count) != 0) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint64_t listing_id = seller->listings[fanout->next + i];
-        int failed = erasure ? erasure_items(&fanout->record, listing_id, produce, effects)
-                             : policy_item(&fanout->record, listing_id, produce, effects);
-        if (failed != 0) {
-            return failed;
-        }
-    }
-    fanout->next += count;
-    machine_count(&router->machine, erasure ? COUNTER_ERASURE_FANOUT : COUNTER_POLICY_FANOUT,
-                  count);
-    return task_expect(router, &task->task, produce, PURPOSE_FANOUT, (uint32_t)fanout->source);
-}
-
-/* Sends the next slice of the fan-out queue; 0 when there is nothing to send or it was sent. */
-static int fanout_send(struct partitioned *router, struct router_task *task, vtime now,
-                       struct effects *effects) {
-    while (task->fanout_first < task->fanout_count) {
-        struct fanout *fanout = &task->fanouts[task->fanout_first];
-        if (fanout->next < task->sellers[fanout->seller].listing_count) {
-            return fanout_slice(router, task, fanout, effects);
-        }
-        if (fanout->record.type == RECORD_ERASURE && !fanout->registered) {
-            return register_end(router, task, fanout, effects);
-        }
-        task->fanout_first++;
-        if (fanout->last_of_batch && output_done(router, task, fanout->source, now, effects) != 0) {
-            return -ENOMEM;
-        }
-    }
-    task->fanout_first = task->fanout_count = 0;
-    return 0;
-}
-
-static bool fanout_idle(const struct router_task *task) {
-    return task->fanout_first == task->fanout_count;
 }
 
 /* A record that says something in another form than documents hold, in their form. 0 or -ENOMEM. */
@@ -685,11 +310,10 @@ static int record_in(struct partitioned *router, struct router_task *task, size_
         return -ENOMEM;
     }
     if (from->topic == TOPIC_PRIVACY) {
-        return learn_erasure(router, task, source, logged, &record, produce, effects);
+        return erasure_learn(router, task, source, logged, &record, produce, effects);
     }
-    return from->topic == TOPIC_POLICY
-               ? learn_policy(task, source, logged, &record,
-                              bug_on(router->machine.bugs, BUG_NO_POLICY_FANOUT))
+    return from->topic == TOPIC_POLICY || from->topic == TOPIC_REFERENCE
+               ? facts_learn(router, task, source, logged, &record)
                : route(router, task, source, &written, &record, produce, effects);
 }
 
@@ -784,8 +408,6 @@ static int records(struct partitioned *router, struct task *head, size_t index,
         return -ENOMEM;
     }
     source->waiting = 1; /* this produce, empty or not */
-    bool idle = fanout_idle(task);
-    size_t queued = task->fanout_count;
     int taken = 0;
     for (size_t i = 0; i < count && taken == 0; i++) {
         const struct log_record *logged = &event->records.records[i];
@@ -800,200 +422,7 @@ static int records(struct partitioned *router, struct task *head, size_t index,
         task_expect(router, &task->task, produce, PURPOSE_PRODUCE, (uint32_t)index) != 0) {
         return -ENOMEM;
     }
-    if (task->fanout_count > queued) {
-        source->waiting++;
-        task->fanouts[task->fanout_count - 1].last_of_batch = true;
-        return idle ? fanout_send(router, task, event->now, effects) : 0;
-    }
-    return 0;
-}
-
-/* ---- Checkpoints ---- */
-
-/* Entries are numbered as they are first saved, since ids of sellers and of listings may be any 64
- * bits and share the one space of keys. An entry says what it is and whose. */
-enum {
-    ENTRY_WATERMARK = 1,
-    ENTRY_SELLER,
-    ENTRY_LISTING,
-    ENTRY_REGISTRY,
-    ENTRY_QUARANTINE,
-    ENTRY_ERASED
-};
-enum { WATERMARK_KEY = 0 };
-
-static uint64_t entry_key(struct router_task *task, uint64_t *entry) {
-    if (*entry == 0) {
-        *entry = ++task->entry_last;
-    }
-    return *entry;
-}
-
-static int save_quarantine(struct router_task *task, struct effect *save, struct state_entry *entry,
-                           struct effects *effects) {
-    size_t room = 1 + 1 + quarantine_size(&task->quarantine);
-    char *value = effect_alloc(effects, save, room);
-    if (value == NULL) {
-        return -ENOMEM;
-    }
-    char *at = wire_put(value, ENTRY_QUARANTINE, 1);
-    at = wire_put(at, task->drain_wanted || task->draining, 1);
-    at = quarantine_encode(&task->quarantine, at);
-    entry->key = entry_key(task, &task->quarantine_entry);
-    entry->value = (struct bytes){value, (size_t)(at - value)};
-    return 0;
-}
-
-static int save_entries(struct partitioned *router, struct task *head, struct effect *save,
-                        struct effects *effects) {
-    struct router_task *task = (struct router_task *)head;
-    size_t count = 1 + task->ledger.dirty_count;
-    count += task->gate.dirty;
-    count += has_quarantine(router);
-    for (size_t i = 0; i < task->seller_count; i++) {
-        count += task->sellers[i].dirty;
-    }
-    for (size_t i = 0; i < task->listing_count; i++) {
-        count += task->listings[i].dirty;
-    }
-    struct state_entry *entry = effect_alloc(effects, save, count * sizeof *entry);
-    if (entry == NULL) {
-        return -ENOMEM;
-    }
-    save->save_state.entries = entry;
-    save->save_state.count = count;
-    for (size_t i = 0; i < task->seller_count; i++) {
-        struct seller *seller = &task->sellers[i];
-        if (!seller->dirty) {
-            continue;
-        }
-        char value[1 + 8 + 1 + 24];
-        char *at = wire_put(value, ENTRY_SELLER, 1);
-        at = wire_put(at, seller->id, 8);
-        at = wire_put(at, seller->status, 1);
-        at = wire_put(at, (uint64_t)seller->stamp.ts.ns, 8);
-        at = wire_put(at, seller->stamp.id.hi, 8);
-        wire_put(at, seller->stamp.id.lo, 8);
-        entry->key = entry_key(task, &seller->entry);
-        entry++->value = effect_copy(effects, save, (struct bytes){value, sizeof value});
-        seller->dirty = false;
-    }
-    for (size_t i = 0; i < task->listing_count; i++) {
-        struct routed_listing *listing = &task->listings[i];
-        if (!listing->dirty) {
-            continue;
-        }
-        size_t size = 1 + 8 + 8 * (size_t)listing->seller_count;
-        char *value = effect_alloc(effects, save, size);
-        if (value == NULL) {
-            return -ENOMEM;
-        }
-        char *at = wire_put(wire_put(value, ENTRY_LISTING, 1), listing->id, 8);
-        for (size_t k = 0; k < listing->seller_count; k++) {
-            at = wire_put(at, listing->sellers[k], 8);
-        }
-        entry->key = entry_key(task, &listing->entry);
-        entry++->value = (struct bytes){value, size};
-        listing->dirty = false;
-    }
-    for (size_t i = 0; task->ledger.dirty_count > 0 && i < task->ledger.count; i++) {
-        struct erased *erased = &task->ledger.items[i];
-        if (!erased->dirty) {
-            continue;
-        }
-        char value[1 + ERASED_BYTES];
-        erased_encode(erased, wire_put(value, ENTRY_ERASED, 1));
-        entry->key = entry_key(task, &erased->entry);
-        entry++->value = effect_copy(effects, save, (struct bytes){value, sizeof value});
-        erasure_ledger_saved(&task->ledger, erased);
-    }
-    if (task->gate.dirty) {
-        size_t size = registry_encode(&task->gate.registry, NULL);
-        char *value = effect_alloc(effects, save, 1 + size);
-        if (value == NULL) {
-            return -ENOMEM;
-        }
-        registry_encode(&task->gate.registry, wire_put(value, ENTRY_REGISTRY, 1));
-        entry->key = entry_key(task, &task->gate_entry);
-        entry++->value = (struct bytes){value, 1 + size};
-        task->gate.dirty = false;
-    }
-    if (has_quarantine(router) && save_quarantine(task, save, entry++, effects) != 0) {
-        return -ENOMEM;
-    }
-    char watermark[1 + 8];
-    wire_put(wire_put(watermark, ENTRY_WATERMARK, 1), (uint64_t)task->watermark.ns, 8);
-    entry->key = WATERMARK_KEY;
-    entry->value = effect_copy(effects, save, (struct bytes){watermark, sizeof watermark});
-    return 0;
-}
-
-static int restore_seller(struct router_task *task, uint64_t entry, struct wire_reader *reader) {
-    int64_t index = seller_of(task, wire_get(reader, 8));
-    if (index < 0) {
-        return -ENOMEM;
-    }
-    struct seller *seller = &task->sellers[index];
-    seller->entry = entry;
-    seller->known = true;
-    seller->status = (enum policy_status)wire_get(reader, 1);
-    seller->stamp.ts.ns = (int64_t)wire_get(reader, 8);
-    seller->stamp.id.hi = wire_get(reader, 8);
-    seller->stamp.id.lo = wire_get(reader, 8);
-    return 0;
-}
-
-static int restore_listing(struct router_task *task, uint64_t entry, struct wire_reader *reader) {
-    uint64_t id = wire_get(reader, 8);
-    while (reader->at != reader->end) {
-        if (seller_has(task, wire_get(reader, 8), id) != 0) {
-            return -ENOMEM;
-        }
-    }
-    int64_t index = listing_of(task, id);
-    if (index < 0) {
-        return -ENOMEM;
-    }
-    task->listings[index].entry = entry;
-    task->listings[index].dirty = false;
-    return 0;
-}
-
-static int restore_entry(struct partitioned *router, struct task *head, uint64_t key,
-                         struct bytes value) {
-    (void)router;
-    struct router_task *task = (struct router_task *)head;
-    struct wire_reader reader = wire_reader_of(value);
-    int error = 0;
-    switch (wire_get(&reader, 1)) {
-    case ENTRY_WATERMARK:
-        task->watermark.ns = (int64_t)wire_get(&reader, 8);
-        break;
-    case ENTRY_SELLER:
-        error = restore_seller(task, key, &reader);
-        break;
-    case ENTRY_LISTING:
-        error = restore_listing(task, key, &reader);
-        break;
-    case ENTRY_REGISTRY:
-        task->gate_entry = key;
-        error = registry_decode(&task->gate.registry,
-                                (struct bytes){reader.at, (size_t)(reader.end - reader.at)});
-        break;
-    case ENTRY_QUARANTINE:
-        task->quarantine_entry = key;
-        task->drain_wanted = wire_get(&reader, 1) != 0;
-        error = quarantine_decode(&task->quarantine, &reader);
-        break;
-    case ENTRY_ERASED:
-        error = erasure_ledger_restore(&task->ledger, key, &reader);
-        break;
-    default:
-        error = -EINVAL;
-    }
-    error = error == 0 && reader.failed ? -EINVAL : error;
-    task->entry_last = key > task->entry_last ? key : task->entry_last;
-    return error;
+    return fanouts_begin(router, task, index, event->now, effects);
 }
 
 /* ---- Steps ---- */
@@ -1057,11 +486,11 @@ struct machine *router_new(void) {
         .task_size = sizeof(struct router_task),
         .init = task_init,
         .release = task_release,
-        .restore_entry = restore_entry,
+        .restore_entry = router_restore_entry,
         .begin = task_begin,
         .records = records,
         .answered = task_answered,
-        .save_entries = save_entries,
+        .save_entries = router_save_entries,
         .timer = late_batch,
     };
     return partitioned_new(sizeof(struct partitioned), &ops);

@@ -9,6 +9,7 @@ const char *topic_name(enum topic_id topic) {
         [TOPIC_POLICY] = "seller-policy",
         [TOPIC_ORDER] = "orders",
         [TOPIC_PRIVACY] = "privacy",
+        [TOPIC_REFERENCE] = "reference-data",
         [TOPIC_LISTING_LOG] = "listing-log",
         [TOPIC_LATE] = "listing-late",
         [TOPIC_DEAD_LETTER] = "dead-letter",

@@ -11,11 +11,12 @@
 
 enum topic_id {
     /* The feeds: what the world tells the pipeline. */
-    TOPIC_LISTING, /* listing changes, from the outbox; key: listing id */
-    TOPIC_MEDIA,   /* media ingest; key: listing id */
-    TOPIC_POLICY,  /* seller policy; key: seller id; every router reads all partitions */
-    TOPIC_ORDER,   /* orders; key: listing id */
-    TOPIC_PRIVACY, /* erasures asked for; key: listing or seller id; read as policy is */
+    TOPIC_LISTING,   /* listing changes, from the outbox; key: listing id */
+    TOPIC_MEDIA,     /* media ingest; key: listing id */
+    TOPIC_POLICY,    /* seller policy; key: seller id; every router reads all partitions */
+    TOPIC_ORDER,     /* orders; key: listing id */
+    TOPIC_PRIVACY,   /* erasures asked for; key: listing or seller id; read as policy is */
+    TOPIC_REFERENCE, /* rows of the reference tables; key: reference_key; read as policy is */
     TOPIC_FEED_COUNT,
     /* What the pipeline keeps for itself. */
     TOPIC_LISTING_LOG = TOPIC_FEED_COUNT, /* the one ordered log per listing; key: listing id */

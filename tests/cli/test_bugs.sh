@@ -22,6 +22,8 @@ cutover-early upgrade-early-cutover 1
 rollback-loses-writes upgrade-rollback-under-load 2
 skips-expired retention-restart-from-bronze 1
 audit-skips-kept audit-model-history 2
+suppression-existing-only policy-large-seller 2
+partial-nulls calm-day 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

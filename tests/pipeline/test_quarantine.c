@@ -132,27 +132,27 @@ static void test_checkpoint(void **state) {
 
 /* ---- In the router ---- */
 
-enum { FETCH_LISTING = 2, FETCH_CONTROL = 5 };
+enum { FETCH_LISTING = 2, FETCH_CONTROL = 7 };
 
 /* A router in its third hour with three deletes held: of listings 3, 4 and 5. Its requests are
- * answered, and 12 is the fetch of the listing feed. */
+ * answered, and 14 is the fetch of the listing feed. */
 static struct script *holding(void) {
     struct pipeline_config config = config_of();
     struct script *s = script_new(MACHINE_ROUTER, &config, NULL);
     script_begin(s);
     s->quiet_fetch = true;
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 1 @0 delete"));
-    script_answer(s, 6);
-    s->now = text_time(3600);
-    script_records(s, 7, 1, TEXTS("listing 2 @3600 delete"));
     script_answer(s, 8);
+    s->now = text_time(3600);
+    script_records(s, 9, 1, TEXTS("listing 2 @3600 delete"));
+    script_answer(s, 10);
     s->now = text_time(7200);
     script_skip(s);
-    script_records(s, 9, 2,
+    script_records(s, 11, 2,
                    TEXTS("listing 6 @7200 delete", "listing 7 @7200 delete",
                          "listing 3 @7200 delete", "listing 4 @7200 delete",
                          "listing 5 @7200 title=Lamp"));
-    script_expect(s, "#10 produce\n"
+    script_expect(s, "#12 produce\n"
                      "    listing-log 6 listing 6 @7200 delete origin=listing-changes/0/2\n"
                      "    listing-log 7 listing 7 @7200 delete origin=listing-changes/0/3\n"
                      "    quarantine 3 listing 3 @7200 delete origin=listing-changes/0/4\n"
@@ -172,15 +172,15 @@ static void test_release(void **state) {
     script_expect(s, "alert mass-delete listing-changes cleared: deletes of partition 0 go on: an "
                      "operator decided on those dated before 2026-03-02T02:01:00Z\n");
     s->quiet_fetch = false;
-    script_answer(s, 10);
+    script_answer(s, 12);
     assert_non_null(strstr(script_told(s), "fetch quarantine/0 from 0 at once\n"));
     script_skip(s);
-    script_records(s, 12, 0, TEXTS("listing 3 @7200 delete", "listing 4 @7200 delete"));
-    script_expect(s, "#14 produce\n"
+    script_records(s, 14, 0, TEXTS("listing 3 @7200 delete", "listing 4 @7200 delete"));
+    script_expect(s, "#16 produce\n"
                      "    listing-log 3 listing 3 @7200 delete\n"
                      "    listing-log 4 listing 4 @7200 delete\n");
-    script_answer(s, 14);
-    script_expect(s, "#15 fetch quarantine/0 from 2 at once\n");
+    script_answer(s, 16);
+    script_expect(s, "#17 fetch quarantine/0 from 2 at once\n");
     script_free(s);
 }
 
@@ -188,13 +188,13 @@ static void test_release(void **state) {
 static void test_discard(void **state) {
     (void)state;
     struct script *s = holding();
-    script_answer(s, 10);
+    script_answer(s, 12);
     script_records(s, FETCH_CONTROL, 0, TEXTS("control discard @7260 from=7000 to=7250"));
     script_skip(s);
     script_records(s, script_newest(s, EFFECT_FETCH) - 1, 0, TEXTS("listing 3 @7200 delete"));
-    script_expect(s, "#14 produce\n");
-    script_records(s, 11, 7, TEXTS("listing 8 @7201 delete", "listing 9 @7251 delete"));
-    script_expect(s, "#15 produce\n"
+    script_expect(s, "#16 produce\n");
+    script_records(s, 13, 7, TEXTS("listing 8 @7201 delete", "listing 9 @7251 delete"));
+    script_expect(s, "#17 produce\n"
                      "    quarantine 8 listing 8 @7201 delete origin=listing-changes/0/7\n"
                      "    listing-log 9 listing 9 @7251 delete origin=listing-changes/0/8\n");
     script_free(s);
@@ -204,7 +204,7 @@ static void test_discard(void **state) {
 static void test_restart(void **state) {
     (void)state;
     struct script *s = holding();
-    script_answer(s, 10);
+    script_answer(s, 12);
     script_wait(s, 10 * VTIME_SECOND);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
     script_restart(s);
@@ -212,7 +212,7 @@ static void test_restart(void **state) {
     script_load(s, 1);
     script_skip(s);
     script_records(s, FETCH_LISTING, 7, TEXTS("listing 9 @7205 delete"));
-    script_expect(s, "#6 produce\n"
+    script_expect(s, "#8 produce\n"
                      "    quarantine 9 listing 9 @7205 delete origin=listing-changes/0/7\n");
     script_free(s);
 }
@@ -221,7 +221,7 @@ static void test_restart(void **state) {
 static void test_restart_while_draining(void **state) {
     (void)state;
     struct script *s = holding();
-    script_answer(s, 10);
+    script_answer(s, 12);
     script_records(s, FETCH_CONTROL, 0, TEXTS("control release @7260"));
     script_wait(s, 10 * VTIME_SECOND);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));

@@ -129,7 +129,8 @@ static struct stamp sample_stamp(struct rng *g) {
 }
 
 static void sample_sections(struct record *r, struct rng *g) {
-    r->sections = (unsigned)rng_below(g, 4);
+    r->sections = (unsigned)rng_below(g, 4) | (rng_below(g, 4) == 0 ? SECTION_FACTS : 0);
+    r->fact_count = 0;
     if (r->sections & SECTION_ORIGIN) {
         r->origin = (struct origin){.topic = (uint8_t)rng_below(g, TOPIC_COUNT),
                                     .partition = (uint32_t)rng_next(g),
@@ -141,6 +142,27 @@ static void sample_sections(struct record *r, struct rng *g) {
                                          .status = POLICY_ACTIVE + (unsigned)rng_below(g, 2),
                                          .stamp = sample_stamp(g)};
     }
+    if (r->sections & SECTION_FACTS) {
+        r->fact_count = 1 + rng_below(g, RECORD_FACTS_MAX);
+        for (size_t i = 0; i < r->fact_count; i++) {
+            bool locale = rng_below(g, 2) == 0;
+            r->facts[i] = (struct fact){.kind = locale ? FACT_LOCALE : FACT_CATEGORY,
+                                        .key = rng_next(g),
+                                        .code = locale ? TOKENISER_BIGRAM : 0,
+                                        .stamp = {{(int64_t)rng_below(g, 1000)}, {rng_next(g), 1}},
+                                        .value = bytes_of(locale ? "ja-JP" : "Home > Lamps")};
+        }
+    }
+}
+
+static void sample_reference(struct record *r, struct rng *g) {
+    bool locale = rng_below(g, 2) == 0;
+    r->reference = (struct reference_row){
+        .table = locale ? FACT_LOCALE : FACT_CATEGORY,
+        .tokeniser = locale ? TOKENISER_WORD : (enum tokeniser)0,
+        .key = bytes_of("a key"),
+        .value = bytes_of("a value"),
+    };
 }
 
 static void sample_record(struct sample *s, struct rng *g) {
@@ -171,6 +193,8 @@ static void sample_record(struct sample *s, struct rng *g) {
         r->quantity = 1 + (int64_t)rng_below(g, 9);
         r->amount = (int64_t)rng_below(g, 1000000);
         r->order_category = sample_text(s, g, 30);
+    } else if (r->type == RECORD_REFERENCE) {
+        sample_reference(r, g);
     } else if (r->type == RECORD_ERASURE) {
         r->erasure_scope = ERASURE_LISTING + (unsigned)rng_below(g, 2);
         r->erasure_id = rng_next(g);
@@ -242,6 +266,21 @@ static void assert_same_note(const struct policy_note *a, const struct policy_no
     assert_int_equal(stamp_compare(a->stamp, b->stamp), 0);
 }
 
+static void assert_same_facts(const struct record *a, const struct record *b) {
+    assert_int_equal(a->reference.table, b->reference.table);
+    assert_int_equal(a->reference.tokeniser, b->reference.tokeniser);
+    assert_true(bytes_equal(a->reference.key, b->reference.key));
+    assert_true(bytes_equal(a->reference.value, b->reference.value));
+    assert_int_equal(a->fact_count, b->fact_count);
+    for (size_t i = 0; i < a->fact_count; i++) {
+        assert_int_equal(a->facts[i].kind, b->facts[i].kind);
+        assert_int_equal(a->facts[i].key, b->facts[i].key);
+        assert_int_equal(a->facts[i].code, b->facts[i].code);
+        assert_int_equal(stamp_compare(a->facts[i].stamp, b->facts[i].stamp), 0);
+        assert_true(bytes_equal(a->facts[i].value, b->facts[i].value));
+    }
+}
+
 static void assert_same_origin(const struct origin *a, const struct origin *b) {
     assert_int_equal(a->topic, b->topic);
     assert_int_equal(a->partition, b->partition);
@@ -280,6 +319,7 @@ static void assert_same_record(const struct sample *want, const struct record *g
     assert_int_equal(got->sections, r->sections);
     assert_same_origin(&got->origin, &r->origin);
     assert_same_note(&got->policy, &r->policy);
+    assert_same_facts(got, r);
     assert_int_equal(got->field_count, want->field_count);
     struct field f;
     size_t i = 0;
@@ -471,6 +511,8 @@ static void reframe_changes_sections_only(void **state) {
         s.record.sections = r.sections;
         s.record.origin = r.origin;
         s.record.policy = r.policy;
+        s.record.fact_count = r.fact_count;
+        memcpy(s.record.facts, r.facts, sizeof r.facts);
         if (r.type == RECORD_POLICY) {
             s.record.subject_id = r.subject_id = rng_next(&g);
         }
@@ -496,7 +538,8 @@ static struct record plain(enum record_type type) {
                            .subject_id = 4,
                            .seller_id = 5,
                            .status = POLICY_ACTIVE,
-                           .quantity = 1};
+                           .quantity = 1,
+                           .reference = {FACT_CATEGORY, 0, {"k", 1}, {"v", 1}}};
 }
 
 static void assert_fields(const struct field *fields, size_t count, const char *reason,
@@ -675,7 +718,12 @@ static void frame_is_checked(void **state) {
         {2, 3, 1, RECORD_LISTING, "unknown operation", "op"},
         {2, 2, 1, RECORD_POLICY, "only listings and media can be deleted", "op"},
         {2, 2, 1, RECORD_ORDER, "only listings and media can be deleted", "op"},
-        {3, 15, 1, RECORD_LISTING, "unknown section", "sections"},
+        {3, 31, 1, RECORD_LISTING, "unknown section", "sections"},
+        {3, 11, 1, RECORD_LISTING, "record is cut off", "record"},
+        {48, 1, 1, RECORD_REFERENCE, "unknown reference table", "table"},
+        {49, 3, 1, RECORD_REFERENCE, "unknown tokeniser", "tokeniser"},
+        {50, 0, 4, RECORD_REFERENCE, "length of the texts is not what is left of the record",
+         "key"},
         {12, 0, 2, RECORD_LISTING, "unknown contract version", "contract_version"},
         {12, 1000, 2, RECORD_LISTING, "unknown contract version", "contract_version"},
         {14, 1, 2, RECORD_MEDIA, "fields in a record that has none", "field_count"},

@@ -13,8 +13,15 @@
 #include "tests/support/machine_script.h"
 
 /* Requests of a router of one partition that has just begun: fetches of listing changes, media,
- * policy, privacy requests and commands. */
-enum { FETCH_LISTING = 2, FETCH_MEDIA, FETCH_POLICY, FETCH_PRIVACY, FETCH_CONTROL };
+ * policy, privacy requests, reference data and commands. */
+enum {
+    FETCH_LISTING = 2,
+    FETCH_MEDIA,
+    FETCH_POLICY,
+    FETCH_PRIVACY,
+    FETCH_REFERENCE,
+    FETCH_CONTROL
+};
 
 static struct script *begun(const struct bugs *bugs) {
     struct pipeline_config config = {.partitions = 1, .checkpoint_interval_ns = 10 * VTIME_SECOND};
@@ -39,7 +46,9 @@ static void test_reads_its_partition_and_all_of_policy(void **state) {
                      "#5 fetch seller-policy/1 from 0\n"
                      "#6 fetch privacy/0 from 0\n"
                      "#7 fetch privacy/1 from 0\n"
-                     "#8 fetch control/0 from 0\n"
+                     "#8 fetch reference-data/0 from 0\n"
+                     "#9 fetch reference-data/1 from 0\n"
+                     "#10 fetch control/0 from 0\n"
                      "timer in 3600000 ms\n");
     script_free(s);
 }
@@ -49,17 +58,17 @@ static void test_routes_to_the_listing_log(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 5, TEXTS("listing 7 @1 title=Lamp", "listing 8 @2 delete"));
-    script_expect(s, "#7 produce\n"
+    script_expect(s, "#8 produce\n"
                      "    listing-log 7 listing 7 @1 title=Lamp origin=listing-changes/0/5\n"
                      "    listing-log 8 listing 8 @2 delete origin=listing-changes/0/6\n");
     script_records(s, FETCH_MEDIA, 0, TEXTS("media 7 @3 image=1 front"));
-    script_expect(s, "#8 produce\n"
+    script_expect(s, "#9 produce\n"
                      "    listing-log 7 media 7 @3 image=1 front origin=media-ingest/0/0\n");
     s->quiet_fetch = false;
+    script_answer(s, 9);
+    script_expect(s, "timer in 10000 ms\n#10 fetch media-ingest/0 from 1\n");
     script_answer(s, 8);
-    script_expect(s, "timer in 10000 ms\n#9 fetch media-ingest/0 from 1\n");
-    script_answer(s, 7);
-    script_expect(s, "#10 fetch listing-changes/0 from 7\n");
+    script_expect(s, "#11 fetch listing-changes/0 from 7\n");
     script_free(s);
 }
 
@@ -68,19 +77,20 @@ static void test_checkpoint_stays_below_what_is_not_out(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_answer(s, 7);
-    script_records(s, 8, 1, TEXTS("listing 7 @2 title=Desk"));
+    script_answer(s, 8);
+    script_records(s, 9, 1, TEXTS("listing 7 @2 title=Desk"));
     script_skip(s);
     s->quiet_fetch = false;
     script_timer(s);
-    script_expect(s, "#10 save-state router/0 generation 1 entries 1\n");
-    script_answer(s, 10);
+    script_expect(s, "#11 save-state router/0 generation 1 entries 1\n");
+    script_answer(s, 11);
     script_expect(s, "commit router generation 1 listing-changes/0 at 1\n"
                      "commit router generation 1 media-ingest/0 at 0\n"
                      "commit router generation 1 listing-late/0 at 0\n"
                      "commit router generation 1 control/0 at 0\n"
                      "commit router generation 1 seller-policy/0 at 0\n"
-                     "commit router generation 1 privacy/0 at 0\n");
+                     "commit router generation 1 privacy/0 at 0\n"
+                     "commit router generation 1 reference-data/0 at 0\n");
     /* The restarted router reads again what was not acknowledged. */
     script_restart(s);
     script_assign(s, 2, 1, (const uint32_t[]){0});
@@ -98,8 +108,8 @@ static void test_policy_fans_out(void **state) {
                          "listing 8 @4 seller=4"));
     script_skip(s);
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
-    script_expect(s, "#8 produce\n"
-                     "#9 produce\n"
+    script_expect(s, "#9 produce\n"
+                     "#10 produce\n"
                      "    listing-log 7 policy 3 of 7 @9 suppressed origin=seller-policy/0/0\n"
                      "    listing-log 8 policy 3 of 8 @9 suppressed origin=seller-policy/0/0\n");
     script_free(s);
@@ -113,7 +123,7 @@ static void test_status_rides_along(void **state) {
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
     script_skip(s);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 seller=3", "listing 8 @2 seller=4"));
-    script_expect(s, "#8 produce\n"
+    script_expect(s, "#9 produce\n"
                      "    listing-log 7 listing 7 @1 seller=3 policy=3:suppressed "
                      "origin=listing-changes/0/0\n"
                      "    listing-log 8 listing 8 @2 seller=4 origin=listing-changes/0/1\n");
@@ -128,10 +138,10 @@ static void test_older_policy_does_not_fan_out(void **state) {
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 seller=3"));
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 active", "policy 3 @8 suppressed"));
     script_skip(s);
-    script_answer(s, 8);
     script_answer(s, 9);
+    script_answer(s, 10);
     script_records(s, script_newest(s, EFFECT_FETCH), 2, TEXTS("policy 3 @7 suppressed"));
-    script_expect(s, "#11 produce\n");
+    script_expect(s, "#12 produce\n");
     script_free(s);
 }
 
@@ -216,7 +226,7 @@ static void test_crash_amid_a_fanout(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 seller=3", "listing 8 @1 seller=3"));
-    script_answer(s, 7);
+    script_answer(s, 8);
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
     script_timer(s);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
@@ -225,8 +235,8 @@ static void test_crash_amid_a_fanout(void **state) {
     script_load(s, 1);
     script_skip(s);
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
-    script_expect(s, "#7 produce\n"
-                     "#8 produce\n"
+    script_expect(s, "#8 produce\n"
+                     "#9 produce\n"
                      "    listing-log 7 policy 3 of 7 @9 suppressed origin=seller-policy/0/0\n"
                      "    listing-log 8 policy 3 of 8 @9 suppressed origin=seller-policy/0/0\n");
     script_free(s);
@@ -241,7 +251,7 @@ static void test_knowledge_survives_a_restart(void **state) {
                          "listing 18446744073709551615 @2 "
                          "seller=18446744073709551615",
                          "listing 4 @3 seller=9223372036854775811"));
-    script_answer(s, 7);
+    script_answer(s, 8);
     script_records(s, FETCH_POLICY, 0,
                    TEXTS("policy 3 @9 suppressed", "policy 18446744073709551615 @9 suppressed"));
     script_timer(s);
@@ -258,11 +268,11 @@ static void test_knowledge_survives_a_restart(void **state) {
     script_records(s, FETCH_POLICY, 2,
                    TEXTS("policy 18446744073709551615 @19 active", "policy 3 @19 active",
                          "policy 9223372036854775811 @19 suppressed"));
-    script_expect(s, "#7 produce\n"
-                     "#8 produce\n"
+    script_expect(s, "#8 produce\n"
+                     "#9 produce\n"
                      "    listing-log 18446744073709551615 policy 18446744073709551615 @19 active "
                      "origin=seller-policy/0/2\n");
-    script_answer(s, 8);
+    script_answer(s, 9);
     assert_non_null(strstr(script_told(s), "policy 3 @19 active origin"));
     assert_non_null(strstr(script_told(s), "policy 3 of 5 @19 active origin"));
     script_answer(s, script_newest(s, EFFECT_PRODUCE));
@@ -279,21 +289,21 @@ static void test_late_queue(void **state) {
     script_records(s, FETCH_LISTING, 0,
                    TEXTS("listing 7 @10000 title=Lamp", "listing 8 @2800 title=Desk",
                          "listing 9 @2799 title=Chair"));
-    script_expect(s, "#7 produce\n"
+    script_expect(s, "#8 produce\n"
                      "    listing-log 7 listing 7 @10000 title=Lamp origin=listing-changes/0/0\n"
                      "    listing-log 8 listing 8 @2800 title=Desk origin=listing-changes/0/1\n"
                      "    listing-late 9 listing 9 @2799 title=Chair origin=listing-changes/0/2\n");
     assert_int_equal(machine_counters(s->machine)[COUNTER_LATE], 1);
-    script_answer(s, 7);
+    script_answer(s, 8);
     s->quiet_fetch = false;
     script_skip(s);
     script_timer(s); /* the late hour, then the checkpoint */
-    script_expect(s, "timer in 3600000 ms\n#9 fetch listing-late/0 from 0 at once\n");
-    script_records(s, 9, 0, TEXTS("listing 9 @2799 title=Chair"));
-    script_expect(s, "#10 produce\n    listing-log 9 listing 9 @2799 title=Chair\n");
-    script_answer(s, 10);
-    script_expect(s, "#11 fetch listing-late/0 from 1 at once\n");
-    script_records(s, 11, 1, TEXTS(NULL));
+    script_expect(s, "timer in 3600000 ms\n#10 fetch listing-late/0 from 0 at once\n");
+    script_records(s, 10, 0, TEXTS("listing 9 @2799 title=Chair"));
+    script_expect(s, "#11 produce\n    listing-log 9 listing 9 @2799 title=Chair\n");
+    script_answer(s, 11);
+    script_expect(s, "#12 fetch listing-late/0 from 1 at once\n");
+    script_records(s, 12, 1, TEXTS(NULL));
     script_expect(s, "");
     script_free(s);
 }
@@ -319,7 +329,7 @@ static void test_refuses_the_future(void **state) {
     script_records(s, FETCH_LISTING, 0,
                    TEXTS("listing 7 @300 title=Lamp", "listing 8 @301 title=Desk"));
     script_expect(s,
-                  "#7 produce\n"
+                  "#8 produce\n"
                   "    listing-log 7 listing 7 @300 title=Lamp origin=listing-changes/0/0\n"
                   "    dead-letter 8 letter listing-changes/0/1 event_ts: event time lies in the "
                   "future, expected a time that is hardly ahead of its append, in ns, found "
@@ -347,14 +357,14 @@ static void test_refuses_what_is_no_record_of_the_topic(void **state) {
     script_records(s, FETCH_LISTING, 0,
                    TEXTS("!rubbish", "order 9 of 7 @1", "listing 7 @2 title=Lamp"));
     script_expect(
-        s, "#7 produce\n"
+        s, "#8 produce\n"
            "    dead-letter 0 letter listing-changes/0/0 record: record is cut off, "
            "expected a header of 48 bytes, found 8\n"
            "    dead-letter 7 letter listing-changes/0/1 type: this topic does not carry records "
            "of this type, expected a listing record, found 4\n"
            "    listing-log 7 listing 7 @2 title=Lamp origin=listing-changes/0/2\n");
     script_records(s, FETCH_POLICY, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_expect(s, "#8 produce\n"
+    script_expect(s, "#9 produce\n"
                      "    dead-letter 7 letter seller-policy/0/0 type: this topic does not carry "
                      "records of this type, expected a policy record, found 1\n");
     assert_int_equal(machine_counters(s->machine)[COUNTER_DEAD_LETTERED], 3);
@@ -375,15 +385,15 @@ static void test_unregistered_version(void **state) {
     script_records(
         s, FETCH_LISTING, 0,
         TEXTS("listing 7 @1 title=Lamp", "listing 7 @2v2 title=Desk", "listing 8 @3 title=Chair"));
-    script_expect(s, "#7 produce\n    listing-log 7 listing 7 @1 title=Lamp "
+    script_expect(s, "#8 produce\n    listing-log 7 listing 7 @1 title=Lamp "
                      "origin=listing-changes/0/0\n");
     s->quiet_fetch = false;
-    script_answer(s, 7);
-    script_expect(s, "timer in 10000 ms\n#8 fetch control/0 from 0 at once\n");
-    script_records(s, 8, 0, TEXTS(NULL));
-    script_expect(s, "#9 fetch listing-changes/0 from 1\n");
-    script_records(s, 9, 1, TEXTS("listing 7 @2v2 title=Desk", "listing 8 @3 title=Chair"));
-    script_expect(s, "#10 produce\n"
+    script_answer(s, 8);
+    script_expect(s, "timer in 10000 ms\n#9 fetch control/0 from 0 at once\n");
+    script_records(s, 9, 0, TEXTS(NULL));
+    script_expect(s, "#10 fetch listing-changes/0 from 1\n");
+    script_records(s, 10, 1, TEXTS("listing 7 @2v2 title=Desk", "listing 8 @3 title=Chair"));
+    script_expect(s, "#11 produce\n"
                      "    dead-letter 7 letter listing-changes/0/1 contract_version: contract "
                      "version is not registered, expected 1, found 2\n"
                      "    listing-log 8 listing 8 @3 title=Chair origin=listing-changes/0/2\n");
@@ -396,10 +406,10 @@ static void test_registered_meanwhile(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @2v2 grade=#3"));
-    script_answer(s, 7);
-    script_records(s, 8, 0, TEXTS(REGISTER_2 "attribute.grade:integer"));
+    script_answer(s, 8);
+    script_records(s, 9, 0, TEXTS(REGISTER_2 "attribute.grade:integer"));
     script_records(s, FETCH_CONTROL, 0, TEXTS(REGISTER_2 "attribute.grade:integer"));
-    script_records(s, 9, 1, TEXTS(NULL));
+    script_records(s, 10, 1, TEXTS(NULL));
     script_skip(s);
     script_records(s, script_newest(s, EFFECT_FETCH), 0, TEXTS("listing 7 @2v2 grade=#3"));
     assert_non_null(strstr(script_told(s), "listing-log 7 listing 7 @2v2 grade=#3"));
@@ -411,7 +421,7 @@ static void test_registered_meanwhile(void **state) {
     script_load(s, 1);
     script_skip(s);
     script_records(s, FETCH_LISTING, 1, TEXTS("listing 8 @3v2 grade=#1"));
-    script_expect(s, "#7 produce\n    listing-log 8 listing 8 @3v2 grade=#1 "
+    script_expect(s, "#8 produce\n    listing-log 8 listing 8 @3v2 grade=#1 "
                      "origin=listing-changes/0/1\n");
     script_free(s);
 }
@@ -432,7 +442,7 @@ static void test_content_is_held_against_the_contract(void **state) {
                          "listing 7 @7v2 title=Lamp seller=3 grade=null", "listing 7 @8 colour=red",
                          "listing 7 @9v2 delete"));
     script_expect(
-        s, "#8 produce\n"
+        s, "#9 produce\n"
            "    dead-letter 7 letter listing-changes/0/0 attribute.grade: value is out of bounds, "
            "expected integer from 1 to 7 or null, found 8\n"
            "    dead-letter 7 letter listing-changes/0/1 attribute.grade: value is of the wrong "
@@ -463,7 +473,7 @@ static void test_decimal_price(void **state) {
                    TEXTS("listing 7 @1v2 price=19.90 colour=red", "listing 7 @2v2 price=1.23456",
                          "listing 7 @3v2 price=19900", "listing 7 @4v2 price=-1.0"));
     script_expect(
-        s, "#8 produce\n"
+        s, "#9 produce\n"
            "    listing-log 7 listing 7 @1v2 price=199000 colour=red origin=listing-changes/0/0\n"
            "    dead-letter 7 letter listing-changes/0/1 price: value is of the wrong type, "
            "expected decimal at least 0 or null, found 2\n"
@@ -494,7 +504,7 @@ static void test_refused_schema(void **state) {
     script_assign(s, 1, 1, (const uint32_t[]){1});
     script_load(s, 1);
     script_skip(s);
-    script_records(s, 7, 0, TEXTS("control register @0 id=0 text=nonsense"));
+    script_records(s, 10, 0, TEXTS("control register @0 id=0 text=nonsense"));
     assert_null(strstr(script_told(s), "alert"));
     script_free(s);
 }
@@ -512,7 +522,7 @@ static void test_ignores_answers_of_a_former_assignment(void **state) {
     script_skip(s);
     script_records(s, 3, 0, TEXTS("listing 7 @1 title=Lamp")); /* of partition 0 */
     script_expect(s, "");
-    script_records(s, 10, 0, TEXTS("listing 7 @1 title=Lamp")); /* of partition 1, kept */
+    script_records(s, 13, 0, TEXTS("listing 7 @1 title=Lamp")); /* of partition 1, kept */
     assert_non_null(strstr(script_told(s), "produce"));
     script_free(s);
 }
@@ -523,16 +533,16 @@ static void test_erasure_of_a_listing(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_PRIVACY, 0, TEXTS("erasure listing 7 @10"));
-    script_expect(s, "#7 produce\n"
+    script_expect(s, "#8 produce\n"
                      "    listing-log 7 erasure listing 7 @10 origin=privacy/0/0\n");
     script_records(
         s, FETCH_LISTING, 0,
         TEXTS("listing 7 @9 title=Old", "listing 7 @11 title=New", "listing 8 @9 title=Desk"));
-    script_expect(s, "#8 produce\n"
+    script_expect(s, "#9 produce\n"
                      "    listing-log 7 listing 7 @11 title=New origin=listing-changes/0/1\n"
                      "    listing-log 8 listing 8 @9 title=Desk origin=listing-changes/0/2\n");
     script_records(s, FETCH_MEDIA, 0, TEXTS("media 7 @10 image=1 front"));
-    script_expect(s, "#9 produce\n");
+    script_expect(s, "#10 produce\n");
     assert_int_equal(machine_counters(s->machine)[COUNTER_ERASED_DROPPED], 2);
     script_free(s);
 }
@@ -547,14 +557,14 @@ static void test_erasure_of_a_seller(void **state) {
         TEXTS("listing 7 @1 seller=3", "listing 8 @2 seller=3", "listing 9 @3 seller=4"));
     script_skip(s);
     script_records(s, FETCH_PRIVACY, 0, TEXTS("erasure seller 3 @10"));
-    script_expect(s, "#8 produce\n"
-                     "#9 produce\n"
+    script_expect(s, "#9 produce\n"
+                     "#10 produce\n"
                      "    listing-log 7 erasure seller 3 of 7 @10 origin=privacy/0/0\n"
                      "    erased-listings 3 erasure seller 3 of 7 @10 origin=privacy/0/0\n"
                      "    listing-log 8 erasure seller 3 of 8 @10 origin=privacy/0/0\n"
                      "    erased-listings 3 erasure seller 3 of 8 @10 origin=privacy/0/0\n");
-    script_answer(s, 9);
-    script_expect(s, "#10 produce\n"
+    script_answer(s, 10);
+    script_expect(s, "#11 produce\n"
                      "    erased-listings 3 erasure seller 3 @10 part=1 origin=privacy/0/0\n");
     script_free(s);
 }
@@ -568,7 +578,7 @@ static void test_erasure_meets_a_later_listing(void **state) {
     script_records(
         s, FETCH_LISTING, 0,
         TEXTS("listing 7 @5 seller=3", "listing 7 @6 seller=3", "listing 8 @11 seller=3"));
-    script_expect(s, "#9 produce\n"
+    script_expect(s, "#10 produce\n"
                      "    listing-log 7 erasure seller 3 of 7 @10\n"
                      "    erased-listings 3 erasure seller 3 of 7 @10\n"
                      "    listing-log 8 erasure seller 3 of 8 @10\n"
@@ -582,7 +592,7 @@ static void test_erasure_meets_a_later_listing(void **state) {
 static void replay(const struct bugs *bugs, const char *expected) {
     struct script *s = begun(bugs);
     script_records(s, FETCH_PRIVACY, 0, TEXTS("erasure listing 7 @10"));
-    script_answer(s, 7);
+    script_answer(s, 8);
     script_skip(s);
     script_timer(s);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
@@ -600,8 +610,8 @@ static void replay(const struct bugs *bugs, const char *expected) {
 static void test_ledger_outlives_the_process(void **state) {
     (void)state;
     struct bugs bugs = {.on = {[BUG_ERASURE_FORGETS_LEDGER] = true}};
-    replay(NULL, "#9 produce\n");
-    replay(&bugs, "#9 produce\n"
+    replay(NULL, "#10 produce\n");
+    replay(&bugs, "#10 produce\n"
                   "    listing-log 7 listing 7 @9 title=Old origin=listing-changes/0/0\n");
 }
 
@@ -612,7 +622,7 @@ static void test_missed_generation_reloads(void **state) {
     script_assign(s, 2, 1, (const uint32_t[]){0});
     script_expect(s, "");
     script_assign(s, 4, 1, (const uint32_t[]){0});
-    script_expect(s, "#7 load-state router/0 generation 4\n");
+    script_expect(s, "#8 load-state router/0 generation 4\n");
     script_free(s);
 }
 
@@ -639,7 +649,7 @@ static void test_fenced_checkpoint_drops_the_task(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_answer(s, 7);
+    script_answer(s, 8);
     script_timer(s);
     uint64_t save = script_newest(s, EFFECT_SAVE_STATE);
     script_skip(s);
@@ -655,7 +665,7 @@ static void test_checkpoints_are_one_at_a_time(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_answer(s, 7);
+    script_answer(s, 8);
     script_timer(s);
     uint64_t save = script_newest(s, EFFECT_SAVE_STATE);
     script_fail(s, save, PORT_UNKNOWN);
@@ -677,8 +687,8 @@ static void test_offset_out_of_range_alerts(void **state) {
     script_fail(s, FETCH_LISTING, PORT_OUT_OF_RANGE);
     script_expect(s, "alert offset-out-of-range listing-changes error: the offset to read next is "
                      "not kept any more: records were lost unread\n"
-                     "#7 fetch listing-changes/0 from -1\n");
-    script_records(s, 7, 40, TEXTS("listing 7 @1 seller=3"));
+                     "#8 fetch listing-changes/0 from -1\n");
+    script_records(s, 8, 40, TEXTS("listing 7 @1 seller=3"));
     assert_non_null(strstr(script_told(s), "alert offset-out-of-range listing-changes cleared"));
     assert_non_null(strstr(script_told(s), "listing-log 7 listing 7 @1 seller=3"));
     script_free(s);
@@ -692,8 +702,8 @@ static void test_bug_no_policy_fanout(void **state) {
     script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 seller=3"));
     script_skip(s);
     script_records(s, FETCH_POLICY, 0, TEXTS("policy 3 @9 suppressed"));
-    script_expect(s, "#8 produce\n");
-    script_answer(s, 7);
+    script_expect(s, "#9 produce\n");
+    script_answer(s, 8);
     script_skip(s);
     script_records(s, script_newest(s, EFFECT_FETCH), 1, TEXTS("listing 8 @2 seller=3"));
     assert_non_null(strstr(script_told(s), "policy=3:suppressed"));

@@ -696,7 +696,7 @@ static enum topic_id feed_of(struct bytes value) {
     static const enum topic_id feeds[] = {
         [RECORD_LISTING] = TOPIC_LISTING, [RECORD_MEDIA] = TOPIC_MEDIA,
         [RECORD_POLICY] = TOPIC_POLICY,   [RECORD_ORDER] = TOPIC_ORDER,
-        [RECORD_ERASURE] = TOPIC_PRIVACY,
+        [RECORD_ERASURE] = TOPIC_PRIVACY, [RECORD_REFERENCE] = TOPIC_REFERENCE,
     };
     return feeds[record.type];
 }

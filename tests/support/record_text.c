@@ -13,6 +13,7 @@
 
 #include "pipeline/control.h"
 #include "pipeline/erasure.h"
+#include "pipeline/fact.h"
 #include "pipeline/topics.h"
 #include "pipeline/wire.h"
 
@@ -196,6 +197,20 @@ static void read_erasure(struct reading *in) {
     }
 }
 
+static void read_reference(struct reading *in) {
+    struct reference_row *row = &in->record.reference;
+    in->record.type = RECORD_REFERENCE;
+    row->table = strcmp(next_word(in), "locale") == 0 ? FACT_LOCALE : FACT_CATEGORY;
+    row->key = bytes_of(next_word(in));
+    in->record.subject_id = reference_key(row);
+    read_of(in);
+    read_stamp(in);
+    row->value = bytes_of(next_word(in));
+    if (row->table == FACT_LOCALE) {
+        row->tokeniser = strcmp(next_word(in), "bigram") == 0 ? TOKENISER_BIGRAM : TOKENISER_WORD;
+    }
+}
+
 static void read_order(struct reading *in) {
     in->record.type = RECORD_ORDER;
     in->record.order_id = next_number(in);
@@ -285,6 +300,8 @@ struct bytes record_from_text(const char *text) {
         read_policy(&in);
     } else if (strcmp(type, "erasure") == 0) {
         read_erasure(&in);
+    } else if (strcmp(type, "reference") == 0) {
+        read_reference(&in);
     } else if (strcmp(type, "order") == 0) {
         read_order(&in);
     } else if (strcmp(type, "control") == 0) {
@@ -339,6 +356,10 @@ static void put_stamp(struct writing *out, const struct record *r) {
     if (r->contract_version != RECORD_CONTRACT_VERSION) {
         put(out, "v%u", r->contract_version);
     }
+}
+
+static const char *tokeniser_text(unsigned tokeniser) {
+    return tokeniser == TOKENISER_BIGRAM ? "bigram" : "word";
 }
 
 static void put_field(struct writing *out, const struct field *field) {
@@ -475,8 +496,27 @@ static void put_body(struct writing *out, const struct record *r) {
             doc_version_offset(r->audit.version), r->audit.model_version, r->audit.modalities,
             r->audit.made);
         break;
+    case RECORD_REFERENCE:
+        put(out, "reference %s %.*s ", r->reference.table == FACT_LOCALE ? "locale" : "category",
+            (int)r->reference.key.len, r->reference.key.data);
+        if (r->subject_id != reference_key(&r->reference)) {
+            put(out, "of %" PRIu64 " ", r->subject_id);
+        }
+        put_stamp(out, r);
+        put(out, " %.*s", (int)r->reference.value.len, r->reference.value.data);
+        if (r->reference.table == FACT_LOCALE) {
+            put(out, " %s", tokeniser_text(r->reference.tokeniser));
+        }
+        break;
     case RECORD_TYPE_END:
         break;
+    }
+}
+
+static void put_fact(struct writing *out, const struct fact *fact) {
+    put(out, " told=%.*s", (int)fact->value.len, fact->value.data);
+    if (fact->kind == FACT_LOCALE) {
+        put(out, ":%s", tokeniser_text(fact->code));
     }
 }
 
@@ -493,6 +533,9 @@ size_t record_to_text(struct bytes value, char *buffer, size_t capacity) {
     if ((record.sections & SECTION_POLICY) != 0) {
         put(&out, " policy=%" PRIu64 ":%s", record.policy.seller_id,
             status_text(record.policy.status));
+    }
+    for (size_t i = 0; i < record.fact_count; i++) {
+        put_fact(&out, &record.facts[i]);
     }
     if ((record.sections & SECTION_ORIGIN) != 0) {
         put(&out, " origin=%s/%u/%" PRId64, topic_name((enum topic_id)record.origin.topic),

@@ -6,6 +6,8 @@
  *     media 7 @90 image=1 front          media 7 @95 image=1 withdrawn
  *     policy 3 @50 suppressed            policy 3 @60 active
  *     policy 3 of 7 @50 suppressed       (as the listing log carries it)
+ *     reference category shoes @50 Clothing>Shoes      reference locale ja_JP @50 ja-JP bigram
+ *     reference category shoes of 7 @50 Clothing>Shoes (as the listing log carries it)
  *     order 9 of 7 @60 quantity=2 amount=100 category=lamps
  *     control upgrade @70 model=2 other=1 from=0 to=60 id=3 text=anything
  *     !anything                          bytes that are no record
@@ -37,7 +39,8 @@ struct bytes record_from_text(const char *text);
 /* Subject of encoded bytes, or 0 when they are no record. */
 uint64_t record_subject(struct bytes value);
 
-/* The line of an encoded record, sections included ("policy=3:suppressed origin=listing/0/5");
+/* The line of an encoded record, sections included ("policy=3:suppressed told=Clothing>Shoes
+ * told=ja-JP:bigram origin=listing/0/5");
  * "no record" for other bytes. Returns the length written, cut at capacity - 1. */
 size_t record_to_text(struct bytes value, char *buffer, size_t capacity);
 

@@ -1,0 +1,183 @@
+/*
+ * What the files of the router share (pipeline/router.c says what it does):
+ *
+ *     router.c             sources, order, what goes where; quarantine, commands
+ *     router_facts.c       who names what; facts learnt, fanned out, and told with listing records
+ *     router_erasures.c    erasures, to listings and into the register
+ *     router_checkpoint.c  the checkpointed form
+ *
+ * Private to the router.
+ */
+#ifndef MURPHY_PIPELINE_ROUTER_PARTS_H
+#define MURPHY_PIPELINE_ROUTER_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/contract_gate.h"
+#include "pipeline/erasure_ledger.h"
+#include "pipeline/fact.h"
+#include "pipeline/id_map.h"
+#include "pipeline/partitioned.h"
+#include "pipeline/quarantine.h"
+#include "pipeline/record.h"
+
+enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT, PURPOSE_LOOK };
+enum { TIMER_LATE = TASK_TIMER_OWN };
+
+/* Sources of a task: three of its own partition, the control topic, then every policy, every
+ * privacy and every reference partition; behind them its partition of the quarantine, if there is
+ * one. */
+enum { SOURCE_LISTING, SOURCE_MEDIA, SOURCE_LATE, SOURCE_CONTROL, SOURCE_POLICY };
+enum { SOURCES_OWN = SOURCE_CONTROL };
+#define FANNED_FEEDS 3
+
+static inline bool has_quarantine(const struct partitioned *router) {
+    return router->machine.config->quarantine_deletes_min > 0;
+}
+
+static inline size_t source_quarantine(const struct partitioned *router) {
+    return SOURCE_POLICY + FANNED_FEEDS * (size_t)router->machine.config->partitions;
+}
+
+/* The source is a queue of the router's own, whose records were taken in before. */
+static inline bool is_queue(const struct partitioned *router, size_t source) {
+    return source == SOURCE_LATE || source == source_quarantine(router);
+}
+
+/* Something that listings name: a seller, a category, a spelling of a locale. */
+struct named {
+    struct fact fact; /* what was told of it last; its value is the task's own */
+    uint64_t entry;   /* its key in the checkpoint; 0: none yet */
+    bool known;       /* something was told */
+    bool dirty;
+    uint64_t *listings; /* that ever named it, in the order in which they were first seen */
+    size_t listing_count, listing_capacity;
+};
+
+/* A listing and what it ever named: nearly always one of each kind. */
+struct routed_listing {
+    uint64_t id;
+    uint64_t entry; /* its key in the checkpoint; 0: none yet */
+    bool dirty;
+    uint32_t name_count;
+    size_t name_capacity;
+    uint32_t *names; /* indices in task.named */
+};
+
+/* A fact, or the erasure of a seller, on its way to the listings that name its subject; of those
+ * that come while it is sent some are told twice, since it rides along with them too. */
+struct fanout {
+    size_t source;
+    size_t named;
+    size_t next; /* listing to send next */
+    bool last_of_batch;
+    bool registered;      /* the register has the end of an erasure's listings */
+    struct record record; /* without pointers, save those to `text` while it is encoded */
+    uint8_t key_length, value_length;
+    char text[2 * FACT_VALUE_MAX]; /* of a reference row: its key and its value */
+};
+
+/* Fan-outs in the order in which they came: [first, count). */
+struct fanout_queue {
+    struct fanout *items;
+    size_t first, count, capacity;
+};
+
+/* Whoever must go is told ahead of whatever looks different from now on (A8). */
+enum { FANOUT_GONE, FANOUT_TABLES, FANOUT_QUEUES };
+
+struct router_task {
+    struct task task;
+    bool late_open; /* the late queue is being drained */
+    struct quarantine quarantine;
+    uint64_t quarantine_entry; /* its key in the checkpoint; 0: none yet */
+    bool drain_wanted;         /* an operator decided: what is held is to go its way */
+    bool draining;
+    struct contract_gate gate;
+    uint64_t gate_entry; /* its key in the checkpoint; 0: none yet */
+    vtime watermark;
+    struct id_map named_index[FACT_KIND_END]; /* by kind; 0 is not used */
+    struct named *named;
+    size_t named_count, named_capacity;
+    struct id_map listing_index;
+    struct routed_listing *listings;
+    size_t listing_count, listing_capacity;
+    struct erasure_ledger ledger;
+    struct fanout_queue fanouts[FANOUT_QUEUES];
+    bool fanout_under_way; /* a slice is on its way */
+    uint64_t entry_last;
+};
+
+/* ---- router.c ---- */
+
+/* One output of a source's fetched records is acknowledged. */
+int output_done(struct partitioned *router, struct router_task *task, size_t source, vtime now,
+                struct effects *effects);
+/* Room for so many items. */
+int produce_reserve(struct effects *effects, struct effect *produce, size_t count);
+/* Encodes a record without fields as an item of the produce; *value is what was encoded, may be
+ * NULL. All of these: 0 or -ENOMEM. */
+int produce_record(const struct record *record, enum topic_id topic, uint64_t key,
+                   struct effect *produce, struct effects *effects, struct bytes *value);
+
+/* ---- Facts: router_facts.c ---- */
+
+void knowledge_init(struct router_task *task);
+void knowledge_release(struct router_task *task);
+/* Index of what has that kind and key, or of the listing, made if need be; -ENOMEM. */
+int64_t named_of(struct router_task *task, enum fact_kind kind, uint64_t key);
+int64_t listing_of(struct router_task *task, uint64_t id);
+/* Remembers that the listing names that, or named it. 0 or -ENOMEM. */
+int listing_names(struct router_task *task, uint64_t listing_id, enum fact_kind kind, uint64_t key);
+/* What was told. 0 or -ENOMEM with what was known before. */
+int named_learn(struct named *named, const struct fact *fact);
+
+/* Learns what a listing record names; what is told of that rides along, pointing into the task. */
+int facts_ride(const struct partitioned *router, struct router_task *task, struct record *record);
+/* Takes a record of the policy or the reference feed in: learns the fact and queues its fan-out. */
+int facts_learn(const struct partitioned *router, struct router_task *task, size_t source,
+                const struct log_record *logged, const struct record *record);
+
+int fanout_add(struct router_task *task, size_t source, const struct log_record *logged,
+               const struct record *record, size_t named);
+/* What a fetch of the source told is all queued: if there is any, the source waits for it, and it
+ * is sent unless something is being sent. */
+int fanouts_begin(struct partitioned *router, struct router_task *task, size_t source, vtime now,
+                  struct effects *effects);
+/* Sends the next slice; 0 when there is nothing to send or it was sent. */
+int fanout_send(struct partitioned *router, struct router_task *task, vtime now,
+                struct effects *effects);
+
+/* ---- Erasures: router_erasures.c ---- */
+
+/* Items that the erasures which a batch brings with it can add to its produce, by record. */
+enum { ERASURE_ITEMS = 2 };
+
+/* Encodes the erasure as one of that listing, which goes into the log, and into the register when a
+ * seller's request reached it. 0 or -ENOMEM. */
+int erasure_items(struct record *erasure, uint64_t listing_id, struct effect *produce,
+                  struct effects *effects);
+/* Says in the register that every listing that this task knew was named before. 0 or -ENOMEM. */
+int erasure_end(struct partitioned *router, struct router_task *task, struct fanout *fanout,
+                struct effects *effects);
+/* Takes an erasure in. 0 or -ENOMEM. */
+int erasure_learn(struct partitioned *router, struct router_task *task, size_t source,
+                  const struct log_record *logged, struct record *record, struct effect *produce,
+                  struct effects *effects);
+/* Whom the listing record names, and whether that was erased. 0 or -ENOMEM. */
+int meet_erasures(struct router_task *task, const struct record *record, struct effect *produce,
+                  struct effects *effects);
+/* True when the record is not to be routed: its subject was erased, at its stamp or above. */
+bool is_erased(const struct partitioned *router, const struct router_task *task,
+               const struct record *record);
+
+/* ---- Checkpoints: router_checkpoint.c ---- */
+
+int router_save_entries(struct partitioned *router, struct task *head, struct effect *save,
+                        struct effects *effects);
+int router_restore_entry(struct partitioned *router, struct task *head, uint64_t key,
+                         struct bytes value);
+
+#endif
