@@ -754,6 +754,31 @@ static int vectors_block(void *ctx, vtime now, const struct seller_block *items,
     return outcome(verdict, vectors->ops->block(vectors->ctx, now, items, share(verdict, count)));
 }
 
+static int vectors_erase(void *ctx, vtime now, uint32_t model_version,
+                         const struct erasure_subject *subjects, size_t count,
+                         struct erasure_look *looks) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    enum verdict verdict = judge(in, SINK_VECTORS, now);
+    if (refused(verdict)) {
+        return refusal(verdict);
+    }
+    return outcome(verdict, vectors->ops->erase(vectors->ctx, now, model_version, subjects,
+                                                share(verdict, count), looks));
+}
+
+static int keywords_erase(void *ctx, vtime now, const struct erasure_subject *subjects,
+                          size_t count, struct erasure_look *looks) {
+    struct injector *in = ctx;
+    const struct keyword_port *keywords = &in->inner.keywords;
+    enum verdict verdict = judge(in, SINK_KEYWORDS, now);
+    if (refused(verdict)) {
+        return refusal(verdict);
+    }
+    return outcome(
+        verdict, keywords->ops->erase(keywords->ctx, now, subjects, share(verdict, count), looks));
+}
+
 static int keywords_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
     struct injector *in = ctx;
     const struct keyword_port *keywords = &in->inner.keywords;
@@ -865,6 +890,18 @@ static int refresh_dashboard(void *ctx, vtime now) {
     return outcome(verdict, warehouse->ops->refresh_dashboard(warehouse->ctx, now));
 }
 
+static int warehouse_erase(void *ctx, vtime now, struct erasure_subject *subjects, size_t count,
+                           struct erasure_look *looks) {
+    struct injector *in = ctx;
+    const struct warehouse_port *warehouse = &in->inner.warehouse;
+    enum verdict verdict = judge(in, SINK_WAREHOUSE, now);
+    if (refused(verdict)) {
+        return refusal(verdict);
+    }
+    return outcome(verdict, warehouse->ops->erase(warehouse->ctx, now, subjects,
+                                                  share(verdict, count), looks));
+}
+
 static int state_save(void *ctx, vtime now, const char *group, uint32_t partition,
                       uint32_t generation, struct bytes offsets, const struct state_entry *entries,
                       size_t count) {
@@ -892,6 +929,15 @@ static int state_load(void *ctx, vtime now, const char *group, uint32_t partitio
                             entry_ctx);
 }
 
+static int state_peek(void *ctx, vtime now, const char *group, uint32_t partition, uint64_t key,
+                      struct bytes *value) {
+    struct injector *in = ctx;
+    const struct state_port *state = &in->inner.state;
+    return is_unreachable(in, SINK_STATE, now)
+               ? PORT_UNAVAILABLE
+               : state->ops->peek(state->ctx, now, group, partition, key, value);
+}
+
 static bool outbox_publish(void *ctx, vtime now, const struct workload_op *op) {
     struct injector *in = ctx;
     if (op->kind > OP_LISTING_DELETE && op->kind != OP_POLICY) {
@@ -913,12 +959,14 @@ static void wrap(struct injector *in) {
     static const struct log_port_ops log = {log_produce, log_fetch, log_bounds, log_commit};
     static const struct embedding_port_ops embedding = {embed};
     static const struct vector_port_ops vectors = {vectors_write, vectors_scan,  vectors_search,
-                                                   vectors_read,  vectors_admin, vectors_block};
+                                                   vectors_read,  vectors_admin, vectors_block,
+                                                   vectors_erase};
     static const struct keyword_port_ops keywords = {keywords_write, keywords_scan, keywords_search,
-                                                     keywords_block};
+                                                     keywords_block, keywords_erase};
     static const struct warehouse_port_ops warehouse = {warehouse_load, warehouse_scan,
-                                                        warehouse_read_log, refresh_dashboard};
-    static const struct state_port_ops state = {state_save, state_load};
+                                                        warehouse_read_log, refresh_dashboard,
+                                                        warehouse_erase};
+    static const struct state_port_ops state = {state_save, state_load, state_peek};
     struct simulation_ports *ports = simulation_ports(in->simulation);
     in->inner = *ports;
     ports->log = (struct log_port){&log, in};

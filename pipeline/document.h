@@ -137,6 +137,10 @@ void document_digest(const struct document *d, struct document_digest *out);
 size_t document_encode(const struct document *d, char *buffer, size_t capacity);
 int document_decode(struct document *d, struct bytes input);
 
+/* Up to what stamp the document of an encoded form was erased, in *erased: STAMP_NONE when never.
+ * 0, or -EINVAL for bytes that are no document. */
+int document_peek_erased(struct bytes input, struct stamp *erased);
+
 /* Asserts the invariants. */
 void document_check(const struct document *d);
 

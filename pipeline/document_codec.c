@@ -297,6 +297,14 @@ static int decode_parts(struct document *d, struct reader *in) {
     return status == 0 && in->left != 0 ? -EINVAL : status;
 }
 
+int document_peek_erased(struct bytes input, struct stamp *erased) {
+    if (input.len < HEAD_BYTES || le8_get(input.data) != DOCUMENT_FORMAT) {
+        return -EINVAL;
+    }
+    *erased = stamp_get(input.data + 25 + STAMP_BYTES);
+    return 0;
+}
+
 int document_decode(struct document *d, struct bytes input) {
     struct reader in = {input.data, input.len};
     document_init(d, 0);

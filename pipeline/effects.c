@@ -174,6 +174,7 @@ const char *effect_kind_name(enum effect_kind kind) {
         [EFFECT_VECTOR_ADMIN] = "vector-admin",
         [EFFECT_READ_VECTORS] = "read-vectors",
         [EFFECT_SEARCH] = "search",
+        [EFFECT_ERASE] = "erase",
         [EFFECT_RESEND] = "resend",
         [EFFECT_TIMER] = "timer",
         [EFFECT_COMMIT] = "commit",
@@ -184,6 +185,13 @@ const char *effect_kind_name(enum effect_kind kind) {
     };
     assert(kind < EFFECT_COUNT);
     return names[kind];
+}
+
+const char *erase_target_name(enum erase_target target) {
+    static const char *const names[ERASE_TARGET_COUNT] = {"source", "warehouse", "vectors",
+                                                          "keyword", "state"};
+    assert(target < ERASE_TARGET_COUNT);
+    return names[target];
 }
 
 const char *scan_store_name(enum scan_store store) {

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/erasure.h"
 #include "pipeline/ports.h"
 #include "pipeline/rows.h"
 #include "pipeline/topics.h"
@@ -46,6 +47,7 @@ enum effect_kind {
     EFFECT_VECTOR_ADMIN,      /* EVENT_ADMINISTERED */
     EFFECT_READ_VECTORS,      /* EVENT_VECTORS */
     EFFECT_SEARCH,            /* EVENT_FOUND */
+    EFFECT_ERASE,             /* EVENT_LOADED */
     /* Statements: not answered. */
     EFFECT_RESEND,      /* send the request that was just answered once more */
     EFFECT_TIMER,       /* EVENT_TIMER at a moment */
@@ -69,6 +71,17 @@ enum scan_store {
     SCAN_STORE_COUNT
 };
 const char *scan_store_name(enum scan_store store);
+
+/* Who can be asked to erase listings: each looks at its own places (pipeline/erasure.h). */
+enum erase_target {
+    ERASE_SOURCE,
+    ERASE_WAREHOUSE, /* fills in the subjects' versions, which the next two need */
+    ERASE_VECTORS,
+    ERASE_KEYWORD,
+    ERASE_STATE, /* only looks: entries go with the next checkpoint */
+    ERASE_TARGET_COUNT
+};
+const char *erase_target_name(enum erase_target target);
 
 /* Rows of a range, counted and summed by what they have in common between stores. Sums are over a
  * hash of each row, so that they do not depend on order. */
@@ -240,6 +253,13 @@ struct effect {
             struct seller_block *items;
             size_t count;
         } block;
+        struct {
+            enum erase_target target;
+            uint32_t model_version; /* of vectors: 0 for every version */
+            struct erasure_subject *subjects;
+            size_t count;
+            struct erasure_look looks[ERASURE_PLACE_COUNT]; /* filled by the host */
+        } erase;
         struct {
             uint64_t request;
             vtime at;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "pipeline/bytes.h"
+#include "pipeline/stamp.h"
 #include "pipeline/vtime.h"
 
 /* X(identifier, "name", "what is looked at, and what removes it"). Numbers go over the wire: rows
@@ -37,13 +38,22 @@
       "the next checkpoint takes that over")
 
 enum erasure_place {
-#define ERASURE_PLACE_ENUM(identifier, name, about) PLACE_##identifier,
+#define ERASURE_PLACE_ENUM(identifier, name, about) ERASED_IN_##identifier,
     ERASURE_PLACES(ERASURE_PLACE_ENUM)
 #undef ERASURE_PLACE_ENUM
         ERASURE_PLACE_COUNT
 };
 const char *erasure_place_name(enum erasure_place place);
 const char *erasure_place_about(enum erasure_place place);
+
+/* A listing that a store is asked about. */
+struct erasure_subject {
+    uint64_t listing_id;
+    struct stamp stamp; /* nothing that was said at or below it may be kept */
+    doc_version
+        version; /* nothing below that position of the listing log may be kept: the warehouse
+                    tells it, to whom the loader did; DOC_VERSION_NONE as long as it did not */
+};
 
 /* What a look at a place found. */
 struct erasure_look {

@@ -77,6 +77,17 @@ int folded_decode(struct folded *folded, struct wire_reader *reader) {
     return 0;
 }
 
+bool folded_keeps(struct bytes entry, struct stamp stamp) {
+    struct wire_reader reader = wire_reader_of(entry);
+    for (size_t left = FIXED_BYTES - 4; left > 0; left -= 4) {
+        wire_get(&reader, 4);
+    }
+    struct bytes document = wire_get_bytes(&reader);
+    struct stamp erased;
+    return reader.failed || document_peek_erased(document, &erased) != 0 ||
+           stamp_compare(erased, stamp) < 0;
+}
+
 /* ---- Texts ---- */
 
 /* Appends to a buffer that may be too small, counting what it would need. */

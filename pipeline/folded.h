@@ -47,6 +47,10 @@ size_t folded_encode(const struct folded *folded, char *buffer);
 /* Reads what encode wrote; 0, -EINVAL or -ENOMEM. */
 int folded_decode(struct folded *folded, struct wire_reader *reader);
 
+/* True when a checkpoint's entry that begins with a folded document may still hold something that
+ * was said at or below the stamp, for which the listing was erased (A12). */
+bool folded_keeps(struct bytes entry, struct stamp stamp);
+
 /*
  * The document's attributes as one text: names and values, one attribute a line, or (json) as a
  * JSON object. Returns the length; writes only when capacity suffices.

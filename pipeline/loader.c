@@ -110,6 +110,7 @@ struct batch {
     struct bronze_row *bronze;
     struct document_row *silver;
     struct order_row *orders;
+    struct erasure_row *erasures;
 };
 
 static int batch_begin(struct partitioned *loader, size_t room, struct batch *batch,
@@ -121,12 +122,20 @@ static int batch_begin(struct partitioned *loader, size_t room, struct batch *ba
     batch->bronze = effect_alloc(effects, batch->load, room * sizeof *batch->bronze);
     batch->silver = effect_alloc(effects, batch->load, room * sizeof *batch->silver);
     batch->orders = effect_alloc(effects, batch->load, room * sizeof *batch->orders);
+    batch->erasures = effect_alloc(effects, batch->load, room * sizeof *batch->erasures);
     struct warehouse_batch *rows = &batch->load->warehouse;
     rows->bronze = batch->bronze;
     rows->silver = batch->silver;
     rows->orders = batch->orders;
+    rows->erasures = batch->erasures;
     rows->dedupe = !bug_on(loader->machine.bugs, BUG_NO_DEDUPE);
     return effects->out_of_memory ? -ENOMEM : 0;
+}
+
+/* The record says what an erasure that came before it covers: it is kept nowhere (A12). */
+static bool is_erased(const struct folded *folded, const struct record *record) {
+    bool content = record->type == RECORD_LISTING || record->type == RECORD_MEDIA;
+    return content && stamp_compare(record->stamp, folded->document.erased) <= 0;
 }
 
 static int fold(struct partitioned *loader, struct loader_task *task, struct batch *batch,
@@ -143,8 +152,16 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
     }
     machine_count(&loader->machine, outcome == FOLD_NOT_NEWS ? COUNTER_NOT_NEWS : COUNTER_FOLDED,
                   1);
+    if (is_erased(&listing->head.folded, record)) {
+        batch->load->warehouse.bronze_count--; /* as raw bytes too */
+    }
     if (outcome == FOLD_NOT_NEWS) {
         return 0;
+    }
+    if (outcome == FOLD_VISIBLE && record->type == RECORD_ERASURE) {
+        batch->erasures[batch->load->warehouse.erasure_count++] =
+            (struct erasure_row){record->subject_id, listing->head.folded.document.erased,
+                                 listing->head.folded.visible_version};
     }
     if (outcome == FOLD_VISIBLE) {
         if (document_row(effects, batch->load, &listing->head.folded,

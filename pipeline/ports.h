@@ -8,6 +8,10 @@
  *
  * Batch calls fill one status per item and return 0, or return a negative PORT_ error that holds
  * for the whole batch, with no statement about any item except where said.
+ *
+ * Erasing: every store that keeps anything of a listing has an `erase`, which tells what it finds
+ * of the subjects and then removes it, so a second call that finds nothing proves it (A12). It adds
+ * to looks, of which it fills those of its own places alone, and may be repeated.
  */
 #ifndef MURPHY_PIPELINE_PORTS_H
 #define MURPHY_PIPELINE_PORTS_H
@@ -17,6 +21,7 @@
 #include <stdint.h>
 
 #include "pipeline/bytes.h"
+#include "pipeline/erasure.h"
 #include "pipeline/record.h"
 #include "pipeline/rows.h"
 #include "pipeline/topics.h"
@@ -99,6 +104,9 @@ struct oltp_port_ops {
      * column, absent ones null; DELETE for a deleted or unknown listing) and its seller's status,
      * each with the stamp of its last change: the repair of a change that the log never got. */
     int (*republish)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count);
+    /* ERASED_IN_SOURCE: columns of rows whose last change is at or below the stamp. */
+    int (*erase)(void *ctx, vtime now, const struct erasure_subject *subjects, size_t count,
+                 struct erasure_look *looks);
 };
 struct oltp_port {
     const struct oltp_port_ops *ops;
@@ -216,6 +224,10 @@ struct vector_port_ops {
     /* Takes statuses of sellers over: searches for servable rows pass over those of suppressed ones
      * from then on, in every collection. May be repeated; PORT_UNKNOWN: some may be in. */
     int (*block)(void *ctx, vtime now, const struct seller_block *items, size_t count);
+    /* ERASED_IN_VECTORS: rows below the version, with masked vectors, of every collection; of those
+     * of one model version alone unless that is 0. */
+    int (*erase)(void *ctx, vtime now, uint32_t model_version,
+                 const struct erasure_subject *subjects, size_t count, struct erasure_look *looks);
 };
 struct vector_port {
     const struct vector_port_ops *ops;
@@ -233,6 +245,9 @@ struct keyword_port_ops {
                   const struct row_filter *filter, struct search_hit *hits, size_t *count);
     /* As for the vector database. */
     int (*block)(void *ctx, vtime now, const struct seller_block *items, size_t count);
+    /* ERASED_IN_KEYWORD: rows below the version and masked texts. */
+    int (*erase)(void *ctx, vtime now, const struct erasure_subject *subjects, size_t count,
+                 struct erasure_look *looks);
 };
 struct keyword_port {
     const struct keyword_port_ops *ops;
@@ -254,6 +269,10 @@ struct warehouse_port_ops {
                     struct log_record *out, size_t max, size_t *count);
     /* Brings the dashboard's materialised view of sales by category and hour up to date. */
     int (*refresh_dashboard)(void *ctx, vtime now);
+    /* ERASED_IN_BRONZE to ERASED_IN_FAIL_SAFE; fills in the subjects' versions. A subject that the
+     * loader has not told of is found in bronze. */
+    int (*erase)(void *ctx, vtime now, struct erasure_subject *subjects, size_t count,
+                 struct erasure_look *looks);
 };
 struct warehouse_port {
     const struct warehouse_port_ops *ops;
@@ -282,6 +301,10 @@ struct state_port_ops {
     int (*load)(void *ctx, vtime now, const char *group, uint32_t partition, uint32_t generation,
                 struct bytes *offsets,
                 int (*entry)(void *entry_ctx, uint64_t key, struct bytes value), void *entry_ctx);
+    /* The saved value of one entry, empty when there is none; fences nobody. Good until the next
+     * call. */
+    int (*peek)(void *ctx, vtime now, const char *group, uint32_t partition, uint64_t key,
+                struct bytes *value);
 };
 struct state_port {
     const struct state_port_ops *ops;

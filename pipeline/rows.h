@@ -153,6 +153,15 @@ struct audit_row {
     bool made; /* anew; otherwise the vector of the version before serves on */
 };
 
+/* Warehouse: a listing is erased. Of it the warehouse removes raw listing and media records at or
+ * below the stamp and document rows below the version, refuses them from then on, and remembers
+ * just this (A12). */
+struct erasure_row {
+    uint64_t listing_id;
+    struct stamp stamp;
+    doc_version version; /* position of the erasure in the listing log */
+};
+
 /* One micro-batch of a loader: applied row by row, each row idempotent by its key, so a batch may
  * be torn or repeated and only needs to be sent again (A9). */
 struct warehouse_batch {
@@ -167,6 +176,8 @@ struct warehouse_batch {
     bool dedupe; /* false (planted bug only): plain inserts in place of inserts by key */
     const struct audit_row *audits;
     size_t audit_count;
+    const struct erasure_row *erasures; /* taken in before everything else */
+    size_t erasure_count;
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pipeline/array.h"
+#include "pipeline/folded.h"
 #include "sim/carrier_notes.h"
 
 /* Rows that one read of a scan asks for. */
@@ -31,6 +32,7 @@ void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]) {
         {EFFECT_SCAN, 10000, 100000, 1000000},
         {EFFECT_REPUBLISH, 3000, 30000, 500000},
         {EFFECT_BLOCK_SELLERS, 4000, 50000, 1000000},
+        {EFFECT_ERASE, 50000, 500000, 5000000},
         {EFFECT_OBSERVE_FEEDS, 2000, 20000, 200000},
         {EFFECT_VECTOR_ADMIN, 20000, 300000, 3000000},
         {EFFECT_READ_VECTORS, 5000, 50000, 1000000},
@@ -66,6 +68,7 @@ static enum event_kind answer_of(enum effect_kind kind) {
     case EFFECT_LOAD_WAREHOUSE:
     case EFFECT_REFRESH_DASHBOARD:
     case EFFECT_REPUBLISH:
+    case EFFECT_ERASE:
     case EFFECT_BLOCK_SELLERS:
         return EVENT_LOADED;
     case EFFECT_SCAN:
@@ -159,6 +162,54 @@ void carrier_wake(struct simulation *s, struct waiting *waiting) {
 
 /* ---- Writes ---- */
 
+/* Looks whether the checkpoints of those who keep documents still hold what was erased. */
+static int look_at_state(struct simulation *s, struct effect *effect) {
+    static const enum machine_kind keepers[] = {MACHINE_BUILDER, MACHINE_LOADER};
+    const struct state_port *state = &s->ports.state;
+    struct erasure_look *look = &effect->erase.looks[ERASED_IN_STATE];
+    for (size_t i = 0; i < effect->erase.count; i++) {
+        const struct erasure_subject *subject = &effect->erase.subjects[i];
+        uint32_t partition = topic_partition(subject->listing_id, s->config.partitions);
+        for (size_t k = 0; k < sizeof keepers / sizeof *keepers; k++) {
+            struct bytes value;
+            int error = state->ops->peek(state->ctx, s->now, machine_group(keepers[k]), partition,
+                                         subject->listing_id, &value);
+            if (error != PORT_OK) {
+                return error;
+            }
+            look->examined++;
+            look->found += value.len > 0 && folded_keeps(value, subject->stamp);
+        }
+    }
+    look->at = s->now;
+    return PORT_OK;
+}
+
+static int erase(struct simulation *s, struct effect *effect) {
+    struct simulation_ports *p = &s->ports;
+    struct erasure_subject *subjects = effect->erase.subjects;
+    size_t count = effect->erase.count;
+    struct erasure_look *looks = effect->erase.looks;
+    memset(looks, 0, sizeof effect->erase.looks);
+    switch (effect->erase.target) {
+    case ERASE_SOURCE:
+        return p->oltp.ops->erase(p->oltp.ctx, s->now, subjects, count, looks);
+    case ERASE_WAREHOUSE:
+        return p->warehouse.ops->erase(p->warehouse.ctx, s->now, subjects, count, looks);
+    case ERASE_VECTORS:
+        return p->vectors.ops->erase(p->vectors.ctx, s->now, effect->erase.model_version, subjects,
+                                     count, looks);
+    case ERASE_KEYWORD:
+        return p->keywords.ops->erase(p->keywords.ctx, s->now, subjects, count, looks);
+    case ERASE_STATE:
+        return look_at_state(s, effect);
+    case ERASE_TARGET_COUNT:
+        break;
+    }
+    assert(0 && "nobody who could erase");
+    return PORT_NOT_FOUND;
+}
+
 static int carry_out(struct simulation *s, struct effect *effect) {
     struct simulation_ports *p = &s->ports;
     switch (effect->kind) {
@@ -193,6 +244,8 @@ static int carry_out(struct simulation *s, struct effect *effect) {
                                             effect->block.count)
                    : p->vectors.ops->block(p->vectors.ctx, s->now, effect->block.items,
                                            effect->block.count);
+    case EFFECT_ERASE:
+        return erase(s, effect);
     case EFFECT_REPUBLISH:
         return p->oltp.ops->republish(p->oltp.ctx, s->now, effect->listings.listing_ids,
                                       effect->listings.count);

@@ -106,6 +106,11 @@ static void note_warehouse(struct simulation *s, const struct warehouse_batch *b
     }
     note_documents(s, batch->silver, batch->silver_count);
     note_documents(s, batch->gold, batch->gold_count);
+    simulation_note(s, batch->erasure_count);
+    for (size_t i = 0; i < batch->erasure_count; i++) {
+        NOTE(s, batch->erasures[i].listing_id, number(batch->erasures[i].version));
+        note_stamp(s, batch->erasures[i].stamp);
+    }
     simulation_note(s, batch->order_count);
     for (size_t i = 0; i < batch->order_count; i++) {
         const struct order_row *row = &batch->orders[i];
@@ -190,6 +195,14 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
             const struct seller_block *item = &effect->block.items[i];
             NOTE(s, item->seller_id, item->status, number(item->stamp.ts.ns), item->stamp.id.hi,
                  item->stamp.id.lo);
+        }
+        break;
+    case EFFECT_ERASE:
+        NOTE(s, effect->erase.target, effect->erase.model_version, effect->erase.count);
+        for (size_t i = 0; i < effect->erase.count; i++) {
+            const struct erasure_subject *subject = &effect->erase.subjects[i];
+            NOTE(s, subject->listing_id, number(subject->version));
+            note_stamp(s, subject->stamp);
         }
         break;
     case EFFECT_VECTOR_ADMIN:

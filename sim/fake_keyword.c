@@ -760,8 +760,54 @@ static int port_block(void *ctx, vtime now, const struct seller_block *items, si
                              STORE_KEYWORD);
 }
 
+/* Places in the index that hold a text of the row which it has no more. */
+static uint64_t masked_texts(const struct fake_keyword *k, uint32_t row_at) {
+    const struct keyword_row *row = &k->rows[row_at];
+    uint64_t masked = 0;
+    for (int f = 0; f < TEXT_FIELDS; f++) {
+        const struct field_index *index = &k->fields[f];
+        for (uint32_t place = 1; place <= index->places; place++) {
+            bool current = row->present && row->place[f] == place;
+            masked += index->owner[place] == row_at && !current;
+        }
+    }
+    return masked;
+}
+
+uint64_t fake_keyword_held(const struct fake_keyword *k, uint64_t listing_id, doc_version version) {
+    uint32_t at = id_map_get(&k->by_id, listing_id);
+    if (at == ID_MAP_NONE) {
+        return 0;
+    }
+    bool old = k->rows[at].present && k->rows[at].meta.version < version;
+    return old + masked_texts(k, at);
+}
+
+static int port_erase(void *ctx, vtime now, const struct erasure_subject *subjects, size_t count,
+                      struct erasure_look *looks) {
+    struct fake_keyword *k = ctx;
+    struct erasure_look *look = &looks[ERASED_IN_KEYWORD];
+    uint64_t found = 0;
+    look->examined++;
+    look->at = now;
+    for (size_t i = 0; i < count; i++) {
+        found += fake_keyword_held(k, subjects[i].listing_id, subjects[i].version);
+        struct keyword_write removal = {.listing_id = subjects[i].listing_id,
+                                        .kind = ROW_DELETE,
+                                        .rule = VERSION_GREATER,
+                                        .meta = {.version = subjects[i].version}};
+        enum item_status status;
+        if (write_item(k, now, &removal, &status) != 0) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    look->found += found;
+    return found == 0 ? 0 : fake_keyword_merge(k);
+}
+
 struct keyword_port fake_keyword_port(struct fake_keyword *k) {
-    static const struct keyword_port_ops ops = {port_write, port_scan, port_search, port_block};
+    static const struct keyword_port_ops ops = {port_write, port_scan, port_search, port_block,
+                                                port_erase};
     return (struct keyword_port){&ops, k};
 }
 

@@ -14,7 +14,7 @@
  *                        in Lucene; document frequencies and mean lengths count masked texts until
  *                        they are merged away (more of them than of the others)
  *     erasure            tokens of a deleted text stay in the index until a merge: forced by
- *                        fake_keyword_merge
+ *                        fake_keyword_merge, and by the port's erase when it finds any (A12)
  *   approximated
  *     ranking            the sum over fields of weight x BM25 of the field (Lucene's most_fields);
  *                        terms are joined by OR; equal scores go by listing id
@@ -56,6 +56,9 @@ void fake_keyword_free(struct fake_keyword *k);
 
 /* Errors: PORT_NO_MEMORY, with some items of a write done. */
 struct keyword_port fake_keyword_port(struct fake_keyword *k);
+
+/* Texts of the listing below that version: its row, and what the index still has masked. */
+uint64_t fake_keyword_held(const struct fake_keyword *k, uint64_t listing_id, doc_version version);
 
 /* Terms of a user's query beyond this many are ignored. */
 #define KEYWORD_TERMS_MAX 64

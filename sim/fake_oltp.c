@@ -736,9 +736,38 @@ static int port_republish(void *ctx, vtime now, const uint64_t *listing_ids, siz
     return 0;
 }
 
+int fake_oltp_held(struct fake_oltp *o, uint64_t listing_id, struct stamp stamp) {
+    struct oltp_listing row;
+    int found = fake_oltp_read_listing(o, listing_id, &row);
+    if (found <= 0) {
+        return found;
+    }
+    bool says = row.seller_id != 0 || row.title.len > 0 || row.description.len > 0 ||
+                row.category.len > 0 || row.locale.len > 0 || row.image_ids.len > 0 ||
+                row.price >= 0 || row.attribute_count > 0;
+    return says && stamp_compare(row.stamp, stamp) <= 0;
+}
+
+static int port_erase(void *ctx, vtime now, const struct erasure_subject *subjects, size_t count,
+                      struct erasure_look *looks) {
+    struct fake_oltp *o = ctx;
+    struct erasure_look *look = &looks[ERASED_IN_SOURCE];
+    look->examined += (uint32_t)count;
+    look->at = now;
+    for (size_t i = 0; i < count; i++) {
+        int held = fake_oltp_held(o, subjects[i].listing_id, subjects[i].stamp);
+        look->found += held == 1;
+        if (held < 0 ||
+            (held == 1 && erase_row(o, now, subjects[i].listing_id, subjects[i].stamp) != 0)) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    return 0;
+}
+
 struct oltp_port fake_oltp_port(struct fake_oltp *o) {
     static const struct oltp_port_ops ops = {port_outbox_read, port_outbox_trim, port_scan,
-                                             port_republish};
+                                             port_republish, port_erase};
     return (struct oltp_port){&ops, o};
 }
 

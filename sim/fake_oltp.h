@@ -105,6 +105,9 @@ int fake_oltp_write_order(struct fake_oltp *o, vtime now, const struct order_row
 int fake_oltp_erase(struct fake_oltp *o, vtime now, enum erasure_scope scope, uint64_t id,
                     struct stamp stamp, const struct outbox_item *item);
 
+/* 1 when the row says anything that was said at or below the stamp, 0, or PORT_NO_MEMORY. */
+int fake_oltp_held(struct fake_oltp *o, uint64_t listing_id, struct stamp stamp);
+
 /* An outbox row alone. */
 int fake_oltp_publish(struct fake_oltp *o, vtime now, const struct outbox_item *item);
 

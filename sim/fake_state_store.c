@@ -405,8 +405,15 @@ void fake_state_store_free(struct fake_state_store *s) {
     free(s);
 }
 
+static int peek(void *ctx, vtime now, const char *group, uint32_t partition, uint64_t key,
+                struct bytes *value) {
+    (void)now;
+    *value = fake_state_store_value(ctx, group, partition, key);
+    return PORT_OK;
+}
+
 struct state_port fake_state_store_port(struct fake_state_store *s) {
-    static const struct state_port_ops ops = {save, load};
+    static const struct state_port_ops ops = {save, load, peek};
     return (struct state_port){&ops, s};
 }
 

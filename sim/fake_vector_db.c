@@ -351,13 +351,73 @@ static int port_block(void *ctx, vtime now, const struct seller_block *items, si
                              STORE_VECTOR_TEXT, STORE_VECTOR_FUSED);
 }
 
+/* Removes what the collection holds of the subjects. 0 or PORT_NO_MEMORY. */
+static int erase_from(struct fake_vector_db *db, vtime now, const struct collection_entry *entry,
+                      const struct erasure_subject *subjects, size_t count,
+                      struct erasure_look *look) {
+    uint64_t masked = 0;
+    look->examined++;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t listing_id = subjects[i].listing_id;
+        doc_version version = subjects[i].version;
+        uint64_t held = vector_collection_held(entry->collection, listing_id, version);
+        look->found += held;
+        if (held == 0) {
+            continue;
+        }
+        struct vector_write removal = {.listing_id = listing_id,
+                                       .kind = ROW_DELETE,
+                                       .rule = VERSION_GREATER,
+                                       .meta = {.version = version}};
+        enum item_status status;
+        bool served = db->alias[entry->modality] == entry->model_version;
+        if (write_item(db, entry->collection, now, entry->modality, served, &removal, &status) !=
+            0) {
+            return PORT_NO_MEMORY;
+        }
+        masked += vector_collection_held(entry->collection, listing_id, version);
+    }
+    if (masked > 0) {
+        vector_collection_compact(entry->collection);
+    }
+    return 0;
+}
+
+static int port_erase(void *ctx, vtime now, uint32_t model_version,
+                      const struct erasure_subject *subjects, size_t count,
+                      struct erasure_look *looks) {
+    struct fake_vector_db *db = ctx;
+    struct erasure_look *look = &looks[ERASED_IN_VECTORS];
+    look->at = now;
+    for (size_t i = 0; i < db->entry_count; i++) {
+        const struct collection_entry *entry = &db->entries[i];
+        bool asked = model_version == 0 || entry->model_version == model_version;
+        if (asked && !entry->dropped && erase_from(db, now, entry, subjects, count, look) != 0) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    return 0;
+}
+
+uint64_t fake_vector_db_held(const struct fake_vector_db *db, uint64_t listing_id,
+                             doc_version version) {
+    uint64_t held = 0;
+    for (size_t i = 0; i < db->entry_count; i++) {
+        if (!db->entries[i].dropped) {
+            held += vector_collection_held(db->entries[i].collection, listing_id, version);
+        }
+    }
+    return held;
+}
+
 struct vector_port fake_vector_db_port(struct fake_vector_db *db) {
     static const struct vector_port_ops ops = {.write = port_write,
                                                .scan = port_scan,
                                                .search = port_search,
                                                .read = port_read,
                                                .admin = port_admin,
-                                               .block = port_block};
+                                               .block = port_block,
+                                               .erase = port_erase};
     return (struct vector_port){&ops, db};
 }
 

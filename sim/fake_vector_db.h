@@ -24,6 +24,8 @@
  *     access paths       the row table, the id table and the segments are three structures, and a
  *                        fault can take a row from any of them
  *     duplicate keys     a row that the id table lost is written a second time beside the first
+ *     erasure            rows below a position go from every collection, and a compaction takes the
+ *                        masked vectors (A12)
  *     aliases            several switch in one action, which readers see at once or not at all
  *   approximated
  *     visibility         a write is seen by the next search, at once; delays are a fault's wrapper
@@ -138,6 +140,10 @@ int fake_vector_db_switch_aliases(struct fake_vector_db *db, vtime now,
 uint32_t fake_vector_db_alias_target(const struct fake_vector_db *db, enum modality modality);
 
 /* ---- Looking inside ---- */
+
+/* Rows of the listing below that version, and masked vectors of it, in all collections. */
+uint64_t fake_vector_db_held(const struct fake_vector_db *db, uint64_t listing_id,
+                             doc_version version);
 
 /* What a reader of that collection sees of one row now. */
 struct row_state fake_vector_db_row(const struct fake_vector_db *db, enum modality modality,

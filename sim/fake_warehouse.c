@@ -8,6 +8,7 @@
 #include "pipeline/array.h"
 #include "pipeline/id_map.h"
 #include "sim/cell.h"
+#include "sim/erasure_marks.h"
 #include "sim/sqlite_host.h"
 
 #define DOCUMENT_COLUMNS                                                                           \
@@ -44,6 +45,10 @@ enum statement {
     SCAN_GOLD,
     SCAN_GOLD_SECOND,
     SUM_BUCKET,
+    FIND_BRONZE,
+    DROP_BRONZE,
+    DROP_BRONZE_SECOND,
+    DROP_SILVER,
     STATEMENT_COUNT
 };
 
@@ -76,6 +81,11 @@ static const char *const sql[STATEMENT_COUNT] = {
         " FROM gold_document WHERE key BETWEEN ?1 AND ?2 UNION ALL"
         " SELECT " SCAN_COLUMNS ", copy"
         " FROM gold_second WHERE key BETWEEN ?1 AND ?2 ORDER BY key, copy LIMIT ?3",
+    [FIND_BRONZE] = "SELECT position, event_ts, event_hi, event_lo, type FROM bronze_event"
+                    " WHERE subject_id = ?",
+    [DROP_BRONZE] = "DELETE FROM bronze_event WHERE position = ?",
+    [DROP_BRONZE_SECOND] = "DELETE FROM bronze_second WHERE position = ?",
+    [DROP_SILVER] = "DELETE FROM silver_listing WHERE row = ?",
     [SUM_BUCKET] = ("SELECT quantity, amount FROM silver_order WHERE bucket = ?1 UNION ALL"
                     " SELECT quantity, amount FROM order_second WHERE bucket = ?1"),
 };
@@ -89,6 +99,7 @@ struct silver_entry {
     int64_t valid_to_ns; /* INT64_MAX: current */
     int64_t recorded_ns;
     uint32_t older, newer; /* the listing's rows of the next lower and higher version, or NONE */
+    bool erased;           /* and linked no more */
 };
 #define NONE ID_MAP_NONE
 
@@ -111,6 +122,9 @@ struct fake_warehouse {
     sqlite3_stmt *statements[STATEMENT_COUNT];
     struct store_observer observer;
     struct row_journal gold_journal, order_journal, sales_journal;
+    struct erasure_marks marks;
+    int64_t time_travel_ns, fail_safe_ns;
+    bool bronze_by_subject; /* its index is made */
     struct fake_warehouse_counts counts;
     uint32_t gold_copies, order_copies;
     struct warehouse_audit audit;
@@ -149,6 +163,9 @@ struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *o
         return 0;
     }
     w->observer = options->observer;
+    w->time_travel_ns = options->time_travel_ns != 0 ? options->time_travel_ns : VTIME_DAY;
+    w->fail_safe_ns = options->fail_safe_ns;
+    erasure_marks_init(&w->marks);
     row_journal_init(&w->gold_journal, options->journal);
     row_journal_init(&w->order_journal, options->journal);
     row_journal_init(&w->sales_journal, options->journal);
@@ -189,6 +206,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     id_map_release(&w->gold_by_id);
     id_map_release(&w->bucket_by_hash);
     warehouse_audit_release(&w->audit);
+    erasure_marks_release(&w->marks);
     free(w->silver);
     free(w->gold);
     free(w->buckets);
@@ -239,8 +257,26 @@ static void unpack_position(int64_t position, struct bronze_row *row) {
     row->topic = (enum topic_id)(packed >> PARTITION_BITS);
 }
 
+/* Of what an erasure is about: orders, policy and erasures themselves stay. */
+static bool is_content(enum record_type type) {
+    return type == RECORD_LISTING || type == RECORD_MEDIA;
+}
+
+static bool bronze_is_erased(const struct fake_warehouse *w, const struct bronze_row *row) {
+    const struct erasure_mark *mark = erasure_marks_find(&w->marks, row->subject_id);
+    return mark != NULL && is_content(row->type) && stamp_compare(row->stamp, mark->stamp) <= 0;
+}
+
+static bool version_is_erased(const struct fake_warehouse *w, const struct document_row *d) {
+    const struct erasure_mark *mark = erasure_marks_find(&w->marks, d->listing_id);
+    return mark != NULL && d->version < mark->version;
+}
+
 static int load_bronze(struct fake_warehouse *w, vtime now, const struct bronze_row *row,
                        bool dedupe) {
+    if (bronze_is_erased(w, row)) {
+        return 0;
+    }
     struct cell cells[] = {
         cell_integer(pack_position(row)),
         cell_integer(row->append.ns),
@@ -461,6 +497,9 @@ static int link_silver(struct fake_warehouse *w, vtime now, const struct documen
 
 static int load_silver(struct fake_warehouse *w, vtime now, const struct document_row *d,
                        bool dedupe) {
+    if (version_is_erased(w, d)) {
+        return 0;
+    }
     uint32_t newer;
     uint32_t older = find_version(w, d->listing_id, d->version, &newer);
     bool known = older != NONE && w->silver[older].version == d->version;
@@ -548,6 +587,15 @@ static struct gold_entry *ensure_gold(struct fake_warehouse *w, uint64_t listing
     return &w->gold[w->gold_count++];
 }
 
+/* A row from before the listing's erasure goes to the time travel when it is written over. */
+static int gold_overwritten(struct fake_warehouse *w, vtime now, const struct gold_entry *entry,
+                            const struct document_row *d) {
+    const struct erasure_mark *mark = erasure_marks_find(&w->marks, d->listing_id);
+    bool old = mark != NULL && entry->state.version != DOC_VERSION_NONE &&
+               entry->state.version < mark->version;
+    return erasure_marks_removed(&w->marks, now, d->listing_id, old) == 0 ? 0 : PORT_NO_MEMORY;
+}
+
 static int load_gold(struct fake_warehouse *w, vtime now, const struct document_row *d,
                      bool dedupe) {
     assert(d->version > DOC_VERSION_NONE);
@@ -556,10 +604,10 @@ static int load_gold(struct fake_warehouse *w, vtime now, const struct document_
         return PORT_NO_MEMORY;
     }
     bool second = entry->state.version >= d->version;
-    if (second && dedupe) {
+    if ((second && dedupe) || version_is_erased(w, d)) {
         return 0;
     }
-    if (put_gold(w, now, d, second) != 0) {
+    if (gold_overwritten(w, now, entry, d) != 0 || put_gold(w, now, d, second) != 0) {
         return PORT_NO_MEMORY;
     }
     struct row_change change = {.store = STORE_GOLD,
@@ -742,11 +790,184 @@ bool fake_warehouse_sales(const struct fake_warehouse *w, size_t i, struct sales
     return true;
 }
 
+/* ---- erasure ---- */
+
+enum { BRONZE_SLICE = 64 };
+
+/* Positions of the listing's raw records at or below the mark: all are counted, the first ones are
+ * handed out. */
+static int find_bronze(struct fake_warehouse *w, const struct erasure_mark *mark,
+                       int64_t positions[BRONZE_SLICE], uint64_t *found) {
+    if (!w->bronze_by_subject) { /* runs without erasures go without its cost */
+        if (sqlite3_exec(w->db, "CREATE INDEX bronze_by_subject ON bronze_event(subject_id)", 0, 0,
+                         0) != SQLITE_OK) {
+            return PORT_NO_MEMORY;
+        }
+        w->bronze_by_subject = true;
+    }
+    sqlite3_stmt *s = w->statements[FIND_BRONZE];
+    sqlite3_bind_int64(s, 1, (int64_t)mark->listing_id);
+    *found = 0;
+    int more;
+    while ((more = statement_row(s)) == 1) {
+        if (!is_content((enum record_type)sqlite3_column_int(s, 4)) ||
+            stamp_compare(stamp_at(s, 1), mark->stamp) > 0) {
+            continue;
+        }
+        if (*found < BRONZE_SLICE) {
+            positions[*found] = sqlite3_column_int64(s, 0);
+        }
+        ++*found;
+    }
+    return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+static int drop_bronze(struct fake_warehouse *w, int64_t position) {
+    struct cell cell = cell_integer(position);
+    if (run(w, DROP_BRONZE, &cell, 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    w->counts.bronze--;
+    if (run(w, DROP_BRONZE_SECOND, &cell, 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    w->counts.bronze -= (uint64_t)sqlite3_changes(w->db);
+    return 0;
+}
+
+/* Finds, and removes when asked to, what the mark covers in bronze. */
+static int erase_bronze(struct fake_warehouse *w, const struct erasure_mark *mark, bool remove,
+                        uint64_t *found) {
+    int64_t positions[BRONZE_SLICE];
+    uint64_t left;
+    int rc = find_bronze(w, mark, positions, found);
+    for (left = *found; rc == 0 && remove && left > 0;) {
+        for (uint64_t i = 0; i < left && i < BRONZE_SLICE && rc == 0; i++) {
+            rc = drop_bronze(w, positions[i]);
+        }
+        rc = rc == 0 ? find_bronze(w, mark, positions, &left) : rc;
+    }
+    return rc;
+}
+
+static void unlink_silver(struct fake_warehouse *w, uint32_t at) {
+    struct silver_entry *entry = &w->silver[at];
+    assert(entry->older == NONE);
+    if (entry->newer != NONE) {
+        w->silver[entry->newer].older = NONE;
+    } else {
+        id_map_put_index(&w->silver_newest, entry->listing_id, NONE); /* is there */
+    }
+    entry->erased = true;
+    entry->newer = NONE;
+    w->counts.silver--;
+}
+
+static uint32_t silver_oldest(const struct fake_warehouse *w, uint64_t listing_id) {
+    uint32_t at = id_map_get(&w->silver_newest, listing_id);
+    while (at != NONE && w->silver[at].older != NONE) {
+        at = w->silver[at].older;
+    }
+    return at;
+}
+
+static int erase_silver(struct fake_warehouse *w, const struct erasure_mark *mark, bool remove,
+                        uint64_t *found) {
+    *found = 0;
+    uint32_t at = silver_oldest(w, mark->listing_id);
+    while (at != NONE && w->silver[at].version < mark->version) {
+        uint32_t next = w->silver[at].newer;
+        ++*found;
+        if (remove) {
+            struct cell row = cell_integer((int64_t)at + 1);
+            if (run(w, DROP_SILVER, &row, 1) != 0) {
+                return PORT_NO_MEMORY;
+            }
+            unlink_silver(w, at);
+        }
+        at = next;
+    }
+    return 0;
+}
+
+static bool gold_is_old(const struct fake_warehouse *w, const struct erasure_mark *mark) {
+    struct row_state gold = fake_warehouse_gold(w, mark->listing_id);
+    return gold.version != DOC_VERSION_NONE && gold.version < mark->version;
+}
+
+/* Removes what the listing's mark covers; its gold row is written over by the batch that brings the
+ * mark. */
+static int erase_listing(struct fake_warehouse *w, vtime now, const struct erasure_mark *mark) {
+    uint64_t bronze;
+    uint64_t silver;
+    if (erase_bronze(w, mark, true, &bronze) != 0 || erase_silver(w, mark, true, &silver) != 0 ||
+        erasure_marks_removed(&w->marks, now, mark->listing_id, bronze + silver) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    return 0;
+}
+
+static int load_erasure(struct fake_warehouse *w, vtime now, const struct erasure_row *row) {
+    struct erasure_mark mark = {row->listing_id, row->stamp, row->version};
+    if (erasure_marks_raise(&w->marks, &mark) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    mark = *erasure_marks_find(&w->marks, row->listing_id);
+    return erase_listing(w, now, &mark);
+}
+
+int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
+                        struct stamp stamp, struct warehouse_held *held) {
+    const struct erasure_mark *known = erasure_marks_find(&w->marks, listing_id);
+    struct erasure_mark mark = {listing_id, stamp,
+                                known == NULL ? DOC_VERSION_NONE : known->version};
+    *held =
+        (struct warehouse_held){.marked = known != NULL && stamp_compare(known->stamp, stamp) >= 0};
+    if (erase_bronze(w, &mark, false, &held->bronze) != 0 ||
+        erase_silver(w, &mark, false, &held->silver) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    held->gold = gold_is_old(w, &mark);
+    held->time_travel = erasure_marks_lingering(&w->marks, now, listing_id, 0, w->time_travel_ns);
+    held->fail_safe = erasure_marks_lingering(&w->marks, now, listing_id, w->time_travel_ns,
+                                              w->time_travel_ns + w->fail_safe_ns);
+    return 0;
+}
+
+static int port_erase(void *ctx, vtime now, struct erasure_subject *subjects, size_t count,
+                      struct erasure_look *looks) {
+    struct fake_warehouse *w = ctx;
+    for (enum erasure_place place = ERASED_IN_BRONZE; place <= ERASED_IN_FAIL_SAFE; place++) {
+        looks[place].examined += (uint32_t)count;
+        looks[place].at = now;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct warehouse_held held;
+        if (fake_warehouse_held(w, now, subjects[i].listing_id, subjects[i].stamp, &held) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        looks[ERASED_IN_BRONZE].found += held.marked ? held.bronze : 1;
+        looks[ERASED_IN_SILVER].found += held.silver;
+        looks[ERASED_IN_GOLD].found += held.gold;
+        looks[ERASED_IN_TIME_TRAVEL].found += held.time_travel;
+        looks[ERASED_IN_FAIL_SAFE].found += held.fail_safe;
+        const struct erasure_mark *mark = erasure_marks_find(&w->marks, subjects[i].listing_id);
+        subjects[i].version = held.marked ? mark->version : DOC_VERSION_NONE;
+        if (held.marked && erase_listing(w, now, mark) != 0) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    return 0;
+}
+
 /* ---- the port ---- */
 
 static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
     struct fake_warehouse *w = ctx;
     int rc = 0;
+    for (size_t i = 0; i < batch->erasure_count && rc == 0; i++) {
+        rc = load_erasure(w, now, &batch->erasures[i]);
+    }
     for (size_t i = 0; i < batch->bronze_count && rc == 0; i++) {
         rc = load_bronze(w, now, &batch->bronze[i], batch->dedupe);
     }
@@ -811,7 +1032,7 @@ static int port_refresh_dashboard(void *ctx, vtime now) {
 
 struct warehouse_port fake_warehouse_port(struct fake_warehouse *w) {
     static const struct warehouse_port_ops ops = {port_load, port_scan, port_read_log,
-                                                  port_refresh_dashboard};
+                                                  port_refresh_dashboard, port_erase};
     return (struct warehouse_port){&ops, w};
 }
 
@@ -840,6 +1061,9 @@ const struct row_journal *fake_warehouse_sales_journal(const struct fake_warehou
 static void check_silver(const struct fake_warehouse *w) {
     for (uint32_t i = 0; i < w->silver_count; i++) {
         const struct silver_entry *e = &w->silver[i];
+        if (e->erased) {
+            continue;
+        }
         assert(e->valid_from_ns <= e->valid_to_ns && e->valid_from_ns >= e->changed_at_ns);
         assert((e->valid_to_ns == INT64_MAX) == (e->newer == NONE));
         if (e->newer == NONE) {
@@ -872,7 +1096,7 @@ void fake_warehouse_check(struct fake_warehouse *w) {
     for (uint32_t i = 0; i < w->bucket_count; i++) {
         check_bucket(w, i);
     }
-    assert(w->counts.silver == w->silver_count);
+    assert(w->counts.silver <= w->silver_count);
     for (size_t i = 0; i < w->gold_count; i++) {
         struct scan_row rows[2];
         size_t count = 0;

@@ -14,13 +14,13 @@
  *                        gap or overlap, in whatever order the versions arrive; where the log's
  *                        clock went back, an interval starts when the one before it did
  *     late orders        correct the bucket of the hour in which they were placed
- *     stale dashboard    the view is what the last refresh made of it
- *   approximated
- *     storage            rows in memory; silver's intervals are kept beside its rows, as a
- *                        clustered warehouse keeps them in a column of their own
- *     loads              take effect at once; a torn load is a fault that hands over half a batch
- *   not modelled
- *     files and compaction, concurrent loads and their snapshots, query cost
+ *     erasure            what a listing's mark covers is removed and refused (A12); removed rows
+ * can be brought back for the time travel and then the fail-safe: counted, not kept, and nobody
+ * reads them stale dashboard    the view is what the last refresh made of it approximated storage
+ * rows in memory; silver's intervals are kept beside its rows, as a clustered warehouse keeps them
+ * in a column of their own loads              take effect at once; a torn load is a fault that
+ * hands over half a batch not modelled files and compaction, concurrent loads and their snapshots,
+ * query cost
  *
  * Limits: partitions below 1,024, epochs below 4,096, offsets below 2^38, 2^32 - 2 silver rows.
  *
@@ -48,6 +48,8 @@ struct fake_warehouse;
 struct fake_warehouse_options {
     struct store_observer observer; /* hears of STORE_SILVER and STORE_GOLD */
     bool journal;                   /* keep what every mutable row was at every moment */
+    int64_t time_travel_ns;         /* removed rows can be brought back so long; 0: 24 h */
+    int64_t fail_safe_ns;           /* and by the operator so long after that */
 };
 
 /* NULL when there is no memory. */
@@ -68,6 +70,17 @@ const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *
 
 /* What a reader sees of a listing in gold now. */
 struct row_state fake_warehouse_gold(const struct fake_warehouse *w, uint64_t listing_id);
+
+/* What is kept of a listing that was said at or below the stamp. */
+struct warehouse_held {
+    bool marked;             /* the loader brought that erasure, or a greater one */
+    uint64_t bronze, silver; /* rows; silver's are those below the mark's version */
+    uint64_t gold;
+    uint64_t time_travel, fail_safe; /* rows that can be brought back */
+};
+/* 0 or PORT_NO_MEMORY. */
+int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
+                        struct stamp stamp, struct warehouse_held *held);
 
 /* One bucket of the dashboard, as of the last refresh. */
 struct sales_row {

@@ -181,6 +181,20 @@ static struct row_state state_of(const struct vector_collection *c, const struct
     return state;
 }
 
+uint64_t vector_collection_held(const struct vector_collection *c, uint64_t listing_id,
+                                doc_version version) {
+    const struct vector_row *row = find_row(c, listing_id);
+    if (row == 0) {
+        return 0;
+    }
+    return (row->present && row->meta.version < version) +
+           (uint64_t)vector_segments_masks(c->segments, number_of(c, row));
+}
+
+void vector_collection_compact(struct vector_collection *c) {
+    vector_segments_compact(c->segments);
+}
+
 struct row_state vector_collection_row(const struct vector_collection *c, uint64_t listing_id) {
     return state_of(c, find_row(c, listing_id));
 }

@@ -62,6 +62,12 @@ const struct row_meta *vector_collection_find(const struct vector_collection *c,
                                               uint64_t listing_id, const float **vector,
                                               vtime *changed_at);
 
+/* The listing's row below that version, and its masked vector: how many are there. */
+uint64_t vector_collection_held(const struct vector_collection *c, uint64_t listing_id,
+                                doc_version version);
+/* Nothing of removed rows is kept. */
+void vector_collection_compact(struct vector_collection *c);
+
 /* Faults, as fake_vector_db.h says. 0, PORT_NOT_FOUND or PORT_NO_MEMORY. */
 int vector_collection_plant(struct vector_collection *c, vtime now, const struct vector_write *row);
 int vector_collection_lose(struct vector_collection *c, vtime now, uint64_t listing_id,

@@ -21,6 +21,7 @@ struct segment_entry {
     uint32_t at;     /* GROWING: index in growing */
     uint8_t segment; /* enum segment */
     bool ordered;    /* in the order of ids */
+    bool masked;     /* the graph has a masked vector of it */
 };
 
 struct vector_segments {
@@ -120,7 +121,7 @@ static void leave_segment(struct vector_segments *s, uint32_t row) {
     } else {
         bool masked = hnsw_remove(s->graph, row);
         assert(masked);
-        (void)masked;
+        s->entries[row].masked = masked;
         s->sealed--;
     }
 }
@@ -330,6 +331,27 @@ static int seal(struct vector_segments *s) {
     return 0;
 }
 
+static void compact_graph(struct vector_segments *s) {
+    hnsw_compact(s->graph);
+    for (size_t row = 0; row < s->entry_count; row++) {
+        s->entries[row].masked = false;
+    }
+}
+
+bool vector_segments_masks(const struct vector_segments *s, uint32_t row) {
+    return row < s->entry_count && s->entries[row].masked;
+}
+
+void vector_segments_compact(struct vector_segments *s) {
+    if (s->graph != 0 && hnsw_dead_count(s->graph) > 0) {
+        compact_graph(s);
+    }
+    for (size_t i = 0; i < s->free_count; i++) {
+        memset(vector_rows_at(&s->vectors, s->free_places[i]), 0,
+               s->options.dimension * sizeof(float));
+    }
+}
+
 /* Seals the growing segment when it is large, and compacts the graph when much of it is masked. */
 static int tend_graph(struct vector_segments *s) {
     size_t growing_max = s->sealed / 4;
@@ -340,7 +362,7 @@ static int tend_graph(struct vector_segments *s) {
         return -ENOMEM;
     }
     if (s->graph != 0 && hnsw_dead_count(s->graph) > hnsw_live_count(s->graph)) {
-        hnsw_compact(s->graph);
+        compact_graph(s);
     }
     return 0;
 }

@@ -45,6 +45,11 @@ int vector_segments_put(struct vector_segments *s, uint32_t row, uint64_t id, co
 /* No effect on a row without a vector. */
 void vector_segments_remove(struct vector_segments *s, uint32_t row);
 
+/* The graph still holds a vector of the row that no search returns. */
+bool vector_segments_masks(const struct vector_segments *s, uint32_t row);
+/* Makes the graph anew without masked vectors, and overwrites the places of removed ones. */
+void vector_segments_compact(struct vector_segments *s);
+
 /* The vector of a row, NULL when there is none. Good until the row's next put or remove. */
 const float *vector_segments_vector(const struct vector_segments *s, uint32_t row);
 

@@ -252,6 +252,12 @@ static void tell_effect_body(struct script *s, const struct effect *e) {
                  item->status == POLICY_SUPPRESSED ? "suppressed" : "active");
         }
         break;
+    case EFFECT_ERASE:
+        tell(s, " %s", erase_target_name(e->erase.target));
+        for (size_t i = 0; i < e->erase.count; i++) {
+            tell(s, " %" PRIu64, e->erase.subjects[i].listing_id);
+        }
+        break;
     case EFFECT_REPUBLISH:
         tell_ids(s, e);
         break;
