@@ -1,6 +1,10 @@
 /*
  * Dead letters: what the pipeline refused, why, and the bytes themselves, so that an operator can
  * read the reason and replay the record after a fix (A13).
+ *
+ * A letter has a key of its own, made of the refused record's position: a record that is refused
+ * again has the same letter, and a tombstone of that key (a record without a value) takes it away
+ * when its topic is compacted, as erasure does (A12).
  */
 #ifndef MURPHY_PIPELINE_DEAD_LETTER_H
 #define MURPHY_PIPELINE_DEAD_LETTER_H
@@ -17,6 +21,8 @@ struct dead_letter {
     enum topic_id topic; /* where the record stood */
     uint32_t partition;
     int64_t offset;
+    uint64_t
+        key; /* of the record in its topic: a listing's id, of policy and privacy a subject's */
     vtime append;
     uint16_t contract_version; /* of the contract that it was held against */
     struct bytes reason;       /* e.g. "text is not valid UTF-8" */
@@ -25,6 +31,9 @@ struct dead_letter {
     int64_t actual;
     struct bytes value; /* the refused bytes */
 };
+
+/* Key of the letter in its own topic. */
+uint64_t dead_letter_key(const struct dead_letter *letter);
 
 size_t dead_letter_size(const struct dead_letter *letter);
 /* Writes dead_letter_size() bytes. */

@@ -319,12 +319,14 @@ struct dead_letter dead_letter_of(const struct source *source, const struct log_
 
 int dead_letter_item(struct effects *effects, struct effect *produce, struct produce_item *item,
                      uint64_t key, const struct dead_letter *letter) {
-    size_t size = dead_letter_size(letter);
+    struct dead_letter keyed = *letter;
+    keyed.key = key;
+    size_t size = dead_letter_size(&keyed);
     char *buffer = effect_alloc(effects, produce, size);
     if (buffer == NULL) {
         return -ENOMEM;
     }
-    dead_letter_encode(letter, buffer);
-    *item = (struct produce_item){TOPIC_DEAD_LETTER, key, {buffer, size}};
+    dead_letter_encode(&keyed, buffer);
+    *item = (struct produce_item){TOPIC_DEAD_LETTER, dead_letter_key(&keyed), {buffer, size}};
     return 0;
 }

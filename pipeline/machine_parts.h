@@ -119,7 +119,7 @@ int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,
 struct dead_letter dead_letter_of(const struct source *source, const struct log_record *logged,
                                   const struct record_error *error);
 
-/* A produce item that carries a dead letter. 0 or -ENOMEM. */
+/* A produce item that carries a dead letter of the record with that key. 0 or -ENOMEM. */
 int dead_letter_item(struct effects *effects, struct effect *produce, struct produce_item *item,
                      uint64_t key, const struct dead_letter *letter);
 

@@ -21,7 +21,7 @@ enum topic_id {
     /* What the pipeline keeps for itself. */
     TOPIC_LISTING_LOG = TOPIC_FEED_COUNT, /* the one ordered log per listing; key: listing id */
     TOPIC_LATE,                           /* older than the allowed lateness; key: listing id */
-    TOPIC_DEAD_LETTER, /* records that the pipeline refused; key: as in their own topic */
+    TOPIC_DEAD_LETTER, /* records that the pipeline refused; key: dead_letter_key; compacted */
     TOPIC_CONTROL,     /* operators' commands, what controllers announce; key: CONTROL_KEY */
     TOPIC_ERASED,      /* register of erased listings, from routers to the eraser; key: id of the
                           request's listing or seller, so that a router's entries keep their order */

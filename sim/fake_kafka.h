@@ -23,19 +23,18 @@
  *                               eviction when it next speaks or commits
  *     committed offsets         may go back, may lie outside the log, outlive members and
  *                               truncation; the committer need not own the partition
- *   approximated
- *     eager rebalance           happens at one moment, when the membership changes; in Kafka the
- *                               coordinator first waits for every member to rejoin
- *     a member that joins again dynamic membership, but it keeps its number: one rebalance, as
- *                               after a restart; its former self is fenced by the generation
- *     heartbeats                implied while a member is not declared silent
- *     max.poll.interval.ms      the host calls fake_kafka_group_leave for the stuck member, which
- *                               is what a Kafka client itself does
- *     append time monotony      per partition, also across leader changes
- *     record sizes              value bytes only, no headers, no compression
- *     high watermark            acks=all with instant replicas: appended is visible at once
- *   not modelled
- *     idempotent and transactional producers (a retried produce appends again), compaction,
+ *     compaction                of a compacted topic: a tombstone (a record without a value) takes
+ * the records of its key before it away, some time later; offsets stay approximated compaction a
+ * key's former values go only when it gets a tombstone; tombstones stay for the retention; it does
+ * not wait for a segment to close eager rebalance           happens at one moment, when the
+ * membership changes; in Kafka the coordinator first waits for every member to rejoin a member that
+ * joins again dynamic membership, but it keeps its number: one rebalance, as after a restart; its
+ * former self is fenced by the generation heartbeats                implied while a member is not
+ * declared silent max.poll.interval.ms      the host calls fake_kafka_group_leave for the stuck
+ * member, which is what a Kafka client itself does append time monotony      per partition, also
+ * across leader changes record sizes              value bytes only, no headers, no compression high
+ * watermark            acks=all with instant replicas: appended is visible at once not modelled
+ *     idempotent and transactional producers (a retried produce appends again),
  *     cooperative rebalance and static membership, truncation detection by the broker (KIP-320; the
  *     epoch in each record is there to do it with), offsets.retention.minutes,
  *     group.initial.rebalance.delay.ms, quotas, fetch sizes in bytes, time lookup (ListOffsets)
@@ -48,8 +47,8 @@
  *  5. the generation of a group grows with every change of its membership.
  *
  * Memory: the value of a record is copied once into its segment and stays at its address until
- * the segment expires or the record is truncated; nothing is allocated per record. Released bytes
- * are overwritten first, so a reader that holds on to them is found out.
+ * the segment expires or the record is truncated or compacted away; nothing is allocated per
+ * record. Released bytes are overwritten first, so a reader that holds on to them is found out.
  */
 #ifndef MURPHY_SIM_FAKE_KAFKA_H
 #define MURPHY_SIM_FAKE_KAFKA_H
@@ -66,6 +65,7 @@
 #define FAKE_KAFKA_RETENTION_NS_DEFAULT (14 * VTIME_DAY)
 #define FAKE_KAFKA_SEGMENT_BYTES_DEFAULT (256 * 1024)
 #define FAKE_KAFKA_SEGMENT_NS_DEFAULT (7 * VTIME_DAY)
+#define FAKE_KAFKA_COMPACTION_NS_DEFAULT (10 * VTIME_MINUTE)
 #define FAKE_KAFKA_RECORD_BYTES_DEFAULT (RECORD_BYTES_MAX + 4096)
 #define FAKE_KAFKA_SESSION_NS_DEFAULT (45 * VTIME_SECOND)
 #define FAKE_KAFKA_NOBODY UINT32_MAX
@@ -84,11 +84,13 @@ struct fake_kafka_topic_options {
     uint32_t partitions;
     int64_t retention_ns;    /* retention.ms; negative: for ever */
     int64_t retention_bytes; /* retention.bytes per partition; default and negative: no limit */
+    bool compacted;          /* cleanup.policy=compact,delete */
 };
 struct fake_kafka_options {
     struct fake_kafka_topic_options topics[TOPIC_COUNT];
     size_t segment_bytes;       /* segment.bytes */
     int64_t segment_ns;         /* segment.ms: a segment is closed at this age */
+    int64_t compaction_lag_ns;  /* age at which a tombstone takes effect; default 10 min */
     size_t record_bytes_max;    /* max.message.bytes */
     int64_t session_timeout_ns; /* session.timeout.ms */
     enum fake_kafka_assignor assignor;
@@ -148,6 +150,8 @@ uint64_t fake_kafka_appended(const struct fake_kafka *k);
 
 /* Applies retention to every partition; an append applies it to its own. */
 void fake_kafka_expire(struct fake_kafka *k, vtime now);
+/* Takes away what tombstones of compacted topics cover; requests to a topic do so too. */
+void fake_kafka_compact(struct fake_kafka *k, vtime now);
 /* DeleteRecords (KIP-107): nothing below `before` is kept. PORT_OUT_OF_RANGE above the end. */
 int fake_kafka_delete_records(struct fake_kafka *k, enum topic_id topic, uint32_t partition,
                               int64_t before);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/array.h"
 #include "sim/fake_kafka_parts.h"
 
 #define SEGMENT_RECORDS_FIRST 64
@@ -53,10 +54,8 @@ static size_t segment_find(const struct kafka_segment *s, int64_t offset) {
 /* Drops the records from index `keep` on; keep > 0. */
 static void segment_truncate(struct kafka_segment *s, size_t keep) {
     assert(keep > 0 && keep <= s->count);
-    size_t used = s->block_used;
-    for (size_t i = s->count; i > keep; i--) {
-        used -= s->records[i - 1].value.len;
-    }
+    const struct bytes *last = &s->records[keep - 1].value;
+    size_t used = (size_t)(last->data + last->len - s->block);
     memset(s->block + used, POISON, s->block_used - used);
     s->block_used = used;
     s->count = keep;
@@ -213,6 +212,64 @@ static const struct log_record *partition_append(const struct fake_kafka *k,
     return r;
 }
 
+/* ---- Compaction ---- */
+
+/* Takes the record at that index out of its segment, overwriting its value. */
+static void segment_take_out(struct kafka_segment *s, size_t i) {
+    memset((char *)s->block + (s->records[i].value.data - s->block), POISON,
+           s->records[i].value.len);
+    s->count--;
+    memmove(s->records + i, s->records + i + 1, (s->count - i) * sizeof *s->records);
+}
+
+static void partition_drop_segment(struct kafka_partition *p, size_t at) {
+    p->bytes -= p->segments[at].block_used;
+    segment_release(&p->segments[at]);
+    p->segment_count--;
+    memmove(p->segments + at, p->segments + at + 1, (p->segment_count - at) * sizeof *p->segments);
+}
+
+/* The tombstone stands behind all that it takes out, so the last segment never empties. */
+static void partition_compact_key(struct kafka_partition *p, const struct kafka_tombstone *t) {
+    for (size_t at = 0; at < p->segment_count; at++) {
+        struct kafka_segment *s = &p->segments[at];
+        for (size_t i = s->count; i > 0; i--) {
+            if (s->records[i - 1].key == t->key && s->records[i - 1].offset < t->offset) {
+                segment_take_out(s, i - 1);
+            }
+        }
+        if (s->count == 0) {
+            partition_drop_segment(p, at--);
+        } else {
+            s->last_append = s->records[s->count - 1].append;
+        }
+    }
+}
+
+static void partition_compact(struct kafka_partition *p, int64_t lag_ns, vtime now) {
+    size_t done = 0;
+    while (done < p->tombstone_count && vtime_diff(now, p->tombstones[done].append) >= lag_ns) {
+        partition_compact_key(p, &p->tombstones[done++]);
+    }
+    if (done > 0) {
+        p->tombstone_count -= done;
+        memmove(p->tombstones, p->tombstones + done, p->tombstone_count * sizeof *p->tombstones);
+    }
+}
+
+static void topic_compact(const struct fake_kafka *k, struct kafka_topic *t, vtime now) {
+    for (uint32_t i = 0; t->compacted && i < t->partition_count; i++) {
+        partition_compact(&t->partitions[i], k->compaction_lag_ns, now);
+    }
+}
+
+void fake_kafka_compact(struct fake_kafka *k, vtime now) {
+    assert(!k->telling);
+    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+        topic_compact(k, &k->topics[i], now);
+    }
+}
+
 /* ---- The port ---- */
 
 static int produce_one(struct fake_kafka *k, vtime now, const struct produce_item *item,
@@ -225,9 +282,19 @@ static int produce_one(struct fake_kafka *k, vtime now, const struct produce_ite
         return 0;
     }
     partition_expire(p, t, now);
+    topic_compact(k, t, now);
+    bool tombstone = t->compacted && item->value.len == 0;
+    if (tombstone &&
+        ARRAY_RESERVE(p->tombstones, p->tombstone_capacity, p->tombstone_count + 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
     const struct log_record *r = partition_append(k, p, now, item);
     if (r == NULL) {
         return PORT_NO_MEMORY;
+    }
+    if (tombstone) {
+        p->tombstones[p->tombstone_count++] =
+            (struct kafka_tombstone){r->key, r->offset, r->append};
     }
     k->appended++;
     result->status = ITEM_APPLIED;
@@ -268,13 +335,13 @@ static int request_error(const struct fake_kafka *k, enum topic_id topic, uint32
 
 static int fetch(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t offset,
                  struct log_record *out, size_t max, size_t *count) {
-    const struct fake_kafka *k = ctx;
-    (void)now;
+    struct fake_kafka *k = ctx;
     *count = 0;
     int error = request_error(k, topic, partition);
     if (error != 0) {
         return error;
     }
+    topic_compact(k, &k->topics[topic], now);
     const struct kafka_partition *p = partition_of(k, topic, partition);
     if (offset < p->start || offset > p->end) {
         return PORT_OUT_OF_RANGE;
@@ -320,6 +387,7 @@ static bool topic_init(struct kafka_topic *t, const struct fake_kafka_topic_opti
     t->partition_count = n;
     t->retention_ns = o->retention_ns == 0 ? FAKE_KAFKA_RETENTION_NS_DEFAULT : o->retention_ns;
     t->retention_bytes = o->retention_bytes == 0 ? -1 : o->retention_bytes;
+    t->compacted = o->compacted;
     for (uint32_t i = 0; i < n; i++) {
         t->partitions[i].last_append = (vtime){INT64_MIN};
     }
@@ -330,6 +398,7 @@ static void topic_release(struct kafka_topic *t) {
     for (uint32_t i = 0; i < t->partition_count; i++) {
         partition_drop_front(&t->partitions[i], t->partitions[i].segment_count);
         free(t->partitions[i].segments);
+        free(t->partitions[i].tombstones);
     }
     free(t->partitions);
 }
@@ -343,6 +412,8 @@ struct fake_kafka *fake_kafka_new(const struct fake_kafka_options *options) {
     }
     k->segment_bytes = o->segment_bytes == 0 ? FAKE_KAFKA_SEGMENT_BYTES_DEFAULT : o->segment_bytes;
     k->segment_ns = o->segment_ns == 0 ? FAKE_KAFKA_SEGMENT_NS_DEFAULT : o->segment_ns;
+    k->compaction_lag_ns =
+        o->compaction_lag_ns == 0 ? FAKE_KAFKA_COMPACTION_NS_DEFAULT : o->compaction_lag_ns;
     k->record_bytes_max =
         o->record_bytes_max == 0 ? FAKE_KAFKA_RECORD_BYTES_DEFAULT : o->record_bytes_max;
     k->session_timeout_ns =
@@ -473,6 +544,9 @@ int fake_kafka_truncate(struct fake_kafka *k, vtime now, enum topic_id topic, ui
         segment_release(s);
         p->segment_count--;
     }
+    while (p->tombstone_count > 0 && p->tombstones[p->tombstone_count - 1].offset >= offset) {
+        p->tombstone_count--;
+    }
     p->end = offset;
     assert(p->epoch < UINT16_MAX);
     p->epoch++;
@@ -497,15 +571,15 @@ static void segment_check(const struct kafka_partition *p, const struct kafka_se
     for (size_t i = 0; i < s->count; i++) {
         const struct log_record *r = &s->records[i];
         assert(r->offset >= s->base && r->offset < p->end && r->epoch <= p->epoch);
-        assert(r->value.data == at);
-        at += r->value.len;
+        assert(r->value.data >= at);
+        at = r->value.data + r->value.len;
         if (i > 0) {
             const struct log_record *before = &s->records[i - 1];
             assert(before->offset < r->offset && before->epoch <= r->epoch);
             assert(!vtime_before(r->append, before->append));
         }
     }
-    assert(at == s->block + s->block_used);
+    assert(at <= s->block + s->block_used);
     assert(s->last_append.ns == s->records[s->count - 1].append.ns);
 }
 

@@ -7,7 +7,8 @@
 
 #include "sim/fake_kafka.h"
 
-/* A run of records: their index, and one block with their values end to end. */
+/* A run of records: their index, and one block with their values end to end, with gaps where
+ * compaction took some out. */
 struct kafka_segment {
     int64_t base; /* end of the log when the segment was opened: no record is below it */
     vtime first_append;
@@ -29,7 +30,16 @@ struct kafka_partition {
     vtime last_append;
     uint32_t epoch;
     bool offline;
-    uint64_t bytes; /* sum of block_used */
+    uint64_t bytes;                     /* sum of block_used */
+    struct kafka_tombstone *tombstones; /* that compaction has not come to, oldest first */
+    size_t tombstone_count, tombstone_capacity;
+};
+
+/* A record without a value, in a topic that is compacted. */
+struct kafka_tombstone {
+    uint64_t key;
+    int64_t offset;
+    vtime append;
 };
 
 struct kafka_topic {
@@ -37,6 +47,7 @@ struct kafka_topic {
     uint32_t partition_count;
     int64_t retention_ns;    /* negative: for ever */
     int64_t retention_bytes; /* negative: no limit */
+    bool compacted;
 };
 
 struct kafka_member {
@@ -62,6 +73,7 @@ struct fake_kafka {
     struct kafka_topic topics[TOPIC_COUNT];
     size_t segment_bytes;
     int64_t segment_ns;
+    int64_t compaction_lag_ns;
     size_t record_bytes_max;
     int64_t session_timeout_ns;
     enum fake_kafka_assignor assignor;

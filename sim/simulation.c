@@ -202,6 +202,7 @@ static int fakes_make(struct simulation *s) {
     for (int topic = 0; topic < TOPIC_COUNT; topic++) {
         kafka.topics[topic].partitions = s->config.partitions;
     }
+    kafka.topics[TOPIC_DEAD_LETTER].compacted = true;
     s->kafka = fake_kafka_new(&kafka);
     s->oltp = fake_oltp_new(&(struct fake_oltp_options){.journal = o->journal});
     s->state_store = fake_state_store_new();

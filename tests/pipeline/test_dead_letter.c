@@ -15,6 +15,7 @@ static const struct dead_letter sample = {
     .topic = TOPIC_MEDIA,
     .partition = 7,
     .offset = INT64_C(1) << 40,
+    .key = UINT64_MAX,
     .append = {-5},
     .contract_version = 1,
     .reason = {"text is not valid UTF-8", 23},
@@ -41,6 +42,7 @@ static void test_round_trip(void **state) {
     assert_int_equal(letter.topic, TOPIC_MEDIA);
     assert_int_equal(letter.partition, 7);
     assert_int_equal(letter.offset, INT64_C(1) << 40);
+    assert_true(letter.key == UINT64_MAX);
     assert_int_equal(letter.append.ns, -5);
     assert_int_equal(letter.contract_version, 1);
     assert_int_equal(letter.actual, -3);
@@ -85,13 +87,27 @@ static void test_other_bytes_are_refused(void **state) {
     free(buffer);
 }
 
+/* The same record has the same letter; another one, or one at an offset that was given out again,
+ * has another. */
+static void test_keys(void **state) {
+    (void)state;
+    struct dead_letter other = sample;
+    other.reason = bytes_of("for another reason");
+    assert_true(dead_letter_key(&other) == dead_letter_key(&sample));
+    other.append.ns++;
+    assert_true(dead_letter_key(&other) != dead_letter_key(&sample));
+    other = sample;
+    other.offset++;
+    assert_true(dead_letter_key(&other) != dead_letter_key(&sample));
+}
+
 /* A length that points beyond the end is not followed. */
 static void test_lengths_do_not_lead_astray(void **state) {
     (void)state;
     size_t size;
     char *buffer = encoded(&size);
     struct dead_letter letter;
-    memset(buffer + 31, 0xff, 4); /* of the reason */
+    memset(buffer + 39, 0xff, 4); /* of the reason */
     assert_int_equal(dead_letter_decode((struct bytes){buffer, size}, &letter), -1);
     free(buffer);
 }
@@ -101,6 +117,7 @@ int main(void) {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_empty_parts),
         cmocka_unit_test(test_other_bytes_are_refused),
+        cmocka_unit_test(test_keys),
         cmocka_unit_test(test_lengths_do_not_lead_astray),
     };
     return cmocka_run_group_tests_name("dead letters", tests, NULL, NULL);

@@ -218,6 +218,57 @@ static void retention_is_fourteen_days(void **state) {
     fake_kafka_free(k);
 }
 
+/* In a compacted topic a tombstone takes the records of its key that stand before it, some time
+ * later and from every segment; what comes after it stays, and offsets are as they were (A12). */
+static void tombstones_take_their_key(void **state) {
+    (void)state;
+    struct fake_kafka_options options = {.segment_bytes = 4, .compaction_lag_ns = 100};
+    options.topics[TOPIC_LISTING].compacted = true;
+    struct fake_kafka *k = one_partition(options);
+    append(k, at(0), 1, "aaaa");
+    append(k, at(1), 2, "bb");
+    append(k, at(2), 1, "cc");
+    append(k, at(3), 1, "");
+    append(k, at(4), 1, "dd");
+    fake_kafka_compact(k, at(102));
+    assert_non_null(fake_kafka_record(k, TOPIC_LISTING, 0, 0));
+    fake_kafka_compact(k, at(103));
+    fake_kafka_check(k);
+    assert_null(fake_kafka_record(k, TOPIC_LISTING, 0, 0));
+    assert_null(fake_kafka_record(k, TOPIC_LISTING, 0, 2));
+    assert_bounds(k, 0, 5);
+    struct log_record out[8];
+    size_t count;
+    assert_int_equal(fetch(k, 0, out, 8, &count), 0);
+    assert_int_equal(count, 3);
+    assert_value(&out[0], "bb");
+    assert_value(&out[1], "");
+    assert_value(&out[2], "dd");
+    assert_int_equal(fake_kafka_truncate(k, at(104), TOPIC_LISTING, 0, 4), 0);
+    fake_kafka_check(k);
+    fake_kafka_free(k);
+}
+
+/* A tombstone that a leader change loses takes nothing; a topic that is not compacted has none. */
+static void lost_tombstones_take_nothing(void **state) {
+    (void)state;
+    struct fake_kafka_options options = {.compaction_lag_ns = 100};
+    options.topics[TOPIC_LISTING].compacted = true;
+    struct fake_kafka *k = one_partition(options);
+    append(k, at(0), 1, "a");
+    append(k, at(1), 1, "");
+    assert_int_equal(fake_kafka_truncate(k, at(2), TOPIC_LISTING, 0, 1), 0);
+    fake_kafka_compact(k, at(1000));
+    assert_non_null(fake_kafka_record(k, TOPIC_LISTING, 0, 0));
+    fake_kafka_free(k);
+    k = one_partition((struct fake_kafka_options){0});
+    append(k, at(0), 1, "a");
+    append(k, at(1), 1, "");
+    fake_kafka_compact(k, at(VTIME_DAY));
+    assert_non_null(fake_kafka_record(k, TOPIC_LISTING, 0, 0));
+    fake_kafka_free(k);
+}
+
 /* A trickle of records does not keep old ones for ever: segments are closed by age as well. */
 static void segments_are_closed_by_age(void **state) {
     (void)state;
@@ -1085,6 +1136,8 @@ int main(void) {
         cmocka_unit_test(large_records_go_in_up_to_the_limit),
         cmocka_unit_test(retention_by_time_drops_whole_segments),
         cmocka_unit_test(retention_is_fourteen_days),
+        cmocka_unit_test(tombstones_take_their_key),
+        cmocka_unit_test(lost_tombstones_take_nothing),
         cmocka_unit_test(segments_are_closed_by_age),
         cmocka_unit_test(retention_by_bytes_keeps_at_least_that_much),
         cmocka_unit_test(delete_records_moves_the_start),

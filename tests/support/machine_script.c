@@ -71,9 +71,15 @@ static void tell_record(struct script *s, struct bytes value) {
     tell(s, "%s", text);
 }
 
-static void tell_letter(struct script *s, struct bytes value) {
+static void tell_letter(struct script *s, const struct produce_item *item) {
     struct dead_letter letter;
-    assert_int_equal(dead_letter_decode(value, &letter), 0);
+    if (item->value.len == 0) {
+        tell(s, "\n    dead-letter tombstone %" PRIu64, item->key);
+        return;
+    }
+    assert_int_equal(dead_letter_decode(item->value, &letter), 0);
+    assert_int_equal(item->key, dead_letter_key(&letter));
+    tell(s, "\n    dead-letter %" PRIu64 " ", letter.key);
     tell(s, "letter %s/%u/%" PRId64 " %.*s: %.*s, expected %.*s, found %" PRId64,
          topic_name(letter.topic), letter.partition, letter.offset, (int)letter.field.len,
          letter.field.data, (int)letter.reason.len, letter.reason.data, (int)letter.expected.len,
@@ -83,10 +89,10 @@ static void tell_letter(struct script *s, struct bytes value) {
 static void tell_produce(struct script *s, const struct effect *e) {
     for (size_t i = 0; i < e->produce.count; i++) {
         const struct produce_item *item = &e->produce.items[i];
-        tell(s, "\n    %s %" PRIu64 " ", topic_name(item->topic), item->key);
         if (item->topic == TOPIC_DEAD_LETTER) {
-            tell_letter(s, item->value);
+            tell_letter(s, item);
         } else {
+            tell(s, "\n    %s %" PRIu64 " ", topic_name(item->topic), item->key);
             tell_record(s, item->value);
         }
     }
