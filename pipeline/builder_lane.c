@@ -244,7 +244,7 @@ static int embed_add(struct effects *effects, struct effect *embed, const struct
         if ((modalities >> m & 1) == 0) {
             continue;
         }
-        rows->embedding[m] = listing->wants[m].content;
+        rows->embedding[m] = item->content[m] = listing->wants[m].content;
         result->vectors[m] =
             effect_alloc_raw(effects, embed, modality_dimension((enum modality)m) * sizeof(float));
         if (result->vectors[m] == NULL) {

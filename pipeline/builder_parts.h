@@ -135,8 +135,8 @@ struct builder_task {
     size_t keywords_under_way;
     uint32_t keywords_failing[2];
     uint32_t keyword_items_max;
-    bool reading;      /* the log */
-    bool fetch_paused; /* while too much waits for a sink */
+    bool reading;              /* the log */
+    bool fetch_paused;         /* while too much waits for a sink */
     uint32_t audits_under_way; /* requests; no checkpoint is taken meanwhile */
     struct audits repairs;     /* of the repair command at hand */
 };

@@ -208,6 +208,7 @@ struct machine;
     X(FOLDED, "folded")                                                                            \
     X(NOT_NEWS, "not_news")                                                                        \
     X(EMBEDDINGS_MADE, "embeddings_made")                                                          \
+    X(EMBEDDINGS_REUSED, "embeddings_reused")                                                      \
     X(EMBEDDINGS_AVOIDED, "embeddings_avoided")                                                    \
     X(VECTORS_WRITTEN, "vectors_written")                                                          \
     X(METADATA_WRITES, "metadata_only_writes")                                                     \

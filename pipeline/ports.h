@@ -125,7 +125,9 @@ struct image_input {
 
 struct embed_item {
     uint64_t listing_id;
-    uint8_t modalities; /* bits: which vectors are wanted */
+    uint8_t modalities;               /* bits: which vectors are wanted */
+    uint64_t content[MODALITY_COUNT]; /* hashes of what the wanted vectors are made of; 0: what
+                                         was kept of it is not to be used */
     struct text_input text;
     const struct image_input *images;
     size_t image_count;
@@ -133,6 +135,7 @@ struct embed_item {
 struct embed_result {
     enum item_status status;
     uint32_t model_version;
+    bool reused; /* the vectors were made before, of the same content, and kept */
     /* Of the wanted modalities: pointers into the caller's float buffers, filled on APPLIED. */
     float *vectors[MODALITY_COUNT];
 };
@@ -276,6 +279,35 @@ struct warehouse_port_ops {
 };
 struct warehouse_port {
     const struct warehouse_port_ops *ops;
+    void *ctx;
+};
+
+/* ---- Object store: embedding artifacts ---- */
+
+/* What a vector was made of, and by which model. */
+struct artifact_key {
+    uint64_t listing_id;
+    uint64_t content_hash;
+    uint32_t model_version;
+    enum modality modality;
+};
+
+struct object_port_ops {
+    /* Keeps vectors of modality_dimension() floats under their keys; a repeat replaces the same
+     * bytes. Not conditional. PORT_UNKNOWN: some may be in. */
+    int (*put)(void *ctx, vtime now, const struct artifact_key *keys, const float *const *vectors,
+               size_t count);
+    /* Fills the vectors that are kept, and says which. */
+    int (*get)(void *ctx, vtime now, const struct artifact_key *keys, size_t count,
+               float *const *vectors, bool *found);
+    /* Drops every object of these listings (A12); may be repeated. */
+    int (*erase)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count);
+    /* How many objects of these listings are kept. */
+    int (*count)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count,
+                 uint64_t *objects);
+};
+struct object_port {
+    const struct object_port_ops *ops;
     void *ctx;
 };
 

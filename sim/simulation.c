@@ -201,8 +201,10 @@ static int fakes_make(struct simulation *s) {
     struct fake_kafka_options kafka = {.session_timeout_ns = o->session_timeout_ns};
     for (int topic = 0; topic < TOPIC_COUNT; topic++) {
         kafka.topics[topic].partitions = s->config.partitions;
+        kafka.topics[topic].retention_ns = o->topics_kept_ns;
     }
     kafka.topics[TOPIC_DEAD_LETTER].compacted = true;
+    kafka.topics[TOPIC_CONTROL].retention_ns = -1; /* orders stay in force */
     s->kafka = fake_kafka_new(&kafka);
     s->oltp = fake_oltp_new(&(struct fake_oltp_options){.journal = o->journal});
     s->state_store = fake_state_store_new();
@@ -211,6 +213,8 @@ static int fakes_make(struct simulation *s) {
     s->warehouse = fake_warehouse_new(
         &(struct fake_warehouse_options){.journal = o->journal, .observer = observer});
     s->embedding = fake_embedding_new(NULL);
+    s->object_store = fake_object_store_new(
+        &(struct fake_object_store_options){.retention_ns = o->artifacts_kept_ns});
     struct fake_vector_db_options vectors = {
         .journal = o->journal,
         .observer = observer,
@@ -221,7 +225,8 @@ static int fakes_make(struct simulation *s) {
         .on = o->index_text, .m = 12, .ef_construction = 48, .seal_rows_min = 1536};
     s->vector_db = fake_vector_db_new(&vectors);
     if (s->kafka == NULL || s->oltp == NULL || s->state_store == NULL || s->keyword == NULL ||
-        s->warehouse == NULL || s->embedding == NULL || s->vector_db == NULL) {
+        s->warehouse == NULL || s->embedding == NULL || s->object_store == NULL ||
+        s->vector_db == NULL) {
         return -ENOMEM;
     }
     for (int m = 0; m < MODALITY_COUNT; m++) {
@@ -240,12 +245,15 @@ static int fakes_make(struct simulation *s) {
     s->ports = (struct simulation_ports){
         .log = fake_kafka_port(s->kafka),
         .oltp = fake_oltp_port(s->oltp),
-        .embedding = fake_embedding_port(s->embedding),
+        .embedding = embedding_archive_port(&s->archive),
         .vectors = fake_vector_db_port(s->vector_db),
         .keywords = fake_keyword_port(s->keyword),
         .warehouse = fake_warehouse_port(s->warehouse),
         .state = fake_state_store_port(s->state_store),
+        .objects = fake_object_store_port(s->object_store),
     };
+    s->archive = (struct embedding_archive){.inner = fake_embedding_port(s->embedding),
+                                            .objects = &s->ports.objects};
     return 0;
 }
 
@@ -354,6 +362,7 @@ void simulation_free(struct simulation *s) {
     trace_release(&s->trace);
     fake_vector_db_free(s->vector_db);
     fake_embedding_free(s->embedding);
+    fake_object_store_free(s->object_store);
     fake_warehouse_free(s->warehouse);
     fake_keyword_free(s->keyword);
     fake_state_store_free(s->state_store);
@@ -944,6 +953,10 @@ struct fake_keyword *simulation_keyword(struct simulation *s) {
 
 struct fake_warehouse *simulation_warehouse(struct simulation *s) {
     return s->warehouse;
+}
+
+struct fake_object_store *simulation_object_store(struct simulation *s) {
+    return s->object_store;
 }
 
 struct fake_state_store *simulation_state_store(struct simulation *s) {

@@ -34,6 +34,7 @@
 #include "sim/capacity.h"
 #include "sim/fake_kafka.h"
 #include "sim/fake_keyword.h"
+#include "sim/fake_object_store.h"
 #include "sim/fake_oltp.h"
 #include "sim/fake_state_store.h"
 #include "sim/fake_vector_db.h"
@@ -58,6 +59,8 @@ struct simulation_options {
     int64_t session_timeout_ns; /* of consumer groups; 0: 45 s */
     int64_t fetch_linger_ns;    /* how long a consumer that waits lets records gather; 0: 100 ms */
     int64_t group_commit_ns;    /* how long the application gathers a transaction; 0: 20 ms */
+    int64_t artifacts_kept_ns;  /* how long the object store keeps vectors; 0: 90 days */
+    int64_t topics_kept_ns;     /* how long topics keep records; 0: 14 days */
     bool journal;               /* keep the history of every store, for the export */
     bool index_text;            /* build an approximate index over the text vectors */
 };
@@ -97,6 +100,7 @@ struct simulation_ports {
     struct keyword_port keywords;
     struct warehouse_port warehouse;
     struct state_port state;
+    struct object_port objects; /* the embedding service's archive goes through it too */
 };
 
 /* Asked for each change whether its outbox row is written with it; a fault says no where an
@@ -122,6 +126,7 @@ struct fake_vector_db *simulation_vector_db(struct simulation *s);
 struct fake_keyword *simulation_keyword(struct simulation *s);
 struct fake_warehouse *simulation_warehouse(struct simulation *s);
 struct fake_state_store *simulation_state_store(struct simulation *s);
+struct fake_object_store *simulation_object_store(struct simulation *s);
 
 /* ---- Running ---- */
 

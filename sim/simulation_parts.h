@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "sim/embedding_archive.h"
 #include "sim/event_queue.h"
 #include "sim/fake_embedding.h"
 #include "sim/prng.h"
@@ -80,6 +81,8 @@ struct simulation {
     struct fake_keyword *keyword;
     struct fake_warehouse *warehouse;
     struct fake_embedding *embedding;
+    struct embedding_archive archive;
+    struct fake_object_store *object_store;
     struct fake_vector_db *vector_db;
     struct simulation_ports ports;
     struct outbox_gate outbox_gate;

@@ -1,0 +1,30 @@
+/*
+ * The embedding service together with its archive of artifacts (A5, A16): every vector that it
+ * makes goes to the object store under what it was made of, and what is there is not made again.
+ *
+ *     embed --> all wanted vectors of the item kept? --yes--> theirs
+ *                       | no
+ *                       +--> the model makes them --> put
+ *
+ * So a vector that a crash, a lost row or a rollback asks for once more costs a read while its
+ * artifact is kept, and an embedding after that. The archive is a convenience: where the object
+ * store fails, vectors are made as if there were none.
+ */
+#ifndef MURPHY_SIM_EMBEDDING_ARCHIVE_H
+#define MURPHY_SIM_EMBEDDING_ARCHIVE_H
+
+#include <stdint.h>
+
+#include "pipeline/ports.h"
+
+struct embedding_archive {
+    struct embedding_port inner;
+    const struct object_port *objects; /* asked anew each time, so that it can be wrapped */
+    uint64_t reused[MODALITY_COUNT];   /* vectors that came from the archive */
+    uint64_t unkept;                   /* vectors that the object store did not take */
+};
+
+/* Errors are those of the inner port. */
+struct embedding_port embedding_archive_port(struct embedding_archive *archive);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * An object store for embedding artifacts: each vector that was ever made, by what it was made of.
+ * It implements struct object_port.
+ *
+ * Fidelity
+ *
+ *   modelled
+ *     keys               listing first, so that all objects of a listing share a prefix (A12)
+ *     overwrites         the last put of a key holds, and its lifecycle begins anew
+ *     lifecycle          objects go `retention` after they were stored, at the next midnight UTC:
+ *                        rules count whole days and are carried out once a day (Amazon S3)
+ *     read after write   strong, as in Amazon S3 since 2020
+ *     no conditions      neither versions nor conditional writes: content is part of the key, so
+ *                        two writers of a key write the same bytes
+ *   approximated
+ *     requests           take effect at once; latency belongs to who asks
+ *     expiry             an object that is due is gone at midnight sharp; the real sweep takes
+ * hours not modelled multipart uploads, versioned buckets, storage classes, listing in pages, lost
+ * and late deletes (a fault's wrapper)
+ *
+ * Invariants (fake_object_store_check asserts them):
+ *  1. objects stand in the order in which they were stored; none twice;
+ *  2. each object that is kept is found by its key and under its listing.
+ *
+ * Memory: vectors are copied into blocks of two mebibytes, which are given back when nothing in them
+ * is kept any more.
+ */
+#ifndef MURPHY_SIM_FAKE_OBJECT_STORE_H
+#define MURPHY_SIM_FAKE_OBJECT_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/ports.h"
+
+#define FAKE_OBJECT_STORE_RETENTION_NS (90 * VTIME_DAY)
+
+struct fake_object_store;
+
+struct fake_object_store_options {
+    int64_t retention_ns; /* 0: FAKE_OBJECT_STORE_RETENTION_NS; negative: for ever */
+};
+
+/* options may be NULL. NULL when there is no memory. */
+struct fake_object_store *fake_object_store_new(const struct fake_object_store_options *options);
+void fake_object_store_free(struct fake_object_store *o);
+
+/* Errors: PORT_NO_MEMORY, with part of a put in. */
+struct object_port fake_object_store_port(struct fake_object_store *o);
+
+/* Why an object is not kept any more. */
+enum object_end { OBJECT_KEPT, OBJECT_EXPIRED, OBJECT_ERASED, OBJECT_OVERWRITTEN };
+
+struct object_info {
+    struct artifact_key key;
+    vtime stored;
+    vtime expires; /* VTIME_NEVER: never */
+    enum object_end end;
+    vtime ended;         /* unless it is kept */
+    const float *vector; /* NULL unless it is kept */
+};
+/* Every object that was ever stored, in order; i < count. Carries out what is due by `now` first.
+ */
+size_t fake_object_store_count(struct fake_object_store *o, vtime now);
+struct object_info fake_object_store_object(const struct fake_object_store *o, size_t i);
+
+struct fake_object_store_counts {
+    uint64_t puts, gets, found, kept, bytes; /* objects; kept and bytes as of now */
+};
+struct fake_object_store_counts fake_object_store_counts(const struct fake_object_store *o);
+
+void fake_object_store_check(const struct fake_object_store *o);
+
+#endif
