@@ -234,6 +234,23 @@ static void judge_caught(struct scenario_run *run) {
     }
 }
 
+static void judge_counts(struct scenario_run *run) {
+    for (size_t i = 0; i < run->scenario->count_count; i++) {
+        const struct expected_count *wanted = &run->scenario->counts[i];
+        uint64_t seen = 0;
+        for (int c = 0; c < MACHINE_COUNTER_COUNT; c++) {
+            if (strcmp(machine_counter_name((enum machine_counter)c), wanted->name) == 0) {
+                seen = simulation_counter(run->simulation, (enum machine_counter)c);
+            }
+        }
+        add_check(run, run_result_textf(&run->result, "caught: %s", wanted->name), "caught",
+                  seen >= wanted->min && seen <= wanted->max,
+                  run_result_textf(&run->result, "%llu to %llu", (unsigned long long)wanted->min,
+                                   (unsigned long long)wanted->max),
+                  run_result_textf(&run->result, "%llu", (unsigned long long)seen), 0, "");
+    }
+}
+
 static bool alert_expected(const struct scenario_run *run, const struct alert_seen *seen) {
     for (size_t i = 0; i < run->scenario->alert_count; i++) {
         if (alert_matches(run, &run->scenario->alerts[i], seen)) {
@@ -532,6 +549,7 @@ static void fill_counts(struct scenario_run *run) {
     struct simulation *s = run->simulation;
     r->costs = (struct run_costs){
         .embeddings_made = simulation_counter(s, COUNTER_EMBEDDINGS_MADE),
+        .embeddings_reused = simulation_counter(s, COUNTER_EMBEDDINGS_REUSED),
         .embeddings_avoided = simulation_counter(s, COUNTER_EMBEDDINGS_AVOIDED),
         .vectors_written = simulation_counter(s, COUNTER_VECTORS_WRITTEN),
         .metadata_writes = simulation_counter(s, COUNTER_METADATA_WRITES),
@@ -636,6 +654,7 @@ void scenario_run_judge(struct scenario_run *run) {
     fill_end_state(run);
 
     judge_caught(run);
+    judge_counts(run);
     judge_oracle(run);
     judge_settled(run);
     judge_reconciliation(run);

@@ -580,6 +580,7 @@ int scenario_run_export(struct scenario_run *run, const char *directory, char *e
                  stores_export_keyword(export, simulation_keyword(run->simulation)) != 0 ||
                  stores_export_warehouse(export, simulation_warehouse(run->simulation)) != 0 ||
                  stores_export_vector_db(export, simulation_vector_db(run->simulation)) != 0 ||
+                 stores_export_objects(export, simulation_object_store(run->simulation)) != 0 ||
                  export_dead_letters(run, export) != 0 || export_samples(run, export) != 0 ||
                  export_checks(run, export) != 0 || stores_export_finish(export) != 0;
     if (failed) {

@@ -244,7 +244,10 @@ static int embed_add(struct effects *effects, struct effect *embed, const struct
         if ((modalities >> m & 1) == 0) {
             continue;
         }
-        rows->embedding[m] = item->content[m] = listing->wants[m].content;
+        rows->embedding[m] = listing->wants[m].content;
+        /* A vector that the store refused is not asked of an archive again. */
+        bool anew = rows->rows[m].anew == listing->head.folded.visible_version;
+        item->content[m] = anew ? 0 : listing->wants[m].content;
         result->vectors[m] =
             effect_alloc_raw(effects, embed, modality_dimension((enum modality)m) * sizeof(float));
         if (result->vectors[m] == NULL) {

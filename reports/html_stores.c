@@ -426,6 +426,7 @@ void html_costs(FILE *out, const struct run_result *r) {
     snprintf(aside, sizeof aside, "%s of those wanted; content unchanged",
              format_share(c->embeddings_avoided, wanted).text);
     cost_row(out, "Embeddings made", c->embeddings_made, "");
+    cost_row(out, "Embeddings taken from artifacts", c->embeddings_reused, "");
     cost_row(out, "Embeddings avoided", c->embeddings_avoided, wanted ? aside : "");
     cost_row(out, "Vectors written", c->vectors_written, "");
     cost_row(out, "Metadata-only writes", c->metadata_writes, "vector left as it is");

@@ -298,6 +298,7 @@ static json_t *costs_object(struct builder *b) {
     const struct run_costs *c = &b->r->costs;
     json_t *o = json_object();
     put(b, o, "embeddings_made", count(c->embeddings_made));
+    put(b, o, "embeddings_reused", count(c->embeddings_reused));
     put(b, o, "embeddings_avoided", count(c->embeddings_avoided));
     put(b, o, "vectors_written", count(c->vectors_written));
     put(b, o, "metadata_writes", count(c->metadata_writes));

@@ -176,7 +176,7 @@ struct run_recall {
 };
 
 struct run_costs {
-    uint64_t embeddings_made, embeddings_avoided;
+    uint64_t embeddings_made, embeddings_reused, embeddings_avoided;
     uint64_t vectors_written, metadata_writes, stale_rejected;
 };
 

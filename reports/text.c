@@ -427,6 +427,10 @@ static void costs(struct page *p, const struct run_result *r) {
     labelledf(p, "embeddings", "%s made, %s avoided by content hash (%s)",
               format_count(c->embeddings_made).text, format_count(c->embeddings_avoided).text,
               format_share(c->embeddings_avoided, wanted).text);
+    if (c->embeddings_reused > 0) {
+        labelledf(p, "artifacts", "%s embeddings were kept from before and not made again",
+                  format_count(c->embeddings_reused).text);
+    }
     labelledf(p, "writes", "%s vectors, %s metadata only, %s stale ones rejected",
               format_count(c->vectors_written).text, format_count(c->metadata_writes).text,
               format_count(c->stale_rejected).text);

@@ -48,6 +48,12 @@ struct expected_drift {
     uint64_t min;
 };
 
+/* How often something must have happened in the pipeline: a counter of its machines. */
+struct expected_count {
+    const char *name; /* of enum machine_counter */
+    uint64_t min, max;
+};
+
 /* Something that an operator asks for: a record of the control topic. */
 struct operation {
     enum control_kind control;
@@ -108,6 +114,8 @@ struct scenario {
     size_t alert_count;
     struct expected_drift *drifts; /* none: reconciliation at the end must find nothing */
     size_t drift_count;
+    struct expected_count *counts;
+    size_t count_count;
     const char **breached; /* objectives that must be breached, by name, as "freshness_p95" */
     size_t breached_count;
 

@@ -18,6 +18,7 @@
 #define ANOMALY_AT(member) .offset = offsetof(struct workload_anomaly, member)
 #define PEAK_AT(member) .offset = offsetof(struct workload_peak, member)
 #define POLICY_AT(member) .offset = offsetof(struct workload_policy, member)
+#define COUNT_AT(member) .offset = offsetof(struct expected_count, member)
 #define DRIFT_AT(member) .offset = offsetof(struct expected_drift, member)
 
 #define COUNT32(low, high) .type = TAKES_COUNT32, .min = (low), .max = (high)
@@ -101,6 +102,8 @@ static size_t name_set_size(enum name_set set) {
         return COUNT_OF(grouped);
     case NAMES_STATUSES:
         return COUNT_OF(statuses);
+    case NAMES_COUNTERS:
+        return MACHINE_COUNTER_COUNT;
     }
     return 0;
 }
@@ -149,6 +152,8 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
     case NAMES_STATUSES:
         *value = (int)(POLICY_ACTIVE + i);
         return statuses[i];
+    case NAMES_COUNTERS:
+        return machine_counter_name((enum machine_counter)i);
     }
     return NULL;
 }
@@ -1237,6 +1242,37 @@ static const struct section drift_section = {
 };
 static const struct key drift_element = {.type = TAKES_OBJECT, .section = &drift_section};
 
+static const struct key count_keys[] = {
+    {
+        .name = "name",
+        .required = true,
+        .type = TAKES_NAME_STATIC,
+        .names = NAMES_COUNTERS,
+        COUNT_AT(name),
+        .about = "what is counted",
+    },
+    {
+        .name = "min",
+        COUNT64(0, 1000000000),
+        COUNT_AT(min),
+        .fallback = "0",
+        .about = "at least so often",
+    },
+    {
+        .name = "max",
+        COUNT64(0, 1000000000),
+        COUNT_AT(max),
+        .fallback = "1000000000",
+        .about = "and at most so often",
+    },
+};
+static const struct section count_section = {
+    .about = "how often something must have happened in the pipeline",
+    .keys = count_keys,
+    .key_count = COUNT_OF(count_keys),
+};
+static const struct key count_element = {.type = TAKES_OBJECT, .section = &count_section};
+
 static const struct key breached_element = {.type = TAKES_NAME_STATIC, .names = NAMES_OBJECTIVES};
 
 static const struct key expect_keys[] = {
@@ -1257,6 +1293,15 @@ static const struct key expect_keys[] = {
         AT(drifts),
         .count_offset = offsetof(struct draft, scenario.drift_count),
         .about = "drift that must be found and repaired; none: there must be none",
+    },
+    {
+        .name = "counts",
+        .type = TAKES_LIST,
+        .element = &count_element,
+        .element_size = sizeof(struct expected_count),
+        AT(counts),
+        .count_offset = offsetof(struct draft, scenario.count_count),
+        .about = "how often things must have happened",
     },
     {
         .name = "breached",

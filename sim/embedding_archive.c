@@ -1,12 +1,13 @@
 #include "sim/embedding_archive.h"
 
-/* The artifacts that an item wants: keys, and where their vectors are or go. Returns how many. */
+/* The artifacts of what an item wants: keys, and where their vectors are or go. Returns how many.
+ */
 static size_t wanted_of(uint32_t model_version, const struct embed_item *item,
                         const struct embed_result *result, struct artifact_key keys[MODALITY_COUNT],
                         float *vectors[MODALITY_COUNT]) {
     size_t count = 0;
     for (int m = 0; m < MODALITY_COUNT; m++) {
-        if ((item->modalities >> m & 1) != 0) {
+        if ((item->modalities >> m & 1) != 0 && item->content[m] != 0) {
             keys[count] = (struct artifact_key){item->listing_id, item->content[m], model_version,
                                                 (enum modality)m};
             vectors[count++] = result->vectors[m];
@@ -23,8 +24,8 @@ static bool take_kept(struct embedding_archive *archive, vtime now, uint32_t mod
     bool found[MODALITY_COUNT];
     size_t count = wanted_of(model_version, item, result, keys, vectors);
     const struct object_port *objects = archive->objects;
-    for (size_t i = 0; i < count; i++) {
-        if (keys[i].content_hash == 0) {
+    for (int m = 0; m < MODALITY_COUNT; m++) {
+        if ((item->modalities >> m & 1) != 0 && item->content[m] == 0) {
             return false;
         }
     }

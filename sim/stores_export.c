@@ -51,6 +51,7 @@ enum table_id {
     GOLD_SALES,
     VECTOR_ROW,
     KEYWORD_ROW,
+    ARTIFACT,
     EMBEDDING_AUDIT,
     DEAD_LETTER,
     FRESHNESS_SAMPLE,
@@ -174,6 +175,15 @@ static const struct table tables[TABLE_COUNT] = {
                       {"title", AS_IS},
                       {"description", AS_IS},
                       {"attributes", AS_IS}}},
+    [ARTIFACT] = {"artifact",
+                  CHANGING,
+                  {{"listing_id", AS_IS},
+                   {"modality", AS_IS},
+                   {"model_version", AS_IS},
+                   {"content_hash", HEX},
+                   {"bytes", AS_IS},
+                   {"stored_at_ns", AS_IS},
+                   {"expires_at_ns", AS_IS}}},
     [EMBEDDING_AUDIT] = {"embedding_audit",
                          GROWING,
                          {{"listing_id", AS_IS},
@@ -585,6 +595,27 @@ int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db
         }
     }
     return failed(x) ? -1 : 0;
+}
+
+int stores_export_objects(struct stores_export *x, struct fake_object_store *o) {
+    size_t count = fake_object_store_count(o, x->end);
+    for (size_t i = 0; i < count; i++) {
+        struct object_info object = fake_object_store_object(o, i);
+        struct cell cells[] = {
+            cell_pattern(object.key.listing_id),
+            cell_text(bytes_of(modality_name(object.key.modality))),
+            cell_integer(object.key.model_version),
+            cell_pattern(object.key.content_hash),
+            cell_integer((int64_t)(modality_dimension(object.key.modality) * sizeof(float))),
+            cell_integer(object.stored.ns),
+            object.expires.ns == VTIME_NEVER.ns ? cell_null() : cell_integer(object.expires.ns),
+        };
+        vtime until = object.end == OBJECT_KEPT ? VTIME_NEVER : object.ended;
+        if (add_row(x, ARTIFACT, cells, 7, object.stored, until) != 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 int stores_export_dead_letter(struct stores_export *x, vtime recorded,

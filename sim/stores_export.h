@@ -7,7 +7,7 @@
  * tables that show them as of one moment.
  *
  *   changing   oltp_listing oltp_seller outbox gold_document gold_sales silver_order vector_row
- *              keyword_row
+ *              keyword_row artifact
  *   growing    oltp_order bronze_event silver_listing embedding_audit dead_letter
  *              freshness_sample check_result
  *   one row    run_info
@@ -31,6 +31,7 @@
 #include "pipeline/dead_letter.h"
 #include "pipeline/vtime.h"
 #include "sim/fake_keyword.h"
+#include "sim/fake_object_store.h"
 #include "sim/fake_oltp.h"
 #include "sim/fake_vector_db.h"
 #include "sim/fake_warehouse.h"
@@ -59,6 +60,9 @@ int stores_export_keyword(struct stores_export *x, const struct fake_keyword *k)
 int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w);
 /* vector_row, of every collection. */
 int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db *db);
+
+/* artifact: every vector that was ever kept, until it expired, was erased or was stored again. */
+int stores_export_objects(struct stores_export *x, struct fake_object_store *o);
 
 /* Rows that the host kept. */
 int stores_export_dead_letter(struct stores_export *x, vtime recorded,

@@ -358,6 +358,14 @@ static void export_run(struct world *w, vtime end) {
     stores_export_keyword(x, w->keyword);
     stores_export_warehouse(x, w->warehouse);
     stores_export_vector_db(x, w->vectors);
+    struct fake_object_store *objects = fake_object_store_new(NULL);
+    struct object_port port = fake_object_store_port(objects);
+    static const float vector[TEXT_DIMENSION] = {1};
+    const float *vectors[] = {vector};
+    struct artifact_key key = {8, 10, 3, MODALITY_TEXT};
+    assert_int_equal(port.ops->put(port.ctx, (vtime){START}, &key, vectors, 1), 0);
+    stores_export_objects(x, objects);
+    fake_object_store_free(objects);
     stores_export_dead_letter(x, end,
                               &(struct dead_letter){.topic = TOPIC_LISTING,
                                                     .offset = 9,

@@ -261,7 +261,7 @@ static inline void fixture_identity(struct run_result *r) {
     run_result_count_event(r, "late", 96);
     run_result_count_event(r, "dead_lettered", 3);
     run_result_count_event(r, "partial_updates", 8120);
-    r->costs = (struct run_costs){4120, 11204, 9001, 3222, 412};
+    r->costs = (struct run_costs){4120, 77, 11204, 9001, 3222, 412};
 }
 
 static inline void fixture_failed(struct run_result *r) {

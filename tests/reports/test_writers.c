@@ -334,13 +334,14 @@ static void test_text_order(void **state) {
  */
 static void test_costs_are_told(void **state) {
     (void)state;
-    static const char *const keys[] = {"embeddings_made", "embeddings_avoided", "vectors_written",
-                                       "metadata_writes", "stale_rejected"};
-    static const json_int_t figures[] = {4120, 11204, 9001, 3222, 412};
+    static const char *const keys[] = {"embeddings_made", "embeddings_reused", "embeddings_avoided",
+                                       "vectors_written", "metadata_writes",   "stale_rejected"};
+    static const json_int_t figures[] = {4120, 77, 11204, 9001, 3222, 412};
     struct run_result r;
     fixture_failed(&r);
     char *text = text_of(&r, NULL);
     assert_non_null(strstr(text, "4,120 made, 11,204 avoided"));
+    assert_non_null(strstr(text, "77 embeddings were kept from before"));
     assert_non_null(strstr(text, "9,001 vectors, 3,222 metadata only, 412 stale ones rejected"));
     char *printed = json_of(&r, NULL);
     json_t *json = json_loads(printed, 0, NULL);
