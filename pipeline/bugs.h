@@ -60,7 +60,10 @@
       "a seller's suppression reaches existing listings only: one that comes later is served",     \
       "gone-in-time")                                                                              \
     X(PARTIAL_NULLS, "partial-nulls", "a partial update nulls the fields that it does not name",   \
-      "convergence")
+      "convergence")                                                                               \
+    X(LIVE_WRITES_MISSED, "live-writes-missed",                                                    \
+      "a shadow collection gets only what the backfill copies: changes during it are missed",      \
+      "standby-complete")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -195,7 +195,8 @@ static int lanes_join(struct partitioned *builder, struct builder_task *task, si
     const struct listing *listing = listing_at(task, at);
     for (size_t i = 0; i < LANE_COUNT; i++) {
         struct lane *lane = &task->lanes[i];
-        if (lane->model_version == 0) {
+        bool missed = !lane->served && bug_on(builder->machine.bugs, BUG_LIVE_WRITES_MISSED);
+        if (lane->model_version == 0 || missed) {
             continue;
         }
         bool joins = !lane->everyone && !lane->rows[at].joined;

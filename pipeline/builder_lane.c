@@ -132,9 +132,17 @@ uint8_t vectors_wanted(const struct partitioned *builder, const struct listing *
     return wanted;
 }
 
+static bool takes_part(const struct partitioned *builder, const struct lane *lane,
+                       const struct lane_rows *rows) {
+    if (!lane->served && bug_on(builder->machine.bugs, BUG_LIVE_WRITES_MISSED)) {
+        return rows->backfill;
+    }
+    return lane->everyone || rows->joined;
+}
+
 static enum lane_class class_of(const struct partitioned *builder, const struct listing *listing,
                                 const struct lane *lane, const struct lane_rows *rows) {
-    if (!lane->everyone && !rows->joined) {
+    if (!takes_part(builder, lane, rows)) {
         return LANE_NOTHING;
     }
     bool lags = false;

@@ -24,6 +24,7 @@ skips-expired retention-restart-from-bronze 1
 audit-skips-kept audit-model-history 2
 suppression-existing-only policy-large-seller 2
 partial-nulls calm-day 1
+live-writes-missed upgrade-too-early 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -63,6 +63,14 @@ static void test_builder(void **state) {
     holds(MACHINE_BUILDER, (struct world_options){.crash_percent = 3, .fault_percent = 30});
 }
 
+/* Upgrades of the model, back and forth, their backfill and their repeats: every collection that is
+ * written in the end holds what its documents say, made by its own model (A10). */
+static void test_builder_upgrade(void **state) {
+    (void)state;
+    holds(MACHINE_BUILDER,
+          (struct world_options){.crash_percent = 3, .fault_percent = 30, .upgrade = true});
+}
+
 /* Content that can never be embedded does not hold up the rest. */
 static void test_builder_refused(void **state) {
     (void)state;
@@ -77,14 +85,24 @@ static void test_loader(void **state) {
 }
 
 /* Taking a protection away is noticed within these seeds; the harness can fail. */
-static void finds(enum machine_kind kind, enum bug_id bug) {
+static void finds_in(enum machine_kind kind, enum bug_id bug, bool upgrade) {
     unsigned found = 0;
     for (uint64_t seed = 1; seed <= SEEDS && found == 0; seed++) {
-        struct world_options options = {.seed = seed, .crash_percent = 3, .fault_percent = 30};
+        struct world_options options = {
+            .seed = seed, .crash_percent = 3, .fault_percent = 30, .upgrade = upgrade};
         options.bugs.on[bug] = true;
         found += ends_wrong(kind, &options);
     }
     assert_true(found > 0);
+}
+
+static void finds(enum machine_kind kind, enum bug_id bug) {
+    finds_in(kind, bug, false);
+}
+
+static void test_finds_live_writes_missed(void **state) {
+    (void)state;
+    finds_in(MACHINE_BUILDER, BUG_LIVE_WRITES_MISSED, true);
 }
 
 static void test_finds_no_version_check(void **state) {
@@ -153,8 +171,10 @@ int main(void) {
         cmocka_unit_test(test_relay),
         cmocka_unit_test(test_router),
         cmocka_unit_test(test_builder),
+        cmocka_unit_test(test_builder_upgrade),
         cmocka_unit_test(test_builder_refused),
         cmocka_unit_test(test_loader),
+        cmocka_unit_test(test_finds_live_writes_missed),
         cmocka_unit_test(test_finds_no_version_check),
         cmocka_unit_test(test_finds_no_tombstone),
         cmocka_unit_test(test_finds_no_dedupe),

@@ -15,6 +15,7 @@
 #include "tests/support/record_text.h"
 
 enum { ROWS = MODALITY_COUNT + 1, KEYWORD = MODALITY_COUNT, ACTORS = 2 };
+enum { MODELS = 2 }; /* versions 1 and 2 */
 
 /* ---- What the world is made of ---- */
 
@@ -97,7 +98,13 @@ struct world {
     int64_t trimmed;
     bool trimmed_too_early;
     struct checkpoint checkpoint;
-    struct stored_row rows[ROWS][WORLD_LISTINGS];
+    struct stored_row vectors[MODELS + 1][MODALITY_COUNT][WORLD_LISTINGS]; /* by model version */
+    struct stored_row keywords[WORLD_LISTINGS];
+    bool collections[MODELS + 1]; /* that exist */
+    uint32_t models[MODELS];      /* announced last: the served one, and the other or 0 */
+    struct stamp announced;
+    bool reopened;              /* a collection was dropped and made again */
+    bool named[WORLD_LISTINGS]; /* the backfill asked for it */
     struct silver *silver;
     size_t silver_count, silver_capacity;
     struct silver gold[WORLD_LISTINGS];
@@ -219,6 +226,9 @@ struct world *world_new(enum machine_kind kind, const struct world_options *opti
         .partitions = 1, .fetch_records_max = 4, .embed_batch_max = 3, .backlog_max = 6};
     w->random = options->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     w->now = text_time(4 * 3600);
+    w->models[0] = 1;
+    w->collections[1] = true;
+    w->announced = STAMP_NONE;
     effect_pool_init(&w->pool);
     birth(w);
     return w;
@@ -329,18 +339,25 @@ static enum item_status row_write(struct stored_row *row, enum row_write_kind ki
     return ITEM_APPLIED;
 }
 
-static void write_vectors(struct world *w, struct effect *e, bool trouble) {
+static int write_vectors(struct world *w, struct effect *e, bool trouble) {
+    uint32_t model = e->vectors.model_version;
+    assert_true(model >= 1 && model <= MODELS);
+    if (!w->collections[model]) {
+        return PORT_NOT_FOUND;
+    }
     for (size_t i = 0; i < e->vectors.count; i++) {
         const struct vector_write *item = &e->vectors.items[i];
         struct fate fate = item_fate(w, trouble);
         enum item_status status = fate.status;
         if (fate.carried_out) {
             float vector = item->kind == ROW_UPSERT ? item->vector[0] : 0.0f;
-            status = row_write(&w->rows[e->vectors.modality][item->listing_id], item->kind,
-                               item->rule, &item->meta, vector);
+            assert_int_equal(item->kind == ROW_DELETE ? model : item->meta.model_version, model);
+            status = row_write(&w->vectors[model][e->vectors.modality][item->listing_id],
+                               item->kind, item->rule, &item->meta, vector);
         }
         e->vectors.statuses[i] = fate.said ? status : fate.status;
     }
+    return PORT_OK;
 }
 
 static void write_keywords(struct world *w, struct effect *e, bool trouble) {
@@ -349,8 +366,8 @@ static void write_keywords(struct world *w, struct effect *e, bool trouble) {
         struct fate fate = item_fate(w, trouble);
         enum item_status status = fate.status;
         if (fate.carried_out) {
-            status = row_write(&w->rows[KEYWORD][item->listing_id], item->kind, item->rule,
-                               &item->meta, 0.0f);
+            status = row_write(&w->keywords[item->listing_id], item->kind, item->rule, &item->meta,
+                               0.0f);
         }
         e->keywords.statuses[i] = fate.said ? status : fate.status;
     }
@@ -477,8 +494,9 @@ static bool embeddable(const struct world *w, const struct text_input *text) {
     return !w->options.embed_fatal || hash_text(text) % 5 != 0;
 }
 
-static float vector_of(const struct embed_item *item, int m) {
+static float vector_of(const struct embed_item *item, int m, uint32_t model) {
     uint64_t hash = m == MODALITY_IMAGE ? 1 : hash_text(&item->text);
+    hash += model * UINT64_C(0x9e3779b97f4a7c15);
     for (size_t i = 0; i < item->image_count && m != MODALITY_TEXT; i++) {
         hash = hash_bytes(hash + item->images[i].image_id, item->images[i].descriptor);
     }
@@ -486,17 +504,20 @@ static float vector_of(const struct embed_item *item, int m) {
 }
 
 static void embed(struct world *w, struct effect *e, bool trouble) {
+    /* A service in the middle of a deployment answers with what another model made. */
+    bool mislabelled = trouble && world_random(w, 3) == 0;
+    uint32_t model = mislabelled ? 3 : e->embed.model_version;
     for (size_t i = 0; i < e->embed.count; i++) {
         const struct embed_item *item = &e->embed.items[i];
         struct fate fate = item_fate(w, trouble);
         e->embed.results[i].status = fate.said ? ITEM_APPLIED : fate.status;
-        e->embed.results[i].model_version = e->embed.model_version;
+        e->embed.results[i].model_version = model;
         if (!embeddable(w, &item->text)) {
             e->embed.results[i].status = ITEM_FATAL;
         }
         for (int m = 0; m < MODALITY_COUNT; m++) {
             if ((item->modalities >> m & 1) != 0) {
-                e->embed.results[i].vectors[m][0] = vector_of(item, m);
+                e->embed.results[i].vectors[m][0] = vector_of(item, m, model);
             }
         }
     }
@@ -519,7 +540,7 @@ static int carry_out(struct world *w, struct effect *e) {
         embed(w, e, trouble);
         break;
     case EFFECT_WRITE_VECTORS:
-        write_vectors(w, e, trouble);
+        error = write_vectors(w, e, trouble);
         break;
     case EFFECT_WRITE_KEYWORDS:
         write_keywords(w, e, trouble);
@@ -682,6 +703,139 @@ void world_outbox(struct world *w, const char *text) {
     plan(w, (struct planned){true, feed_of(value), value});
 }
 
+/* ---- Upgrades ---- */
+
+static const char *each_fold(struct world *w, struct folded *folded,
+                             const char *(*each)(struct world *w, const struct folded *folded,
+                                                 enum fold_outcome outcome));
+static const char *vectors_wrong(struct world *w, const struct folded *folded, uint32_t model);
+
+static bool written(const struct world *w, uint32_t model) {
+    return w->models[0] == model || w->models[1] == model;
+}
+
+/* What the controller announces becomes so: collections that nobody is to write any more go at
+ * once, others are made later. One that was replaced says again what it said before. */
+static void announce(struct world *w, struct bytes value) {
+    struct record record;
+    struct record_error error;
+    if (record_decode(value, &record, &error) != 0 || record.type != RECORD_CONTROL ||
+        stamp_compare(record.stamp, w->announced) < 0) {
+        return;
+    }
+    w->announced = record.stamp;
+    w->models[0] = record.control.model_version;
+    w->models[1] = record.control.model_other;
+    for (uint32_t model = 1; model <= MODELS; model++) {
+        if (!written(w, model)) {
+            w->reopened = w->reopened || w->collections[model];
+            w->collections[model] = false;
+            memset(w->vectors[model], 0, sizeof w->vectors[model]);
+        }
+    }
+}
+
+static void make_collections(struct world *w) {
+    for (uint32_t model = 1; model <= MODELS; model++) {
+        w->collections[model] = w->collections[model] || written(w, model);
+    }
+}
+
+static void repair(struct world *w, struct actor *actor, const uint64_t *ids, size_t count) {
+    enum scan_store store = (enum scan_store)(SCAN_VECTOR_TEXT + world_random(w, MODALITY_COUNT));
+    struct event event = {.kind = EVENT_COMMAND,
+                          .command = {.kind = COMMAND_REPAIR,
+                                      .store = store,
+                                      .model_version = w->models[1],
+                                      .listing_ids = ids,
+                                      .count = count}};
+    if (actor->machine != NULL) {
+        step(w, actor, &event, NULL);
+    }
+}
+
+/* The backfill asks for some listings, for each once; not every process hears of it. */
+static void backfill_some(struct world *w) {
+    uint64_t ids[3];
+    size_t count = 0;
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t id = 1 + world_random(w, WORLD_LISTINGS - 1);
+        if (!w->named[id]) {
+            w->named[id] = true;
+            ids[count++] = id;
+        }
+    }
+    repair(w, &w->actors[world_random(w, ACTORS)], ids, count);
+}
+
+/* A lane that was closed may have left rows in collections that were made anew since: only then the
+ * backfill asks for rows that are there, too. */
+static bool backfill_lacks(struct world *w, const struct folded *folded) {
+    uint64_t id = folded->document.listing_id;
+    if (w->reopened) {
+        return vectors_wrong(w, folded, w->models[1]) != NULL;
+    }
+    bool lacks = true;
+    for (int m = 0; m < MODALITY_COUNT; m++) {
+        lacks = lacks && !w->vectors[w->models[1]][m][id].exists;
+    }
+    return lacks && document_served(&folded->document);
+}
+
+/* What a controller does before it calls a shadow complete. */
+static void backfill_rest(struct world *w) {
+    struct folded folded[WORLD_LISTINGS];
+    for (size_t id = 0; id < WORLD_LISTINGS; id++) {
+        folded_init(&folded[id], id);
+    }
+    each_fold(w, folded, NULL);
+    for (uint64_t id = 1; id < WORLD_LISTINGS && w->models[1] != 0; id++) {
+        if (backfill_lacks(w, &folded[id])) {
+            repair(w, &w->actors[0], &id, 1);
+        }
+    }
+    for (size_t id = 0; id < WORLD_LISTINGS; id++) {
+        folded_release(&folded[id]);
+    }
+}
+
+/* Announcements of one upgrade or several, in their order, told by "served/other". */
+static const char *const upgrades[][5] = {
+    {"1/2", "2/1"},
+    {"1/2", "2/1", "1/2"},
+    {"1/2", "2/1", "2/0"},
+    {"1/2", "1/0", "1/2"},
+    {"1/2", "2/1", "2/0", "2/1", "1/2"},
+};
+
+static void plan_announcement(struct world *w, const char *models, size_t number) {
+    char text[64];
+    snprintf(text, sizeof text, "control models @%zu model=%c other=%c", number, models[0],
+             models[2]);
+    world_feed(w, TOPIC_CONTROL, text);
+}
+
+/* The announcements that come ahead of the i-th event of a story, some of them twice, some after
+ * those that replaced them. */
+static void story_upgrade(struct world *w, size_t i, size_t events) {
+    const char *const *story = upgrades[w->options.seed % (sizeof upgrades / sizeof *upgrades)];
+    size_t count = 0;
+    while (count < 5 && story[count] != NULL) {
+        count++;
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (i != (k + 1) * events / (count + 2)) {
+            continue;
+        }
+        plan_announcement(w, story[k], k + 1);
+        for (size_t again = k + 1; again > 0; again--) {
+            if (world_random(w, 3) == 0) {
+                plan_announcement(w, story[again - 1], again);
+            }
+        }
+    }
+}
+
 static void feed_next(struct world *w) {
     const struct planned *next = &w->plan[w->plan_next++];
     uint64_t key = record_subject(next->value);
@@ -692,6 +846,7 @@ static void feed_next(struct world *w) {
         w->outbox_count++;
     } else {
         append(w, next->topic, key, next->value);
+        announce(w, next->value);
     }
 }
 
@@ -770,6 +925,9 @@ void world_story(struct world *w, size_t events) {
     bool in_log = w->kind == MACHINE_BUILDER || w->kind == MACHINE_LOADER;
     char text[256], again[256] = "";
     for (size_t i = 0; i < events; i++) {
+        if (w->options.upgrade) {
+            story_upgrade(w, i, events);
+        }
         if (w->kind == MACHINE_LOADER && world_random(w, 5) == 0) {
             snprintf(text, sizeof text, "order %" PRIu64 " of %" PRIu64 " @%zu",
                      1 + world_random(w, events), 1 + world_random(w, WORLD_LISTINGS - 1), i);
@@ -809,6 +967,12 @@ static void happen(struct world *w) {
     if (w->plan_next < w->plan_count && world_random(w, 3) == 0) {
         feed_next(w);
     }
+    if (w->options.upgrade && world_random(w, 12) == 0) {
+        make_collections(w);
+        if (w->models[1] != 0) {
+            backfill_some(w);
+        }
+    }
     if (actor->flight_count > 0) {
         advance(w, actor, world_random(w, actor->flight_count));
     }
@@ -825,8 +989,12 @@ void world_run(struct world *w, size_t steps) {
 
 static void work_off(struct world *w) {
     struct actor *actor = &w->actors[0];
-    for (size_t i = 0; i < actor->flight_count;) {
-        i = advance(w, actor, i) ? 0 : i + 1;
+    bool progress = true;
+    while (progress) {
+        progress = false;
+        for (size_t i = 0; i < actor->flight_count; i++) {
+            progress = advance(w, actor, i) || progress;
+        }
     }
 }
 
@@ -842,9 +1010,15 @@ static void settle(struct world *w) {
 void world_settle(struct world *w) {
     w->calm = true;
     death(w, &w->actors[1]);
+    make_collections(w);
+    settle(w);
+    backfill_rest(w);
     settle(w);
     while (w->orphan_count > 0) {
         orphan_arrives(w);
+    }
+    if (w->reopened) {
+        backfill_rest(w);
     }
     settle(w);
 }
@@ -903,7 +1077,8 @@ static const char *each_fold(struct world *w, struct folded *folded,
 }
 
 /* The vector that the world makes of the document's content. */
-static float vector_wanted(const struct folded *folded, int m, struct text_input *text) {
+static float vector_wanted(const struct folded *folded, int m, uint32_t model,
+                           struct text_input *text) {
     static char attributes[4096];
     size_t length = folded_attributes_text(folded, attributes, sizeof attributes);
     struct image_input images[8];
@@ -918,30 +1093,32 @@ static float vector_wanted(const struct folded *folded, int m, struct text_input
         item.image_count++;
     }
     *text = item.text;
-    return vector_of(&item, m);
+    return vector_of(&item, m, model);
 }
 
-static const char *row_wrong(struct world *w, const struct folded *folded, int i) {
+/* `model`: of a vector; 0 for the keyword row. */
+static const char *row_wrong(struct world *w, const struct folded *folded, int i, uint32_t model) {
     uint64_t id = folded->document.listing_id;
-    const struct stored_row *row = &w->rows[i][id];
+    const struct stored_row *row = i == KEYWORD ? &w->keywords[id] : &w->vectors[model][i][id];
     const uint64_t content[ROWS] = {folded->digest.text, folded->digest.image, folded->digest.fused,
                                     folded->digest.text};
     bool wanted = document_served(&folded->document) && content[i] != 0;
     struct text_input text;
-    float vector = vector_wanted(folded, i, &text);
+    float vector = vector_wanted(folded, i, model, &text);
     if (wanted && i != KEYWORD && !embeddable(w, &text)) {
         return NULL; /* it may hold what could be embedded before, or nothing */
     }
     if (row->exists != wanted) {
-        return wrong(w, "row %d of listing %" PRIu64 " is %s", i, id,
+        return wrong(w, "row %d of listing %" PRIu64 " and model %u is %s", i, id, model,
                      row->exists ? "there" : "missing");
     }
     if (!wanted) {
         return NULL;
     }
     if (row->version != folded->visible_version) {
-        return wrong(w, "row %d of listing %" PRIu64 " is of version %" PRId64 ", not %" PRId64, i,
-                     id, row->version, folded->visible_version);
+        return wrong(
+            w, "row %d of listing %" PRIu64 " and model %u is of version %" PRId64 ", not %" PRId64,
+            i, id, model, row->version, folded->visible_version);
     }
     if (row->content != content[i] || row->whole != folded->digest.whole) {
         return wrong(w, "row %d of listing %" PRIu64 " has other content", i, id);
@@ -967,7 +1144,7 @@ static const char *audit_wrong(struct world *w, const struct folded *folded,
         assert_int_equal(record_decode(w->log[TOPIC_AUDIT].items[i].value, &record, &error), 0);
         found = record.subject_id == folded->document.listing_id &&
                 record.audit.version == folded->visible_version &&
-                record.audit.model_version == 1 &&
+                (record.audit.model_version == 1 || w->options.upgrade) &&
                 memcmp(record.audit.content, content, sizeof content) == 0;
     }
     return found ? NULL
@@ -975,11 +1152,20 @@ static const char *audit_wrong(struct world *w, const struct folded *folded,
                          folded->visible_version, folded->document.listing_id);
 }
 
+static const char *vectors_wrong(struct world *w, const struct folded *folded, uint32_t model) {
+    const char *found = NULL;
+    for (int m = 0; m < MODALITY_COUNT && model != 0 && found == NULL; m++) {
+        found = row_wrong(w, folded, m, model);
+    }
+    return found;
+}
+
 static const char *builder_wrong(struct world *w, struct folded *folded) {
     const char *found = each_fold(w, folded, audit_wrong);
     for (size_t id = 1; id < WORLD_LISTINGS && found == NULL; id++) {
-        for (int i = 0; i < ROWS && found == NULL; i++) {
-            found = row_wrong(w, &folded[id], i);
+        found = row_wrong(w, &folded[id], KEYWORD, 0);
+        for (size_t i = 0; i < MODELS && found == NULL; i++) {
+            found = vectors_wrong(w, &folded[id], w->models[i]);
         }
     }
     return found != NULL ? found : letters_wrong(w, TOPIC_LISTING_LOG);

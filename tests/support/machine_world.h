@@ -9,6 +9,10 @@
  * A test scripts what the feeds carry, runs the world, lets it settle without further faults, and
  * asks what is wrong. Late writes of the dead are carried out last: they must do no harm.
  *
+ * In a story with upgrades the world plays their controller too: it announces which models are
+ * served and written, makes and drops collections, and asks for the backfill of every listing, in
+ * any order and at any moment; in the end, only of listings that a shadow does not have.
+ *
  * One partition; ids of listings are below WORLD_LISTINGS.
  */
 #ifndef MURPHY_TESTS_SUPPORT_MACHINE_WORLD_H
@@ -31,6 +35,7 @@ struct world_options {
     unsigned crash_percent; /* the process dies, or is taken for dead */
     unsigned fault_percent; /* of requests */
     bool embed_fatal;       /* some content can never be embedded */
+    bool upgrade;           /* a story of builders has upgrades of the embedding model in it */
 };
 
 struct world *world_new(enum machine_kind kind, const struct world_options *options);
