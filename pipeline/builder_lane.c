@@ -442,5 +442,9 @@ int lane_pump(struct partitioned *builder, struct builder_task *task, struct lan
     if (pump_embeds(builder, task, lane, LANE_EMBEDS, effects) != 0) {
         return -ENOMEM;
     }
-    return under_pressure(task) ? 0 : pump_embeds(builder, task, lane, LANE_BACKFILL, effects);
+    /* The request for a backfill does not survive a crash, so its rows are not written before the
+     * audit tells of them: nobody would tell of them later. */
+    return under_pressure(task) || task->audits_under_way > 0
+               ? 0
+               : pump_embeds(builder, task, lane, LANE_BACKFILL, effects);
 }
