@@ -148,10 +148,8 @@ static int keyword_text_compare(void *ctx, const struct row_version *row) {
 
 static bool comparison_make(struct comparison *c) {
     for (int m = 0; m < MODALITY_COUNT; m++) {
-        uint32_t served = c->o->served[m];
-        uint32_t standby = c->o->orders.standby;
-        c->models[LANE_SERVED][m] = served;
-        c->models[LANE_STANDBY][m] = standby != served ? standby : 0;
+        c->models[LANE_SERVED][m] = c->o->served[m];
+        c->models[LANE_STANDBY][m] = upgrade_standby(c->o, (enum modality)m);
     }
     c->embedding = fake_embedding_new(NULL);
     for (int m = 0; m < MODALITY_COUNT; m++) {

@@ -439,6 +439,8 @@ bool upgrade_settled(const struct oracle *o, char *text, size_t size);
 void upgrade_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version);
 void upgrade_switched(struct oracle *o, vtime now, enum modality modality, uint32_t from,
                       uint32_t to);
+/* The model whose collection is to be written beside the one that the alias points to; 0: none. */
+uint32_t upgrade_standby(const struct oracle *o, enum modality modality);
 /* A search of vectors found the listing; the query was embedded by that model. */
 void upgrade_hit(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
                  uint64_t listing_id);

@@ -256,11 +256,23 @@ static bool collection_left(const struct oracle *o, size_t *at,
     return false;
 }
 
+/* Where an alias did not go though it was ordered to, the model that it should point to. */
+uint32_t upgrade_standby(const struct oracle *o, enum modality modality) {
+    uint32_t seen = o->served[modality];
+    return o->orders.served != seen    ? o->orders.served
+           : o->orders.standby != seen ? o->orders.standby
+                                       : 0;
+}
+
 /* The standby collection says of a listing what readers see of it. */
 static bool standby_follows(const struct oracle *o, const struct oracle_listing *l,
                             enum modality m) {
+    uint32_t model = upgrade_standby(o, m);
+    if (model == 0) {
+        return true;
+    }
     struct row_state seen = fake_vector_db_row(o->vectors, m, o->served[m], l->id);
-    struct row_state standby = fake_vector_db_row(o->vectors, m, o->orders.standby, l->id);
+    struct row_state standby = fake_vector_db_row(o->vectors, m, model, l->id);
     return seen.present == standby.present && (!seen.present || seen.version == standby.version);
 }
 

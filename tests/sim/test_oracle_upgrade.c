@@ -365,6 +365,19 @@ static void cutover_that_never_comes(void **state) {
     world_free(w);
 }
 
+/* Where the cutover never came, the collections that it should have led to are looked at too. */
+static void collections_of_a_cutover_that_never_came(void **state) {
+    (void)state;
+    struct world *w = traded();
+    upgrade_begins(w, true);
+    order_model(w, CONTROL_CUTOVER, 0);
+    w->standby = 0;
+    done(w, price_change(w, 1, 5));
+    finish(w);
+    assert_only(w, "orders-obeyed standby-complete");
+    world_free(w);
+}
+
 /* ---- standby-complete, retired ---- */
 
 /* Collections that are to be written and are not: never made, not filled, not kept up. */
@@ -470,6 +483,7 @@ int main(void) {
         cmocka_unit_test(switch_without_an_order),
         cmocka_unit_test(cutover_repeated_after_rollback),
         cmocka_unit_test(cutover_that_never_comes),
+        cmocka_unit_test(collections_of_a_cutover_that_never_came),
         cmocka_unit_test(standby_that_lags),
         cmocka_unit_test(collections_that_are_left),
         cmocka_unit_test(economy_of_the_backfill),
