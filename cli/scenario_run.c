@@ -9,12 +9,15 @@
 #include "cli/murphy.h"
 #include "cli/scenario_run_parts.h"
 #include "pipeline/array.h"
+#include "pipeline/control.h"
 #include "pipeline/dead_letter.h"
 #include "sim/clock_shim.h"
 #include "sim/stores_export.h"
 
 /* Between looks at progress, settling and interruption. */
 #define SLICE_NS VTIME_MINUTE
+/* A nightly batch is over within so long. */
+#define BATCH_WITHIN_NS (2 * VTIME_HOUR)
 /* A reconciliation with all its passes is over within so long. */
 #define RECONCILE_WITHIN_NS (2 * VTIME_HOUR)
 
@@ -214,6 +217,13 @@ static void hear_sample(void *ctx, const struct oracle_sample *sample) {
     run->samples[run->sample_count++] = *sample;
 }
 
+static void hear_batch_made(void *ctx, vtime now, const struct batch_report *report) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.batch_made(run->oracle_ear.ctx, now, report);
+    run->batch = *report;
+    run->batching = run->batching && report->from.ns != 0;
+}
+
 static void reconcile_due(void *ctx, vtime now, uint64_t arg) {
     struct scenario_run *run = ctx;
     (void)now;
@@ -340,6 +350,7 @@ static int build(struct scenario_run *run) {
                                             .seller_changed = hear_seller_changed,
                                             .alert = hear_alert,
                                             .reconciled = hear_reconciled,
+                                            .batch_made = hear_batch_made,
                                             .embedded = hear_embedded,
                                             .alias_switched = hear_alias_switched,
                                             .unseen_row_changed = hear_unseen_row_changed});
@@ -404,6 +415,10 @@ static bool settled(struct scenario_run *run) {
     return simulation_workload_done(run->simulation) && oracle_settled(run->oracle);
 }
 
+static bool batch_over(struct scenario_run *run) {
+    return !run->batching;
+}
+
 static bool reconciled(struct scenario_run *run) {
     return !run->reconciling;
 }
@@ -421,6 +436,14 @@ static void heal_due(void *ctx, vtime now, uint64_t arg) {
     (void)now;
     (void)arg;
     injector_heal(run->injector);
+}
+
+/* Everything is made anew from bronze once, for the comparison with the stream (A17). */
+static enum simulation_status batch_whole(struct scenario_run *run) {
+    vtime now = simulation_now(run->simulation);
+    run->batching = true;
+    simulation_order(run->simulation, &(struct control){.kind = CONTROL_BATCH});
+    return run_until(run, vtime_add(now, BATCH_WITHIN_NS), "batch", batch_over);
 }
 
 static enum simulation_status phases(struct scenario_run *run) {
@@ -461,7 +484,7 @@ static enum simulation_status phases(struct scenario_run *run) {
                                "reconciling", NULL);
         }
     }
-    return status;
+    return status == SIMULATION_RUNNING && !run->interrupted ? batch_whole(run) : status;
 }
 
 enum scenario_run_status scenario_run_play(struct scenario_run *run) {

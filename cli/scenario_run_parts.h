@@ -45,8 +45,10 @@ struct scenario_run {
     size_t pass_count, pass_capacity;
     struct oracle_sample *samples; /* kept for the export alone */
     size_t sample_count, sample_capacity;
-    uint64_t removals; /* operations after which something must be gone */
-    bool reconciling;  /* a reconciliation that was asked for is not over */
+    uint64_t removals;         /* operations after which something must be gone */
+    bool batching;             /* a nightly batch that was asked for is not over */
+    struct batch_report batch; /* the last one */
+    bool reconciling;          /* a reconciliation that was asked for is not over */
     bool out_of_memory;
     vtime start; /* of virtual time: the scenario's, or the first change of a replayed file */
     vtime healed_at;

@@ -855,6 +855,8 @@ static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *ba
         torn.gold_count = 0;
         torn.order_count /= 2;
         torn.audit_count /= 2;
+        torn.rebuilt_count /= 2;
+        torn.rebuilt_sales_count /= 2;
     }
     const struct warehouse_port *warehouse = &in->inner.warehouse;
     return outcome(verdict, warehouse->ops->load(warehouse->ctx, now, &torn));
@@ -878,6 +880,27 @@ static int warehouse_read_log(void *ctx, vtime now, enum topic_id topic, uint32_
         return PORT_UNAVAILABLE;
     }
     return warehouse->ops->read_log(warehouse->ctx, now, topic, partition, offset, out, max, count);
+}
+
+static int warehouse_scan_rebuilt(void *ctx, vtime now, uint64_t first, uint64_t last,
+                                  struct scan_row *out, size_t max, size_t *count) {
+    struct injector *in = ctx;
+    const struct warehouse_port *warehouse = &in->inner.warehouse;
+    if (is_unreachable(in, SINK_WAREHOUSE, now)) {
+        return PORT_UNAVAILABLE;
+    }
+    return warehouse->ops->scan_rebuilt(warehouse->ctx, now, first, last, out, max, count);
+}
+
+static int warehouse_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, vtime to,
+                                size_t skip, struct sales_row *out, size_t max, size_t *count) {
+    struct injector *in = ctx;
+    const struct warehouse_port *warehouse = &in->inner.warehouse;
+    if (is_unreachable(in, SINK_WAREHOUSE, now)) {
+        return PORT_UNAVAILABLE;
+    }
+    return warehouse->ops->read_sales(warehouse->ctx, now, rebuilt, from, to, skip, out, max,
+                                      count);
 }
 
 static int refresh_dashboard(void *ctx, vtime now) {
@@ -963,9 +986,9 @@ static void wrap(struct injector *in) {
                                                    vectors_erase};
     static const struct keyword_port_ops keywords = {keywords_write, keywords_scan, keywords_search,
                                                      keywords_block, keywords_erase};
-    static const struct warehouse_port_ops warehouse = {warehouse_load, warehouse_scan,
-                                                        warehouse_read_log, refresh_dashboard,
-                                                        warehouse_erase};
+    static const struct warehouse_port_ops warehouse = {
+        warehouse_load,       warehouse_scan,    warehouse_read_log, warehouse_scan_rebuilt,
+        warehouse_read_sales, refresh_dashboard, warehouse_erase};
     static const struct state_port_ops state = {state_save, state_load, state_peek};
     struct simulation_ports *ports = simulation_ports(in->simulation);
     in->inner = *ports;

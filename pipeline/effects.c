@@ -182,6 +182,8 @@ const char *effect_kind_name(enum effect_kind kind) {
         [EFFECT_REPAIR] = "repair",
         [EFFECT_ALERT] = "alert",
         [EFFECT_REPORT] = "report",
+        [EFFECT_READ_SALES] = "read-sales",
+        [EFFECT_BATCH_REPORT] = "batch-report",
     };
     assert(kind < EFFECT_COUNT);
     return names[kind];

@@ -48,14 +48,16 @@ enum effect_kind {
     EFFECT_READ_VECTORS,      /* EVENT_VECTORS */
     EFFECT_SEARCH,            /* EVENT_FOUND */
     EFFECT_ERASE,             /* EVENT_LOADED */
+    EFFECT_READ_SALES,        /* EVENT_SALES */
     /* Statements: not answered. */
-    EFFECT_RESEND,      /* send the request that was just answered once more */
-    EFFECT_TIMER,       /* EVENT_TIMER at a moment */
-    EFFECT_COMMIT,      /* tell the log's group how far this member is */
-    EFFECT_TRIM_OUTBOX, /* published rows may go */
-    EFFECT_REPAIR,      /* tells the builder that owns each listing to write it to a store anew */
-    EFFECT_ALERT,       /* something that an operator should know */
-    EFFECT_REPORT,      /* the result of a reconciliation */
+    EFFECT_RESEND,       /* send the request that was just answered once more */
+    EFFECT_TIMER,        /* EVENT_TIMER at a moment */
+    EFFECT_COMMIT,       /* tell the log's group how far this member is */
+    EFFECT_TRIM_OUTBOX,  /* published rows may go */
+    EFFECT_REPAIR,       /* tells the builder that owns each listing to write it to a store anew */
+    EFFECT_ALERT,        /* something that an operator should know */
+    EFFECT_REPORT,       /* the result of a reconciliation */
+    EFFECT_BATCH_REPORT, /* the result of a nightly batch */
     EFFECT_COUNT
 };
 const char *effect_kind_name(enum effect_kind kind);
@@ -141,6 +143,19 @@ struct reconciliation_report {
     size_t sample_count;
 };
 
+/* One run of the nightly batch (A17). */
+struct batch_report {
+    uint32_t run; /* counts them */
+    vtime from, to;
+    vtime began;
+    uint64_t records;   /* of bronze, read */
+    uint64_t documents; /* made anew */
+    uint64_t buckets;   /* of sales, made anew */
+    /* Where the stream's gold and view differ from what was made; IN_FLIGHT is no difference. */
+    uint64_t document_counts[DRIFT_CLASS_COUNT];
+    uint64_t sales_counts[DRIFT_CLASS_COUNT];
+};
+
 enum alert_state {
     ALERT_CLEARED,
     ALERT_WARN,
@@ -213,6 +228,7 @@ struct effect {
             uint32_t max;          /* rows wanted; 0: the digest alone */
             struct scan_row *rows; /* room for max rows, filled by the host */
             size_t count;
+            bool rebuilt;  /* of gold: what the nightly batch made in its place */
             bool page;     /* end behind the max-th row: the digest is of those rows alone */
             bool complete; /* false: there are more rows than max */
             struct scan_digest digest;
@@ -283,6 +299,12 @@ struct effect {
             struct bytes evidence; /* one sentence */
         } alert;
         struct reconciliation_report report;
+        struct {
+            bool rebuilt;
+            vtime from, to;
+            size_t skip, max;
+        } sales;
+        struct batch_report batch;
     };
 };
 

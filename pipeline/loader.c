@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "pipeline/array.h"
+#include "pipeline/document_rows.h"
 #include "pipeline/folded.h"
 #include "pipeline/listings.h"
 #include "pipeline/partitioned.h"
@@ -71,38 +72,6 @@ static struct loaded *listing_at(struct loader_task *task, size_t at) {
 }
 
 /* ---- Making a batch ---- */
-
-static int document_row(struct effects *effects, struct effect *load, const struct folded *folded,
-                        struct document_row *row) {
-    size_t attributes_length = folded_attributes_json(folded, NULL, 0);
-    size_t images_length = folded_images_json(folded, NULL, 0);
-    char *attributes = effect_alloc(effects, load, attributes_length);
-    char *images = effect_alloc(effects, load, images_length);
-    if (attributes == NULL || images == NULL) {
-        return -ENOMEM;
-    }
-    folded_attributes_json(folded, attributes, attributes_length);
-    folded_images_json(folded, images, images_length);
-    *row = (struct document_row){
-        .listing_id = folded->document.listing_id,
-        .version = folded->visible_version,
-        .changed_at = folded->visible_at,
-        .stamp = folded->visible_stamp,
-        .source_hash = folded->digest.source,
-        .whole_hash = folded->digest.whole,
-        .alive = document_alive(&folded->document),
-        .policy = document_policy(&folded->document),
-        .seller_id = folded_seller(folded),
-        .price = folded_price(folded),
-        .title = effect_copy(effects, load, folded_text(folded, FIELD_TITLE)),
-        .description = effect_copy(effects, load, folded_text(folded, FIELD_DESCRIPTION)),
-        .locale = effect_copy(effects, load, folded_text(folded, FIELD_LOCALE)),
-        .category = effect_copy(effects, load, folded_text(folded, FIELD_CATEGORY)),
-        .attributes = {attributes, attributes_length},
-        .images = {images, images_length},
-    };
-    return effects->out_of_memory ? -ENOMEM : 0;
-}
 
 /* A batch under construction; its arrays live in the effect and have room for every record. */
 struct batch {
@@ -164,8 +133,8 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
                                  listing->head.folded.visible_version};
     }
     if (outcome == FOLD_VISIBLE) {
-        if (document_row(effects, batch->load, &listing->head.folded,
-                         &batch->silver[batch->load->warehouse.silver_count++]) != 0) {
+        if (document_row_of(effects, batch->load, &listing->head.folded,
+                            &batch->silver[batch->load->warehouse.silver_count++]) != 0) {
             return -ENOMEM;
         }
         if (!listing->in_batch) {

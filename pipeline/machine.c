@@ -100,7 +100,7 @@ const char *event_kind_name(enum event_kind kind) {
     static const char *const names[EVENT_KIND_COUNT] = {
         "start",    "assigned", "state",        "saved",   "records", "outbox",
         "produced", "embedded", "written",      "loaded",  "scanned", "observed",
-        "timer",    "command",  "administered", "vectors", "found"};
+        "timer",    "command",  "administered", "vectors", "found",   "sales"};
     assert(kind < EVENT_KIND_COUNT);
     return names[kind];
 }
@@ -142,6 +142,7 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(reconcile_cutoff_ns, 5 * VTIME_MINUTE)
     DEFAULT(reconcile_settle_ns, 2 * VTIME_MINUTE)
     DEFAULT(reconcile_passes_max, 5)
+    DEFAULT(batch_page_rows, 4096)
     DEFAULT(upgrade_page_rows, 128)
     DEFAULT(upgrade_settle_ns, 20 * VTIME_SECOND)
     DEFAULT(upgrade_cutoff_ns, 5 * VTIME_MINUTE)

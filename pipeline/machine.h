@@ -39,6 +39,7 @@ enum machine_tenure {
  *   reconciler  compares the stores, repairs what differs
  *   watch       freshness and volume of each feed
  *   gate        policy feed -> the sellers whose rows readers do not get
+ *   batch       nightly: gold and sales made anew from bronze, and compared
  *   upgrader    leads the vector collections from one embedding model to another
  */
 #define MACHINES(X)                                                                                \
@@ -49,7 +50,8 @@ enum machine_tenure {
     X(RECONCILER, reconciler, STATELESS)                                                           \
     X(WATCH, watch, STATELESS)                                                                     \
     X(GATE, gate, LEASED)                                                                          \
-    X(UPGRADER, upgrader, LEASED)
+    X(UPGRADER, upgrader, LEASED)                                                                  \
+    X(BATCH, batch, LEASED)
 
 enum machine_kind {
 #define MACHINE_ENUM(identifier, name, tenure) MACHINE_##identifier,
@@ -81,6 +83,7 @@ enum event_kind {
     EVENT_ADMINISTERED,
     EVENT_VECTORS,
     EVENT_FOUND,
+    EVENT_SALES,
     EVENT_KIND_COUNT
 };
 const char *event_kind_name(enum event_kind kind);
@@ -131,6 +134,10 @@ struct event {
             const struct feed_observation *feeds;
             size_t count;
         } observed;
+        struct {
+            const struct sales_row *rows;
+            size_t count;
+        } sales;
         uint64_t timer; /* the machine's own name for it */
         struct {
             enum command_kind kind;
@@ -171,6 +178,8 @@ struct pipeline_config {
     int64_t reconcile_settle_ns;   /* 2 min from repair to the next pass */
     uint32_t reconcile_passes_max; /* 5 */
     bool reconcile_repair_off;     /* show the differences only */
+    int64_t batch_interval_ns;     /* 24 h makes it nightly; 0: on command only */
+    uint32_t batch_page_rows;      /* 4,096: of bronze, of gold */
     bool audit_off;                /* say of no vector which model made it */
     /* 64: listings of a partition that the backfill asked for, under way */
     uint32_t backfill_in_flight_max;

@@ -270,6 +270,14 @@ struct warehouse_port_ops {
      * good until its next call. */
     int (*read_log)(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t offset,
                     struct log_record *out, size_t max, size_t *count);
+    /* The same of the documents that the batch made. */
+    int (*scan_rebuilt)(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
+                        size_t max, size_t *count);
+    /* Sales of the hours in [from, to) by hour and category, without the first `skip`: as the view
+     * shows them, or as the batch made them. Categories are the warehouse's, good until its next
+     * call. */
+    int (*read_sales)(void *ctx, vtime now, bool rebuilt, vtime from, vtime to, size_t skip,
+                      struct sales_row *out, size_t max, size_t *count);
     /* Brings the dashboard's materialised view of sales by category and hour up to date. */
     int (*refresh_dashboard)(void *ctx, vtime now);
     /* ERASED_IN_BRONZE to ERASED_IN_FAIL_SAFE; fills in the subjects' versions. A subject that the

@@ -162,6 +162,22 @@ struct erasure_row {
     doc_version version; /* position of the erasure in the listing log */
 };
 
+/* The dashboard: sales of a category in an hour. */
+struct sales_row {
+    struct bytes category;
+    vtime hour; /* its start */
+    int64_t orders;
+    int64_t quantity;
+    int64_t amount;   /* 1/10,000 of the currency unit */
+    vtime changed_at; /* when the last order of it was loaded; of what the batch made: appended */
+};
+
+/* Start of the hour of a moment. */
+static inline vtime sales_hour(vtime t) {
+    int64_t into_ns = t.ns % VTIME_HOUR;
+    return (vtime){t.ns - (into_ns < 0 ? into_ns + VTIME_HOUR : into_ns)};
+}
+
 /* One micro-batch of a loader: applied row by row, each row idempotent by its key, so a batch may
  * be torn or repeated and only needs to be sent again (A9). */
 struct warehouse_batch {
@@ -178,6 +194,14 @@ struct warehouse_batch {
     size_t audit_count;
     const struct erasure_row *erasures; /* taken in before everything else */
     size_t erasure_count;
+    /* What the nightly batch made (A17). Documents by listing: the greater version stays, the same
+     * is written again. */
+    const struct document_row *rebuilt;
+    size_t rebuilt_count;
+    bool rebuilt_sales_given; /* these are all sales of the hours in [from, to): others go */
+    vtime rebuilt_from, rebuilt_to;
+    const struct sales_row *rebuilt_sales;
+    size_t rebuilt_sales_count;
 };
 
 /*

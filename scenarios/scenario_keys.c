@@ -734,6 +734,22 @@ static const struct key pipeline_keys[] = {
         .about = "the longest wait before a retry",
     },
     {
+        .name = "batch_every",
+        .may_be_off = true,
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(pipeline.batch_interval_ns),
+        .fallback = "\"off\"",
+        .about = "the batch makes search documents and sales anew so often, of the time since; "
+                 "24h is nightly",
+    },
+    {
+        .name = "batch_page_rows",
+        COUNT32(1, 1000000),
+        AT(pipeline.batch_page_rows),
+        .fallback = "4096",
+        .about = "rows that the batch reads at once",
+    },
+    {
         .name = "dashboard",
         DURATION(VTIME_SECOND, VTIME_DAY),
         AT(pipeline.dashboard_interval_ns),

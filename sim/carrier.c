@@ -37,6 +37,7 @@ void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]) {
         {EFFECT_VECTOR_ADMIN, 20000, 300000, 3000000},
         {EFFECT_READ_VECTORS, 5000, 50000, 1000000},
         {EFFECT_SEARCH, 5000, 50000, 1000000},
+        {EFFECT_READ_SALES, 30000, 300000, 3000000},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int error = latency_model_init(
@@ -81,6 +82,8 @@ static enum event_kind answer_of(enum effect_kind kind) {
         return EVENT_VECTORS;
     case EFFECT_SEARCH:
         return EVENT_FOUND;
+    case EFFECT_READ_SALES:
+        return EVENT_SALES;
     default:
         assert(0 && "not a request");
         return EVENT_START;
@@ -90,7 +93,7 @@ static enum event_kind answer_of(enum effect_kind kind) {
 bool carrier_reads(enum effect_kind kind) {
     return kind == EFFECT_LOAD_STATE || kind == EFFECT_FETCH || kind == EFFECT_OUTBOX_FETCH ||
            kind == EFFECT_SCAN || kind == EFFECT_OBSERVE_FEEDS || kind == EFFECT_READ_VECTORS ||
-           kind == EFFECT_SEARCH;
+           kind == EFFECT_SEARCH || kind == EFFECT_READ_SALES;
 }
 
 static int64_t travel_ns(struct simulation *s, const struct effect *effect) {
@@ -371,6 +374,10 @@ static int scan_chunk(struct simulation *s, const struct effect *effect, uint64_
     case SCAN_OLTP:
         return p->oltp.ops->scan(p->oltp.ctx, s->now, first, last, s->scan_rows, SCAN_CHUNK, count);
     case SCAN_GOLD:
+        if (effect->scan.rebuilt) {
+            return p->warehouse.ops->scan_rebuilt(p->warehouse.ctx, s->now, first, last,
+                                                  s->scan_rows, SCAN_CHUNK, count);
+        }
         return p->warehouse.ops->scan(p->warehouse.ctx, s->now, first, last, s->scan_rows,
                                       SCAN_CHUNK, count);
     case SCAN_KEYWORD:
@@ -466,6 +473,17 @@ static int read_search(struct simulation *s, struct effect *effect) {
     return PORT_OK;
 }
 
+static int read_sales(struct simulation *s, const struct effect *effect, struct event *event) {
+    const struct warehouse_port *warehouse = &s->ports.warehouse;
+    if (ARRAY_RESERVE(s->sales_rows, s->sales_capacity, effect->sales.max) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    event->sales.rows = s->sales_rows;
+    return warehouse->ops->read_sales(warehouse->ctx, s->now, effect->sales.rebuilt,
+                                      effect->sales.from, effect->sales.to, effect->sales.skip,
+                                      s->sales_rows, effect->sales.max, &event->sales.count);
+}
+
 /* ---- Deliveries ---- */
 
 void carrier_deliver(struct simulation *s, struct flight *flight) {
@@ -523,6 +541,9 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
         break;
     case EVENT_FOUND:
         event.error = read_search(s, effect);
+        break;
+    case EVENT_SALES:
+        event.error = read_sales(s, effect, &event);
         break;
     default:
         break;
@@ -611,6 +632,11 @@ void carrier_state(struct simulation *s, uint32_t actor, struct effect *effect) 
     case EFFECT_REPORT:
         if (s->observer.reconciled != NULL) {
             s->observer.reconciled(s->observer.ctx, s->now, &effect->report);
+        }
+        break;
+    case EFFECT_BATCH_REPORT:
+        if (s->observer.batch_made != NULL) {
+            s->observer.batch_made(s->observer.ctx, s->now, &effect->batch);
         }
         break;
     default:

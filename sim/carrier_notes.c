@@ -95,6 +95,15 @@ static void note_documents(struct simulation *s, const struct document_row *rows
     }
 }
 
+static void note_sales(struct simulation *s, const struct sales_row *rows, size_t count) {
+    simulation_note(s, count);
+    for (size_t i = 0; i < count; i++) {
+        simulation_note_bytes(s, rows[i].category);
+        NOTE(s, number(rows[i].hour.ns), number(rows[i].orders), number(rows[i].quantity),
+             number(rows[i].amount), number(rows[i].changed_at.ns));
+    }
+}
+
 static void note_warehouse(struct simulation *s, const struct warehouse_batch *batch) {
     NOTE(s, batch->dedupe, batch->bronze_count);
     for (size_t i = 0; i < batch->bronze_count; i++) {
@@ -125,6 +134,10 @@ static void note_warehouse(struct simulation *s, const struct warehouse_batch *b
         NOTE(s, row->listing_id, number(row->version), row->modality, row->model_version,
              row->content_hash, row->made);
     }
+    note_documents(s, batch->rebuilt, batch->rebuilt_count);
+    NOTE(s, batch->rebuilt_sales_given, number(batch->rebuilt_from.ns),
+         number(batch->rebuilt_to.ns));
+    note_sales(s, batch->rebuilt_sales, batch->rebuilt_sales_count);
 }
 
 static void note_entries(struct simulation *s, struct bytes offsets,
@@ -215,6 +228,10 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
         break;
     case EFFECT_SEARCH:
         note_search(s, effect);
+        break;
+    case EFFECT_READ_SALES:
+        NOTE(s, effect->sales.rebuilt, number(effect->sales.from.ns), number(effect->sales.to.ns),
+             effect->sales.skip, effect->sales.max);
         break;
     default:
         break;
@@ -367,6 +384,9 @@ void carrier_note_answer(struct simulation *s, const struct event *event) {
     case EVENT_FOUND:
         note_found(s, event->answered);
         break;
+    case EVENT_SALES:
+        note_sales(s, event->sales.rows, event->sales.count);
+        break;
     default:
         break;
     }
@@ -397,6 +417,12 @@ void carrier_note_statement(struct simulation *s, const struct effect *effect) {
         note_text(s, effect->alert.subject);
         simulation_note(s, effect->alert.state);
         simulation_note_bytes(s, effect->alert.evidence);
+        break;
+    case EFFECT_BATCH_REPORT:
+        NOTE(s, effect->batch.run, number(effect->batch.from.ns), number(effect->batch.to.ns),
+             effect->batch.records, effect->batch.documents, effect->batch.buckets);
+        note_numbers(s, effect->batch.document_counts, DRIFT_CLASS_COUNT);
+        note_numbers(s, effect->batch.sales_counts, DRIFT_CLASS_COUNT);
         break;
     case EFFECT_REPORT:
         NOTE(s, effect->report.run, effect->report.pass, number(effect->report.cutoff.ns),

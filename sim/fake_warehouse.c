@@ -128,6 +128,9 @@ struct fake_warehouse {
     struct fake_warehouse_counts counts;
     uint32_t gold_copies, order_copies;
     struct warehouse_audit audit;
+    struct warehouse_rebuilt rebuilt;
+    const struct bucket **shown; /* of the sales that were read last */
+    size_t shown_capacity;
 
     struct silver_entry *silver;
     size_t silver_count, silver_capacity;
@@ -173,6 +176,7 @@ struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *o
     id_map_init(&w->gold_by_id);
     id_map_init(&w->bucket_by_hash);
     warehouse_audit_init(&w->audit);
+    warehouse_rebuilt_init(&w->rebuilt);
     int rc = sqlite_host_open(&w->db, SQLITE_HOST_MEMORY, 0);
     if (rc == SQLITE_OK) {
         rc = sqlite3_exec(w->db, schema, 0, 0, 0);
@@ -207,6 +211,8 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     id_map_release(&w->bucket_by_hash);
     warehouse_audit_release(&w->audit);
     erasure_marks_release(&w->marks);
+    warehouse_rebuilt_release(&w->rebuilt);
+    free(w->shown);
     free(w->silver);
     free(w->gold);
     free(w->buckets);
@@ -632,11 +638,6 @@ struct row_state fake_warehouse_gold(const struct fake_warehouse *w, uint64_t li
 
 /* ---- orders and the dashboard ---- */
 
-static int64_t hour_of(vtime t) {
-    int64_t into_ns = t.ns % VTIME_HOUR;
-    return t.ns - (into_ns < 0 ? into_ns + VTIME_HOUR : into_ns);
-}
-
 /* The bucket of a category and hour, made when there is none; NONE without memory. */
 static uint32_t ensure_bucket(struct fake_warehouse *w, struct bytes category, int64_t hour_ns) {
     uint64_t hash = XXH3_64bits_withSeed(category.data, category.len, (XXH64_hash_t)hour_ns);
@@ -710,9 +711,11 @@ static int read_order(struct fake_warehouse *w, uint64_t order_id, struct counte
 
 /* Counts an order into its bucket (sign 1) or out of it (-1). Sums wrap around, so what goes in
  * comes out exactly. */
-static void count_order(struct fake_warehouse *w, const struct counted_order *order, int sign) {
+static void count_order(struct fake_warehouse *w, vtime now, const struct counted_order *order,
+                        int sign) {
     struct bucket *b = &w->buckets[order->bucket];
     uint64_t factor = (uint64_t)(int64_t)sign;
+    b->present.changed_at = now;
     b->present.orders += sign;
     b->present.quantity =
         (int64_t)((uint64_t)b->present.quantity + factor * (uint64_t)order->quantity);
@@ -725,7 +728,7 @@ static void count_order(struct fake_warehouse *w, const struct counted_order *or
 
 static int load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
                       bool dedupe) {
-    int64_t hour_ns = hour_of(order_placed(order->placed, order->stamp));
+    int64_t hour_ns = sales_hour(order_placed(order->placed, order->stamp)).ns;
     struct counted_order counted = {ensure_bucket(w, order->category, hour_ns), order->quantity,
                                     order->amount, order->stamp};
     if (counted.bucket == NONE) {
@@ -755,13 +758,13 @@ static int load_order(struct fake_warehouse *w, vtime now, const struct order_ro
             return PORT_NO_MEMORY;
         }
         if (newer) {
-            count_order(w, &old, -1);
+            count_order(w, now, &old, -1);
         } else {
             copy = ++w->order_copies;
             w->counts.duplicates++;
         }
     }
-    count_order(w, &counted, 1);
+    count_order(w, now, &counted, 1);
     w->counts.orders += added || copy != 0;
     return keep_order_history(w, now, order, hour_ns, copy);
 }
@@ -984,7 +987,7 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
         bool failed = warehouse_audit_add(&w->audit, now, &batch->audits[i], batch->dedupe) < 0;
         rc = failed ? PORT_NO_MEMORY : 0;
     }
-    return rc;
+    return rc != 0 || warehouse_rebuilt_load(&w->rebuilt, batch) == 0 ? rc : PORT_NO_MEMORY;
 }
 
 /* Which rows a listing should have in the vector database: fused where there is either. */
@@ -1019,6 +1022,53 @@ static int port_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct
     return more < 0 ? PORT_NO_MEMORY : 0;
 }
 
+static int port_scan_rebuilt(void *ctx, vtime now, uint64_t first, uint64_t last,
+                             struct scan_row *out, size_t max, size_t *count) {
+    struct fake_warehouse *w = ctx;
+    (void)now;
+    *count = warehouse_rebuilt_scan(&w->rebuilt, first, last, out, max);
+    return 0;
+}
+
+static int bucket_order(const void *left, const void *right) {
+    const struct bucket *a = *(const struct bucket *const *)left;
+    const struct bucket *b = *(const struct bucket *const *)right;
+    if (a->hour_ns != b->hour_ns) {
+        return a->hour_ns < b->hour_ns ? -1 : 1;
+    }
+    return bytes_compare((struct bytes){a->category, a->category_len},
+                         (struct bytes){b->category, b->category_len});
+}
+
+static int port_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, vtime to, size_t skip,
+                           struct sales_row *out, size_t max, size_t *count) {
+    struct fake_warehouse *w = ctx;
+    (void)now;
+    *count = 0;
+    if (rebuilt) {
+        *count = warehouse_rebuilt_sales(&w->rebuilt, from, to, skip, out, max);
+        return 0;
+    }
+    if (ARRAY_RESERVE(w->shown, w->shown_capacity, w->bucket_count + 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    size_t shown = 0;
+    for (size_t i = 0; i < w->bucket_count; i++) {
+        const struct bucket *b = &w->buckets[i];
+        if (b->shown.orders != 0 && b->hour_ns >= from.ns && b->hour_ns < to.ns) {
+            w->shown[shown++] = b;
+        }
+    }
+    qsort(w->shown, shown, sizeof *w->shown, bucket_order);
+    for (size_t i = skip; i < shown && *count < max; i++) {
+        out[*count] = w->shown[i]->shown;
+        out[*count].changed_at = w->shown[i]->present.changed_at; /* shown or not */
+        out[*count].category = (struct bytes){w->shown[i]->category, w->shown[i]->category_len};
+        out[(*count)++].hour = (vtime){w->shown[i]->hour_ns};
+    }
+    return 0;
+}
+
 static int port_refresh_dashboard(void *ctx, vtime now) {
     struct fake_warehouse *w = ctx;
     for (size_t i = 0; i < w->touched_count; i++) {
@@ -1031,8 +1081,10 @@ static int port_refresh_dashboard(void *ctx, vtime now) {
 }
 
 struct warehouse_port fake_warehouse_port(struct fake_warehouse *w) {
-    static const struct warehouse_port_ops ops = {port_load, port_scan, port_read_log,
-                                                  port_refresh_dashboard, port_erase};
+    static const struct warehouse_port_ops ops = {port_load,       port_scan,
+                                                  port_read_log,   port_scan_rebuilt,
+                                                  port_read_sales, port_refresh_dashboard,
+                                                  port_erase};
     return (struct warehouse_port){&ops, w};
 }
 
@@ -1040,6 +1092,10 @@ struct warehouse_port fake_warehouse_port(struct fake_warehouse *w) {
 
 struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *w) {
     return w->counts;
+}
+
+const struct warehouse_rebuilt *fake_warehouse_rebuilt(const struct fake_warehouse *w) {
+    return &w->rebuilt;
 }
 
 const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *w) {

@@ -42,6 +42,7 @@
 #include "sim/row_journal.h"
 #include "sim/store.h"
 #include "sim/warehouse_audit.h"
+#include "sim/warehouse_rebuilt.h"
 
 struct fake_warehouse;
 
@@ -68,6 +69,9 @@ struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *
 /* The table of embeddings, in the order of arrival. */
 const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *w);
 
+/* What the nightly batch made. */
+const struct warehouse_rebuilt *fake_warehouse_rebuilt(const struct fake_warehouse *w);
+
 /* What a reader sees of a listing in gold now. */
 struct row_state fake_warehouse_gold(const struct fake_warehouse *w, uint64_t listing_id);
 
@@ -82,16 +86,8 @@ struct warehouse_held {
 int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
                         struct stamp stamp, struct warehouse_held *held);
 
-/* One bucket of the dashboard, as of the last refresh. */
-struct sales_row {
-    struct bytes category;
-    vtime hour; /* its start */
-    int64_t orders;
-    int64_t quantity;
-    int64_t amount; /* 1/10,000 of the currency unit */
-};
-/* Buckets in the order in which an order first named them, also those that hold none now; false
- * when there is no i-th. */
+/* The dashboard as of the last refresh: buckets in the order in which an order first named them,
+ * also those that hold none now; false when there is no i-th. */
 bool fake_warehouse_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out);
 
 /* One silver row. */

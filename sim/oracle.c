@@ -381,6 +381,11 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
     }
 }
 
+void oracle_batch_made(struct oracle *o, vtime now, const struct batch_report *report) {
+    tick(o, now);
+    o->batch_runs += report->from.ns == 0;
+}
+
 void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *change) {
     tick(o, now);
     o->counts.row_changes[change->store]++;
@@ -437,6 +442,9 @@ static void hear_appended(void *ctx, vtime now, enum topic_id topic, uint32_t pa
                           const struct log_record *record) {
     oracle_appended(ctx, now, topic, partition, record);
 }
+static void hear_batch_made(void *ctx, vtime now, const struct batch_report *report) {
+    oracle_batch_made(ctx, now, report);
+}
 static void hear_row_changed(void *ctx, vtime now, const struct row_change *change) {
     oracle_row_changed(ctx, now, change);
 }
@@ -463,6 +471,7 @@ struct simulation_observer oracle_observer(struct oracle *o) {
         .operation = hear_operation,
         .appended = hear_appended,
         .row_changed = hear_row_changed,
+        .batch_made = hear_batch_made,
         .seller_changed = hear_seller_changed,
         .embedded = hear_embedded,
         .alias_switched = hear_alias_switched,

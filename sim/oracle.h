@@ -102,6 +102,8 @@ struct simulation_observer oracle_observer(struct oracle *o);
 /* An operator gave an order about models; any other is of no interest. Orders that the pipeline
  * must refuse are not told: carried out all the same, they break orders-obeyed. */
 void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version);
+/* A run of the nightly batch ended. */
+void oracle_batch_made(struct oracle *o, vtime now, const struct batch_report *report);
 /* What a probe search through the alias, or the keyword index (model 0), answered to a query that
  * this model embedded. */
 void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,

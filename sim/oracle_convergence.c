@@ -221,6 +221,7 @@ void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_store
         silver_compare(&c);
         dashboard_compare(&c);
         audit_compare(&c);
+        batch_compare(&c);
         source_orders_compare(&c);
     } else {
         o->out_of_memory = true;

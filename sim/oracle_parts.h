@@ -12,6 +12,7 @@
  *     oracle_reading.c      the end: the stores, read once
  *     oracle_findings.c     the end: differences, counted and told
  *     oracle_warehouse.c    the end: gold, silver, dashboard
+ *     oracle_batch.c        the end: stream and nightly batch
  *     oracle_audit.c        the end: which model made which vector
  *     oracle_source.c       the end: the OLTP store
  *     oracle_json.c         JSON columns of the warehouse against the reference
@@ -162,6 +163,7 @@ enum check_id {
     CHECK_DASHBOARD,
     CHECK_SOURCE,
     CHECK_AUDIT_COMPLETE,
+    CHECK_BATCH_EQUALS_STREAM,
     CHECK_COUNT
 };
 
@@ -373,6 +375,7 @@ struct oracle {
     bool aliases_apart;              /* they point to different models, since: */
     vtime apart_since;
 
+    uint64_t batch_runs; /* of the whole of bronze, that ended */
     struct seen_vector *seen_vectors;
     size_t seen_vector_count, seen_vector_capacity;
 
@@ -565,6 +568,7 @@ void dashboard_compare(struct comparison *c);
 /* A row of a vector collection changed. */
 void audit_heard(struct oracle *o, const struct row_change *change);
 void audit_compare(struct comparison *c);
+void batch_compare(struct comparison *c);
 void source_compare(struct comparison *c, const struct oracle_listing *l,
                     const struct reference_document *d);
 void source_orders_compare(struct comparison *c);

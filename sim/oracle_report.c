@@ -62,6 +62,8 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
     [CHECK_AUDIT_COMPLETE] = {"audit-complete", "A11", "convergence",
                               "for each version of a listing that readers saw as a vector, one row "
                               "says which model made it, of what content"},
+    [CHECK_BATCH_EQUALS_STREAM] = {"batch-equals-stream", "A17", "convergence",
+                                   "gold and the dashboard are what a rebuild from bronze makes"},
 };
 
 static const struct check_words words[CHECK_COUNT] = {
@@ -86,6 +88,7 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_DASHBOARD] = {"no difference to the orders", "buckets", true},
     [CHECK_SOURCE] = {"no difference to the operations", "rows", true},
     [CHECK_AUDIT_COMPLETE] = {"one row for each vector seen", "vectors", true},
+    [CHECK_BATCH_EQUALS_STREAM] = {"no difference to the rebuild", "documents and buckets", true},
 };
 
 const struct oracle_check_about *oracle_check_table(size_t *count) {

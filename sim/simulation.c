@@ -357,6 +357,7 @@ void simulation_free(struct simulation *s) {
     free(s->outbox_rows);
     free(s->entries);
     free(s->scan_rows);
+    free(s->sales_rows);
     event_queue_release(&s->queue);
     effect_pool_release(&s->pool);
     trace_release(&s->trace);

@@ -80,6 +80,7 @@ struct simulation_observer {
     void (*alert)(void *ctx, vtime now, const char *name, const char *subject,
                   enum alert_state state, struct bytes evidence);
     void (*reconciled)(void *ctx, vtime now, const struct reconciliation_report *report);
+    void (*batch_made)(void *ctx, vtime now, const struct batch_report *report);
     /* Vectors were made: which, and of what. */
     void (*embedded)(void *ctx, vtime now, const struct embed_item *items,
                      const struct embed_result *results, size_t count);

@@ -110,6 +110,8 @@ struct simulation {
     struct state_entry *entries;
     size_t entry_count, entry_capacity;
     struct scan_row *scan_rows;
+    struct sales_row *sales_rows;
+    size_t sales_capacity;
 };
 
 static inline uint32_t simulation_application(const struct simulation *s) {

@@ -371,6 +371,8 @@ static void defaults_are_those_of_the_pipeline(void **state) {
     SAME(reconcile_settle_ns);
     SAME(reconcile_passes_max);
     SAME(reconcile_repair_off);
+    SAME(batch_interval_ns);
+    SAME(batch_page_rows);
 #undef SAME
     assert_int_equal(s.session_timeout_ns, 45 * VTIME_SECOND);
     assert_int_equal(s.objectives.freshness_p95_ns, 5 * VTIME_MINUTE);

@@ -622,6 +622,39 @@ static inline void finish(struct world *w) {
     assert_false(oracle_out_of_memory(w->o));
 }
 
+/* A nightly batch that makes just what the stream made. */
+static inline void rebuild(struct world *w) {
+    struct warehouse_port port = fake_warehouse_port(w->warehouse);
+    struct scan_row rows[LISTINGS + 1];
+    struct sales_row sales[16];
+    size_t count = 0, buckets = 0;
+    assert_int_equal(port.ops->scan(port.ctx, w->now, 0, UINT64_MAX, rows, LISTINGS + 1, &count),
+                     0);
+    assert_int_equal(port.ops->read_sales(port.ctx, w->now, false, (vtime){0}, VTIME_NEVER, 0,
+                                          sales, 16, &buckets),
+                     0);
+    struct document_row made[LISTINGS + 1];
+    for (size_t i = 0; i < count; i++) {
+        made[i] = (struct document_row){
+            .listing_id = rows[i].listing_id,
+            .version = rows[i].version,
+            .source_hash = rows[i].source_hash,
+            .whole_hash = rows[i].whole_hash,
+            .alive = rows[i].alive,
+            .policy = rows[i].suppressed ? POLICY_SUPPRESSED : POLICY_ACTIVE,
+        };
+    }
+    struct warehouse_batch batch = {.rebuilt = made,
+                                    .rebuilt_count = count,
+                                    .rebuilt_sales_given = true,
+                                    .rebuilt_to = VTIME_NEVER,
+                                    .rebuilt_sales = sales,
+                                    .rebuilt_sales_count = buckets,
+                                    .dedupe = true};
+    assert_int_equal(port.ops->load(port.ctx, w->now, &batch), 0);
+    oracle_batch_made(w->o, w->now, &(struct batch_report){.run = 1, .to = w->now});
+}
+
 /* ---- Asking ---- */
 
 static inline struct oracle_check check(struct world *w, const char *name) {

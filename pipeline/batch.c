@@ -1,0 +1,663 @@
+/*
+ * The nightly batch (A17, B4): makes the search documents and the sales by category and hour of a
+ * range of time anew, from nothing but bronze, and compares them with what the stream made.
+ *
+ *     idle -> documents -> orders -> sales -> compare documents -> compare sales -> report -> idle
+ *
+ * Documents are folded a partition of the log at a time, page by page, as of the end of the range;
+ * those that a record of the range changed are written. Every write has a key, so a run may be
+ * repeated, over the same range or after a crash, and leaves the same rows.
+ *
+ * Invariants:
+ *  1. a command is in the checkpoint as the run that it began, or is read again;
+ *  2. the checkpoint of a run says which partitions of the log are written; what comes after the
+ *     documents is cheap and begins anew;
+ *  3. at most one run is under way; the control topic and the schedule wait for it.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/array.h"
+#include "pipeline/batch_compare.h"
+#include "pipeline/batch_sales.h"
+#include "pipeline/control.h"
+#include "pipeline/document_rows.h"
+#include "pipeline/listings.h"
+#include "pipeline/partitioned.h"
+#include "pipeline/sentence.h"
+#include "pipeline/wire.h"
+
+enum {
+    PURPOSE_PAGE = TASK_PURPOSE_OWN, /* of bronze */
+    PURPOSE_WRITE,
+    PURPOSE_SCAN, /* argument: 1 for what was made */
+    PURPOSE_SALES /* likewise */
+};
+enum { TIMER_SCHEDULE = TASK_TIMER_OWN };
+enum { WRITE_ROWS = 512 };
+
+enum phase {
+    PHASE_IDLE,
+    PHASE_DOCUMENTS,
+    PHASE_ORDERS,
+    PHASE_SALES,
+    PHASE_COMPARE_DOCUMENTS,
+    PHASE_COMPARE_SALES
+};
+
+struct rebuilt {
+    struct listing_head head;
+    bool in_range; /* a record of the range told of it */
+};
+
+/* A side of the comparison, [0] of the stream, [1] as made. */
+struct scanned_side {
+    struct scan_row *rows;
+    size_t count, capacity;
+    bool complete; /* nothing comes behind them */
+    bool there;    /* the answer came */
+};
+struct sales_side {
+    struct sales_row *rows; /* categories are owned */
+    size_t count, capacity;
+    bool there;
+};
+
+struct batch_task {
+    struct task task;
+    enum phase phase;
+    struct batch_report report; /* of the run under way */
+    uint32_t partition;         /* that is read */
+    int64_t offset;             /* to read next in it */
+    vtime scheduled;            /* up to where scheduled runs were begun; 0: never */
+    bool alarmed;
+    bool fetching; /* the control topic */
+    struct listings listings;
+    size_t written; /* listings before this one are */
+    struct batch_sales sales;
+    uint64_t cursor; /* listing id from which to compare */
+    struct scanned_side documents[2];
+    struct sales_side sides[2];
+};
+
+/* ---- Life ---- */
+
+static int task_init(struct partitioned *batch, struct task *head) {
+    struct batch_task *task = (struct batch_task *)head;
+    listings_init(&task->listings, sizeof(struct rebuilt));
+    batch_sales_init(&task->sales);
+    if (task_sources(head, 1) != 0) {
+        return -ENOMEM;
+    }
+    head->sources[0].topic = TOPIC_CONTROL;
+    head->sources[0].partition = topic_partition(CONTROL_KEY, batch->machine.config->partitions);
+    return 0;
+}
+
+static void sales_forget(struct batch_task *task) {
+    for (size_t side = 0; side < 2; side++) {
+        for (size_t i = 0; i < task->sides[side].count; i++) {
+            free((char *)(uintptr_t)task->sides[side].rows[i].category.data);
+        }
+        task->sides[side].count = 0;
+        task->sides[side].there = false;
+    }
+}
+
+static void task_release(struct task *head) {
+    struct batch_task *task = (struct batch_task *)head;
+    sales_forget(task);
+    for (size_t side = 0; side < 2; side++) {
+        free(task->documents[side].rows);
+        free(task->sides[side].rows);
+    }
+    listings_release(&task->listings);
+    batch_sales_release(&task->sales);
+}
+
+static void listings_forget(struct batch_task *task) {
+    listings_release(&task->listings);
+    listings_init(&task->listings, sizeof(struct rebuilt));
+    task->written = 0;
+}
+
+static vtime first_hour(const struct batch_task *task) {
+    return sales_hour(task->report.from);
+}
+
+/* ---- Requests ---- */
+
+static int read_page(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
+    struct effect *fetch = machine_request(&batch->machine, effects, EFFECT_FETCH, 0);
+    if (fetch != NULL) {
+        fetch->fetch.topic = task->phase == PHASE_ORDERS ? TOPIC_ORDER : TOPIC_LISTING_LOG;
+        fetch->fetch.partition = task->partition;
+        fetch->fetch.offset = task->offset;
+        fetch->fetch.max = batch->machine.config->batch_page_rows;
+        fetch->fetch.bronze = fetch->fetch.no_wait = true;
+    }
+    return task_expect(batch, &task->task, fetch, PURPOSE_PAGE, 0);
+}
+
+static struct effect *load_begin(struct partitioned *batch, struct batch_task *task,
+                                 struct effects *effects) {
+    struct effect *load = machine_request(&batch->machine, effects, EFFECT_LOAD_WAREHOUSE, 0);
+    if (task_expect(batch, &task->task, load, PURPOSE_WRITE, 0) != 0) {
+        return NULL;
+    }
+    load->warehouse.dedupe = true;
+    return load;
+}
+
+static int scan(struct partitioned *batch, struct batch_task *task, bool rebuilt,
+                struct effects *effects) {
+    uint32_t max = batch->machine.config->batch_page_rows;
+    struct effect *request = machine_request(&batch->machine, effects, EFFECT_SCAN, 0);
+    if (task_expect(batch, &task->task, request, PURPOSE_SCAN, rebuilt) != 0) {
+        return -ENOMEM;
+    }
+    task->documents[rebuilt].there = false;
+    request->scan.store = SCAN_GOLD;
+    request->scan.rebuilt = rebuilt;
+    request->scan.first = task->cursor;
+    request->scan.last = UINT64_MAX;
+    request->scan.page = true;
+    request->scan.max = max;
+    request->scan.rows = effect_alloc(effects, request, max * sizeof *request->scan.rows);
+    return request->scan.rows == NULL ? -ENOMEM : 0;
+}
+
+static int read_sales(struct partitioned *batch, struct batch_task *task, bool rebuilt,
+                      struct effects *effects) {
+    struct effect *request = machine_request(&batch->machine, effects, EFFECT_READ_SALES, 0);
+    if (request != NULL) {
+        request->sales.rebuilt = rebuilt;
+        request->sales.from = first_hour(task);
+        request->sales.to = task->report.to;
+        request->sales.skip = task->sides[rebuilt].count;
+        request->sales.max = batch->machine.config->batch_page_rows;
+    }
+    return task_expect(batch, &task->task, request, PURPOSE_SALES, rebuilt);
+}
+
+/* ---- Documents ---- */
+
+static int fold(struct batch_task *task, const struct partitioned *batch,
+                const struct log_record *logged, const struct record *record) {
+    int64_t at = listings_make(&task->listings, record->subject_id);
+    if (at < 0) {
+        return -ENOMEM;
+    }
+    struct rebuilt *listing = listings_at(&task->listings, (size_t)at);
+    int outcome = folded_fold(&listing->head.folded, record, logged, batch->machine.bugs);
+    if (outcome < 0) {
+        return outcome;
+    }
+    listing->in_range = listing->in_range || (outcome == FOLD_VISIBLE &&
+                                              !vtime_before(logged->append, task->report.from));
+    return 0;
+}
+
+/* Writes the next documents of the partition; 1 when there are no more, or -ENOMEM. */
+static int write_documents(struct partitioned *batch, struct batch_task *task,
+                           struct effects *effects) {
+    struct document_row *rows = NULL;
+    struct effect *load = NULL;
+    size_t count = 0;
+    for (; task->written < task->listings.count && count < WRITE_ROWS; task->written++) {
+        const struct rebuilt *listing = listings_at(&task->listings, task->written);
+        if (!listing->in_range) {
+            continue;
+        }
+        if (load == NULL) {
+            load = load_begin(batch, task, effects);
+            rows = load == NULL ? NULL : effect_alloc(effects, load, WRITE_ROWS * sizeof *rows);
+        }
+        if (rows == NULL ||
+            document_row_of(effects, load, &listing->head.folded, &rows[count++]) != 0) {
+            return -ENOMEM;
+        }
+    }
+    if (load == NULL) {
+        return 1;
+    }
+    load->warehouse.rebuilt = rows;
+    load->warehouse.rebuilt_count = count;
+    task->report.documents += count;
+    return 0;
+}
+
+static int write_sales(struct partitioned *batch, struct batch_task *task,
+                       struct effects *effects) {
+    size_t count = task->sales.bucket_count;
+    struct effect *load = load_begin(batch, task, effects);
+    struct sales_row *rows =
+        load == NULL ? NULL : effect_alloc(effects, load, (count + 1) * sizeof *rows);
+    if (rows == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = batch_sales_row(&task->sales, i);
+        rows[i].category = effect_copy(effects, load, rows[i].category);
+    }
+    load->warehouse.rebuilt_sales_given = true;
+    load->warehouse.rebuilt_from = first_hour(task);
+    load->warehouse.rebuilt_to = task->report.to;
+    load->warehouse.rebuilt_sales = rows;
+    load->warehouse.rebuilt_sales_count = count;
+    task->report.buckets = count;
+    return effects->out_of_memory ? -ENOMEM : 0;
+}
+
+/* ---- The end of a run ---- */
+
+static uint64_t drift_of(const uint64_t counts[DRIFT_CLASS_COUNT]) {
+    uint64_t sum = 0;
+    for (int c = 0; c < DRIFT_IN_FLIGHT; c++) {
+        sum += counts[c];
+    }
+    return sum;
+}
+
+static void alert(struct batch_task *task, uint64_t documents, uint64_t buckets,
+                  struct effects *effects) {
+    bool differs = documents + buckets > 0;
+    if (differs == task->alarmed) {
+        return;
+    }
+    task->alarmed = differs;
+    struct sentence sentence = sentence_begin();
+    sentence_add_number(&sentence, documents);
+    sentence_add(&sentence, " documents and ");
+    sentence_add_number(&sentence, buckets);
+    sentence_add(&sentence, " buckets of sales are not what bronze says, up to ");
+    sentence_add_time(&sentence, task->report.to);
+    struct effect *told = effects_add(effects, EFFECT_ALERT, 0, 0);
+    if (told != NULL) {
+        told->alert.name = "batch-differs";
+        told->alert.subject = "warehouse";
+        told->alert.state = differs ? ALERT_ERROR : ALERT_CLEARED;
+        told->alert.evidence = effect_copy(effects, told, sentence_bytes(&sentence));
+    }
+}
+
+static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
+                 struct effects *effects);
+
+static int finish(struct partitioned *batch, struct batch_task *task, vtime now,
+                  struct effects *effects) {
+    alert(task, drift_of(task->report.document_counts), drift_of(task->report.sales_counts),
+          effects);
+    struct effect *report = effects_add(effects, EFFECT_BATCH_REPORT, 0, 0);
+    if (report == NULL) {
+        return -ENOMEM;
+    }
+    report->batch = task->report;
+    task->phase = PHASE_IDLE;
+    return go_on(batch, task, now, effects);
+}
+
+/* ---- Beginning ---- */
+
+static void run_begin(struct batch_task *task, vtime from, vtime to, vtime now) {
+    bool whole = to.ns == 0 || vtime_before(now, to);
+    task->report = (struct batch_report){
+        .run = task->report.run + 1, .from = from, .to = whole ? now : to, .began = now};
+    task->phase = PHASE_DOCUMENTS;
+    task->partition = 0;
+    task->offset = 0;
+}
+
+/* What begins anew after a crash. */
+static void run_resume(struct batch_task *task) {
+    listings_forget(task);
+    batch_sales_release(&task->sales);
+    batch_sales_init(&task->sales);
+    task->offset = 0;
+    if (task->phase > PHASE_DOCUMENTS) {
+        task->phase = PHASE_ORDERS;
+        task->partition = 0;
+    }
+    memset(task->report.document_counts, 0, sizeof task->report.document_counts);
+    memset(task->report.sales_counts, 0, sizeof task->report.sales_counts);
+    task->cursor = 0;
+}
+
+/* The next scheduled range, if its end has come. */
+static bool schedule_due(struct partitioned *batch, struct batch_task *task, vtime now) {
+    int64_t interval_ns = batch->machine.config->batch_interval_ns;
+    if (interval_ns == 0 || task->scheduled.ns == 0 ||
+        vtime_diff(now, task->scheduled) < interval_ns) {
+        return false;
+    }
+    vtime from = task->scheduled;
+    task->scheduled = vtime_add(from, interval_ns);
+    run_begin(task, from, task->scheduled, now);
+    return true;
+}
+
+/* Goes on with the run under way, or begins the next, or waits for one. */
+static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
+                 struct effects *effects) {
+    task_changed(batch, &task->task, now, effects);
+    if (task->phase == PHASE_IDLE && !schedule_due(batch, task, now)) {
+        if (task->fetching) {
+            return 0;
+        }
+        task->fetching = true;
+        return task_fetch(batch, &task->task, 0, false, effects);
+    }
+    run_resume(task);
+    return read_page(batch, task, effects);
+}
+
+/* ---- Answers ---- */
+
+static int compare_documents(struct partitioned *batch, struct batch_task *task,
+                             struct effects *effects) {
+    task->phase = PHASE_COMPARE_DOCUMENTS;
+    return scan(batch, task, false, effects) != 0 ? -ENOMEM : scan(batch, task, true, effects);
+}
+
+/* A partition is dealt with: the next one, or the next phase. */
+static int partition_done(struct partitioned *batch, struct batch_task *task, vtime now,
+                          struct effects *effects) {
+    task->partition++;
+    task->offset = 0;
+    task_changed(batch, &task->task, now, effects);
+    if (task->partition < batch->machine.config->partitions) {
+        return read_page(batch, task, effects);
+    }
+    task->partition = 0;
+    if (task->phase == PHASE_DOCUMENTS) {
+        task->phase = PHASE_ORDERS;
+        return read_page(batch, task, effects);
+    }
+    task->phase = PHASE_SALES;
+    return write_sales(batch, task, effects);
+}
+
+static int documents_go_on(struct partitioned *batch, struct batch_task *task, vtime now,
+                           struct effects *effects) {
+    int done = write_documents(batch, task, effects);
+    if (done != 1) {
+        return done;
+    }
+    listings_forget(task);
+    return partition_done(batch, task, now, effects);
+}
+
+static int page_read(struct partitioned *batch, struct batch_task *task, const struct event *event,
+                     struct effects *effects) {
+    enum topic_id topic = task->phase == PHASE_ORDERS ? TOPIC_ORDER : TOPIC_LISTING_LOG;
+    size_t count = event->records.count;
+    for (size_t i = 0; i < count; i++) {
+        const struct log_record *logged = &event->records.records[i];
+        struct record record;
+        struct record_error error;
+        task->offset = logged->offset + 1;
+        if (record_of_topic(topic, logged->value, &record, &error) != 0 ||
+            (topic == TOPIC_LISTING_LOG && !vtime_before(logged->append, task->report.to))) {
+            continue;
+        }
+        int failed = topic == TOPIC_ORDER ? batch_sales_order(&task->sales, &record, logged->append)
+                                          : fold(task, batch, logged, &record);
+        if (failed != 0) {
+            return -ENOMEM;
+        }
+    }
+    task->report.records += count;
+    if (count == batch->machine.config->batch_page_rows) {
+        return read_page(batch, task, effects);
+    }
+    if (topic == TOPIC_LISTING_LOG) {
+        return documents_go_on(batch, task, event->now, effects);
+    }
+    return batch_sales_close(&task->sales, first_hour(task), task->report.to) != 0
+               ? -ENOMEM
+               : partition_done(batch, task, event->now, effects);
+}
+
+static struct batch_scope scope_of(const struct partitioned *batch, const struct batch_task *task) {
+    vtime cutoff = vtime_add(task->report.began, -batch->machine.config->reconcile_cutoff_ns);
+    return (struct batch_scope){task->report.from,
+                                vtime_before(task->report.to, cutoff) ? task->report.to : cutoff};
+}
+
+/* Rows up to and including that listing. */
+static size_t rows_to(const struct scanned_side *side, uint64_t last) {
+    size_t count = 0;
+    while (count < side->count && side->rows[count].listing_id <= last) {
+        count++;
+    }
+    return count;
+}
+
+static int scanned(struct partitioned *batch, struct batch_task *task, const struct effect *answer,
+                   struct effects *effects) {
+    struct scanned_side *side = &task->documents[answer->scan.rebuilt];
+    side->count = answer->scan.count;
+    if (ARRAY_RESERVE(side->rows, side->capacity, side->count) != 0) {
+        return -ENOMEM;
+    }
+    if (side->count > 0) {
+        memcpy(side->rows, answer->scan.rows, side->count * sizeof *side->rows);
+    }
+    side->complete = answer->scan.complete;
+    side->there = true;
+    if (!task->documents[0].there || !task->documents[1].there) {
+        return 0;
+    }
+    uint64_t last = UINT64_MAX;
+    for (size_t i = 0; i < 2; i++) {
+        const struct scanned_side *one = &task->documents[i];
+        if (!one->complete && one->rows[one->count - 1].listing_id < last) {
+            last = one->rows[one->count - 1].listing_id;
+        }
+    }
+    struct batch_scope scope = scope_of(batch, task);
+    batch_compare_documents(&scope, task->documents[0].rows, rows_to(&task->documents[0], last),
+                            task->documents[1].rows, rows_to(&task->documents[1], last),
+                            task->report.document_counts);
+    if (last != UINT64_MAX) {
+        task->cursor = last + 1;
+        return compare_documents(batch, task, effects);
+    }
+    task->phase = PHASE_COMPARE_SALES;
+    return read_sales(batch, task, false, effects) != 0 ? -ENOMEM
+                                                        : read_sales(batch, task, true, effects);
+}
+
+static int sales_keep(struct sales_side *side, const struct sales_row *row) {
+    if (ARRAY_RESERVE(side->rows, side->capacity, side->count + 1) != 0) {
+        return -ENOMEM;
+    }
+    char *copy = malloc(row->category.len + 1);
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    if (row->category.len > 0) {
+        memcpy(copy, row->category.data, row->category.len);
+    }
+    side->rows[side->count] = *row;
+    side->rows[side->count++].category.data = copy;
+    return 0;
+}
+
+static void compare_sales(const struct batch_scope *scope, struct batch_task *task) {
+    const struct sales_side *view = &task->sides[0], *made = &task->sides[1];
+    size_t v = 0, m = 0;
+    while (v < view->count || m < made->count) {
+        int order = v == view->count   ? 1
+                    : m == made->count ? -1
+                                       : batch_sales_order_of(&view->rows[v], &made->rows[m]);
+        batch_compare_sales(scope, order <= 0 ? &view->rows[v] : NULL,
+                            order >= 0 ? &made->rows[m] : NULL, task->report.sales_counts);
+        v += order <= 0;
+        m += order >= 0;
+    }
+}
+
+static int sales_read(struct partitioned *batch, struct batch_task *task, const struct event *event,
+                      struct effects *effects) {
+    bool rebuilt = event->answered->sales.rebuilt;
+    struct sales_side *side = &task->sides[rebuilt];
+    for (size_t i = 0; i < event->sales.count; i++) {
+        if (sales_keep(side, &event->sales.rows[i]) != 0) {
+            return -ENOMEM;
+        }
+    }
+    if (event->sales.count == batch->machine.config->batch_page_rows) {
+        return read_sales(batch, task, rebuilt, effects);
+    }
+    side->there = true;
+    if (!task->sides[0].there || !task->sides[1].there) {
+        return 0;
+    }
+    struct batch_scope scope = scope_of(batch, task);
+    compare_sales(&scope, task);
+    sales_forget(task);
+    return finish(batch, task, event->now, effects);
+}
+
+static int task_answered(struct partitioned *batch, struct task *head, uint32_t purpose,
+                         uint32_t argument, const struct event *event, struct effects *effects,
+                         bool *again) {
+    struct batch_task *task = (struct batch_task *)head;
+    (void)argument;
+    (void)again;
+    switch (purpose) {
+    case PURPOSE_PAGE:
+        return page_read(batch, task, event, effects);
+    case PURPOSE_WRITE:
+        return task->phase == PHASE_DOCUMENTS ? documents_go_on(batch, task, event->now, effects)
+                                              : compare_documents(batch, task, effects);
+    case PURPOSE_SCAN:
+        return scanned(batch, task, event->answered, effects);
+    default:
+        assert(purpose == PURPOSE_SALES);
+        return sales_read(batch, task, event, effects);
+    }
+}
+
+/* ---- Commands and the schedule ---- */
+
+static int records(struct partitioned *batch, struct task *head, size_t index,
+                   const struct event *event, struct effects *effects) {
+    struct batch_task *task = (struct batch_task *)head;
+    struct source *source = &head->sources[index];
+    task->fetching = false;
+    if (task->phase != PHASE_IDLE) {
+        return 0; /* read again when the run is over */
+    }
+    for (size_t i = 0; i < event->records.count && task->phase == PHASE_IDLE; i++) {
+        const struct log_record *logged = &event->records.records[i];
+        struct record record;
+        struct record_error error;
+        source->next = logged->offset + 1;
+        if (record_of_topic(TOPIC_CONTROL, logged->value, &record, &error) == 0 &&
+            record.control.kind == CONTROL_BATCH) {
+            run_begin(task, record.control.from, record.control.to, event->now);
+        }
+    }
+    source->safe = source->next;
+    return go_on(batch, task, event->now, effects);
+}
+
+static void schedule(struct partitioned *batch, struct batch_task *task, vtime now,
+                     struct effects *effects) {
+    int64_t interval_ns = batch->machine.config->batch_interval_ns;
+    if (interval_ns == 0) {
+        return;
+    }
+    vtime last = {now.ns - now.ns % interval_ns};
+    if (task->scheduled.ns == 0) {
+        task->scheduled = last;
+    }
+    task_timer(effects, &task->task, TIMER_SCHEDULE, vtime_add(last, interval_ns));
+}
+
+static int task_timer_due(struct partitioned *batch, struct task *head, uint32_t id, vtime now,
+                          struct effects *effects) {
+    struct batch_task *task = (struct batch_task *)head;
+    assert(id == TIMER_SCHEDULE);
+    (void)id;
+    schedule(batch, task, now, effects);
+    return task->phase == PHASE_IDLE ? go_on(batch, task, now, effects) : 0;
+}
+
+static int task_begin(struct partitioned *batch, struct task *head, const struct event *event,
+                      struct effects *effects) {
+    struct batch_task *task = (struct batch_task *)head;
+    schedule(batch, task, event->now, effects);
+    return go_on(batch, task, event->now, effects);
+}
+
+/* ---- Checkpoints ---- */
+
+enum { STATE_BYTES = 1 + 4 + 4 + 5 * 8 + 1 + 8 };
+
+static int save_entries(struct partitioned *batch, struct task *head, struct effect *save,
+                        struct effects *effects) {
+    (void)batch;
+    const struct batch_task *task = (const struct batch_task *)head;
+    struct state_entry *entry = effect_alloc(effects, save, sizeof *entry);
+    char *bytes = effect_alloc(effects, save, STATE_BYTES);
+    if (entry == NULL || bytes == NULL) {
+        return -ENOMEM;
+    }
+    char *at = wire_put(bytes, (uint64_t)task->phase, 1);
+    at = wire_put(at, task->report.run, 4);
+    at = wire_put(at, task->partition, 4);
+    at = wire_put(at, (uint64_t)task->report.from.ns, 8);
+    at = wire_put(at, (uint64_t)task->report.to.ns, 8);
+    at = wire_put(at, (uint64_t)task->report.began.ns, 8);
+    at = wire_put(at, task->report.documents, 8);
+    at = wire_put(at, task->report.records, 8);
+    at = wire_put(at, task->alarmed, 1);
+    at = wire_put(at, (uint64_t)task->scheduled.ns, 8);
+    assert(at == bytes + STATE_BYTES);
+    *entry = (struct state_entry){0, {bytes, STATE_BYTES}};
+    save->save_state.entries = entry;
+    save->save_state.count = 1;
+    return 0;
+}
+
+static int restore_entry(struct partitioned *batch, struct task *head, uint64_t key,
+                         struct bytes value) {
+    (void)batch;
+    (void)key;
+    struct batch_task *task = (struct batch_task *)head;
+    struct wire_reader reader = wire_reader_of(value);
+    if (value.len != STATE_BYTES) {
+        return -EINVAL;
+    }
+    task->phase = (enum phase)wire_get(&reader, 1);
+    task->report.run = (uint32_t)wire_get(&reader, 4);
+    task->partition = (uint32_t)wire_get(&reader, 4);
+    task->report.from.ns = (int64_t)wire_get(&reader, 8);
+    task->report.to.ns = (int64_t)wire_get(&reader, 8);
+    task->report.began.ns = (int64_t)wire_get(&reader, 8);
+    task->report.documents = wire_get(&reader, 8);
+    task->report.records = wire_get(&reader, 8);
+    task->alarmed = wire_get(&reader, 1) != 0;
+    task->scheduled.ns = (int64_t)wire_get(&reader, 8);
+    return 0;
+}
+
+struct machine *batch_new(void) {
+    static const struct task_ops ops = {
+        .task_size = sizeof(struct batch_task),
+        .init = task_init,
+        .release = task_release,
+        .restore_entry = restore_entry,
+        .begin = task_begin,
+        .records = records,
+        .answered = task_answered,
+        .save_entries = save_entries,
+        .timer = task_timer_due,
+    };
+    return partitioned_new(sizeof(struct partitioned), &ops);
+}

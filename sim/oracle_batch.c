@@ -1,0 +1,90 @@
+/*
+ * The stream against the nightly batch (A17): when a run of it is over and nothing came since, gold
+ * and the dashboard say what a rebuild from bronze says. Read from the tables, past both.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "pipeline/array.h"
+#include "sim/oracle_parts.h"
+
+static void document_compare(struct comparison *c, const struct scan_row *made,
+                             const struct scanned_rows *gold) {
+    struct oracle *o = c->o;
+    const struct scan_row *row = gold->first;
+    o->checks[CHECK_BATCH_EQUALS_STREAM].looked_at++;
+    if (row == NULL) {
+        check_violated(o, CHECK_BATCH_EQUALS_STREAM, c->now,
+                       "gold has no listing %" PRIu64 ", bronze has version %" PRId64,
+                       made->listing_id, made->version);
+    } else if (row->version != made->version || row->whole_hash != made->whole_hash ||
+               row->source_hash != made->source_hash || row->alive != made->alive ||
+               row->suppressed != made->suppressed) {
+        check_violated(o, CHECK_BATCH_EQUALS_STREAM, c->now,
+                       "gold has version %" PRId64 " of listing %" PRIu64
+                       ", bronze makes version %" PRId64 "%s",
+                       row->version, made->listing_id, made->version,
+                       row->version == made->version ? " with other content" : "");
+    }
+}
+
+static void documents_compare(struct comparison *c, const struct warehouse_rebuilt *made) {
+    c->gold.at = 0;
+    size_t rows = 0;
+    for (size_t i = 0; i < made->count; i++) {
+        struct scanned_rows gold = scanned_take(&c->gold, made->documents[i].listing_id);
+        rows += gold.count > 0;
+        document_compare(c, &made->documents[i], &gold);
+    }
+    size_t listings = 0;
+    for (size_t i = 0; i < c->gold.count; i++) {
+        listings += i == 0 || c->gold.rows[i].listing_id != c->gold.rows[i - 1].listing_id;
+    }
+    if (listings > rows) {
+        check_violated(c->o, CHECK_BATCH_EQUALS_STREAM, c->now,
+                       "gold has %zu listings that bronze does not know", listings - rows);
+    }
+}
+
+static void sales_compare(struct comparison *c) {
+    struct warehouse_port port = fake_warehouse_port(c->stores->warehouse);
+    const struct warehouse_rebuilt *made = fake_warehouse_rebuilt(c->stores->warehouse);
+    struct sales_row *view = NULL;
+    size_t capacity = 0, count = 0;
+    vtime first = {INT64_MIN};
+    /* One more than there should be shows that there are too many. */
+    if (ARRAY_RESERVE(view, capacity, made->sales_count + 1) != 0 ||
+        port.ops->read_sales(port.ctx, c->now, false, first, VTIME_NEVER, 0, view,
+                             made->sales_count + 1, &count) != 0) {
+        c->o->out_of_memory = true;
+        free(view);
+        return;
+    }
+    c->o->checks[CHECK_BATCH_EQUALS_STREAM].looked_at += made->sales_count;
+    if (count != made->sales_count) {
+        check_violated(c->o, CHECK_BATCH_EQUALS_STREAM, c->now,
+                       "the dashboard has %zu%s buckets, bronze makes %zu", count,
+                       count > made->sales_count ? " or more" : "", made->sales_count);
+    }
+    for (size_t i = 0; i < count && i < made->sales_count; i++) {
+        const struct sales_row *a = &view[i], *b = &made->sales[i];
+        if (a->hour.ns != b->hour.ns || !bytes_equal(a->category, b->category) ||
+            a->orders != b->orders || a->quantity != b->quantity || a->amount != b->amount) {
+            check_violated(c->o, CHECK_BATCH_EQUALS_STREAM, c->now,
+                           "bronze makes %" PRId64 " orders and amount %" PRId64
+                           " of \"%.*s\" in the hour of %s, the dashboard has %" PRId64
+                           " and %" PRId64,
+                           b->orders, b->amount, b->category.len < 60 ? (int)b->category.len : 60,
+                           b->category.data, moment_text(b->hour).text, a->orders, a->amount);
+            break; /* those behind it would differ by their places alone */
+        }
+    }
+    free(view);
+}
+
+void batch_compare(struct comparison *c) {
+    if (c->o->batch_runs > 0) {
+        documents_compare(c, fake_warehouse_rebuilt(c->stores->warehouse));
+        sales_compare(c);
+    }
+}
