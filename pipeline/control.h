@@ -34,7 +34,11 @@ enum control_parameter {
     X(MODELS, "models", "builder", CONTROL_MODEL | CONTROL_ANNOUNCED,                              \
       "the model version that is served, and another one (0: none) whose collections are written " \
       "as well",                                                                                   \
-      "", "", "", "")                                                                              \
+      "it is younger than the one that was obeyed last",                                           \
+      "some partitions write the collections that are named, others do not yet",                   \
+      "a builder reads the announcements to their end before it reads the log, and so writes a "   \
+      "change that it folds anew to all collections that its forerunner wrote it to",              \
+      "tests/pipeline/test_builder_lanes.c:test_restart_at_every_step")                                                                              \
     X(UPGRADE, "upgrade", "upgrader", CONTROL_MODEL,                                               \
       "begins an upgrade to that model version: shadow collections, dual writes, backfill, "       \
       "validation",                                                                                \

@@ -118,6 +118,11 @@ static int decode_header(const char *data, struct record *out, struct record_err
         return record_reject(error, "time is before 1970", "event_ts", "0 or more",
                              out->stamp.ts.ns);
     }
+    bool of_listing =
+        out->type == RECORD_LISTING || out->type == RECORD_MEDIA || out->type == RECORD_ORDER;
+    if (of_listing && out->subject_id == 0) {
+        return record_reject(error, "the id names no listing", "subject_id", "1 or more", 0);
+    }
     bool has_fields = out->type == RECORD_LISTING && out->op == RECORD_UPSERT;
     if (!has_fields && out->field_count != 0) {
         return record_reject(error, "fields in a record that has none", "field_count", "0",

@@ -40,7 +40,7 @@ static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, 
 static const char *const alerts[] = {"feed-freshness",  "feed-volume",     "offset-out-of-range",
                                      "upgrade-refused", "cutover-refused", "rollback-refused",
                                      "retire-refused",  "abandon-refused", "alias-moved",
-                                     "mass-delete"};
+                                     "mass-delete",     "embedding-model", "checkpoint-corrupt"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
@@ -711,6 +711,20 @@ static const struct key pipeline_keys[] = {
         AT(pipeline.embed_batch_max),
         .fallback = "128",
         .about = "listings of one embedding request, at most",
+    },
+    {
+        .name = "embed_requests",
+        COUNT32(1, 10000),
+        AT(pipeline.embed_requests_max),
+        .fallback = "8",
+        .about = "embedding requests under way for a partition and a model version, at most",
+    },
+    {
+        .name = "backfill_in_flight",
+        COUNT32(1, 10000000),
+        AT(pipeline.backfill_in_flight_max),
+        .fallback = "64",
+        .about = "listings under way that the backfill of a partition asked for, at most",
     },
     {
         .name = "backlog",

@@ -130,8 +130,8 @@ static void test_restart_at_every_step(void **state) {
     }
 }
 
-/* A change that was written to a shadow, and is folded anew after a crash, goes there again: the log
- * is not read before the announcements are. */
+/* A change that was written to a shadow, and is folded anew after a crash, goes there again: the
+ * log is not read before the announcements are. */
 static void test_restart_without_a_checkpoint(void **state) {
     (void)state;
     struct script *s = shadowed();

@@ -222,6 +222,7 @@ static void every_value_arrives(void **state) {
         "\"pipeline\": {\"partitions\": 3, \"workers\": {\"builder\": 5}, \"model_version\": 2,"
         " \"allowed_lateness\": \"3h\", \"late_batch\": \"4h\", \"checkpoint\": \"6s\","
         " \"session_timeout\": \"7s\", \"fetch_records\": 8, \"embed_batch\": 9, \"backlog\": 10,"
+        " \"embed_requests\": 3, \"backfill_in_flight\": 4,"
         " \"retry_base\": \"11ms\", \"retry_max\": \"12s\", \"dashboard\": \"13s\","
         " \"watch\": \"14s\", \"feeds\": {\"orders\": {\"warn\": \"15s\", \"error\": \"16s\"}},"
         " \"volume\": {\"window\": \"17m\", \"deletes_min\": 18, \"factor\": 19}},\n"
@@ -276,6 +277,8 @@ static void every_value_arrives(void **state) {
     assert_int_equal(s.pipeline.fetch_records_max, 8);
     assert_int_equal(s.pipeline.embed_batch_max, 9);
     assert_int_equal(s.pipeline.backlog_max, 10);
+    assert_int_equal(s.pipeline.embed_requests_max, 3);
+    assert_int_equal(s.pipeline.backfill_in_flight_max, 4);
     assert_int_equal(s.pipeline.retry_base_ns, 11 * VTIME_MILLISECOND);
     assert_int_equal(s.pipeline.retry_max_ns, 12 * VTIME_SECOND);
     assert_int_equal(s.pipeline.dashboard_interval_ns, 13 * VTIME_SECOND);
@@ -359,6 +362,8 @@ static void defaults_are_those_of_the_pipeline(void **state) {
     SAME(fetch_records_max);
     SAME(embed_batch_max);
     SAME(backlog_max);
+    SAME(embed_requests_max);
+    SAME(backfill_in_flight_max);
     SAME(retry_base_ns);
     SAME(retry_max_ns);
     SAME(dashboard_interval_ns);
