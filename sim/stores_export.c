@@ -854,6 +854,19 @@ static void plain_view(char *out, size_t capacity, enum table_id id, const char 
     assert(len > 0 && (size_t)len < capacity);
 }
 
+/* Each order beside its listing as it was, and was known to be, when the order was placed: of the
+ * versions that had happened and been recorded by then the last. Whoever joins with the present
+ * version, or with one that was recorded later, tells a model of the past what it could not know
+ * (B5). */
+static const char order_as_of[] =
+    "CREATE TEMP VIEW order_as_of AS SELECT o.order_id, o.listing_id, o.category, o.quantity,"
+    " o.amount, o.ordered_at_ns, l.version AS listing_version, l.price AS listing_price,"
+    " l.title AS listing_title, l.alive AS listing_alive, l.changed_at_ns, l.recorded_at_ns"
+    " FROM silver_order o LEFT JOIN silver_listing_history l ON l.listing_id = o.listing_id"
+    " AND l.version = (SELECT max(k.version) FROM silver_listing_history k"
+    " WHERE k.listing_id = o.listing_id AND k.changed_at_ns <= o.ordered_at_ns"
+    " AND k.recorded_at_ns <= o.ordered_at_ns)";
+
 int stores_export_views(sqlite3 *db, vtime at) {
     int rc = SQLITE_OK;
     for (int i = 0; i < TABLE_COUNT && rc == SQLITE_OK; i++) {
@@ -874,5 +887,5 @@ int stores_export_views(sqlite3 *db, vtime at) {
             rc = sqlite3_exec(db, view, 0, 0, 0);
         }
     }
-    return rc;
+    return rc == SQLITE_OK ? sqlite3_exec(db, order_as_of, 0, 0, 0) : rc;
 }

@@ -98,7 +98,8 @@ const char *const *stores_export_tables(void);
 /*
  * On a connection that reads such a file: temporary views that shadow the tables and show them as
  * of `at` (VTIME_NEVER: at the end), without the columns recorded_from_ns and recorded_to_ns, and
- * NAME_history for each table as it is. Returns SQLITE_OK or a SQLite error.
+ * NAME_history for each table as it is, and order_as_of: orders joined with the version of their
+ * listing that was valid and known when they were placed. Returns SQLITE_OK or a SQLite error.
  */
 int stores_export_views(sqlite3 *db, vtime at);
 
