@@ -82,6 +82,9 @@ static bool has_refusals(const struct scenario_run *run) {
     struct oracle_counts counts = oracle_counts(run->oracle);
     return counts.poison + counts.dead_letters > 0;
 }
+static bool has_claims(const struct scenario_run *run) {
+    return oracle_counts(run->oracle).claims > 0;
+}
 static bool has_orders(const struct scenario_run *run) {
     return orders_placed(run) > 0;
 }
@@ -106,7 +109,7 @@ static bool has_subject(const struct scenario_run *run, const char *check) {
         {"gone-in-time", has_removals},    {"dead-letters", has_refusals},
         {"dashboard", has_orders},         {"alias-switch", has_moves},
         {"orders-obeyed", has_moves},      {"retired", has_drops},
-        {"standby-complete", has_standby},
+        {"standby-complete", has_standby}, {"contract-held", has_claims},
     };
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         if (strcmp(subjects[i].check, check) == 0) {

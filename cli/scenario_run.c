@@ -252,6 +252,9 @@ static void operation_due(void *ctx, vtime now, uint64_t index) {
         control.from = vtime_add(run->start, operation->from_ns);
         control.to = vtime_add(run->start, operation->to_ns);
     }
+    if (operation->control == CONTROL_REGISTER) {
+        oracle_registration(run->oracle, operation->feed, control.text, operation->refused);
+    }
     simulation_order(run->simulation, &control);
     if (!operation->refused) {
         oracle_ordered(run->oracle, now, operation->control, operation->model_version);

@@ -63,7 +63,12 @@
       "convergence")                                                                               \
     X(LIVE_WRITES_MISSED, "live-writes-missed",                                                    \
       "a shadow collection gets only what the backfill copies: changes during it are missed",      \
-      "standby-complete")
+      "standby-complete")                                                                          \
+    X(CONTRACT_UNCHECKED, "contract-unchecked",                                                    \
+      "records of a contract version that nobody registered are routed as if they were known",     \
+      "contract-held")                                                                             \
+    X(REPLAY_FORGETS, "replay-forgets",                                                            \
+      "a replay of dead letters that a crash cuts short is not gone on with", "settled")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -49,12 +49,16 @@ enum contract_verdict contract_gate_judge(struct contract_gate *gate, const stru
     }
     enum topic_id feed = task->sources[source].topic;
     const struct schema *schema = registry_find(&gate->registry, feed, record->contract_version);
-    (void)machine;
-    if (schema == NULL) {
-        return logged->offset < gate->looked[source] ? unregistered(gate, feed, record, violation)
-                                                     : CONTRACT_UNKNOWN;
+    if (schema == NULL && bug_on(machine->bugs, BUG_CONTRACT_UNCHECKED)) {
+        return CONTRACT_KEPT;
     }
-    return contract_check(schema, record, violation) != 0 ? CONTRACT_BROKEN : CONTRACT_KEPT;
+    if (schema != NULL && contract_check(schema, record, violation) == 0) {
+        return CONTRACT_KEPT;
+    }
+    if (logged->offset >= gate->looked[source]) {
+        return CONTRACT_UNKNOWN;
+    }
+    return schema == NULL ? unregistered(gate, feed, record, violation) : CONTRACT_BROKEN;
 }
 
 /* ---- Looking ---- */

@@ -2,13 +2,13 @@
  * The gate of a task that reads feeds (B9, A13): the registry that the task folded from the control
  * topic, and the verdict on each record by it. Private to the machines.
  *
- * A record whose contract version is not registered may have been sent after the registration that
- * the task has not read yet: feeds and control topic are read side by side. So the gate says
- * UNKNOWN the first time; the task then leaves that record and those behind it, reads the control
- * topic up to its end (contract_gate_look) and fetches the source again. What is still unknown then
- * was appended before it was registered, and is refused. So a record that is sent after its version
- * is in the control topic is never refused for it, however far behind a task is or where it
- * crashes.
+ * A record that breaks what the task knows may have been sent after a registration, or an
+ * amendment, that the task has not read yet: feeds and control topic are read side by side. So the
+ * gate says UNKNOWN the first time; the task then leaves that record and those behind it, reads the
+ * control topic up to its end (contract_gate_look) and fetches the source again. What still breaks
+ * it then was broken when it was appended, and is refused. So a record that is sent after its
+ * contract is in the control topic is never refused for it, however far behind a task is or where
+ * it crashes.
  */
 #ifndef MURPHY_PIPELINE_CONTRACT_GATE_H
 #define MURPHY_PIPELINE_CONTRACT_GATE_H

@@ -41,6 +41,7 @@ enum machine_tenure {
  *   gate        policy feed -> the sellers whose rows readers do not get
  *   batch       nightly: gold and sales made anew from bronze, and compared
  *   upgrader    leads the vector collections from one embedding model to another
+ *   steward     dead letters -> their feeds once more
  */
 #define MACHINES(X)                                                                                \
     X(RELAY, relay, LEASED)                                                                        \
@@ -51,7 +52,8 @@ enum machine_tenure {
     X(WATCH, watch, STATELESS)                                                                     \
     X(GATE, gate, LEASED)                                                                          \
     X(UPGRADER, upgrader, LEASED)                                                                  \
-    X(BATCH, batch, LEASED)
+    X(BATCH, batch, LEASED)                                                                        \
+    X(STEWARD, steward, LEASED)
 
 enum machine_kind {
 #define MACHINE_ENUM(identifier, name, tenure) MACHINE_##identifier,
@@ -231,7 +233,8 @@ struct machine;
     X(ALIAS_SWITCHES, "alias_switches")                                                            \
     X(UPGRADE_REFUSALS, "upgrade_refusals")                                                        \
     X(QUARANTINED, "quarantined")                                                                  \
-    X(REFERENCE_FANOUT, "reference_fanout")
+    X(REFERENCE_FANOUT, "reference_fanout")                                                        \
+    X(LETTERS_REPLAYED, "letters_replayed")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

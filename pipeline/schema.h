@@ -8,7 +8,7 @@
  *     mode forward-transitive
  *     title: text, null, max 300
  *     price: integer, min 0
- *     attribute.energy_class: integer, required, min 1, max 7, default 7
+ *     attribute.eco_score: integer, required, min 1, max 7, default 7
  *     attribute.*: text, integer, number, null
  *
  * A field statement names the types that a value can have, then what else holds of it: `required`

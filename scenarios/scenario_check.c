@@ -92,6 +92,12 @@ static int check_workload(struct reader *r, const struct draft *draft) {
                            "creating %llu listings takes at least as many events, not %llu",
                            (unsigned long long)w->listings, (unsigned long long)w->events);
     }
+    for (size_t i = 0; i < w->contract_count; i++) {
+        struct json_path path = path_of(text, "workload.contracts[%zu].from", i);
+        if (check_before_end(r, draft, w->contracts[i].from_ns, &path, "is") != 0) {
+            return -1;
+        }
+    }
     uint64_t weights = (uint64_t)w->weight_create + w->weight_price + w->weight_text +
                        w->weight_attributes + w->weight_images + w->weight_delete +
                        w->weight_recreate + w->weight_policy + w->weight_order + w->weight_poison +

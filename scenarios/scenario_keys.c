@@ -15,6 +15,7 @@
 #define FAULT_AT(member) .offset = offsetof(struct fault, member)
 #define ALERT_AT(member) .offset = offsetof(struct expected_alert, member)
 #define OPERATION_AT(member) .offset = offsetof(struct operation, member)
+#define CONTRACT_AT(member) .offset = offsetof(struct workload_contract, member)
 #define ANOMALY_AT(member) .offset = offsetof(struct workload_anomaly, member)
 #define PEAK_AT(member) .offset = offsetof(struct workload_peak, member)
 #define POLICY_AT(member) .offset = offsetof(struct workload_policy, member)
@@ -40,7 +41,8 @@ static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, 
 static const char *const alerts[] = {"feed-freshness",  "feed-volume",     "offset-out-of-range",
                                      "upgrade-refused", "cutover-refused", "rollback-refused",
                                      "retire-refused",  "abandon-refused", "alias-moved",
-                                     "mass-delete",     "embedding-model", "checkpoint-corrupt"};
+                                     "mass-delete",     "embedding-model", "checkpoint-corrupt",
+                                     "schema-refused"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
@@ -224,6 +226,66 @@ static const struct section peak_section = {
     .key_count = COUNT_OF(peak_keys),
 };
 static const struct key peak_element = {.type = TAKES_OBJECT, .section = &peak_section};
+
+static const struct key contract_keys[] = {
+    {
+        .name = "feed",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_FEEDS,
+        CONTRACT_AT(feed),
+        .about = "the feed whose producers move",
+    },
+    {
+        .name = "version",
+        .required = true,
+        COUNT32(1, RECORD_CONTRACT_VERSION_MAX),
+        CONTRACT_AT(version),
+        .about = "the version that their records name from then on",
+    },
+    {
+        .name = "from",
+        .required = true,
+        DURATION(0, LONGEST),
+        CONTRACT_AT(from_ns),
+        .about = "when they move, counted from the start",
+    },
+    {
+        .name = "share",
+        .type = TAKES_SHARE_PPM,
+        .min = 1,
+        .max = 1000000,
+        CONTRACT_AT(share_ppm),
+        .fallback = "1",
+        .about = "the share of listings, or sellers, whose producers move",
+    },
+    {
+        .name = "attribute",
+        .type = TAKES_TEXT,
+        CONTRACT_AT(attribute),
+        .about = "an attribute that each of their listing records then names, an integer",
+    },
+    {
+        .name = "attribute_max",
+        COUNT32(1, 1000000),
+        CONTRACT_AT(attribute_max),
+        .fallback = "10",
+        .about = "its greatest value; the least is 1",
+    },
+    {
+        .name = "price_as_text",
+        .type = TAKES_FLAG,
+        CONTRACT_AT(price_as_text),
+        .fallback = "false",
+        .about = "they write prices as decimal text",
+    },
+};
+static const struct section contract_section = {
+    .about = "producers that move to another version of their feed's contract",
+    .keys = contract_keys,
+    .key_count = COUNT_OF(contract_keys),
+};
+static const struct key contract_element = {.type = TAKES_OBJECT, .section = &contract_section};
 
 static const struct key anomaly_keys[] = {
     {
@@ -440,6 +502,15 @@ static const struct key workload_keys[] = {
         AT(workload.anomalies),
         .count_offset = offsetof(struct draft, scenario.workload.anomaly_count),
         .about = "what goes wrong at the source, beside the ordinary operations",
+    },
+    {
+        .name = "contracts",
+        .type = TAKES_LIST,
+        .element = &contract_element,
+        .element_size = sizeof(struct workload_contract),
+        AT(workload.contracts),
+        .count_offset = offsetof(struct draft, scenario.workload.contract_count),
+        .about = "producers that move to other versions of their feeds' contracts",
     },
     {
         .name = "file",

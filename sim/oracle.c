@@ -34,7 +34,8 @@ struct oracle *oracle_new(const struct oracle_options *options) {
     o->options = with_defaults(options);
     o->now = o->options.start;
     o->reference = reference_new();
-    if (o->reference == NULL) {
+    if (o->reference == NULL || !contracts_init(o)) {
+        reference_free(o->reference);
         free(o);
         return NULL;
     }
@@ -60,6 +61,7 @@ void oracle_free(struct oracle *o) {
     gone_release(o);
     upgrade_release(o);
     reference_free(o->reference);
+    contracts_release(o);
     id_map_release(&o->listing_index);
     id_map_release(&o->fed);
     id_map_release(&o->late_index);
@@ -170,7 +172,7 @@ void oracle_operation(struct oracle *o, vtime now, const struct workload_op *op)
         safety_poison(o, now, op->value);
         return;
     }
-    if (reference_add(o->reference, op->value) < 0) {
+    if (reference_add(o->reference, op->meaning.len > 0 ? op->meaning : op->value) < 0) {
         o->out_of_memory = true;
     }
     if (op->through_oltp && (op->kind == OP_LISTING_CREATE || op->kind == OP_LISTING_UPDATE ||
@@ -192,7 +194,7 @@ static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint
                           const struct log_record *logged) {
     struct record record;
     struct record_error error;
-    bool valid = record_decode(logged->value, &record, &error) == 0;
+    bool valid = record_decode_claimed(logged->value, &record, &error) == 0;
     o->counts.feed_records++;
     progress_appended(o, topic, partition, logged->offset, valid ? &record : NULL);
     freshness_feed(o, topic, logged->append, valid ? &record : NULL);
@@ -205,7 +207,10 @@ static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint
     if (id_map_put_index(&o->fed, key, 1) != 0) {
         o->out_of_memory = true;
     }
-    gone_feed(o, now, logged->append, &record);
+    o->counts.claims += record.contract_version != RECORD_CONTRACT_VERSION;
+    if (contracts_feed(o, topic, partition, logged, &record, key)) {
+        gone_feed(o, now, logged->append, &record);
+    }
 }
 
 /* Where a feed position is that did not go straight to the listing log. */
@@ -217,7 +222,10 @@ static uint64_t origin_key(const struct origin *origin) {
     return XXH3_64bits(parts, sizeof parts);
 }
 
-static void note_routed(struct oracle *o, const struct record *record) {
+static void note_routed(struct oracle *o, vtime now, const struct record *record) {
+    if (contracts_routed(o, now, record)) {
+        gone_feed(o, now, now, record);
+    }
     if (record->sections & SECTION_ORIGIN && record->origin.topic < FEED_COUNT) {
         progress_routed(o, (enum topic_id)record->origin.topic, record->origin.partition,
                         record->origin.offset);
@@ -230,14 +238,14 @@ static bool is_late(const struct oracle *o, const struct record *record) {
            vtime_diff(record->origin.append, record->stamp.ts) > o->options.allowed_lateness_ns;
 }
 
-static void late_appended(struct oracle *o, const struct log_record *logged) {
+static void late_appended(struct oracle *o, vtime now, const struct log_record *logged) {
     struct record record;
     struct record_error error;
     o->counts.late_records++;
     if (record_decode(logged->value, &record, &error) != 0) {
         return;
     }
-    note_routed(o, &record);
+    note_routed(o, now, &record);
     uint64_t key = origin_key(&record.origin);
     bool waits = id_map_get(&o->late_index, key) == DETOUR_LATE;
     uint32_t listing = oracle_listing_of(o, record.subject_id);
@@ -256,13 +264,13 @@ static void late_appended(struct oracle *o, const struct log_record *logged) {
 }
 
 /* What is held back for an operator may stay there: nothing waits for it (B10). */
-static void quarantine_appended(struct oracle *o, const struct log_record *logged) {
+static void quarantine_appended(struct oracle *o, vtime now, const struct log_record *logged) {
     struct record record;
     struct record_error error;
     if (record_decode(logged->value, &record, &error) != 0) {
         return;
     }
-    note_routed(o, &record);
+    note_routed(o, now, &record);
     uint64_t key = origin_key(&record.origin);
     uint32_t listing = oracle_listing_of(o, record.subject_id);
     if (id_map_put_index(&o->late_index, key, DETOUR_QUARANTINE) != 0 || listing == UINT32_MAX) {
@@ -319,7 +327,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     bool again;
     enum detour detour = detour_taken(o, &record, &again);
     bool by_late_queue = detour == DETOUR_LATE || again;
-    note_routed(o, &record);
+    note_routed(o, now, &record);
     uint32_t listing = oracle_listing_of(o, record.subject_id);
     if (listing == UINT32_MAX) {
         return;
@@ -368,10 +376,13 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
         log_appended(o, now, logged);
         break;
     case TOPIC_LATE:
-        late_appended(o, logged);
+        late_appended(o, now, logged);
+        break;
+    case TOPIC_CONTROL:
+        contracts_control(o, logged);
         break;
     case TOPIC_QUARANTINE:
-        quarantine_appended(o, logged);
+        quarantine_appended(o, now, logged);
         break;
     case TOPIC_DEAD_LETTER:
         safety_dead_letter(o, now, logged->value);
@@ -496,8 +507,8 @@ bool oracle_settled(const struct oracle *o) {
     enum topic_id topic;
     uint32_t partition;
     return freshness_pending(o) == 0 && late_waiting(o) == 0 && o->disagreeing == 0 &&
-           o->lingering == 0 && o->poison_unanswered == 0 && progress_done(o, &topic, &partition) &&
-           upgrade_settled(o, NULL, 0);
+           o->lingering == 0 && o->poison_unanswered == 0 && contracts_unmended(o) == 0 &&
+           progress_done(o, &topic, &partition) && upgrade_settled(o, NULL, 0);
 }
 
 const char *oracle_waits_for(struct oracle *o) {
@@ -531,6 +542,9 @@ const char *oracle_waits_for(struct oracle *o) {
     } else if (o->lingering > 0) {
         snprintf(text, size, "%" PRIu64 " listings that must be gone are still served",
                  o->lingering);
+    } else if (contracts_unmended(o) > 0) {
+        snprintf(text, size, "%" PRIu64 " records were refused and not replayed since",
+                 contracts_unmended(o));
     } else if (o->poison_unanswered > 0) {
         snprintf(text, size, "%" PRIu64 " poison records have no dead letter",
                  o->poison_unanswered);

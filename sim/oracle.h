@@ -104,6 +104,9 @@ struct simulation_observer oracle_observer(struct oracle *o);
 void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version);
 /* A run of the nightly batch ended. */
 void oracle_batch_made(struct oracle *o, vtime now, const struct batch_report *report);
+/* An operator is about to order the registration of a contract; `refused` when the pipeline must
+ * not accept it. */
+void oracle_registration(struct oracle *o, enum topic_id feed, struct bytes text, bool refused);
 /* What a probe search through the alias, or the keyword index (model 0), answered to a query that
  * this model embedded. */
 void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
@@ -251,6 +254,7 @@ struct oracle_counts {
     uint64_t log_records;     /* appended to the listing log */
     uint64_t visible_changes; /* of them, those that changed what a reader sees */
     uint64_t dead_letters;
+    uint64_t claims; /* records of other contract versions than the built-in one */
     uint64_t row_changes[STORE_COUNT];
     uint64_t full_vector_writes; /* ROW_UPSERT on a vector row */
     uint64_t metadata_writes;    /* ROW_METADATA on a vector row */

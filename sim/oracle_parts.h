@@ -5,6 +5,7 @@
  *     oracle_view.c         a listing as the log tells it, in hashes: did a record change anything?
  *     oracle_freshness.c    samples, histograms, minutes
  *     oracle_safety.c       checks as writes happen
+ *     oracle_contract.c     which contract versions hold, and what they refuse
  *     oracle_gone.c         who must be gone, and since when
  *     oracle_upgrade.c      what operators ordered, and what switched aliases show to readers
  *     oracle_convergence.c  the end: all listings, presence of rows, the keyword index
@@ -153,6 +154,7 @@ enum check_id {
     CHECK_ONE_MODEL,
     CHECK_ORDERS_OBEYED,
     CHECK_DEAD_LETTERS,
+    CHECK_CONTRACT,
     CHECK_ALL_VISIBLE,
     CHECK_CONVERGENCE,
     CHECK_STANDBY_COMPLETE,
@@ -315,6 +317,7 @@ struct seen_vector {
 };
 
 struct finding;
+struct contracts;
 
 enum { DIFFERENCES_PER_STORE = 20 };
 
@@ -364,6 +367,7 @@ struct oracle {
     struct poison *poisons;
     size_t poison_count, poison_capacity;
     uint64_t poison_unanswered;
+    struct contracts *contracts;
 
     struct position *positions;
     size_t position_count, position_capacity;
@@ -448,6 +452,24 @@ uint32_t upgrade_standby(const struct oracle *o, enum modality modality);
 void upgrade_hit(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
                  uint64_t listing_id);
 void upgrade_finish(struct oracle *o, vtime now, const struct fake_vector_db *vectors);
+
+/* ---- oracle_contract.c ---- */
+
+bool contracts_init(struct oracle *o);
+void contracts_release(struct oracle *o);
+/* A record of the control topic. */
+void contracts_control(struct oracle *o, const struct log_record *logged);
+/* A feed took a record: false when its contract did not accept it by then. */
+bool contracts_feed(struct oracle *o, enum topic_id topic, uint32_t partition,
+                    const struct log_record *logged, const struct record *record, uint64_t event);
+/* The record came through to the log or the late queue: true when that is the first that is heard
+ * of it being accepted. */
+bool contracts_routed(struct oracle *o, vtime now, const struct record *record);
+/* Judges a dead letter, if it is about a record that names another contract version. */
+struct dead_letter;
+bool contracts_letter(struct oracle *o, vtime now, const struct dead_letter *letter);
+/* Events that were refused and of which no copy came through since. */
+uint64_t contracts_unmended(const struct oracle *o);
 
 /* ---- oracle_safety.c ---- */
 

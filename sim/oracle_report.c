@@ -37,7 +37,11 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
     [CHECK_ORDERS_OBEYED] = {"orders-obeyed", "A10", "safety",
                              "readers are led where operators ordered, and nowhere else"},
     [CHECK_DEAD_LETTERS] = {"dead-letters", "A13", "safety",
-                            "each poison record ends in a dead letter, and no valid record does"},
+                            "each poison record ends in a dead letter, and no valid record does; "
+                            "a letter about a contract says version, field, expected and actual"},
+    [CHECK_CONTRACT] = {"contract-held", "B9", "safety",
+                        "nothing is routed whose contract version is not registered, or that "
+                        "breaks it"},
     [CHECK_ALL_VISIBLE] = {"all-visible", "A3", "convergence",
                            "each accepted change became visible in every store"},
     [CHECK_CONVERGENCE] = {"convergence", "D2", "convergence",
@@ -78,6 +82,8 @@ static const struct check_words words[CHECK_COUNT] = {
                              false},
     [CHECK_DEAD_LETTERS] = {"a dead letter for each poison and for nothing else",
                             "poison records and dead letters", false},
+    [CHECK_CONTRACT] = {"only what a registered contract accepts is routed",
+                        "records of later versions", false},
     [CHECK_ALL_VISIBLE] = {"nothing still waits to be visible", "changes", true},
     [CHECK_CONVERGENCE] = {"no difference to the reference", "rows", true},
     [CHECK_STANDBY_COMPLETE] = {"no difference to the reference", "rows", true},

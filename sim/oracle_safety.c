@@ -169,6 +169,9 @@ void safety_dead_letter(struct oracle *o, vtime now, struct bytes value) {
         o->poisons[at].letters++;
         return;
     }
+    if (contracts_letter(o, now, &letter)) {
+        return;
+    }
     struct record record;
     struct record_error error;
     bool refused_row = letter.value.len == 0;

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 #include "sim/marketplace.h"
+#include "sim/producers.h"
 #include "sim/replay.h"
 
-/* One of the two. */
+/* One of the first two. */
 struct workload {
     struct marketplace *marketplace;
     struct replay *replay;
+    struct producers *producers; /* NULL: nobody moves to another contract */
 };
 
 const char *workload_op_name(enum workload_op_kind kind) {
@@ -57,6 +59,17 @@ struct workload *workload_new(const struct workload_options *options,
         free(w);
         return NULL;
     }
+    if (options->contract_count > 0) {
+        vtime start = w->replay != NULL ? replay_peek(w->replay) : options->start;
+        w->producers =
+            producers_new(options->contracts, options->contract_count, start, options->seed);
+        if (w->producers == NULL) {
+            snprintf(error->text, sizeof error->text,
+                     "there is not enough memory for the workload");
+            workload_free(w);
+            return NULL;
+        }
+    }
     return w;
 }
 
@@ -64,12 +77,20 @@ void workload_free(struct workload *w) {
     if (w != NULL) {
         replay_free(w->replay);
         marketplace_free(w->marketplace);
+        producers_free(w->producers);
         free(w);
     }
 }
 
 bool workload_next(struct workload *w, struct workload_op *op) {
-    return w->replay != NULL ? replay_next(w->replay, op) : marketplace_next(w->marketplace, op);
+    bool more =
+        w->replay != NULL ? replay_next(w->replay, op) : marketplace_next(w->marketplace, op);
+    if (more && w->producers != NULL) {
+        producers_write(w->producers, op);
+    } else if (more) {
+        op->meaning = op->value;
+    }
+    return more;
 }
 
 vtime workload_peek(const struct workload *w) {

@@ -45,6 +45,7 @@ struct workload_op {
     enum topic_id topic; /* feed that the record goes to */
     uint64_t key;
     struct bytes value;          /* encoded record */
+    struct bytes meaning;        /* the same in the built-in contract's form; often it is `value` */
     bool through_oltp;           /* false (MEDIA, POISON): sent straight to the feed */
     struct oltp_listing listing; /* CREATE, UPDATE, DELETE: the row after the change */
     uint64_t seller_id;          /* POLICY */
@@ -52,6 +53,17 @@ struct workload_op {
     struct stamp stamp;          /* of the record; POISON: STAMP_NONE */
     struct order_row order;      /* ORDER */
     enum erasure_scope erasure;  /* ERASURE: of `key` */
+};
+
+/* Some producers of a feed move to another version of its contract (sim/producers.h). */
+struct workload_contract {
+    enum topic_id feed;
+    uint32_t version;
+    int64_t from_ns;       /* from the start of the run */
+    uint32_t share_ppm;    /* of the feed's keys, whose producers move */
+    const char *attribute; /* that listing records then name; NULL: none */
+    uint32_t attribute_max;
+    bool price_as_text;
 };
 
 /* A seller's status is set at a moment of the scenario's choice. */
@@ -129,6 +141,10 @@ struct workload_options {
     const struct workload_anomaly *anomalies; /* beside `events` */
     size_t anomaly_count;
 
+    /* Of both kinds */
+    const struct workload_contract *contracts;
+    size_t contract_count;
+
     /* Replay */
     const char *file;  /* JSONL, plain or gzip; NULL: generated */
     int64_t spread_ns; /* events of one timestamp are spread evenly over so long from it, in the
@@ -153,8 +169,8 @@ struct workload;
  * each other, or when there is no memory (D12). The whole file is read and checked before the first
  * operation is handed out, and all memory is taken here: the functions below cannot fail. Memory
  * grows with the listings, created ones included, of a generated workload, and with the file of a
- * replayed one. The options are copied; the peaks, policies and anomalies that they point to must
- * outlive the workload.
+ * replayed one. The options are copied; the peaks, policies, anomalies and contracts that they
+ * point to must outlive the workload.
  */
 struct workload *workload_new(const struct workload_options *options, struct workload_error *error);
 void workload_free(struct workload *w);

@@ -25,6 +25,8 @@ audit-skips-kept audit-model-history 2
 suppression-existing-only policy-large-seller 2
 partial-nulls calm-day 1
 live-writes-missed upgrade-too-early 1
+contract-unchecked registry-breaking 1
+replay-forgets registry-replay-crash 5
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

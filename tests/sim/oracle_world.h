@@ -601,6 +601,38 @@ static inline void dead_letter(struct world *w, const struct message *m) {
     append(w, TOPIC_DEAD_LETTER, (struct bytes){buffer, dead_letter_size(&letter)});
 }
 
+/* The message as a producer of another contract version writes it. */
+static inline struct message versioned(const struct message *m, uint16_t version) {
+    struct record record;
+    struct record_error error;
+    struct field fields[16];
+    size_t count = 0;
+    assert_int_equal(record_decode(message_bytes(m), &record, &error), 0);
+    for (struct field_cursor c = record_fields(&record); count < 16;) {
+        if (!record_fields_next(&c, &fields[count])) {
+            break;
+        }
+        count++;
+    }
+    record.contract_version = version;
+    struct message out = encode(record, fields, count, m->topic);
+    out.record = m->record;
+    return out;
+}
+
+/* An operator registers a contract of the listing feed. */
+static inline void registers(struct world *w, const char *text, bool refused) {
+    struct record record = {
+        .type = RECORD_CONTROL,
+        .op = RECORD_UPSERT,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .stamp = next_stamp(w),
+        .control = {.kind = CONTROL_REGISTER, .id = TOPIC_LISTING, .text = bytes_of(text)}};
+    struct message m = encode(record, NULL, 0, TOPIC_CONTROL);
+    oracle_registration(w->o, TOPIC_LISTING, bytes_of(text), refused);
+    append(w, TOPIC_CONTROL, message_bytes(&m));
+}
+
 /* A policy event reaches the log of the given listings. */
 static inline void fan_out(struct world *w, const struct message *m, uint64_t first,
                            uint64_t last) {

@@ -63,7 +63,9 @@ static void whole_story(struct world *w) {
     done(w, creation(w, 3));
     pass(w, BOUND_S + 60);
     upgrade(w);
-    done(w, title_change(w, 2, "green kettle"));
+    registers(w, "version 2; title: text, null", false);
+    struct message retitled = title_change(w, 2, "green kettle");
+    done(w, versioned(&retitled, 2));
     place_order(w, 1, 2, true);
     place_order(w, 2, 3, true);
     poison(w, &m);

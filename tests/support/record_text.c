@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "pipeline/control.h"
+#include "pipeline/dead_letter.h"
 #include "pipeline/erasure.h"
 #include "pipeline/fact.h"
 #include "pipeline/topics.h"
@@ -285,9 +286,35 @@ static struct bytes copy_of(const char *data, size_t length) {
     return (struct bytes){copy, length};
 }
 
+/* The dead letter of a record, as in "letter listing-changes/0/5 listing 7 @1 title=Lamp". */
+static struct bytes letter_from_text(const char *text) {
+    char topic[32];
+    struct dead_letter letter = {.topic = TOPIC_COUNT, .contract_version = 1};
+    int used = 0;
+    assert_int_equal(sscanf(text, "%31[^/]/%" SCNu32 "/%" SCNd64 " %n", topic, &letter.partition,
+                            &letter.offset, &used),
+                     3);
+    for (int i = 0; i < TOPIC_COUNT; i++) {
+        letter.topic =
+            strcmp(topic_name((enum topic_id)i), topic) == 0 ? (enum topic_id)i : letter.topic;
+    }
+    assert_true(letter.topic < TOPIC_COUNT);
+    letter.value = text[used] == '\0' ? (struct bytes){NULL, 0} : record_from_text(text + used);
+    letter.key = letter.value.len == 0 ? 0 : record_subject(letter.value);
+    size_t size = dead_letter_size(&letter);
+    char *buffer = malloc(size);
+    assert_non_null(buffer);
+    dead_letter_encode(&letter, buffer);
+    free((char *)letter.value.data);
+    return (struct bytes){buffer, size};
+}
+
 struct bytes record_from_text(const char *text) {
     if (*text == '!') {
         return copy_of(text, strlen(text));
+    }
+    if (strncmp(text, "letter ", 7) == 0) {
+        return letter_from_text(text + 7);
     }
     struct reading in = {.record = {.op = RECORD_UPSERT, .contract_version = 1}};
     split(&in, text);
@@ -325,7 +352,13 @@ struct bytes record_from_text(const char *text) {
 uint64_t record_subject(struct bytes value) {
     struct record record;
     struct record_error error;
-    return record_decode_claimed(value, &record, &error) == 0 ? record.subject_id : 0;
+    struct dead_letter letter;
+    if (record_decode_claimed(value, &record, &error) == 0) {
+        return record.subject_id;
+    }
+    return dead_letter_decode(value, &letter) == 0 && letter.value.len > 0
+               ? record_subject(letter.value)
+               : 0;
 }
 
 /* ---- Writing ---- */

@@ -10,6 +10,7 @@
  *     reference category shoes of 7 @50 Clothing>Shoes (as the listing log carries it)
  *     order 9 of 7 @60 quantity=2 amount=100 category=lamps
  *     control upgrade @70 model=2 other=1 from=0 to=60 id=3 text=anything
+ *     letter listing-changes/0/5 listing 7 @100 title=Lamp    the dead letter of that record
  *     !anything                          bytes that are no record
  *
  * @N is N seconds after TEXT_EPOCH; the event id is N too, or what follows after a point (@100.3).
@@ -36,7 +37,7 @@ vtime text_time(int64_t seconds);
 /* The encoded record; data is malloc'ed and the caller's. Text that is no record fails the test. */
 struct bytes record_from_text(const char *text);
 
-/* Subject of encoded bytes, or 0 when they are no record. */
+/* Subject of encoded bytes, or of the record of a dead letter; 0 when they are neither. */
 uint64_t record_subject(struct bytes value);
 
 /* The line of an encoded record, sections included ("policy=3:suppressed told=Clothing>Shoes
