@@ -61,8 +61,11 @@ enum control_parameter {
       "sends the records of dead letters to their feeds once more, those written in [from, "       \
       "to)",                                                                                       \
       "the reason why they were refused is mended; what is refused again is a dead letter "        \
-      "again",                                                                                     \
-      "", "", "")                                                                                  \
+      "again, later than the command and no part of it",                                           \
+      "some of the records are back in their feeds, some twice",                                   \
+      "the steward's checkpoint names the command and how far each partition of letters is read; " \
+      "it sends again what came after, and a repeat is no news to anybody",                        \
+      "tests/pipeline/test_steward.c:test_crash_while_replaying")                                  \
     X(RELEASE, "release", "router", CONTROL_RANGE,                                                 \
       "lets deletes go on that the quarantine holds, in their order; without a range all that "    \
       "are "                                                                                       \
@@ -84,7 +87,13 @@ enum control_parameter {
       "tests/pipeline/test_quarantine.c:test_discard")                                             \
     X(REGISTER, "register", "router", CONTROL_FEED | CONTROL_TEXT,                                 \
       "registers a version of a feed's contract",                                                  \
-      "it is compatible with the registered ones by the feed's mode", "", "", "")                  \
+      "it is compatible with the registered ones by the feed's mode, or amends a version so that " \
+      "it allows more; otherwise it is refused with an alert that names the field",                \
+      "some tasks of the router know it, others not yet: what these would refuse they leave "      \
+      "until "                                                                                     \
+      "they have read the control topic to its end",                                               \
+      "each task folds the topic from its checkpoint on; the same text once more is a repeat",     \
+      "tests/pipeline/test_router.c:test_registered_meanwhile")                                    \
     X(BATCH, "batch", "batch", CONTROL_RANGE,                                                      \
       "makes the search documents and the sales of [from, to) anew from bronze and compares "      \
       "them with the stream's",                                                                    \
