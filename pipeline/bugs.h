@@ -39,6 +39,13 @@
       "a suppression waits in line with everything else: readers get the rows until they are "     \
       "gone",                                                                                      \
       "gone-in-time")                                                                              \
+    X(ERASURE_FORGETS_LETTERS, "erasure-forgets-letters",                                          \
+      "the eraser does not look at dead letters", "erasure")                                       \
+    X(ERASURE_FORGETS_OLD_MODELS, "erasure-forgets-old-models",                                    \
+      "the eraser looks at the vectors of the configured model version alone", "erasure")          \
+    X(ERASURE_FORGETS_STATE, "erasure-forgets-state",                                              \
+      "an erasure leaves checkpoints as they are, and the eraser does not look at them",           \
+      "erasure")                                                                                   \
     X(ERASURE_FORGETS_LEDGER, "erasure-forgets-ledger",                                            \
       "a replay routes the records of an erased listing once more", "erasure")                     \
     X(LATE_ORDER_WRONG_HOUR, "late-order-wrong-hour",                                              \

@@ -250,6 +250,10 @@ static int fold(struct partitioned *builder, struct builder_task *task,
             return -ENOMEM;
         }
     }
+    if (record->type == RECORD_ERASURE &&
+        bug_on(builder->machine.bugs, BUG_ERASURE_FORGETS_STATE)) {
+        return 0;
+    }
     return listings_unsaved(&task->listings, (size_t)at);
 }
 

@@ -145,6 +145,9 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
             task->batch[task->batch_count++] = (size_t)at;
         }
     }
+    if (record->type == RECORD_ERASURE && bug_on(loader->machine.bugs, BUG_ERASURE_FORGETS_STATE)) {
+        return 0;
+    }
     return listings_unsaved(&task->listings, (size_t)at);
 }
 

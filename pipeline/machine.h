@@ -42,6 +42,7 @@ enum machine_tenure {
  *   batch       nightly: gold and sales made anew from bronze, and compared
  *   upgrader    leads the vector collections from one embedding model to another
  *   steward     dead letters -> their feeds once more
+ *   eraser      sees to it that erasures reach every place; certifies them
  */
 #define MACHINES(X)                                                                                \
     X(RELAY, relay, LEASED)                                                                        \
@@ -53,7 +54,8 @@ enum machine_tenure {
     X(GATE, gate, LEASED)                                                                          \
     X(UPGRADER, upgrader, LEASED)                                                                  \
     X(BATCH, batch, LEASED)                                                                        \
-    X(STEWARD, steward, LEASED)
+    X(STEWARD, steward, LEASED)                                                                    \
+    X(ERASER, eraser, LEASED)
 
 enum machine_kind {
 #define MACHINE_ENUM(identifier, name, tenure) MACHINE_##identifier,
@@ -169,6 +171,9 @@ struct pipeline_config {
     int64_t watch_interval_ns;      /* 30 s */
     int64_t feed_warn_ns[TOPIC_COUNT]; /* per feed; 0: no such threshold; both 0: not watched */
     int64_t feed_error_ns[TOPIC_COUNT];
+    int64_t erasure_sweep_ns;    /* 1 h between looks at the places of an erasure */
+    int64_t erasure_warn_ns;     /* 48 h without a certificate */
+    int64_t erasure_error_ns;    /* 60 h */
     int64_t volume_window_ns;    /* 1 h */
     uint64_t volume_deletes_min; /* 100: fewer deletes in a window are never an anomaly */
     uint32_t volume_factor;      /* 10 times the usual deletes of a window are one */
@@ -213,6 +218,8 @@ struct machine;
     X(RECORDS_ROUTED, "records_routed")                                                            \
     X(POLICY_FANOUT, "policy_fanout")                                                              \
     X(ERASURE_FANOUT, "erasure_fanout")                                                            \
+    X(ERASURE_SWEEPS, "erasure_sweeps")                                                            \
+    X(ERASURES_CERTIFIED, "erasures_certified")                                                    \
     X(ERASED_DROPPED, "erased_dropped")                                                            \
     X(LATE, "late")                                                                                \
     X(DEAD_LETTERED, "dead_lettered")                                                              \

@@ -42,7 +42,7 @@ static const char *const alerts[] = {"feed-freshness",  "feed-volume",     "offs
                                      "upgrade-refused", "cutover-refused", "rollback-refused",
                                      "retire-refused",  "abandon-refused", "alias-moved",
                                      "mass-delete",     "embedding-model", "checkpoint-corrupt",
-                                     "schema-refused"};
+                                     "schema-refused",  "erasure-overdue"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};

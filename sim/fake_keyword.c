@@ -53,7 +53,8 @@ struct keyword_row {
     char *labels;
     char *text; /* the fields one after the other */
     size_t length[TEXT_FIELDS];
-    uint32_t place[TEXT_FIELDS]; /* rowid in the field's index; 0: none */
+    uint32_t place[TEXT_FIELDS];  /* rowid in the field's index; 0: none */
+    uint32_t masked[TEXT_FIELDS]; /* places that hold former texts of it */
 };
 
 /* One field's index. */
@@ -422,6 +423,7 @@ static int index_text(struct fake_keyword *k, enum text_field f, uint32_t row_at
     struct field_index *index = &k->fields[f];
     struct keyword_row *row = &k->rows[row_at];
     index->live -= row->place[f] != 0;
+    row->masked[f] += row->place[f] != 0;
     row->place[f] = 0;
     bool holds = row->present && (f == TITLE || row->length[f] > 0);
     if (!holds) {
@@ -453,6 +455,7 @@ static int merge_field(struct fake_keyword *k, enum text_field f) {
     for (size_t i = 0; i < k->row_count; i++) {
         bool indexed = k->rows[i].place[f] != 0;
         k->rows[i].place[f] = 0;
+        k->rows[i].masked[f] = 0;
         int rc = indexed ? index_text(k, f, (uint32_t)i) : 0;
         if (rc != 0) {
             return rc;
@@ -760,16 +763,12 @@ static int port_block(void *ctx, vtime now, const struct seller_block *items, si
                              STORE_KEYWORD);
 }
 
-/* Places in the index that hold a text of the row which it has no more. */
-static uint64_t masked_texts(const struct fake_keyword *k, uint32_t row_at) {
-    const struct keyword_row *row = &k->rows[row_at];
+/* Places in the index that hold a text of the row which it has no more, those included that the
+ * next refresh masks. */
+static uint64_t masked_texts(const struct keyword_row *row) {
     uint64_t masked = 0;
     for (int f = 0; f < TEXT_FIELDS; f++) {
-        const struct field_index *index = &k->fields[f];
-        for (uint32_t place = 1; place <= index->places; place++) {
-            bool current = row->present && row->place[f] == place;
-            masked += index->owner[place] == row_at && !current;
-        }
+        masked += row->masked[f] + (!row->present && row->place[f] != 0);
     }
     return masked;
 }
@@ -780,7 +779,7 @@ uint64_t fake_keyword_held(const struct fake_keyword *k, uint64_t listing_id, do
         return 0;
     }
     bool old = k->rows[at].present && k->rows[at].meta.version < version;
-    return old + masked_texts(k, at);
+    return old + masked_texts(&k->rows[at]);
 }
 
 static int port_erase(void *ctx, vtime now, const struct erasure_subject *subjects, size_t count,

@@ -1,0 +1,74 @@
+/*
+ * The erasures that the eraser was asked for: whom each is about, which listings that turned out to
+ * be, and whether it is certified (A12). Ids and stamps only: nothing of what is erased.
+ *
+ * A request is known by its scope, id and stamp. One about a listing has that listing; one about a
+ * seller has the listings that routers registered for it, and is complete when the router of every
+ * partition said that it named all that it knew. A listing that comes to a certified request opens
+ * it again: it gets another certificate, which names more listings. Private to the eraser.
+ */
+#ifndef MURPHY_PIPELINE_ERASURE_REQUESTS_H
+#define MURPHY_PIPELINE_ERASURE_REQUESTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/effects.h"
+#include "pipeline/erasure.h"
+#include "pipeline/id_map.h"
+#include "pipeline/record.h"
+#include "pipeline/wire.h"
+
+struct erasure_request {
+    enum erasure_scope scope;
+    uint64_t id;
+    struct stamp stamp;
+    vtime asked; /* when the feed took it */
+    bool certified;
+    bool dirty; /* the last checkpoint does not have it as it is */
+    vtime due;  /* of its next sweep; VTIME_NEVER: none */
+    enum alert_state alert;
+    struct erasure_subject *subjects; /* its listings */
+    size_t subject_count, subject_capacity;
+    struct id_map index; /* of the listings */
+    bool *parts;         /* by partition: its router named all that it knew */
+    uint32_t parts_done;
+};
+
+struct erasure_requests {
+    uint32_t partitions;
+    struct erasure_request *items;
+    size_t count, capacity;
+    struct id_map index;  /* by a hash of scope, id and stamp */
+    struct id_map erased; /* of a listing: the request with the greatest stamp */
+};
+
+void erasure_requests_init(struct erasure_requests *requests, uint32_t partitions);
+void erasure_requests_release(struct erasure_requests *requests);
+
+/* The request, made if need be (due VTIME_NEVER, asked as given); NULL when out of memory. Good
+ * until the next one is made. */
+struct erasure_request *erasure_request_of(struct erasure_requests *requests,
+                                           enum erasure_scope scope, uint64_t id,
+                                           struct stamp stamp, vtime asked);
+/* 1 when the listing is news to the request, 0, or -ENOMEM. */
+int erasure_request_add(struct erasure_requests *requests, struct erasure_request *request,
+                        uint64_t listing_id);
+/* The router of that partition named all that it knew. */
+void erasure_request_part(struct erasure_request *request, uint32_t partition);
+/* All listings are known that were there when it was asked for. */
+bool erasure_request_complete(const struct erasure_requests *requests,
+                              const struct erasure_request *request);
+bool erasure_request_has(const struct erasure_request *request, uint64_t listing_id);
+/* The greatest stamp up to which the listing is erased, or STAMP_NONE. */
+struct stamp erasure_requests_stamp(const struct erasure_requests *requests, uint64_t listing_id);
+
+/* Checkpointed form; decoding makes the request known. 0, -EINVAL or -ENOMEM. */
+size_t erasure_request_size(const struct erasure_requests *requests,
+                            const struct erasure_request *request);
+void erasure_request_encode(const struct erasure_requests *requests,
+                            const struct erasure_request *request, char *buffer);
+int erasure_request_decode(struct erasure_requests *requests, struct wire_reader *reader);
+
+#endif
