@@ -24,16 +24,22 @@
  *     committed offsets         may go back, may lie outside the log, outlive members and
  *                               truncation; the committer need not own the partition
  *     compaction                of a compacted topic: a tombstone (a record without a value) takes
- * the records of its key before it away, some time later; offsets stay approximated compaction a
- * key's former values go only when it gets a tombstone; tombstones stay for the retention; it does
- * not wait for a segment to close eager rebalance           happens at one moment, when the
- * membership changes; in Kafka the coordinator first waits for every member to rejoin a member that
- * joins again dynamic membership, but it keeps its number: one rebalance, as after a restart; its
- * former self is fenced by the generation heartbeats                implied while a member is not
- * declared silent max.poll.interval.ms      the host calls fake_kafka_group_leave for the stuck
- * member, which is what a Kafka client itself does append time monotony      per partition, also
- * across leader changes record sizes              value bytes only, no headers, no compression high
- * watermark            acks=all with instant replicas: appended is visible at once not modelled
+ *                               the records of its key that stand before it, some time later;
+ *                               offsets stay
+ *   approximated
+ *     when compaction runs      a key's former values go only once it gets a tombstone; tombstones
+ *                               stay for the retention; no segment has to be closed for it
+ *     eager rebalance           happens at one moment, when the membership changes; in Kafka the
+ *                               coordinator first waits for every member to rejoin
+ *     a member that joins again dynamic membership, but it keeps its number: one rebalance, as
+ *                               after a restart; its former self is fenced by the generation
+ *     heartbeats                implied while a member is not declared silent
+ *     max.poll.interval.ms      the host calls fake_kafka_group_leave for the stuck member, which
+ *                               is what a Kafka client itself does
+ *     append time monotony      per partition, also across leader changes
+ *     record sizes              value bytes only, no headers, no compression
+ *     high watermark            acks=all with instant replicas: appended is visible at once
+ *   not modelled
  *     idempotent and transactional producers (a retried produce appends again),
  *     cooperative rebalance and static membership, truncation detection by the broker (KIP-320; the
  *     epoch in each record is there to do it with), offsets.retention.minutes,

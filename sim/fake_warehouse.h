@@ -15,12 +15,13 @@
  *                        clock went back, an interval starts when the one before it did
  *     late orders        correct the bucket of the hour in which they were placed
  *     erasure            what a listing's mark covers is removed and refused (A12); removed rows
- * can be brought back for the time travel and then the fail-safe: counted, not kept, and nobody
- * reads them stale dashboard    the view is what the last refresh made of it approximated storage
- * rows in memory; silver's intervals are kept beside its rows, as a clustered warehouse keeps them
- * in a column of their own loads              take effect at once; a torn load is a fault that
- * hands over half a batch not modelled files and compaction, concurrent loads and their snapshots,
- * query cost
+ * can be brought back for the time travel and then the fail-safe stale dashboard    the view is
+ * what the last refresh made of it approximated storage            rows in memory; silver's
+ * intervals are kept beside its rows, as a clustered warehouse keeps them in a column of their own
+ *     loads              take effect at once; a torn load is a fault that hands over half a batch
+ *     time travel        removed rows are counted and not kept: nobody reads them
+ *   not modelled
+ *     files and compaction, concurrent loads and their snapshots, query cost
  *
  * Limits: partitions below 1,024, epochs below 4,096, offsets below 2^38, 2^32 - 2 silver rows.
  *

@@ -9,8 +9,8 @@
  *     DELETE   the listing and everything known of it, images too, is gone
  *     MEDIA    the image is there (delivered) or not (withdrawn)
  *     POLICY   the seller has this status; of all listings, whatever becomes of them
- *     ERASURE  nothing that was said of the listing, or of any listing that ever named the seller,
- * up to here was ever said
+ *     ERASURE  nothing was ever said, up to here, of the listing, or of any listing that ever named
+ *              the seller
  *
  * Sorted by stamp "the greater pair wins" is just "the later one overwrites". At equal stamps a
  * DELETE comes last, so that nothing at its stamp survives it, and of two events that set the same
