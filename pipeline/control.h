@@ -42,21 +42,36 @@ enum control_parameter {
     X(UPGRADE, "upgrade", "upgrader", CONTROL_MODEL,                                               \
       "begins an upgrade to that model version: shadow collections, dual writes, backfill, "       \
       "validation",                                                                                \
-      "no other upgrade is under way; asked again for the same model it is a repeat", "", "", "")  \
+      "no other upgrade is under way; asked again for the same model it is a repeat",              \
+      "shadow collections that are not all there or hold part of the rows; readers see nothing "   \
+      "of it",                                                                                     \
+      "the phase and how far the backfill came stand in the checkpoint: collections are created "  \
+      "again, the walk goes on",                                                                   \
+      "tests/pipeline/test_upgrader.c:crash_at_any_step")                                          \
     X(CUTOVER, "cutover", "upgrader", 0,                                                           \
       "leads readers to the collections of the model that the upgrade prepared",                   \
       "every gate of the validation holds; otherwise it is refused with an alert that names "      \
       "the gate",                                                                                  \
-      "", "", "")                                                                                  \
+      "aliases that point all to the one model or all to the other",                               \
+      "before the gates held it judges them anew; after that it switches again, which changes "    \
+      "nothing where it was done",                                                                 \
+      "tests/pipeline/test_upgrader.c:crash_at_any_step")                                          \
     X(ROLLBACK, "rollback", "upgrader", 0,                                                         \
       "leads readers back to the former model's collections, which were written all along",        \
-      "after a cutover, until the former model is retired", "", "", "")                            \
+      "after a cutover, until the former model is retired",                                        \
+      "aliases that point all to the one model or all to the other", "as a cutover",               \
+      "tests/pipeline/test_upgrader.c:rollback_is_judged")                                         \
     X(RETIRE, "retire", "upgrader", 0,                                                             \
       "ends the writing of the model that is not served and drops its collections",                \
-      "after a cutover", "", "", "")                                                               \
+      "after a cutover", "collections of the former model that nobody reads or writes",            \
+      "the builders are told again, and what is left is dropped",                                  \
+      "tests/pipeline/test_upgrader.c:the_whole_way")                                              \
     X(ABANDON, "abandon", "upgrader", 0,                                                           \
       "gives an upgrade up before its cutover and drops the shadow collections",                   \
-      "an upgrade is under way and not cut over", "", "", "")                                      \
+      "an upgrade is under way and not cut over",                                                  \
+      "shadow collections that nobody reads or writes",                                            \
+      "the builders are told again, and what is left is dropped",                                  \
+      "tests/pipeline/test_upgrader.c:abandoned")                                                  \
     X(REPLAY_LETTERS, "replay-letters", "steward", CONTROL_RANGE,                                  \
       "sends the records of dead letters to their feeds once more, those written in [from, "       \
       "to)",                                                                                       \

@@ -194,7 +194,8 @@ struct pipeline_config {
     /* Of the upgrader. */
     uint32_t upgrade_page_rows;        /* 128 listings that a walk looks at together */
     int64_t upgrade_settle_ns;         /* 20 s between two looks at a page that differs */
-    int64_t upgrade_cutoff_ns;         /* 5 min: changes younger than this may be in flight */
+    int64_t upgrade_cutoff_ns;         /* 2 min: changes younger than this may be in flight */
+    int64_t upgrade_fresh_ns;          /* 2 min: a judgement that took longer is made again */
     int64_t upgrade_retry_ns;          /* 5 min until gates that failed are judged again */
     int64_t upgrade_guard_ns;          /* 60 s between two looks where the aliases point */
     int64_t upgrade_drain_ns;          /* 60 s from the end of the writes to the end of the rows */

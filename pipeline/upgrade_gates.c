@@ -65,9 +65,9 @@ void upgrade_gates_sample(struct upgrade_gates *gates, enum modality m,
 
 /* ---- Reading and searching ---- */
 
-int upgrade_gates_read(const struct upgrade_gates *gates, enum modality m, size_t count,
-                       struct effects *effects, struct effect *read) {
-    count = count < gates->sample_counts[m] ? count : gates->sample_counts[m];
+int upgrade_gates_read(const struct upgrade_gates *gates, enum modality m, struct effects *effects,
+                       struct effect *read) {
+    size_t count = gates->sample_counts[m];
     size_t floats = count * modality_dimension(m);
     read->read.modality = m;
     read->read.count = count;
@@ -126,6 +126,77 @@ void upgrade_gates_found(struct upgrade_gates *gates, enum gate_search which,
     }
 }
 
+/* ---- Drift ---- */
+
+static bool written_before(const struct gate_row *a, const struct gate_row *b) {
+    return vtime_before(a->written, b->written) ||
+           (a->written.ns == b->written.ns && a->hash < b->hash);
+}
+
+/* Places of the rows that were found, in the order in which they were written. */
+static size_t by_writing(const struct gate_row *rows, const struct effect *read,
+                         size_t order[GATE_SAMPLE]) {
+    size_t count = 0;
+    for (size_t i = 0; i < read->read.count; i++) {
+        if (!read->read.found[i]) {
+            continue;
+        }
+        size_t at = count++;
+        while (at > 0 && written_before(&rows[i], &rows[order[at - 1]])) {
+            order[at] = order[at - 1];
+            at--;
+        }
+        order[at] = i;
+    }
+    return count;
+}
+
+int upgrade_gates_drift(struct upgrade_gates *gates, enum modality m, enum gate_side side,
+                        const struct effect *read) {
+    struct gate_drift *drift = &gates->drift[side];
+    size_t order[GATE_SAMPLE];
+    assert(read->read.count <= GATE_SAMPLE);
+    size_t half = by_writing(gates->sample[m], read, order) / 2;
+    drift->measured = half >= DRIFT_ROWS_MIN;
+    if (!drift->measured) {
+        return 0;
+    }
+    size_t dimension = modality_dimension(m);
+    float *sorted = memory_resize(NULL, 2 * half * dimension * sizeof *sorted);
+    if (sorted == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < 2 * half; i++) {
+        memcpy(sorted + i * dimension, read->read.vectors + order[i] * dimension,
+               dimension * sizeof *sorted);
+    }
+    struct vector_sample first = {sorted, half, (uint32_t)dimension};
+    struct vector_sample last = {sorted + half * dimension, half, (uint32_t)dimension};
+    int error = drift_measure(first, last, &drift->values);
+    drift->limits = drift_limits_for(half, half);
+    free(sorted);
+    return error;
+}
+
+/* How far a measure is from that of equal samples. */
+static double apart(const struct gate_drift *drift, unsigned measure) {
+    double equal = measure == DRIFT_MEASURE_SEPARATION ? 0.5 : 0;
+    double value = drift->measured ? drift->values.of[measure] - equal : 0;
+    return value > 0 ? value : 0;
+}
+
+/* Measures by which the shadow's vectors drifted, and the old ones did not so half as much. */
+static unsigned drifted(const struct upgrade_gates *gates) {
+    const struct gate_drift *shadow = &gates->drift[GATE_SHADOW];
+    unsigned exceeded = shadow->measured ? drift_exceeded(&shadow->values, &shadow->limits) : 0;
+    for (unsigned measure = 0; measure < DRIFT_MEASURE_COUNT; measure++) {
+        if (apart(shadow, measure) <= 2 * apart(&gates->drift[GATE_OLD], measure)) {
+            exceeded &= ~(1u << measure);
+        }
+    }
+    return exceeded;
+}
+
 /* ---- Comparing ---- */
 
 /* The neighbours of query i: the best hits without the listing itself. */
@@ -161,6 +232,7 @@ static uint64_t shared(const struct search_hit *a, size_t a_count, const struct 
 }
 
 void upgrade_gates_compare(struct upgrade_gates *gates, enum modality m) {
+    gates->drifted[m] = drifted(gates);
     const struct gate_found *shadow = &gates->found[SEARCH_SHADOW];
     const struct gate_found *exact = &gates->found[SEARCH_SHADOW_EXACT];
     const struct gate_found *old = &gates->found[SEARCH_OLD_EXACT];
@@ -187,60 +259,6 @@ void upgrade_gates_compare(struct upgrade_gates *gates, enum modality m) {
             gates->overlap[m].part += shared(before, before_count, truth, truth_count);
         }
     }
-}
-
-/* ---- Drift ---- */
-
-static bool written_before(const struct gate_row *a, const struct gate_row *b) {
-    return vtime_before(a->written, b->written) ||
-           (a->written.ns == b->written.ns && a->hash < b->hash);
-}
-
-/* Places of the rows that were found, in the order in which they were written. */
-static size_t by_writing(const struct gate_row *rows, const struct effect *read,
-                         size_t order[GATE_SAMPLE]) {
-    size_t count = 0;
-    for (size_t i = 0; i < read->read.count; i++) {
-        if (!read->read.found[i]) {
-            continue;
-        }
-        size_t at = count++;
-        while (at > 0 && written_before(&rows[i], &rows[order[at - 1]])) {
-            order[at] = order[at - 1];
-            at--;
-        }
-        order[at] = i;
-    }
-    return count;
-}
-
-int upgrade_gates_drift(struct upgrade_gates *gates, enum modality m, const struct effect *read) {
-    size_t order[GATE_SAMPLE];
-    assert(read->read.count <= GATE_SAMPLE);
-    size_t half = by_writing(gates->sample[m], read, order) / 2;
-    gates->drifted[m] = 0;
-    if (half < DRIFT_ROWS_MIN) {
-        return 0;
-    }
-    size_t dimension = modality_dimension(m);
-    float *sorted = memory_resize(NULL, 2 * half * dimension * sizeof *sorted);
-    if (sorted == NULL) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < 2 * half; i++) {
-        memcpy(sorted + i * dimension, read->read.vectors + order[i] * dimension,
-               dimension * sizeof *sorted);
-    }
-    struct vector_sample first = {sorted, half, (uint32_t)dimension};
-    struct vector_sample last = {sorted + half * dimension, half, (uint32_t)dimension};
-    struct drift_values values;
-    int error = drift_measure(first, last, &values);
-    if (error == 0) {
-        struct drift_values limits = drift_limits_for(half, half);
-        gates->drifted[m] = drift_exceeded(&values, &limits);
-    }
-    free(sorted);
-    return error;
 }
 
 /* ---- Judging ---- */

@@ -7,8 +7,10 @@
  *   recall    approximate search finds what exact search finds, for stored vectors as queries
  *   overlap   a listing's neighbours are partly those that it had under the old model: a model that
  *             knows nothing has neighbours that are anyone's
- *   drift     vectors written first and last during the backfill come from one distribution: the
- *             model was one and the same from the beginning to the end
+ *   drift     vectors written first and last come from one distribution: the model was one and the
+ *             same from the beginning to the end of the backfill. What the catalogue itself does
+ *             over time shows in the old model's vectors of the same listings too, and is no
+ *             reason: the new model's must be twice as far apart
  *
  * Coverage and versions are counted on a walk over all listings (pipeline/upgrade_page.h), which
  * also draws the sample for the others: of each modality the rows whose hashes are least, so that
@@ -67,6 +69,14 @@ struct gate_found {
     size_t hit_counts[GATE_QUERIES];
 };
 
+/* Whose vectors are compared. */
+enum gate_side { GATE_SHADOW, GATE_OLD, GATE_SIDE_COUNT };
+
+struct gate_drift {
+    bool measured;
+    struct drift_values values, limits;
+};
+
 struct gate_ratio {
     uint64_t part, whole;
 };
@@ -78,6 +88,7 @@ struct upgrade_gates {
     struct gate_found found[GATE_SEARCH_COUNT]; /* of the modality under way */
     struct gate_ratio recall[MODALITY_COUNT];
     struct gate_ratio overlap[MODALITY_COUNT];
+    struct gate_drift drift[GATE_SIDE_COUNT];
     unsigned drifted[MODALITY_COUNT]; /* bits of enum drift_measure */
 };
 
@@ -87,18 +98,20 @@ void upgrade_gates_count(struct upgrade_gates *gates, const struct page_counts *
 /* A row that may be sampled. */
 void upgrade_gates_sample(struct upgrade_gates *gates, enum modality m, const struct scan_row *row);
 
-/* Fills a request for the stored vectors of the first `count` rows of the sample. 0 or -ENOMEM. */
-int upgrade_gates_read(const struct upgrade_gates *gates, enum modality m, size_t count,
-                       struct effects *effects, struct effect *read);
+/* Fills a request for the stored vectors of the sample. 0 or -ENOMEM. */
+int upgrade_gates_read(const struct upgrade_gates *gates, enum modality m, struct effects *effects,
+                       struct effect *read);
 /* Fills a search with those of the vectors read that are there. 0 or -ENOMEM. */
 int upgrade_gates_search(struct upgrade_gates *gates, enum gate_search which,
                          const struct effect *read, struct effects *effects, struct effect *search);
-/* Measures the drift between the rows written first and those written last. 0 or -ENOMEM. */
-int upgrade_gates_drift(struct upgrade_gates *gates, enum modality m, const struct effect *read);
+/* Measures the drift between the rows written to the shadow first and those written last, in what
+ * was read of it or of the old collection. 0 or -ENOMEM. */
+int upgrade_gates_drift(struct upgrade_gates *gates, enum modality m, enum gate_side side,
+                        const struct effect *read);
 /* Keeps what a search found. */
 void upgrade_gates_found(struct upgrade_gates *gates, enum gate_search which,
                          const struct effect *search);
-/* All searches of the modality are kept: compares them. */
+/* All searches of the modality, and both measures of drift, are kept: compares them. */
 void upgrade_gates_compare(struct upgrade_gates *gates, enum modality m);
 
 /* The first gate that does not hold, with a sentence that says why; or GATE_COUNT. */

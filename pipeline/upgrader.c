@@ -10,6 +10,9 @@
 #include "pipeline/record.h"
 #include "pipeline/upgrader_parts.h"
 
+/* No request of a dead process is on its way for longer. */
+#define LATE_NS (10 * VTIME_SECOND)
+
 /* ---- Phases ---- */
 
 static int phase_begin(struct partitioned *upgrader, struct upgrader_task *task, vtime now,
@@ -54,6 +57,12 @@ static int task_saved(struct partitioned *upgrader, struct task *head, vtime now
     }
     task->entering = false;
     return phase_begin(upgrader, task, now, effects);
+}
+
+bool upgrader_fresh(const struct partitioned *upgrader, const struct upgrader_task *task,
+                    vtime now) {
+    return task->judging_since.ns != 0 &&
+           vtime_diff(now, task->judging_since) <= upgrader->machine.config->upgrade_fresh_ns;
 }
 
 int upgrader_expect(struct partitioned *upgrader, struct upgrader_task *task, struct effect *effect,
@@ -133,21 +142,38 @@ static int announce(struct partitioned *upgrader, struct upgrader_task *task, ui
 
 /* ---- What a phase does ---- */
 
+/* A switch is sent on a fresh judgement, once. Without one, as after a crash, first whatever was on
+ * its way must arrive. */
+static int switch_begin(struct partitioned *upgrader, struct upgrader_task *task, vtime now,
+                        struct effects *effects) {
+    struct vector_admin turn = {.kind = VECTOR_SWITCH,
+                                .from_version = task->plan.served,
+                                .model_version = task->plan.other};
+    bool early = bug_on(upgrader->machine.bugs, BUG_CUTOVER_EARLY) ||
+                 bug_on(upgrader->machine.bugs, BUG_ROLLBACK_LOSES_WRITES);
+    if (!early && !upgrader_fresh(upgrader, task, now)) {
+        upgrader_arm(task, TIMER_LATE, LATE_NS, now, effects);
+        return 0;
+    }
+    task->judging_since = (vtime){0};
+    return upgrader_expect(upgrader, task, administer(upgrader, effects, turn), PURPOSE_SWITCH, 0);
+}
+
 static int phase_begin(struct partitioned *upgrader, struct upgrader_task *task, vtime now,
                        struct effects *effects) {
     struct plan *plan = &task->plan;
-    struct vector_admin turn = {
-        .kind = VECTOR_SWITCH, .from_version = plan->served, .model_version = plan->other};
     if (fetch_commands(upgrader, task, effects) != 0) {
         return -ENOMEM;
     }
     switch (plan->phase) {
     case IDLE:
         return plan->served == 0 ? ask_targets(upgrader, task, PURPOSE_TARGETS, effects) : 0;
-    case BACKFILLING:
-    case VALIDATING:
     case JUDGING:
     case JUDGING_BACK:
+        task->judging_since = now;
+        return ask_targets(upgrader, task, PURPOSE_TARGETS, effects);
+    case BACKFILLING:
+    case VALIDATING:
         return ask_targets(upgrader, task, PURPOSE_TARGETS, effects);
     case PREPARING:
         return administer_all(upgrader, task, VECTOR_CREATE, PURPOSE_CREATE, effects);
@@ -157,8 +183,7 @@ static int phase_begin(struct partitioned *upgrader, struct upgrader_task *task,
         return 0;
     case SWITCHING:
     case SWITCHING_BACK:
-        return upgrader_expect(upgrader, task, administer(upgrader, effects, turn), PURPOSE_SWITCH,
-                               0);
+        return switch_begin(upgrader, task, now, effects);
     case RETIRING:
         return announce(upgrader, task, plan->served, 0, now, effects);
     case PHASE_COUNT:
@@ -226,6 +251,16 @@ static int retire_rows(struct partitioned *upgrader, struct upgrader_task *task,
     return administer_all(upgrader, task, VECTOR_DROP, PURPOSE_DROP, effects);
 }
 
+/* The aliases point to the other model: the builders are told. */
+static int turned(struct partitioned *upgrader, struct upgrader_task *task, vtime now,
+                  struct effects *effects) {
+    const struct plan *plan = &task->plan;
+    machine_count(&upgrader->machine, COUNTER_ALIAS_SWITCHES, 1);
+    bool forgets =
+        plan->phase == SWITCHING && bug_on(upgrader->machine.bugs, BUG_ROLLBACK_LOSES_WRITES);
+    return announce(upgrader, task, plan->other, forgets ? 0 : plan->served, now, effects);
+}
+
 static int switched(struct partitioned *upgrader, struct upgrader_task *task,
                     const struct event *event, struct effects *effects) {
     const struct plan *plan = &task->plan;
@@ -242,12 +277,20 @@ static int switched(struct partitioned *upgrader, struct upgrader_task *task,
             upgrader, task, kind, LACKING_ROWS,
             "the aliases point to neither model, or the other one has no collections", effects);
         bool before_cutover = plan->phase == SWITCHING || plan->last == CONTROL_ABANDON;
-        task->plan.last = CONTROL_NONE;
         return upgrader_enter(upgrader, task, before_cutover ? VALIDATING : SERVING, effects);
     }
-    machine_count(&upgrader->machine, COUNTER_ALIAS_SWITCHES, 1);
-    bool forgets = !back && bug_on(upgrader->machine.bugs, BUG_ROLLBACK_LOSES_WRITES);
-    return announce(upgrader, task, plan->other, forgets ? 0 : plan->served, event->now, effects);
+    return turned(upgrader, task, event->now, effects);
+}
+
+/* It is known whether the switch took place. */
+static int settled(struct partitioned *upgrader, struct upgrader_task *task,
+                   const struct event *event, struct effects *effects) {
+    const struct plan *plan = &task->plan;
+    if (vector_targets_served(&event->answered->admin.targets) == plan->other) {
+        return turned(upgrader, task, event->now, effects);
+    }
+    return upgrader_enter(upgrader, task, plan->phase == SWITCHING ? JUDGING : JUDGING_BACK,
+                          effects);
 }
 
 static int announced(struct partitioned *upgrader, struct upgrader_task *task, vtime now,
@@ -295,15 +338,36 @@ static int answered(struct partitioned *upgrader, struct task *head, uint32_t pu
     case PURPOSE_SCAN:
         return upgrader_scanned(upgrader, task, (enum page_reading)argument, event, effects);
     case PURPOSE_READ:
-        return upgrader_vectors_read(upgrader, task, argument, event->answered, effects);
+        return upgrader_vectors_read(upgrader, task, (enum gate_side)argument, event->answered,
+                                     effects);
     case PURPOSE_SEARCH:
         return upgrader_searched(upgrader, task, (enum gate_search)argument, event, effects);
+    case PURPOSE_SETTLE:
+        return settled(upgrader, task, event, effects);
     case PURPOSE_GUARD:
         return guard(upgrader, task, event, effects);
     default:
         assert(purpose == PURPOSE_LEAD_BACK);
         return 0;
     }
+}
+
+/* A switch that failed is not sent again as it is, and rows that are gone are not asked for for
+ * ever. */
+static int refused(struct partitioned *upgrader, struct task *head, uint32_t purpose,
+                   uint32_t argument, const struct event *event, struct effects *effects,
+                   bool *again) {
+    struct upgrader_task *task = (struct upgrader_task *)head;
+    (void)argument;
+    bool reads = purpose == PURPOSE_SCAN || purpose == PURPOSE_READ || purpose == PURPOSE_SEARCH;
+    bool turns = purpose == PURPOSE_SWITCH && task->plan.phase != RETIRING;
+    *again = !turns && !(reads && event->error == PORT_NOT_FOUND);
+    if (*again) {
+        return 0;
+    }
+    task->due--;
+    return turns ? ask_targets(upgrader, task, PURPOSE_SETTLE, effects)
+                 : rows_gone(upgrader, task, effects);
 }
 
 static int task_timer_due(struct partitioned *upgrader, struct task *head, uint32_t id, vtime now,
@@ -326,6 +390,8 @@ static int task_timer_due(struct partitioned *upgrader, struct task *head, uint3
         /* Not one alias points to what is dropped next. */
         return upgrader_expect(upgrader, task, administer(upgrader, effects, stay), PURPOSE_SWITCH,
                                0);
+    case TIMER_LATE:
+        return ask_targets(upgrader, task, PURPOSE_SETTLE, effects);
     case TIMER_GUARD:
         return ask_targets(upgrader, task, PURPOSE_GUARD, effects);
     default:
@@ -412,6 +478,7 @@ struct machine *upgrader_new(void) {
         .begin = task_begin,
         .records = records,
         .answered = answered,
+        .refused = refused,
         .save_entries = save_entries,
         .saved = task_saved,
         .timer = task_timer_due,

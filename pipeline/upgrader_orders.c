@@ -28,6 +28,7 @@ static int obey_cutover(struct partitioned *upgrader, struct upgrader_task *task
         return upgrader_obeyed(upgrader, task, CONTROL_CUTOVER, SWITCHING, effects);
     }
     if (plan->phase == READY) {
+        task->judgings = 0;
         return upgrader_enter(upgrader, task, JUDGING, effects);
     }
     if (plan->phase == BACKFILLING) {
@@ -56,6 +57,7 @@ static int obey_rollback(struct partitioned *upgrader, struct upgrader_task *tas
     if (bug_on(upgrader->machine.bugs, BUG_ROLLBACK_LOSES_WRITES)) {
         return upgrader_obeyed(upgrader, task, CONTROL_ROLLBACK, SWITCHING_BACK, effects);
     }
+    task->judgings = 0;
     return upgrader_enter(upgrader, task, JUDGING_BACK, effects);
 }
 

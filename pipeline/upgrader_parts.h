@@ -43,6 +43,11 @@
  * a new process reads the phase and begins it anew (BACKFILLING at its cursor), and whatever the
  * dead one did or had on its way is what this one does too.
  *
+ * A judgement ages: rows fall behind while a store that is down holds it up, or the switch. One
+ * that took longer than upgrade_fresh_ns is made again, and a switch is sent only on a fresh one,
+ * once: if it fails, or its process dies, the next thing is to see whether it took place, and if it
+ * did not, to judge again.
+ *
  * A command that comes while a short phase runs (all but IDLE, BACKFILLING, VALIDATING, READY and
  * SERVING) waits until it is over: commands are obeyed in order. One whose precondition does not
  * hold is refused with an alert that names what is lacking; one that asks for what is already so
@@ -98,18 +103,20 @@ enum {
     PURPOSE_CREATE, /* index: modality */
     PURPOSE_ANNOUNCE,
     PURPOSE_SWITCH,
-    PURPOSE_DROP,     /* index: modality */
-    PURPOSE_SCAN,     /* index: enum page_reading */
-    PURPOSE_READ,     /* index: 0 shadow, 1 old */
-    PURPOSE_SEARCH,   /* index: enum gate_search */
-    PURPOSE_GUARD,    /* where do the aliases point? */
-    PURPOSE_LEAD_BACK /* to where they should */
+    PURPOSE_DROP,      /* index: modality */
+    PURPOSE_SCAN,      /* index: enum page_reading */
+    PURPOSE_READ,      /* index: 0 shadow, 1 old */
+    PURPOSE_SEARCH,    /* index: enum gate_search */
+    PURPOSE_GUARD,     /* where do the aliases point? */
+    PURPOSE_LEAD_BACK, /* to where they should */
+    PURPOSE_SETTLE     /* did the switch take place? */
 };
 enum {
     TIMER_LOOK = TASK_TIMER_OWN, /* at the page again, or at the next one */
     TIMER_DRAINED,               /* nobody writes the retired collections any more */
     TIMER_GUARD,                 /* look where the aliases point */
     TIMER_VALIDATE,              /* judge again */
+    TIMER_LATE,                  /* whatever a dead process had under way has arrived */
     TIMER_END
 };
 
@@ -124,6 +131,7 @@ enum lacking {
     LACKING_CUTOVER,    /* there was none */
     LACKING_REST,       /* another upgrade is under way */
     LACKING_ROWS,       /* the former collections are gone */
+    LACKING_TIME,       /* no judgement came to its end while it was fresh */
     LACKING_COUNT
 };
 
@@ -153,7 +161,9 @@ struct upgrader_task {
     unsigned repairs;    /* asked for on this page */
     uint64_t asked_last; /* the batch of repairs under way ends with this listing; 0: none */
     vtime asked_at;
-    vtime held_since; /* the walk holds still on this page; 0: it does not */
+    vtime held_since;    /* the walk holds still on this page; 0: it does not */
+    vtime judging_since; /* the walk whose judgement the next switch stands on; 0: none */
+    unsigned judgings;   /* that took too long, one after the other */
     struct upgrade_gates gates;
     enum modality judged; /* under way */
 };
@@ -190,6 +200,9 @@ int upgrader_enter(struct partitioned *upgrader, struct upgrader_task *task, enu
 /* The same, because that command is obeyed. */
 int upgrader_obeyed(struct partitioned *upgrader, struct upgrader_task *task,
                     enum control_kind kind, enum phase phase, struct effects *effects);
+/* The judgement that a switch would stand on is not too old. */
+bool upgrader_fresh(const struct partitioned *upgrader, const struct upgrader_task *task,
+                    vtime now);
 /* Registers a request of the phase. */
 int upgrader_expect(struct partitioned *upgrader, struct upgrader_task *task, struct effect *effect,
                     uint32_t purpose, uint32_t index);
@@ -207,8 +220,8 @@ int upgrader_look(struct partitioned *upgrader, struct upgrader_task *task, uint
                   struct effects *effects);
 int upgrader_scanned(struct partitioned *upgrader, struct upgrader_task *task,
                      enum page_reading reading, const struct event *event, struct effects *effects);
-int upgrader_vectors_read(struct partitioned *upgrader, struct upgrader_task *task, uint32_t index,
-                          const struct effect *read, struct effects *effects);
+int upgrader_vectors_read(struct partitioned *upgrader, struct upgrader_task *task,
+                          enum gate_side side, const struct effect *read, struct effects *effects);
 int upgrader_searched(struct partitioned *upgrader, struct upgrader_task *task,
                       enum gate_search which, const struct event *event, struct effects *effects);
 

@@ -23,7 +23,7 @@ bool upgrader_phase_is_short(enum phase phase) {
 
 static const char *lacking_name(enum lacking lacking) {
     static const char *const names[LACKING_COUNT - LACKING_NOTHING] = {
-        "nothing", "validation", "upgrade", "cutover", "rest", "rows"};
+        "nothing", "validation", "upgrade", "cutover", "rest", "rows", "time"};
     return lacking < LACKING_NOTHING ? upgrade_gate_name((enum upgrade_gate)lacking)
                                      : names[lacking - LACKING_NOTHING];
 }
@@ -97,6 +97,9 @@ void upgrader_refuse(struct partitioned *upgrader, struct upgrader_task *task,
                      struct effects *effects) {
     upgrader_clear_refusal(task, kind, effects);
     task->plan.refused[kind - CONTROL_UPGRADE] = (uint8_t)lacking;
+    if (task->plan.last == kind) {
+        task->plan.last = CONTROL_NONE; /* given again it is no repeat */
+    }
     machine_count(&upgrader->machine, COUNTER_UPGRADE_REFUSALS, 1);
     upgrader_say(effects, refusal_name(kind), lacking_name(lacking), ALERT_WARN, why);
 }

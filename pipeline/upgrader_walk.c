@@ -11,6 +11,8 @@
 enum { LOOKS_MAX = 3 };
 /* Times that repairs of a page are asked for in vain before the walk leaves it to the gates. */
 enum { REPAIRS_MAX = 10 };
+/* Judgements in a row that may take too long. */
+enum { JUDGINGS_MAX = 20 };
 
 /* ---- Walking ---- */
 
@@ -222,6 +224,17 @@ int upgrader_scanned(struct partitioned *upgrader, struct upgrader_task *task,
 
 /* ---- Gates ---- */
 
+/* The stores were too slow for a judgement that means something: once more, but not for ever. */
+static int judge_again(struct partitioned *upgrader, struct upgrader_task *task,
+                       enum control_kind kind, enum phase refused, struct effects *effects) {
+    if (++task->judgings < JUDGINGS_MAX) {
+        return upgrader_enter(upgrader, task, task->plan.phase, effects);
+    }
+    upgrader_refuse_for(upgrader, task, kind, LACKING_TIME,
+                        "the stores are too slow for the gates to be judged in time", effects);
+    return upgrader_enter(upgrader, task, refused, effects);
+}
+
 /* What the gates say is what the phase was for. */
 static int gates_judged(struct partitioned *upgrader, struct upgrader_task *task, vtime now,
                         struct effects *effects) {
@@ -229,14 +242,21 @@ static int gates_judged(struct partitioned *upgrader, struct upgrader_task *task
     enum upgrade_gate gate = upgrade_gates_judge(&task->gates, upgrader->machine.config, &why);
     bool holds = gate == GATE_COUNT;
     machine_count(&upgrader->machine, COUNTER_GATES_JUDGED, 1);
+    bool fresh = upgrader_fresh(upgrader, task, now);
     switch (task->plan.phase) {
     case JUDGING:
+        if (!fresh) {
+            return judge_again(upgrader, task, CONTROL_CUTOVER, VALIDATING, effects);
+        }
         if (!holds) {
             upgrader_refuse(upgrader, task, CONTROL_CUTOVER, (enum lacking)gate, &why, effects);
             return upgrader_enter(upgrader, task, VALIDATING, effects);
         }
         return upgrader_obeyed(upgrader, task, CONTROL_CUTOVER, SWITCHING, effects);
     case JUDGING_BACK:
+        if (!fresh) {
+            return judge_again(upgrader, task, CONTROL_ROLLBACK, SERVING, effects);
+        }
         if (!holds) {
             upgrader_refuse(upgrader, task, CONTROL_ROLLBACK, (enum lacking)gate, &why, effects);
             return upgrader_enter(upgrader, task, SERVING, effects);
@@ -257,15 +277,14 @@ static int gates_judged(struct partitioned *upgrader, struct upgrader_task *task
     }
 }
 
-static int read_sample(struct partitioned *upgrader, struct upgrader_task *task, uint32_t index,
-                       struct effects *effects) {
+static int read_sample(struct partitioned *upgrader, struct upgrader_task *task,
+                       enum gate_side side, struct effects *effects) {
     struct effect *read = machine_request(&upgrader->machine, effects, EFFECT_READ_VECTORS, 0);
-    if (upgrader_expect(upgrader, task, read, PURPOSE_READ, index) != 0) {
+    if (upgrader_expect(upgrader, task, read, PURPOSE_READ, side) != 0) {
         return -ENOMEM;
     }
-    read->read.model_version = index == 0 ? task->plan.other : task->plan.served;
-    return upgrade_gates_read(&task->gates, task->judged, index == 0 ? GATE_SAMPLE : GATE_QUERIES,
-                              effects, read);
+    read->read.model_version = side == GATE_SHADOW ? task->plan.other : task->plan.served;
+    return upgrade_gates_read(&task->gates, task->judged, effects, read);
 }
 
 /* Reads and searches by modality, from the one that is next; then judges. */
@@ -278,8 +297,8 @@ static int judge_on(struct partitioned *upgrader, struct upgrader_task *task, in
         return gates_judged(upgrader, task, now, effects);
     }
     task->judged = (enum modality)next;
-    return read_sample(upgrader, task, 0, effects) == 0 &&
-                   read_sample(upgrader, task, 1, effects) == 0
+    return read_sample(upgrader, task, GATE_SHADOW, effects) == 0 &&
+                   read_sample(upgrader, task, GATE_OLD, effects) == 0
                ? 0
                : -ENOMEM;
 }
@@ -294,13 +313,15 @@ static int search(struct partitioned *upgrader, struct upgrader_task *task, enum
     return upgrade_gates_search(&task->gates, which, read, effects, search);
 }
 
-int upgrader_vectors_read(struct partitioned *upgrader, struct upgrader_task *task, uint32_t index,
-                          const struct effect *read, struct effects *effects) {
-    if (index != 0) {
+int upgrader_vectors_read(struct partitioned *upgrader, struct upgrader_task *task,
+                          enum gate_side side, const struct effect *read, struct effects *effects) {
+    if (upgrade_gates_drift(&task->gates, task->judged, side, read) != 0) {
+        return -ENOMEM;
+    }
+    if (side == GATE_OLD) {
         return search(upgrader, task, SEARCH_OLD_EXACT, read, effects);
     }
-    if (upgrade_gates_drift(&task->gates, task->judged, read) != 0 ||
-        search(upgrader, task, SEARCH_SHADOW, read, effects) != 0) {
+    if (search(upgrader, task, SEARCH_SHADOW, read, effects) != 0) {
         return -ENOMEM;
     }
     return search(upgrader, task, SEARCH_SHADOW_EXACT, read, effects);

@@ -256,8 +256,8 @@ static int search_vectors(struct rig *rig) {
     struct search_hit hits[4];
     size_t count;
     struct vector_port *p = &ports_of(rig)->vectors;
-    return p->ops->search(p->ctx, now_of(rig), MODALITY_TEXT, 0, unit_vector(), 4, 0, true, NULL, hits,
-                          &count);
+    return p->ops->search(p->ctx, now_of(rig), MODALITY_TEXT, 0, unit_vector(), 4, 0, true, NULL,
+                          hits, &count);
 }
 
 static int scan_vectors(struct rig *rig) {

@@ -33,6 +33,7 @@ struct shop {
     bool bad_index; /* approximate search finds nothing near */
     bool strange;   /* the old model's neighbours are others */
     bool drifting;  /* vectors written later are others */
+    bool fashion;   /* the same under every model: later listings are others */
     char told[1 << 16];
     size_t mark; /* what was told before it was waited for already */
 };
@@ -169,7 +170,8 @@ static void read_vectors(const struct shop *shop, struct effect *e) {
         size_t at = (size_t)e->read.listing_ids[i] - 1;
         const struct scan_row *row = &shop->rows[e->read.model_version][e->read.modality][at];
         e->read.found[i] = row->listing_id != 0;
-        bool other = shop->drifting && at >= LISTINGS / 2;
+        bool drifts = shop->fashion || (shop->drifting && e->read.model_version == SHADOW);
+        bool other = drifts && at >= LISTINGS / 2;
         for (size_t k = 0; k < dimension; k++) {
             float noise = noise_of(at * dimension + k);
             e->read.vectors[i * dimension + k] = noise + (other ? 2.0F : 0.0F);
@@ -644,6 +646,18 @@ static void the_other_gates(void **state) {
     }
 }
 
+/* What the catalogue itself does over time is no drift of the model. */
+static void fashion_is_no_drift(void **state) {
+    (void)state;
+    struct shop *shop = shop_new();
+    shop->fashion = true;
+    begin(shop);
+    command(shop, "control upgrade @70 model=2");
+    until(shop, "ready");
+    assert_false(was_told(shop, "alert upgrade drift"));
+    shop_free(shop);
+}
+
 /* A rollback asks whether the former collections are complete, or there at all. */
 static void rollback_is_judged(void **state) {
     (void)state;
@@ -736,6 +750,75 @@ static void hopeless_rows(void **state) {
 }
 
 /* ---- Late requests, crashes, bugs ---- */
+
+/* Answers until the aliases are about to be switched; returns the request. */
+static uint64_t to_the_switch(struct shop *shop) {
+    for (int i = 0; i < 2000; i++) {
+        uint64_t request = script_newest(shop->script, EFFECT_VECTOR_ADMIN);
+        if (request != 0 &&
+            script_request(shop->script, request)->admin.what.kind == VECTOR_SWITCH) {
+            return request;
+        }
+        assert_true(answer_one(shop));
+    }
+    fail();
+    return 0;
+}
+
+/* A switch whose outcome is unknown is not sent once more: whether it took place is looked up, and
+ * if it did not, the gates are judged anew, since rows may have fallen behind. */
+static void unknown_switch(void **state) {
+    (void)state;
+    for (int took_place = 0; took_place < 2; took_place++) {
+        struct shop *shop = ready_shop();
+        shop->commands[shop->command_count++] = "control cutover @71";
+        uint64_t request = to_the_switch(shop);
+        if (took_place != 0) {
+            carry_out(shop, script_request(shop->script, request));
+        } else {
+            change(shop, 6, ago(shop, VTIME_HOUR), OLD, 0);
+        }
+        script_fail(shop->script, request, PORT_UNKNOWN);
+        listen(shop);
+        if (took_place == 0) {
+            until(shop, "ready");
+            assert_told(shop, "alert cutover-refused versions warn");
+            assert_int_equal(shop->switches, 0);
+            command(shop, "control cutover @72");
+        }
+        until(shop, "serving");
+        assert_int_equal(shop->switches, 1);
+        assert_complete(shop, SHADOW);
+        shop_free(shop);
+    }
+}
+
+/* A judgement that a slow store held up says nothing any more: it is made again, and in the end the
+ * command is refused. */
+static void judgement_ages(void **state) {
+    (void)state;
+    for (int slow = 1; slow <= 20; slow += 19) {
+        struct shop *shop = ready_shop();
+        shop->commands[shop->command_count++] = "control cutover @71";
+        for (int i = 0; i < slow; i++) {
+            while (script_newest(shop->script, EFFECT_SEARCH) == 0) {
+                assert_true(answer_one(shop));
+            }
+            script_wait(shop->script, 121 * VTIME_SECOND);
+            listen(shop);
+            while (script_newest(shop->script, EFFECT_SEARCH) != 0) {
+                assert_true(answer_one(shop));
+            }
+            while (i + 1 < slow && script_newest(shop->script, EFFECT_SAVE_STATE) == 0) {
+                assert_true(answer_one(shop));
+            }
+        }
+        until(shop, slow == 20 ? "ready" : "serving");
+        assert_int_equal(times_told(shop, "alert upgrade judging"), slow == 20 ? 20 : 2);
+        assert_int_equal(times_told(shop, "alert cutover-refused time warn"), slow == 20);
+        shop_free(shop);
+    }
+}
 
 /* A switch that a dead process had under way arrives after the rollback: the aliases are led back,
  * with an alert. */
@@ -843,10 +926,13 @@ int main(void) {
         cmocka_unit_test(rows_are_judged_anew),
         cmocka_unit_test(young_changes),
         cmocka_unit_test(the_other_gates),
+        cmocka_unit_test(fashion_is_no_drift),
         cmocka_unit_test(rollback_is_judged),
         cmocka_unit_test(batches),
         cmocka_unit_test(live_writes_first),
         cmocka_unit_test(hopeless_rows),
+        cmocka_unit_test(unknown_switch),
+        cmocka_unit_test(judgement_ages),
         cmocka_unit_test(aliases_are_guarded),
         cmocka_unit_test(crash_at_any_step),
         cmocka_unit_test(without_protection),
