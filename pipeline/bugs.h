@@ -75,7 +75,11 @@
       "records of a contract version that nobody registered are routed as if they were known",     \
       "contract-held")                                                                             \
     X(REPLAY_FORGETS, "replay-forgets",                                                            \
-      "a replay of dead letters that a crash cuts short is not gone on with", "settled")
+      "a replay of dead letters that a crash cuts short is not gone on with", "settled")           \
+    X(TOMBSTONE_EARLY, "tombstone-early",                                                          \
+      "a tombstone is forgotten before the allowed lateness is over: an older UPSERT revives the " \
+      "listing",                                                                                   \
+      "gone-in-time")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

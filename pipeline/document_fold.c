@@ -448,10 +448,21 @@ static int fold_body(struct intake *in, const struct record *r, const struct bug
     return 0;
 }
 
+/* Planted bug: half an hour after a deletion nobody remembers it. */
+static void forget_tombstone(struct document *d, vtime append) {
+    if (!stamp_is_none(d->tombstone) && stamp_is_none(d->last_set) &&
+        vtime_diff(append, d->tombstone.ts) > 30 * VTIME_MINUTE) {
+        d->tombstone = STAMP_NONE;
+    }
+}
+
 int document_fold(struct document *d, const struct record *r, doc_version position, vtime append,
                   const struct bugs *bugs) {
     assert(r->subject_id == d->listing_id);
     assert(position > DOC_VERSION_NONE);
+    if (bug_on(bugs, BUG_TOMBSTONE_EARLY)) {
+        forget_tombstone(d, append);
+    }
     struct intake in = {.d = d, .cut = d->tombstone, .repeats_win = bug_on(bugs, BUG_NO_DEDUPE)};
     struct told_facts told = told_by(r);
     if (prepare_facts(&in, &told) != 0 || fold_body(&in, r, bugs) != 0) {

@@ -27,6 +27,7 @@ partial-nulls calm-day 1
 live-writes-missed upgrade-too-early 1
 contract-unchecked registry-breaking 1
 replay-forgets registry-replay-crash 5
+tombstone-early late-two-hours 3
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
