@@ -43,14 +43,14 @@ static int vectors_written(struct partitioned *builder, struct builder_task *tas
     const struct effect *write = event->answered;
     size_t count = write->vectors.count;
     size_t m = write->vectors.modality;
-    if (!statuses_settled(write->vectors.statuses, count)) {
-        *again = true;
-        return 0;
-    }
     struct letters letters = {.source = SOURCE_LOG, .room = count};
     for (size_t i = 0; i < count; i++) {
         const struct vector_write *item = &write->vectors.items[i];
         enum item_status status = write->vectors.statuses[i];
+        if (item_unsettled(status)) {
+            *again = true;
+            continue;
+        }
         size_t at;
         const struct listing *listing = listing_of(task, item->listing_id, &at);
         struct lane_rows *rows = &lane->rows[at];

@@ -116,13 +116,13 @@ int keywords_answered(struct partitioned *builder, struct builder_task *task,
                       const struct event *event, struct effects *effects, bool *again) {
     const struct effect *write = event->answered;
     size_t count = write->keywords.count;
-    if (!statuses_settled(write->keywords.statuses, count)) {
-        *again = true;
-        return 0;
-    }
     struct letters letters = {.source = SOURCE_LOG, .room = count};
     for (size_t i = 0; i < count; i++) {
         const struct keyword_write *item = &write->keywords.items[i];
+        if (item_unsettled(write->keywords.statuses[i])) {
+            *again = true;
+            continue;
+        }
         size_t at;
         struct listing *listing = write_ended(task, item->listing_id, &at);
         if (write->keywords.statuses[i] != ITEM_FATAL) {

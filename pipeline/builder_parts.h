@@ -169,8 +169,6 @@ int row_meta(const struct listing *listing, const struct want *want, const struc
 /* Takes in what the store said of one row, unless it refused it for good. */
 void row_settle(struct partitioned *builder, struct row *row, enum item_status status,
                 enum row_write_kind kind, enum version_rule rule, const struct row_meta *meta);
-/* True when each item was applied or refused. */
-bool statuses_settled(const enum item_status *statuses, size_t count);
 /* The repair of a row: it is written anew, whatever the store acknowledged before. */
 void row_repair(struct row *row);
 

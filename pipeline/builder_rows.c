@@ -83,15 +83,6 @@ void row_settle(struct partitioned *builder, struct row *row, enum item_status s
     }
 }
 
-bool statuses_settled(const enum item_status *statuses, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (statuses[i] == ITEM_RETRYABLE || statuses[i] == ITEM_UNKNOWN) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void row_repair(struct row *row) {
     row->known = false;
     row->repair = true;

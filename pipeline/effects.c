@@ -218,3 +218,27 @@ const char *alert_state_name(enum alert_state state) {
     assert((size_t)state < sizeof names / sizeof *names);
     return names[state];
 }
+
+bool item_unsettled(enum item_status status) {
+    return status == ITEM_RETRYABLE || status == ITEM_UNKNOWN;
+}
+
+void effect_narrow(struct effect *write) {
+    size_t kept = 0;
+    if (write->kind == EFFECT_WRITE_VECTORS) {
+        for (size_t i = 0; i < write->vectors.count; i++) {
+            if (item_unsettled(write->vectors.statuses[i])) {
+                write->vectors.items[kept++] = write->vectors.items[i];
+            }
+        }
+        write->vectors.count = kept;
+        return;
+    }
+    assert(write->kind == EFFECT_WRITE_KEYWORDS);
+    for (size_t i = 0; i < write->keywords.count; i++) {
+        if (item_unsettled(write->keywords.statuses[i])) {
+            write->keywords.items[kept++] = write->keywords.items[i];
+        }
+    }
+    write->keywords.count = kept;
+}

@@ -279,6 +279,8 @@ struct effect {
         struct {
             uint64_t request;
             vtime at;
+            bool narrowed; /* of a write, answered item by item: without the items that are settled,
+                              which the machine took in (effect_narrow) */
         } resend;
         struct {
             uint64_t id; /* the machine's own name for it */
@@ -342,5 +344,8 @@ struct bytes effect_copy(struct effects *effects, struct effect *effect, struct 
 /* Takes the first effect out, or NULL. The caller releases it when it is done with. */
 struct effect *effects_take(struct effects *effects);
 void effect_release(struct effect_pool *pool, struct effect *effect);
+/* Leaves of an answered write only the items that may go through later, in their order: RETRYABLE
+ * and UNKNOWN ones. A large batch of which some item fails every time would else never end. */
+void effect_narrow(struct effect *write);
 
 #endif

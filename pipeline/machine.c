@@ -193,6 +193,7 @@ void machine_resend(struct machine *machine, struct effects *effects, const stru
     if (resend != NULL) {
         resend->resend.request = event->request;
         resend->resend.at = vtime_add(event->now, delay_ns / 2 + (int64_t)jitter);
+        resend->resend.narrowed = event->kind == EVENT_WRITTEN && event->error == PORT_OK;
     }
 }
 

@@ -27,6 +27,8 @@ enum item_status {
     ITEM_STATUS_COUNT
 };
 const char *item_status_name(enum item_status status);
+/* It may go through when it is sent again. */
+bool item_unsettled(enum item_status status);
 
 enum modality { MODALITY_TEXT, MODALITY_IMAGE, MODALITY_FUSED, MODALITY_COUNT };
 #define TEXT_DIMENSION 768

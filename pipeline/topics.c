@@ -4,20 +4,13 @@
 
 const char *topic_name(enum topic_id topic) {
     static const char *const names[TOPIC_COUNT] = {
-        [TOPIC_LISTING] = "listing-changes",
-        [TOPIC_MEDIA] = "media-ingest",
-        [TOPIC_POLICY] = "seller-policy",
-        [TOPIC_ORDER] = "orders",
-        [TOPIC_PRIVACY] = "privacy",
-        [TOPIC_REFERENCE] = "reference-data",
-        [TOPIC_LISTING_LOG] = "listing-log",
-        [TOPIC_LATE] = "listing-late",
-        [TOPIC_DEAD_LETTER] = "dead-letter",
-        [TOPIC_CONTROL] = "control",
-        [TOPIC_ERASED] = "erased-listings",
-        [TOPIC_CERTIFICATE] = "erasure-certificates",
-        [TOPIC_QUARANTINE] = "quarantine",
-        [TOPIC_AUDIT] = "embedding-audit",
+        [TOPIC_LISTING] = "listing-changes", [TOPIC_MEDIA] = "media-ingest",
+        [TOPIC_POLICY] = "seller-policy",    [TOPIC_ORDER] = "orders",
+        [TOPIC_PRIVACY] = "privacy",         [TOPIC_REFERENCE] = "reference-data",
+        [TOPIC_LISTING_LOG] = "listing-log", [TOPIC_LATE] = "listing-late",
+        [TOPIC_DEAD_LETTER] = "dead-letter", [TOPIC_CONTROL] = "control",
+        [TOPIC_ERASED] = "erased-listings",  [TOPIC_CERTIFICATE] = "erasure-certificates",
+        [TOPIC_QUARANTINE] = "quarantine",   [TOPIC_AUDIT] = "embedding-audit",
     };
     assert(topic < TOPIC_COUNT);
     return names[topic];

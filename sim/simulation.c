@@ -384,6 +384,9 @@ static void effects_send(struct simulation *s, uint32_t index, struct effects *e
             assert(answered != NULL && answered->effect != NULL &&
                    answered->effect->request == effect->resend.request);
             kept = true;
+            if (effect->resend.narrowed) {
+                effect_narrow(answered->effect);
+            }
             /* The retry is the process's own: it is not sent if the process is gone by then. */
             flight_push(s, effect->resend.at, KIND_RESEND, answered);
             effect_release(&s->pool, effect);

@@ -450,6 +450,9 @@ static void take_effect(struct script *s, struct effect *effect, uint64_t answer
         assert_int_equal(effect->resend.request, answered);
         s->resend_at = effect->resend.at;
         *resent = true;
+        if (effect->resend.narrowed) {
+            effect_narrow(p->waiting[request_at(s, answered)]);
+        }
     }
     if (effect->kind == EFFECT_REPORT) {
         assert_true(effect->report.sample_count <= sizeof s->samples / sizeof *s->samples);

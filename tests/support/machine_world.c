@@ -281,6 +281,9 @@ static void effects_take_all(struct world *w, struct actor *actor, struct effect
         if (effect->kind == EFFECT_RESEND) {
             assert_non_null(answered);
             again = true;
+            if (effect->resend.narrowed) {
+                effect_narrow(answered->effect);
+            }
         } else if (effect->kind == EFFECT_TIMER) {
             GROW(actor->timers, actor->timer_count, actor->timer_capacity);
             actor->timers[actor->timer_count++] =
