@@ -1,10 +1,8 @@
-#define _DEFAULT_SOURCE /* madvise */
 #include "sim/fake_object_store.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <xxhash.h>
 
@@ -12,14 +10,12 @@
 #include "pipeline/id_map.h"
 #include "pipeline/wire.h"
 
-/* Two mebibytes: blocks are written once from end to end, and a page of their size is faulted in at
- * once instead of in 512 pieces. */
-enum { BLOCK_FLOATS = 1 << 19, BLOCK_BYTES = BLOCK_FLOATS * sizeof(float) };
+enum { BLOCK_BYTES = 1 << 20 };
 #define NONE UINT32_MAX
 
-/* Room for vectors; given back once all that were put there are gone. */
+/* Room for packed vectors; given back once all that were put there are gone. */
 struct block {
-    float *floats;
+    char *bytes;
     size_t used;
     size_t kept; /* objects */
 };
@@ -64,7 +60,7 @@ void fake_object_store_free(struct fake_object_store *o) {
         return;
     }
     for (size_t i = 0; i < o->block_count; i++) {
-        free(o->blocks[i].floats);
+        free(o->blocks[i].bytes);
     }
     free(o->blocks);
     free(o->objects);
@@ -119,8 +115,8 @@ static void end(struct fake_object_store *o, uint32_t at, enum object_end why, v
     struct block *block = &o->blocks[object->block];
     bool filling = object->block + 1 == o->block_count;
     if (--block->kept == 0 && !filling) {
-        free(block->floats);
-        block->floats = NULL;
+        free(block->bytes);
+        block->bytes = NULL;
     }
 }
 
@@ -140,35 +136,65 @@ static void expire(struct fake_object_store *o, vtime now) {
 
 /* ---- The port ---- */
 
-/* Room for a vector in the block that is being filled; NULL when memory is out. */
-static float *room_for(struct fake_object_store *o, size_t floats, uint32_t *at) {
-    struct block *last = o->block_count == 0 ? NULL : &o->blocks[o->block_count - 1];
-    if (last == NULL || last->used + floats > BLOCK_FLOATS) {
-        if (ARRAY_RESERVE(o->blocks, o->block_capacity, o->block_count + 1) != 0) {
-            return NULL;
+/*
+ * A vector is packed as the floats whose bits are not all zero, each behind its place: few are,
+ * since words and pictures touch few of the dimensions.
+ *
+ *     u32 how many, then of each u32 place and the four bytes of the float
+ */
+enum { PACKED_FLOAT = 8, PACKED_MAX = 4 + FUSED_DIMENSION * PACKED_FLOAT };
+
+static size_t pack(const float *vector, size_t dimension, char *buffer) {
+    char *at = buffer + 4;
+    for (size_t i = 0; i < dimension; i++) {
+        uint32_t bits;
+        memcpy(&bits, &vector[i], sizeof bits);
+        if (bits != 0) {
+            at = wire_put(wire_put(at, i, 4), bits, 4);
         }
-        float *fresh = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
-        if (fresh == NULL) {
-            return NULL;
-        }
-        madvise(fresh, BLOCK_BYTES, MADV_HUGEPAGE);
-        if (last != NULL && o->blocks[o->block_count - 1].kept == 0) {
-            free(o->blocks[o->block_count - 1].floats);
-            o->blocks[o->block_count - 1].floats = NULL;
-        }
-        last = &o->blocks[o->block_count++];
-        *last = (struct block){.floats = fresh};
     }
-    *at = (uint32_t)last->used;
-    return last->floats + last->used;
+    wire_put(buffer, (size_t)(at - buffer - 4) / PACKED_FLOAT, 4);
+    return (size_t)(at - buffer);
+}
+
+static void unpack(const char *packed, float *vector, size_t dimension) {
+    memset(vector, 0, dimension * sizeof *vector);
+    struct wire_reader reader = wire_reader_of((struct bytes){packed, PACKED_MAX});
+    for (uint64_t left = wire_get(&reader, 4); left > 0; left--) {
+        uint64_t place = wire_get(&reader, 4);
+        uint32_t bits = (uint32_t)wire_get(&reader, 4);
+        assert(place < dimension);
+        memcpy(&vector[place], &bits, sizeof bits);
+    }
+}
+
+/* A block with room for a packed vector; NULL when memory is out. */
+static struct block *block_for(struct fake_object_store *o) {
+    struct block *last = o->block_count == 0 ? NULL : &o->blocks[o->block_count - 1];
+    if (last != NULL && last->used + PACKED_MAX <= BLOCK_BYTES) {
+        return last;
+    }
+    if (ARRAY_RESERVE(o->blocks, o->block_capacity, o->block_count + 1) != 0) {
+        return NULL;
+    }
+    char *fresh = malloc(BLOCK_BYTES);
+    if (fresh == NULL) {
+        return NULL;
+    }
+    last = o->block_count == 0 ? NULL : &o->blocks[o->block_count - 1];
+    if (last != NULL && last->kept == 0) {
+        free(last->bytes);
+        last->bytes = NULL;
+    }
+    o->blocks[o->block_count] = (struct block){.bytes = fresh};
+    return &o->blocks[o->block_count++];
 }
 
 static int put_one(struct fake_object_store *o, vtime now, const struct artifact_key *key,
                    const float *vector) {
     size_t floats = modality_dimension(key->modality);
-    uint32_t place;
-    float *room = room_for(o, floats, &place);
-    if (room == NULL || ARRAY_RESERVE(o->objects, o->capacity, o->count + 1) != 0) {
+    struct block *block = block_for(o);
+    if (block == NULL || ARRAY_RESERVE(o->objects, o->capacity, o->count + 1) != 0) {
         return PORT_NO_MEMORY;
     }
     assert(o->count < NONE);
@@ -178,16 +204,15 @@ static int put_one(struct fake_object_store *o, vtime now, const struct artifact
         id_map_put_index(&o->by_key, key_hash(key), at) != 0) {
         return PORT_NO_MEMORY;
     }
-    memcpy(room, vector, floats * sizeof(float));
-    o->blocks[o->block_count - 1].used += floats;
-    o->blocks[o->block_count - 1].kept++;
     o->objects[o->count++] = (struct object){
         .key = *key,
         .stored = now,
         .block = (uint32_t)(o->block_count - 1),
-        .at = place,
+        .at = (uint32_t)block->used,
         .previous = previous,
     };
+    block->used += pack(vector, floats, block->bytes + block->used);
+    block->kept++;
     o->counts.kept++;
     o->counts.bytes += floats * sizeof(float);
     if (former != NONE) {
@@ -220,8 +245,8 @@ static int port_get(void *ctx, vtime now, const struct artifact_key *keys, size_
         found[i] = at != NONE;
         if (found[i]) {
             const struct object *object = &o->objects[at];
-            memcpy(vectors[i], o->blocks[object->block].floats + object->at,
-                   modality_dimension(keys[i].modality) * sizeof(float));
+            unpack(o->blocks[object->block].bytes + object->at, vectors[i],
+                   modality_dimension(keys[i].modality));
         }
     }
     return 0;
@@ -281,7 +306,6 @@ struct object_info fake_object_store_object(const struct fake_object_store *o, s
         .expires = expires(o, object->stored),
         .end = object->end,
         .ended = object->ended,
-        .vector = object->end == OBJECT_KEPT ? o->blocks[object->block].floats + object->at : NULL,
     };
 }
 

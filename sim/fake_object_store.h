@@ -22,8 +22,8 @@
  *  1. objects stand in the order in which they were stored; none twice;
  *  2. each object that is kept is found by its key and under its listing.
  *
- * Memory: vectors are copied into blocks of two mebibytes, which are given back when nothing in them
- * is kept any more.
+ * Memory: vectors are packed into blocks of a mebibyte, which are given back when nothing in
+ * them is kept any more.
  */
 #ifndef MURPHY_SIM_FAKE_OBJECT_STORE_H
 #define MURPHY_SIM_FAKE_OBJECT_STORE_H
@@ -57,8 +57,7 @@ struct object_info {
     vtime stored;
     vtime expires; /* VTIME_NEVER: never */
     enum object_end end;
-    vtime ended;         /* unless it is kept */
-    const float *vector; /* NULL unless it is kept */
+    vtime ended; /* unless it is kept */
 };
 /* Every object that was ever stored, in order; i < count. Carries out what is due by `now` first.
  */
