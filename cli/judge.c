@@ -98,6 +98,10 @@ static bool has_standby(const struct scenario_run *run) {
     return oracle_standby_model(run->oracle) != 0;
 }
 
+static bool has_erasures(const struct scenario_run *run) {
+    return oracle_erasures(run->oracle).asked > 0;
+}
+
 /* A scenario without searches, removals, poison, orders or upgrades gives these nothing to look at,
  * and they are left out of its judgement; any other check without data is a failure. */
 static bool has_subject(const struct scenario_run *run, const char *check) {
@@ -110,6 +114,7 @@ static bool has_subject(const struct scenario_run *run, const char *check) {
         {"dashboard", has_orders},         {"alias-switch", has_moves},
         {"orders-obeyed", has_moves},      {"retired", has_drops},
         {"standby-complete", has_standby}, {"contract-held", has_claims},
+        {"erasure", has_erasures},
     };
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         if (strcmp(subjects[i].check, check) == 0) {
@@ -459,6 +464,27 @@ static void judge_freshness(struct scenario_run *run) {
     }
 }
 
+static void judge_erasures(struct scenario_run *run) {
+    struct oracle_erasures erasures = oracle_erasures(run->oracle);
+    if (erasures.asked == 0) {
+        return;
+    }
+    int64_t objective_ns = run->scenario->objectives.erasure_within_ns;
+    bool all = erasures.certified == erasures.asked;
+    double share = (double)erasures.longest_ns / (double)objective_ns;
+    struct run_slo slo = {
+        .name = "longest erasure",
+        .objective = (double)objective_ns / 1e9,
+        .observed = (double)erasures.longest_ns / 1e9,
+        .unit = "s",
+        .direction = RUN_AT_MOST,
+        .status = slo_status(erasures.certified > 0, all && erasures.longest_ns <= objective_ns),
+        .budget_known = erasures.certified > 0,
+        .budget_remaining = 1 - share,
+    };
+    add_slo(run, &slo, "erasure_within");
+}
+
 static void judge_probes(struct scenario_run *run) {
     const struct objectives *objectives = &run->scenario->objectives;
     struct run_recall *recall = &run->result.recall;
@@ -665,6 +691,7 @@ void scenario_run_judge(struct scenario_run *run) {
     judge_false_alarms(run);
     judge_backlog(run);
     judge_freshness(run);
+    judge_erasures(run);
     judge_probes(run);
     fill_counts(run);
     fill_series(run);

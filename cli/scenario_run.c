@@ -25,8 +25,8 @@
 
 static void hear_operation(void *ctx, vtime now, const struct workload_op *op) {
     struct scenario_run *run = ctx;
-    run->removals +=
-        op->kind == OP_LISTING_DELETE || (op->kind == OP_POLICY && op->status == POLICY_SUPPRESSED);
+    run->removals += op->kind == OP_LISTING_DELETE || op->kind == OP_ERASURE ||
+                     (op->kind == OP_POLICY && op->status == POLICY_SUPPRESSED);
     run->oracle_ear.operation(run->oracle_ear.ctx, now, op);
 }
 
@@ -313,6 +313,8 @@ static int build(struct scenario_run *run) {
         .capacity = scenario->capacity,
         .journal = run->options.keep_history,
         .index_text = scenario->probe_every_ns > 0,
+        .time_travel_ns = scenario->time_travel_ns,
+        .fail_safe_ns = scenario->fail_safe_ns,
     };
     memcpy(options.workers, scenario->workers, sizeof options.workers);
     for (size_t i = 0; i < scenario->operation_count; i++) {
@@ -333,6 +335,7 @@ static int build(struct scenario_run *run) {
         .allowed_lateness_ns = scenario->pipeline.allowed_lateness_ns,
         .future_max_ns = scenario->pipeline.future_max_ns,
         .gone_within_ns = scenario->objectives.gone_within_ns,
+        .erasure_within_ns = scenario->objectives.erasure_within_ns,
         .suppressed_within_ns = scenario->objectives.suppressed_within_ns,
         .needless_embeddings_max_ppm = scenario->objectives.needless_embeddings_ppm,
         .vectors_every = 1,
@@ -344,6 +347,7 @@ static int build(struct scenario_run *run) {
         return -ENOMEM;
     }
     oracle_reads(run->oracle, simulation_vector_db(run->simulation));
+    oracle_watch(run->oracle, run->simulation);
     run->oracle_ear = oracle_observer(run->oracle);
     simulation_observe(run->simulation, &(struct simulation_observer){
                                             .ctx = run,

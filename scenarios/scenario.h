@@ -72,6 +72,7 @@ struct objectives {
     int64_t freshness_p95_ns;     /* visibility lag, in each serving store; default 5 min */
     int64_t gone_within_ns;       /* deletes and suppressions leave serving within; default 5 min */
     int64_t suppressed_within_ns; /* suppressions within; default gone_within */
+    int64_t erasure_within_ns;    /* from a privacy request to its certificate; default 72 h */
     uint32_t recall_ppm;          /* recall@10 of probes, parts per million */
     int64_t search_p95_ns;        /* latency of probes */
     uint32_t availability_ppm;    /* probes answered; default 999,000 */
@@ -91,6 +92,7 @@ struct scenario {
     struct pipeline_config pipeline;
     uint32_t workers[MACHINE_KIND_COUNT];
     int64_t session_timeout_ns;
+    int64_t time_travel_ns, fail_safe_ns; /* of the warehouse */
     bool explore_ties;
     struct capacity_rates capacity;
 

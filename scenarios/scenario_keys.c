@@ -47,7 +47,8 @@ static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_N
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
 static_assert(POLICY_SUPPRESSED == POLICY_ACTIVE + 1, "each status has a name");
-static const char *const objectives[] = {"freshness_p95", "recall", "search_p95", "availability"};
+static const char *const objectives[] = {"freshness_p95", "recall", "search_p95", "availability",
+                                         "erasure_within"};
 static_assert(COUNT_OF(workload_kinds) == WORKLOAD_KIND_COUNT, "each kind has a name");
 
 /* The i-th kind of control record that an operator can give; CONTROL_KIND_END behind the last. */
@@ -758,6 +759,40 @@ static const struct key pipeline_keys[] = {
         .about = "how often the late queue is drained",
     },
     {
+        .name = "erasure_sweep",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.erasure_sweep_ns),
+        .fallback = "\"1h\"",
+        .about = "how often the places of an erasure are looked at until nothing is found",
+    },
+    {
+        .name = "erasure_warn",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(pipeline.erasure_warn_ns),
+        .fallback = "\"48h\"",
+        .about = "an erasure without a certificate is warned of so long after it was asked for",
+    },
+    {
+        .name = "erasure_error",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(pipeline.erasure_error_ns),
+        .fallback = "\"60h\"",
+        .about = "and is an error",
+    },
+    {
+        .name = "time_travel",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(time_travel_ns),
+        .fallback = "\"24h\"",
+        .about = "removed rows of the warehouse can be brought back so long",
+    },
+    {
+        .name = "fail_safe",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(fail_safe_ns),
+        .about = "and by its operator so long after that; without it not at all",
+    },
+    {
         .name = "checkpoint",
         DURATION(100 * VTIME_MILLISECOND, VTIME_DAY),
         AT(pipeline.checkpoint_interval_ns),
@@ -1196,6 +1231,14 @@ static const struct key objective_keys[] = {
         DURATION(VTIME_SECOND, LONGEST),
         AT(objectives.suppressed_within_ns),
         .about = "of that, what is suppressed; without it within gone_within",
+    },
+    {
+        .name = "erasure_within",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(objectives.erasure_within_ns),
+        .fallback = "\"72h\"",
+        .about = "what is to be erased is certified to be gone from every store so long after it "
+                 "was asked for",
     },
     {
         .name = "recall",

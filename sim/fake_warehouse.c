@@ -920,10 +920,9 @@ static int load_erasure(struct fake_warehouse *w, vtime now, const struct erasur
 }
 
 int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
-                        struct stamp stamp, struct warehouse_held *held) {
+                        struct stamp stamp, doc_version version, struct warehouse_held *held) {
     const struct erasure_mark *known = erasure_marks_find(&w->marks, listing_id);
-    struct erasure_mark mark = {listing_id, stamp,
-                                known == NULL ? DOC_VERSION_NONE : known->version};
+    struct erasure_mark mark = {listing_id, stamp, version};
     *held =
         (struct warehouse_held){.marked = known != NULL && stamp_compare(known->stamp, stamp) >= 0};
     if (erase_bronze(w, &mark, false, &held->bronze) != 0 ||
@@ -945,8 +944,11 @@ static int port_erase(void *ctx, vtime now, struct erasure_subject *subjects, si
         looks[place].at = now;
     }
     for (size_t i = 0; i < count; i++) {
+        const struct erasure_mark *mark = erasure_marks_find(&w->marks, subjects[i].listing_id);
+        doc_version version = mark == NULL ? DOC_VERSION_NONE : mark->version;
         struct warehouse_held held;
-        if (fake_warehouse_held(w, now, subjects[i].listing_id, subjects[i].stamp, &held) != 0) {
+        if (fake_warehouse_held(w, now, subjects[i].listing_id, subjects[i].stamp, version,
+                                &held) != 0) {
             return PORT_NO_MEMORY;
         }
         looks[ERASED_IN_BRONZE].found += held.marked ? held.bronze : 1;
@@ -954,8 +956,7 @@ static int port_erase(void *ctx, vtime now, struct erasure_subject *subjects, si
         looks[ERASED_IN_GOLD].found += held.gold;
         looks[ERASED_IN_TIME_TRAVEL].found += held.time_travel;
         looks[ERASED_IN_FAIL_SAFE].found += held.fail_safe;
-        const struct erasure_mark *mark = erasure_marks_find(&w->marks, subjects[i].listing_id);
-        subjects[i].version = held.marked ? mark->version : DOC_VERSION_NONE;
+        subjects[i].version = held.marked ? version : DOC_VERSION_NONE;
         if (held.marked && erase_listing(w, now, mark) != 0) {
             return PORT_NO_MEMORY;
         }

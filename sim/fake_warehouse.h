@@ -76,16 +76,17 @@ const struct warehouse_rebuilt *fake_warehouse_rebuilt(const struct fake_warehou
 /* What a reader sees of a listing in gold now. */
 struct row_state fake_warehouse_gold(const struct fake_warehouse *w, uint64_t listing_id);
 
-/* What is kept of a listing that was said at or below the stamp. */
+/* What is kept of a listing that was said at or below the stamp, and of its document versions below
+ * `version`. */
 struct warehouse_held {
     bool marked;             /* the loader brought that erasure, or a greater one */
-    uint64_t bronze, silver; /* rows; silver's are those below the mark's version */
+    uint64_t bronze, silver; /* rows */
     uint64_t gold;
     uint64_t time_travel, fail_safe; /* rows that can be brought back */
 };
 /* 0 or PORT_NO_MEMORY. */
 int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
-                        struct stamp stamp, struct warehouse_held *held);
+                        struct stamp stamp, doc_version version, struct warehouse_held *held);
 
 /* The dashboard as of the last refresh: buckets in the order in which an order first named them,
  * also those that hold none now; false when there is no i-th. */

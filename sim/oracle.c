@@ -19,6 +19,7 @@ static struct oracle_options with_defaults(const struct oracle_options *options)
     o.future_max_ns = o.future_max_ns != 0 ? o.future_max_ns : 5 * VTIME_MINUTE;
     o.allowed_lateness_ns = o.allowed_lateness_ns != 0 ? o.allowed_lateness_ns : 2 * VTIME_HOUR;
     o.gone_within_ns = o.gone_within_ns != 0 ? o.gone_within_ns : 5 * VTIME_MINUTE;
+    o.erasure_within_ns = o.erasure_within_ns != 0 ? o.erasure_within_ns : 72 * VTIME_HOUR;
     o.suppressed_within_ns =
         o.suppressed_within_ns != 0 ? o.suppressed_within_ns : o.gone_within_ns;
     o.switch_in_flight_ns = o.switch_in_flight_ns != 0 ? o.switch_in_flight_ns : 5 * VTIME_MINUTE;
@@ -66,6 +67,7 @@ void oracle_free(struct oracle *o) {
     id_map_release(&o->fed);
     id_map_release(&o->late_index);
     id_map_release(&o->poison_index);
+    erasure_release(o);
     progress_release(o);
     free(o->late_records);
     free(o->listings);
@@ -162,6 +164,7 @@ static void tick(struct oracle *o, vtime now) {
     }
     upgrade_tick(o, now);
     gone_tick(o, now);
+    erasure_tick(o, now);
     freshness_tick(o, now);
 }
 
@@ -174,6 +177,9 @@ void oracle_operation(struct oracle *o, vtime now, const struct workload_op *op)
     }
     if (reference_add(o->reference, op->meaning.len > 0 ? op->meaning : op->value) < 0) {
         o->out_of_memory = true;
+    }
+    if (op->kind == OP_ERASURE) {
+        erasure_asked(o, now, op);
     }
     if (op->through_oltp && (op->kind == OP_LISTING_CREATE || op->kind == OP_LISTING_UPDATE ||
                              op->kind == OP_LISTING_DELETE)) {
@@ -246,6 +252,7 @@ static void late_appended(struct oracle *o, vtime now, const struct log_record *
         return;
     }
     note_routed(o, now, &record);
+    erasure_log(o, now, TOPIC_LATE, &record);
     uint64_t key = origin_key(&record.origin);
     bool waits = id_map_get(&o->late_index, key) == DETOUR_LATE;
     uint32_t listing = oracle_listing_of(o, record.subject_id);
@@ -328,6 +335,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     enum detour detour = detour_taken(o, &record, &again);
     bool by_late_queue = detour == DETOUR_LATE || again;
     note_routed(o, now, &record);
+    erasure_log(o, now, TOPIC_LISTING_LOG, &record);
     uint32_t listing = oracle_listing_of(o, record.subject_id);
     if (listing == UINT32_MAX) {
         return;
@@ -383,6 +391,9 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
         break;
     case TOPIC_QUARANTINE:
         quarantine_appended(o, now, logged);
+        break;
+    case TOPIC_CERTIFICATE:
+        erasure_certified(o, now, logged->value);
         break;
     case TOPIC_DEAD_LETTER:
         safety_dead_letter(o, now, logged->value);
@@ -508,7 +519,8 @@ bool oracle_settled(const struct oracle *o) {
     uint32_t partition;
     return freshness_pending(o) == 0 && late_waiting(o) == 0 && o->disagreeing == 0 &&
            o->lingering == 0 && o->poison_unanswered == 0 && contracts_unmended(o) == 0 &&
-           progress_done(o, &topic, &partition) && upgrade_settled(o, NULL, 0);
+           progress_done(o, &topic, &partition) && upgrade_settled(o, NULL, 0) &&
+           erasure_settled(o);
 }
 
 const char *oracle_waits_for(struct oracle *o) {
@@ -548,6 +560,8 @@ const char *oracle_waits_for(struct oracle *o) {
     } else if (o->poison_unanswered > 0) {
         snprintf(text, size, "%" PRIu64 " poison records have no dead letter",
                  o->poison_unanswered);
+    } else if (!erasure_settled(o)) {
+        snprintf(text, size, "%" PRIu64 " erasures have no certificate", o->erasures_open);
     } else if (upgrade_settled(o, text, size)) {
         snprintf(text, size, "nothing");
     }

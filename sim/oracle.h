@@ -68,6 +68,9 @@ struct oracle_options {
     int64_t switch_in_flight_ns;  /* a change so young need not be in the collection that an alias
                                      switches to; 5 min */
     int64_t suppressed_within_ns; /* readers do not get a suppressed one any more; gone_within_ns */
+    int64_t
+        erasure_within_ns; /* an erasure reached every store so long after it was asked for; 72 h
+                            */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
     void *sampled_ctx;
@@ -81,6 +84,16 @@ void oracle_free(struct oracle *o);
 /* The database whose aliases it is told of; without it none may switch. It must outlive the last
  * call that hears or asks whether all is settled. */
 void oracle_reads(struct oracle *o, struct fake_vector_db *vectors);
+
+/* Whose stores are looked at while it runs, for erasures; without it they are not judged. */
+void oracle_watch(struct oracle *o, struct simulation *s);
+
+/* What became of erasures. */
+struct oracle_erasures {
+    uint64_t asked, certified;
+    int64_t longest_ns; /* from the request to the certificate */
+};
+struct oracle_erasures oracle_erasures(const struct oracle *o);
 
 /* ---- Hearing: hand them on from a struct simulation_observer ---- */
 
@@ -261,6 +274,7 @@ struct oracle_counts {
     uint64_t needless_embeddings;
     uint64_t embeddings[MODALITY_COUNT]; /* made by the service */
     uint64_t tampered_rows; /* rows that were not as last written when the next write came */
+    uint64_t erasures;      /* certified */
     uint64_t hits;          /* judged */
     uint64_t switches;      /* of aliases */
     uint64_t moves_ordered; /* cutovers and rollbacks */

@@ -214,6 +214,7 @@ void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_store
     freshness_finish(o, now);
     safety_finish(o, now);
     upgrade_finish(o, now, stores->vectors);
+    erasure_finish(o, now);
     o->finished = true;
     o->finished_at = now;
     if (comparison_make(&c)) {

@@ -7,6 +7,7 @@
  *     oracle_safety.c       checks as writes happen
  *     oracle_contract.c     which contract versions hold, and what they refuse
  *     oracle_gone.c         who must be gone, and since when
+ *     oracle_erasure.c      who was to be erased, and whether every store did so
  *     oracle_upgrade.c      what operators ordered, and what switched aliases show to readers
  *     oracle_convergence.c  the end: all listings, presence of rows, the keyword index
  *     oracle_vectors.c      the end: vectors against the reference
@@ -165,6 +166,7 @@ enum check_id {
     CHECK_DASHBOARD,
     CHECK_SOURCE,
     CHECK_AUDIT_COMPLETE,
+    CHECK_ERASURE,
     CHECK_BATCH_EQUALS_STREAM,
     CHECK_COUNT
 };
@@ -274,6 +276,17 @@ struct poison {
     uint64_t letters;
 };
 
+/* An erasure that somebody asked for. */
+struct erasure_case {
+    enum erasure_scope scope;
+    uint64_t id;
+    struct stamp stamp;
+    vtime asked, certified_at;
+    uint64_t listings; /* of its last certificate */
+    bool certified;
+    bool judged; /* its time was up */
+};
+
 /* A position that changed what readers see of a listing. */
 struct position {
     uint64_t listing_id;
@@ -367,6 +380,13 @@ struct oracle {
     struct poison *poisons;
     size_t poison_count, poison_capacity;
     uint64_t poison_unanswered;
+
+    /* erasures */
+    struct simulation *watched; /* whose stores are looked at; NULL: none */
+    struct erasure_case *erasures;
+    size_t erasure_count, erasure_capacity;
+    uint64_t erasures_open; /* without a certificate */
+    int64_t erasure_longest_ns;
     struct contracts *contracts;
 
     struct position *positions;
@@ -471,7 +491,22 @@ bool contracts_letter(struct oracle *o, vtime now, const struct dead_letter *let
 /* Events that were refused and of which no copy came through since. */
 uint64_t contracts_unmended(const struct oracle *o);
 
+/* ---- oracle_erasure.c ---- */
+
+void erasure_release(struct oracle *o);
+void erasure_asked(struct oracle *o, vtime now, const struct workload_op *op);
+void erasure_certified(struct oracle *o, vtime now, struct bytes value);
+/* The record was appended to the listing log or the late queue. */
+void erasure_log(struct oracle *o, vtime now, enum topic_id topic, const struct record *record);
+/* Judges those whose time is up. */
+void erasure_tick(struct oracle *o, vtime now);
+bool erasure_settled(const struct oracle *o);
+void erasure_finish(struct oracle *o, vtime now);
+
 /* ---- oracle_safety.c ---- */
+
+/* What poison bytes are known by. */
+uint64_t poison_key(struct bytes value);
 
 void safety_row(struct oracle *o, vtime now, struct oracle_listing *listing,
                 const struct row_change *change);

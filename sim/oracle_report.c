@@ -63,6 +63,9 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
                          "sales by category and hour are those of the orders placed"},
     [CHECK_SOURCE] = {"source", "A2", "convergence",
                       "the rows of the OLTP store say what the sellers said"},
+    [CHECK_ERASURE] = {"erasure", "A12", "safety",
+                       "what was to be erased is gone from every store within the bound, certified "
+                       "no earlier than it is true, and never comes back"},
     [CHECK_AUDIT_COMPLETE] = {"audit-complete", "A11", "convergence",
                               "for each version of a listing that readers saw as a vector, one row "
                               "says which model made it, of what content"},
@@ -93,6 +96,8 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_HISTORY] = {"each version once, without gap or overlap", "versions", true},
     [CHECK_DASHBOARD] = {"no difference to the orders", "buckets", true},
     [CHECK_SOURCE] = {"no difference to the operations", "rows", true},
+    [CHECK_ERASURE] = {"nothing kept, nothing back, each certificate true", "looks and certificates",
+                       false},
     [CHECK_AUDIT_COMPLETE] = {"one row for each vector seen", "vectors", true},
     [CHECK_BATCH_EQUALS_STREAM] = {"no difference to the rebuild", "documents and buckets", true},
 };

@@ -128,14 +128,14 @@ void safety_unseen_row(struct oracle *o, vtime now, const struct oracle_listing 
 
 /* ---- Dead letters ---- */
 
-static uint64_t value_key(struct bytes value) {
+uint64_t poison_key(struct bytes value) {
     return XXH3_64bits(value.data, value.len);
 }
 
 void safety_poison(struct oracle *o, vtime now, struct bytes value) {
     o->counts.poison++;
     o->checks[CHECK_DEAD_LETTERS].looked_at++;
-    uint64_t key = value_key(value);
+    uint64_t key = poison_key(value);
     uint32_t at = id_map_get(&o->poison_index, key);
     if (at != ID_MAP_NONE) {
         return; /* the same bytes again: one letter at least is asked for */
@@ -163,7 +163,7 @@ void safety_dead_letter(struct oracle *o, vtime now, struct bytes value) {
     if (letter.topic == TOPIC_LISTING || letter.topic == TOPIC_MEDIA) {
         progress_routed(o, letter.topic, letter.partition, letter.offset);
     }
-    uint32_t at = id_map_get(&o->poison_index, value_key(letter.value));
+    uint32_t at = id_map_get(&o->poison_index, poison_key(letter.value));
     if (at != ID_MAP_NONE) {
         o->poison_unanswered -= o->poisons[at].letters == 0;
         o->poisons[at].letters++;

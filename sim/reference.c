@@ -437,6 +437,39 @@ static struct stamp erased_until(const struct reference *r, const struct listing
     return until;
 }
 
+bool reference_names_seller(const struct reference *r, uint64_t listing_id, uint64_t seller_id) {
+    uint32_t at = id_map_get(&r->listing_index, listing_id);
+    const struct listing *listing = at == ID_MAP_NONE ? NULL : &r->listings[at];
+    for (size_t i = 0; listing != NULL && i < listing->count; i++) {
+        if (event_names_seller(&listing->events[i], seller_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void reference_each_text(const struct reference *r, uint64_t listing_id,
+                         void (*said)(void *ctx, struct stamp stamp, struct bytes text),
+                         void *ctx) {
+    uint32_t at = id_map_get(&r->listing_index, listing_id);
+    const struct listing *listing = at == ID_MAP_NONE ? NULL : &r->listings[at];
+    for (size_t i = 0; listing != NULL && i < listing->count; i++) {
+        const struct said *event = &listing->events[i];
+        if (event->kind == IMAGE_DELIVERED) {
+            said(ctx, event->stamp, event->bytes);
+        }
+        struct record record = {
+            .type = RECORD_LISTING, .field_count = event->field_count, .field_bytes = event->bytes};
+        struct field field;
+        for (struct field_cursor c = record_fields(&record);
+             event->kind == LISTING_SET && record_fields_next(&c, &field);) {
+            if (field.type == VALUE_TEXT) {
+                said(ctx, event->stamp, field.text);
+            }
+        }
+    }
+}
+
 struct stamp reference_erased(struct reference *r, uint64_t listing_id) {
     uint32_t at = id_map_get(&r->listing_index, listing_id);
     return at == ID_MAP_NONE ? STAMP_NONE : erased_until(r, &r->listings[at]);

@@ -76,6 +76,12 @@ int reference_listing(struct reference *r, uint64_t listing_id, struct reference
 /* The greatest erasure that covers the listing; STAMP_NONE: none. */
 struct stamp reference_erased(struct reference *r, uint64_t listing_id);
 
+/* True when some event of the listing, whenever it was, named the seller. */
+bool reference_names_seller(const struct reference *r, uint64_t listing_id, uint64_t seller_id);
+/* Calls said() with every text that an event of the listing gave, images' descriptors included. */
+void reference_each_text(const struct reference *r, uint64_t listing_id,
+                         void (*said)(void *ctx, struct stamp stamp, struct bytes text), void *ctx);
+
 /* Ids of every listing that a listing or media record ever named, in order. 0 or -ENOMEM. Good
  * until the next reference_add. */
 int reference_ids(struct reference *r, const uint64_t **ids, size_t *count);

@@ -210,8 +210,11 @@ static int fakes_make(struct simulation *s) {
     s->state_store = fake_state_store_new();
     s->keyword = fake_keyword_new(
         &(struct fake_keyword_options){.journal = o->journal, .observer = observer});
-    s->warehouse = fake_warehouse_new(
-        &(struct fake_warehouse_options){.journal = o->journal, .observer = observer});
+    s->warehouse =
+        fake_warehouse_new(&(struct fake_warehouse_options){.journal = o->journal,
+                                                            .observer = observer,
+                                                            .time_travel_ns = o->time_travel_ns,
+                                                            .fail_safe_ns = o->fail_safe_ns});
     s->embedding = fake_embedding_new(NULL);
     s->object_store = fake_object_store_new(
         &(struct fake_object_store_options){.retention_ns = o->artifacts_kept_ns});

@@ -62,7 +62,9 @@ struct simulation_options {
     int64_t artifacts_kept_ns;  /* how long the object store keeps vectors; 0: 90 days */
     int64_t topics_kept_ns;     /* how long topics keep records; 0: 14 days */
     bool journal;               /* keep the history of every store, for the export */
-    bool index_text;            /* build an approximate index over the text vectors */
+    int64_t time_travel_ns;     /* of the warehouse; 0: 24 h */
+    int64_t fail_safe_ns;
+    bool index_text; /* build an approximate index over the text vectors */
 };
 
 /* What a reader could know at the moment it happens. Any member may be NULL. */

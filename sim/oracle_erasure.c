@@ -1,0 +1,319 @@
+/*
+ * Whether erasures reach every store in time and for good (A12).
+ *
+ * The oracle hears who asked for what, and looks at the stores themselves: when a certificate is
+ * written, which must not be earlier than the truth; when the time is up; and at the end, when
+ * nothing may have come back. Which rows are from before an erasure it tells by the erasure's
+ * position in the listing log, as it heard it appended; what a checkpoint must not hold, by the
+ * texts that were said.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/array.h"
+#include "pipeline/dead_letter.h"
+#include "pipeline/erasure.h"
+#include "sim/fake_state_store.h"
+#include "sim/oracle_parts.h"
+
+void erasure_release(struct oracle *o) {
+    free(o->erasures);
+}
+
+static const char *scope_name(enum erasure_scope scope) {
+    return scope == ERASURE_SELLER ? "seller" : "listing";
+}
+
+/* ---- Looking at the stores ---- */
+
+struct erasure_eye {
+    struct oracle *o;
+    const struct erasure_case *of;
+    vtime now;
+    const char *when;
+    uint64_t listing_id;
+};
+
+static void found(const struct erasure_eye *eye, const char *where, uint64_t count) {
+    if (count > 0) {
+        check_violated(eye->o, CHECK_ERASURE, eye->now,
+                       "%s: %" PRIu64 " of listing %" PRIu64 " in %s, erased with %s %" PRIu64
+                       " as of %s",
+                       eye->when, count, eye->listing_id, where, scope_name(eye->of->scope),
+                       eye->of->id, moment_text(eye->of->stamp.ts).text);
+    }
+}
+
+/* A text that is looked for in a checkpoint. */
+struct needle {
+    const struct erasure_eye *eye;
+    struct bytes text;
+    bool said_since; /* after the erasure: its new life may hold it */
+};
+
+static bool holds(struct bytes hay, struct bytes text) {
+    for (size_t at = 0; at + text.len <= hay.len; at++) {
+        if (memcmp(hay.data + at, text.data, text.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void said_since(void *ctx, struct stamp stamp, struct bytes text) {
+    struct needle *needle = ctx;
+    if (stamp_compare(stamp, needle->eye->of->stamp) > 0 && holds(text, needle->text)) {
+        needle->said_since = true;
+    }
+}
+
+enum { NEEDLE_BYTES_MIN = 8 };
+
+static void said(void *ctx, struct stamp stamp, struct bytes text) {
+    const struct erasure_eye *eye = ctx;
+    static const char *const groups[] = {"builder", "loader"};
+    if (stamp_compare(stamp, eye->of->stamp) > 0 || text.len < NEEDLE_BYTES_MIN) {
+        return;
+    }
+    struct needle needle = {eye, text, false};
+    reference_each_text(eye->o->reference, eye->listing_id, said_since, &needle);
+    for (size_t i = 0; i < sizeof groups / sizeof *groups && !needle.said_since; i++) {
+        struct simulation *s = eye->o->watched;
+        uint32_t partitions = fake_kafka_partitions(simulation_kafka(s), TOPIC_LISTING_LOG);
+        uint32_t partition = topic_partition(eye->listing_id, partitions);
+        struct bytes value = fake_state_store_value(simulation_state_store(s), groups[i], partition,
+                                                    eye->listing_id);
+        found(eye, groups[i], holds(value, text));
+    }
+}
+
+/* The position below which nothing of the listing may be kept; NONE when the log never told. */
+static doc_version erased_from(const struct erasure_eye *eye) {
+    const struct oracle_listing *l = oracle_listing_find(eye->o, eye->listing_id);
+    return l != NULL && stamp_compare(l->view.erased, eye->of->stamp) >= 0 ? l->history_from
+                                                                           : DOC_VERSION_NONE;
+}
+
+static void look_at_listing(struct erasure_eye *eye, uint64_t listing_id) {
+    struct oracle *o = eye->o;
+    struct simulation *s = o->watched;
+    eye->listing_id = listing_id;
+    o->checks[CHECK_ERASURE].looked_at++;
+    doc_version version = erased_from(eye);
+    struct warehouse_held held;
+    if (fake_warehouse_held(simulation_warehouse(s), eye->now, listing_id, eye->of->stamp, version,
+                            &held) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    found(eye, "the pipeline, which never told the log,", version == DOC_VERSION_NONE);
+    found(eye, "bronze", held.bronze);
+    found(eye, "silver", held.silver);
+    found(eye, "gold", held.gold);
+    found(eye, "the time travel", held.time_travel);
+    found(eye, "the fail-safe", held.fail_safe);
+    found(eye, "the vector collections",
+          fake_vector_db_held(simulation_vector_db(s), listing_id, version));
+    found(eye, "the keyword index", fake_keyword_held(simulation_keyword(s), listing_id, version));
+    int source = fake_oltp_held(simulation_oltp(s), listing_id, eye->of->stamp);
+    found(eye, "oltp", source == 1);
+    reference_each_text(o->reference, listing_id, said, eye);
+}
+
+static bool is_subject(const struct oracle *o, const struct erasure_case *of, uint64_t listing_id) {
+    return of->scope == ERASURE_LISTING ? of->id == listing_id
+                                        : reference_names_seller(o->reference, listing_id, of->id);
+}
+
+/* What was sent before the erasure was asked for, whatever it is. */
+static bool letter_is_erased(const struct erasure_eye *eye, const struct dead_letter *letter) {
+    const struct oracle *o = eye->o;
+    bool by_listing = letter->topic == TOPIC_LISTING || letter->topic == TOPIC_MEDIA ||
+                      letter->topic == TOPIC_ORDER || letter->topic == TOPIC_LISTING_LOG;
+    uint32_t at = id_map_get(&o->poison_index, poison_key(letter->value));
+    return by_listing && is_subject(o, eye->of, letter->key) && at != ID_MAP_NONE &&
+           o->poisons[at].at.ns <= eye->of->stamp.ts.ns;
+}
+
+static void look_at_letters(struct erasure_eye *eye) {
+    struct fake_kafka *kafka = simulation_kafka(eye->o->watched);
+    for (uint32_t p = 0; p < fake_kafka_partitions(kafka, TOPIC_DEAD_LETTER); p++) {
+        struct fake_kafka_partition partition = fake_kafka_partition(kafka, TOPIC_DEAD_LETTER, p);
+        for (int64_t at = partition.start; at < partition.end; at++) {
+            const struct log_record *record = fake_kafka_record(kafka, TOPIC_DEAD_LETTER, p, at);
+            struct dead_letter letter;
+            if (record != NULL && record->value.len > 0 &&
+                dead_letter_decode(record->value, &letter) == 0 && letter_is_erased(eye, &letter)) {
+                eye->listing_id = letter.key;
+                found(eye, "the dead letters", 1);
+            }
+        }
+    }
+}
+
+/* Returns how many listings the case is about. */
+static uint64_t look(struct oracle *o, vtime now, const struct erasure_case *of, const char *when) {
+    if (o->watched == NULL) {
+        return 0;
+    }
+    struct erasure_eye eye = {.o = o, .of = of, .now = now, .when = when};
+    const uint64_t *ids;
+    size_t count;
+    uint64_t subjects = 0;
+    if (of->scope == ERASURE_LISTING) {
+        look_at_listing(&eye, of->id);
+        subjects = 1;
+    } else if (reference_ids(o->reference, &ids, &count) != 0) {
+        o->out_of_memory = true;
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            if (is_subject(o, of, ids[i])) {
+                /* One that nobody routed yet has not been kept anywhere either. */
+                const struct oracle_listing *l = oracle_listing_find(o, ids[i]);
+                if (l != NULL && l->view.known) {
+                    look_at_listing(&eye, ids[i]);
+                    subjects++;
+                }
+            }
+        }
+    }
+    look_at_letters(&eye);
+    return subjects;
+}
+
+/* ---- Hearing ---- */
+
+void erasure_asked(struct oracle *o, vtime now, const struct workload_op *op) {
+    if (ARRAY_RESERVE(o->erasures, o->erasure_capacity, o->erasure_count + 1) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    o->erasures[o->erasure_count++] = (struct erasure_case){
+        .scope = op->erasure, .id = op->key, .stamp = op->stamp, .asked = now};
+    o->erasures_open++;
+}
+
+static struct erasure_case *case_of(struct oracle *o, const struct record *certificate) {
+    for (size_t i = 0; i < o->erasure_count; i++) {
+        struct erasure_case *of = &o->erasures[i];
+        if (of->scope == certificate->erasure_scope && of->id == certificate->erasure_id &&
+            stamp_compare(of->stamp, certificate->stamp) == 0) {
+            return of;
+        }
+    }
+    return NULL;
+}
+
+/* A certificate names every place, and found nothing there after it was asked for. */
+static bool looks_hold(const struct erasure_case *of, const struct record *certificate, vtime now) {
+    struct erasure_look looks[ERASURE_PLACE_COUNT];
+    if (erasure_looks_decode(certificate->certificate_looks, looks) != ERASURE_PLACE_COUNT) {
+        return false;
+    }
+    for (size_t i = 0; i < ERASURE_PLACE_COUNT; i++) {
+        bool examined = looks[i].examined > 0 || certificate->certificate_listings == 0;
+        if (!examined || looks[i].found != 0 || vtime_before(looks[i].at, of->asked) ||
+            vtime_before(now, looks[i].at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void erasure_certified(struct oracle *o, vtime now, struct bytes value) {
+    struct record record;
+    struct record_error error;
+    o->checks[CHECK_ERASURE].looked_at++;
+    if (record_decode(value, &record, &error) != 0 || record.type != RECORD_CERTIFICATE) {
+        check_violated(o, CHECK_ERASURE, now, "a certificate that cannot be read");
+        return;
+    }
+    struct erasure_case *of = case_of(o, &record);
+    if (of == NULL) {
+        check_violated(o, CHECK_ERASURE, now, "a certificate that nobody asked for: %s %" PRIu64,
+                       scope_name(record.erasure_scope), record.erasure_id);
+        return;
+    }
+    if (!looks_hold(of, &record, now)) {
+        check_violated(o, CHECK_ERASURE, now,
+                       "the certificate of %s %" PRIu64 " does not say that every place is empty",
+                       scope_name(of->scope), of->id);
+    }
+    if (!of->certified) {
+        of->certified = true;
+        of->certified_at = now;
+        o->erasures_open--;
+        int64_t took_ns = vtime_diff(now, of->asked);
+        o->counts.erasures++;
+        o->erasure_longest_ns = took_ns > o->erasure_longest_ns ? took_ns : o->erasure_longest_ns;
+    }
+    of->listings = record.certificate_listings;
+    look(o, now, of, "certified");
+}
+
+void erasure_log(struct oracle *o, vtime now, enum topic_id topic, const struct record *record) {
+    if (o->erasure_count == 0 || (record->type != RECORD_LISTING && record->type != RECORD_MEDIA)) {
+        return;
+    }
+    for (size_t i = 0; i < o->erasure_count; i++) {
+        const struct erasure_case *of = &o->erasures[i];
+        if (of->certified && stamp_compare(record->stamp, of->stamp) <= 0 &&
+            is_subject(o, of, record->subject_id)) {
+            check_violated(o, CHECK_ERASURE, now,
+                           "listing %" PRIu64 " came back into %s, erased with %s %" PRIu64
+                           " and certified at %s",
+                           record->subject_id, topic_name(topic), scope_name(of->scope), of->id,
+                           moment_text(of->certified_at).text);
+        }
+    }
+}
+
+/* ---- Judgement ---- */
+
+void erasure_tick(struct oracle *o, vtime now) {
+    for (size_t i = 0; i < o->erasure_count && o->watched != NULL; i++) {
+        struct erasure_case *of = &o->erasures[i];
+        if (of->judged || vtime_diff(now, of->asked) <= o->options.erasure_within_ns) {
+            continue;
+        }
+        of->judged = true;
+        if (!of->certified) {
+            check_violated(o, CHECK_ERASURE, now,
+                           "%s %" PRIu64 ", asked to be erased at %s, has no certificate",
+                           scope_name(of->scope), of->id, moment_text(of->asked).text);
+        }
+        look(o, now, of, "time is up");
+    }
+}
+
+bool erasure_settled(const struct oracle *o) {
+    return o->erasures_open == 0;
+}
+
+void erasure_finish(struct oracle *o, vtime now) {
+    for (size_t i = 0; i < o->erasure_count && o->watched != NULL; i++) {
+        const struct erasure_case *of = &o->erasures[i];
+        if (!of->certified) {
+            continue; /* its time is not up, or it was judged when it was */
+        }
+        uint64_t listings = look(o, now, of, "at the end");
+        if (listings != of->listings) {
+            check_violated(o, CHECK_ERASURE, now,
+                           "the certificate of %s %" PRIu64 " names %" PRIu64
+                           " listings of %" PRIu64,
+                           scope_name(of->scope), of->id, of->listings, listings);
+        }
+    }
+}
+
+struct oracle_erasures oracle_erasures(const struct oracle *o) {
+    return (struct oracle_erasures){.asked = o->erasure_count,
+                                    .certified = o->counts.erasures,
+                                    .longest_ns = o->erasure_longest_ns};
+}
+
+void oracle_watch(struct oracle *o, struct simulation *s) {
+    o->watched = s;
+}
