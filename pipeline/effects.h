@@ -81,6 +81,7 @@ enum erase_target {
     ERASE_VECTORS,
     ERASE_KEYWORD,
     ERASE_STATE, /* only looks: entries go with the next checkpoint */
+    ERASE_ARTIFACTS,
     ERASE_TARGET_COUNT
 };
 const char *erase_target_name(enum erase_target target);

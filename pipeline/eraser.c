@@ -7,7 +7,7 @@
  * texts, collections that nobody writes any more, dead letters), waits for what only time removes,
  * and writes a certificate when one sweep over all places has found nothing.
  *
- *     asked --> sweep: warehouse, vectors, keyword, source, state, dead letters
+ *     asked --> sweep: warehouse, vectors, keyword, source, state, artifacts, dead letters
  *                 |  found something, or not every listing known yet: again after the interval
  *                 +--> nothing: certificate --> certified
  *                                                   |  a listing turns up, an operator asks
@@ -47,7 +47,7 @@ enum { SLICE = 512 };
 
 /* Whom a sweep asks, in order; the letters come after them. */
 static const enum erase_target targets[] = {ERASE_WAREHOUSE, ERASE_VECTORS, ERASE_KEYWORD,
-                                            ERASE_SOURCE, ERASE_STATE};
+                                            ERASE_SOURCE,    ERASE_STATE,   ERASE_ARTIFACTS};
 enum { TARGETS = sizeof targets / sizeof *targets };
 
 struct sweep {
@@ -334,6 +334,8 @@ static int look_ahead(struct partitioned *eraser, struct eraser_task *task, vtim
 static int sweep_end(struct partitioned *eraser, struct eraser_task *task, bool nothing, vtime now,
                      struct effects *effects) {
     struct erasure_request *request = swept(task);
+    request->artifacts_gone =
+        request->artifacts_gone || task->sweep.looks[ERASED_IN_STATE].found == 0;
     task->sweep.on = false;
     bool more = request->subject_count > task->sweep.subjects;
     bool done = nothing && !more && erasure_request_complete(&task->requests, request);
@@ -391,6 +393,9 @@ static int erase_answered(struct partitioned *eraser, struct eraser_task *task,
             task->sweep.looks[i].found += look->found;
             task->sweep.looks[i].at = look->at;
         }
+    }
+    if (erase->erase.target == ERASE_ARTIFACTS && request->artifacts_gone) {
+        task->sweep.looks[ERASED_IN_ARTIFACTS].found = 0;
     }
     if (erase->erase.target == ERASE_WAREHOUSE) {
         memcpy(request->subjects + task->sweep.next, erase->erase.subjects,

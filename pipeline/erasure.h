@@ -35,7 +35,10 @@
       "takes both")                                                                                \
     X(STATE, "state",                                                                              \
       "documents in checkpoints of the builder and the loader; folding the erasure empties them, " \
-      "the next checkpoint takes that over")
+      "the next checkpoint takes that over")                                                       \
+    X(ARTIFACTS, "artifacts",                                                                      \
+      "archived embeddings; the eraser drops them once no checkpoint holds what they were made "   \
+      "of")
 
 enum erasure_place {
 #define ERASURE_PLACE_ENUM(identifier, name, about) ERASED_IN_##identifier,

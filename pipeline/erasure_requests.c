@@ -88,6 +88,7 @@ int erasure_request_add(struct erasure_requests *requests, struct erasure_reques
     request->subjects[request->subject_count++] =
         (struct erasure_subject){listing_id, request->stamp, DOC_VERSION_NONE};
     request->certified = false;
+    request->artifacts_gone = false;
     request->dirty = true;
     return 1;
 }

@@ -29,6 +29,8 @@ struct erasure_request {
     bool dirty; /* the last checkpoint does not have it as it is */
     vtime due;  /* of its next sweep; VTIME_NEVER: none */
     enum alert_state alert;
+    bool artifacts_gone; /* dropped while no checkpoint held what they were made of: what comes
+                            since is of a new life */
     struct erasure_subject *subjects; /* its listings */
     size_t subject_count, subject_capacity;
     struct id_map index; /* of the listings */

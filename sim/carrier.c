@@ -188,6 +188,24 @@ static int look_at_state(struct simulation *s, struct effect *effect) {
     return PORT_OK;
 }
 
+static int erase_artifacts(struct simulation *s, struct effect *effect) {
+    const struct object_port *objects = &s->ports.objects;
+    struct erasure_look *look = &effect->erase.looks[ERASED_IN_ARTIFACTS];
+    int error = PORT_OK;
+    for (size_t i = 0; i < effect->erase.count && error == PORT_OK; i++) {
+        const uint64_t *listing_id = &effect->erase.subjects[i].listing_id;
+        uint64_t count = 0;
+        error = objects->ops->count(objects->ctx, s->now, listing_id, 1, &count);
+        look->found += count;
+        if (error == PORT_OK && count > 0) {
+            error = objects->ops->erase(objects->ctx, s->now, listing_id, 1);
+        }
+    }
+    look->examined = (uint32_t)effect->erase.count;
+    look->at = s->now;
+    return error;
+}
+
 static int erase(struct simulation *s, struct effect *effect) {
     struct simulation_ports *p = &s->ports;
     struct erasure_subject *subjects = effect->erase.subjects;
@@ -206,6 +224,8 @@ static int erase(struct simulation *s, struct effect *effect) {
         return p->keywords.ops->erase(p->keywords.ctx, s->now, subjects, count, looks);
     case ERASE_STATE:
         return look_at_state(s, effect);
+    case ERASE_ARTIFACTS:
+        return erase_artifacts(s, effect);
     case ERASE_TARGET_COUNT:
         break;
     }

@@ -351,6 +351,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     doc_version position = doc_version_pack(logged->epoch, logged->offset);
     if (changed == 1 && record.type == RECORD_ERASURE) {
         l->history_from = position;
+        l->history_at = logged->append;
     }
     if (changed == 1 || first) {
         l->visible = position;

@@ -96,6 +96,20 @@ static doc_version erased_from(const struct erasure_eye *eye) {
                                                                            : DOC_VERSION_NONE;
 }
 
+/* Archived embeddings that were stored before the log told of the erasure. */
+static void look_at_artifacts(const struct erasure_eye *eye) {
+    struct fake_object_store *objects = simulation_object_store(eye->o->watched);
+    const struct oracle_listing *l = oracle_listing_find(eye->o, eye->listing_id);
+    size_t count = fake_object_store_count(objects, eye->now);
+    uint64_t kept = 0;
+    for (size_t i = 0; l != NULL && i < count; i++) {
+        struct object_info object = fake_object_store_object(objects, i);
+        kept += object.key.listing_id == eye->listing_id && object.end == OBJECT_KEPT &&
+                object.stored.ns <= l->history_at.ns;
+    }
+    found(eye, "the artifacts", kept);
+}
+
 static void look_at_listing(struct erasure_eye *eye, uint64_t listing_id) {
     struct oracle *o = eye->o;
     struct simulation *s = o->watched;
@@ -119,6 +133,7 @@ static void look_at_listing(struct erasure_eye *eye, uint64_t listing_id) {
     found(eye, "the keyword index", fake_keyword_held(simulation_keyword(s), listing_id, version));
     int source = fake_oltp_held(simulation_oltp(s), listing_id, eye->of->stamp);
     found(eye, "oltp", source == 1);
+    look_at_artifacts(eye);
     reference_each_text(o->reference, listing_id, said, eye);
 }
 

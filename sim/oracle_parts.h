@@ -135,6 +135,7 @@ struct oracle_listing {
     struct feed_view feed;
     doc_version visible;      /* position of the last log record that changed what readers see */
     doc_version history_from; /* of the last erasure: no older version may be kept */
+    vtime history_at;         /* when the log told it */
     vtime visible_at;         /* when it was appended to the log */
     struct seen_row rows[STORE_OLTP];
     struct sample_list waiting[ORACLE_FRESH_STORES];
