@@ -85,7 +85,7 @@ static void test_unexpected_events(void **state) {
         static const enum event_kind kinds[] = {
             EVENT_STATE,        EVENT_SAVED,   EVENT_RECORDS, EVENT_OUTBOX,  EVENT_PRODUCED,
             EVENT_EMBEDDED,     EVENT_WRITTEN, EVENT_LOADED,  EVENT_SCANNED, EVENT_OBSERVED,
-            EVENT_ADMINISTERED, EVENT_VECTORS, EVENT_FOUND, EVENT_SALES};
+            EVENT_ADMINISTERED, EVENT_VECTORS, EVENT_FOUND,   EVENT_SALES};
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
             struct effect_pool pool;
             struct effects effects;
