@@ -24,7 +24,7 @@ skips-expired retention-restart-from-bronze 1
 audit-skips-kept audit-model-history 2
 suppression-existing-only policy-large-seller 2
 partial-nulls calm-day 1
-live-writes-missed upgrade-too-early 1
+live-writes-missed upgrade-under-load 1
 contract-unchecked registry-breaking 1
 replay-forgets registry-replay-crash 5
 tombstone-early late-two-hours 3
