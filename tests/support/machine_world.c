@@ -414,7 +414,9 @@ static int save_state(struct world *w, const struct effect *e) {
         bytes_free(checkpoint->entries[at].value);
         checkpoint->entries[at].value = bytes_copy(entry->value);
     }
-    qsort(checkpoint->entries, checkpoint->count, sizeof *checkpoint->entries, entry_order);
+    if (checkpoint->count > 0) {
+        qsort(checkpoint->entries, checkpoint->count, sizeof *checkpoint->entries, entry_order);
+    }
     return PORT_OK;
 }
 
