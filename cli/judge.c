@@ -193,12 +193,12 @@ static void judge_faults(struct scenario_run *run) {
 }
 
 static bool alert_matches(const struct scenario_run *run, const struct expected_alert *wanted,
-                          const struct alert_seen *seen) {
+                          const struct alert_seen *seen, int64_t before_ns) {
     int64_t since_ns = vtime_diff(seen->at, run->start);
     return strcmp(wanted->name, seen->name) == 0 &&
            strcmp(expected_alert_subject(wanted), seen->subject) == 0 &&
            wanted->state == seen->state && since_ns >= wanted->after_ns &&
-           (wanted->before_ns == 0 || since_ns <= wanted->before_ns) &&
+           (before_ns == 0 || since_ns <= before_ns) &&
            (wanted->evidence == NULL || strstr(seen->evidence, wanted->evidence) != NULL);
 }
 
@@ -214,6 +214,16 @@ static bool alert_clears(const struct scenario_run *run, size_t i) {
     return false;
 }
 
+/* Time to detect (B10): `after` is when the trouble begins. */
+static const char *detection_text(struct scenario_run *run, const struct expected_alert *wanted,
+                                  const struct alert_seen *found) {
+    int64_t took_ns = vtime_diff(found->at, run->start) - wanted->after_ns;
+    return wanted->after_ns == 0
+               ? "raised as expected"
+               : run_result_textf(&run->result, "raised as expected; time to detect %s",
+                                  seconds_text(&run->result, took_ns));
+}
+
 /* What the pipeline's own monitors had to notice (D1). */
 static void judge_caught(struct scenario_run *run) {
     for (size_t i = 0; i < run->scenario->alert_count; i++) {
@@ -221,7 +231,7 @@ static void judge_caught(struct scenario_run *run) {
         const struct alert_seen *found = NULL;
         bool holds = false;
         for (size_t k = 0; k < run->alert_count && !holds; k++) {
-            if (alert_matches(run, wanted, &run->alerts[k])) {
+            if (alert_matches(run, wanted, &run->alerts[k], wanted->before_ns)) {
                 found = &run->alerts[k];
                 holds = !wanted->cleared || alert_clears(run, k);
             }
@@ -235,7 +245,7 @@ static void judge_caught(struct scenario_run *run) {
                              wanted->evidence == NULL ? "" : ", evidence names ",
                              wanted->evidence == NULL ? "" : wanted->evidence);
         add_check(run, name, "caught", holds, expected,
-                  holds           ? "raised as expected"
+                  holds           ? detection_text(run, wanted, found)
                   : found == NULL ? "never raised"
                                   : "raised and never cleared",
                   found == NULL ? 0 : found->at.ns, found == NULL ? "" : found->evidence);
@@ -261,7 +271,9 @@ static void judge_counts(struct scenario_run *run) {
 
 static bool alert_expected(const struct scenario_run *run, const struct alert_seen *seen) {
     for (size_t i = 0; i < run->scenario->alert_count; i++) {
-        if (alert_matches(run, &run->scenario->alerts[i], seen)) {
+        const struct expected_alert *wanted = &run->scenario->alerts[i];
+        int64_t until_ns = wanted->again_ns != 0 ? wanted->again_ns : wanted->before_ns;
+        if (alert_matches(run, wanted, seen, until_ns)) {
             return true;
         }
     }

@@ -79,7 +79,9 @@
     X(TOMBSTONE_EARLY, "tombstone-early",                                                          \
       "a tombstone is forgotten before the allowed lateness is over: an older UPSERT revives the " \
       "listing",                                                                                   \
-      "gone-in-time")
+      "gone-in-time")                                                                              \
+    X(DRIFT_SELF, "drift-self", "the drift check compares a window with itself",                   \
+      "caught: embedding-drift error on vector-text")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -123,7 +123,13 @@ enum control_parameter {
       "runs so many processes of a machine from then on", "a machine that shares its partitions",  \
       "partitions are dealt out among those that are there",                                       \
       "by the group's next generation: each partition goes on from its checkpoint",                \
-      "tests/sim/test_simulation.c:test_scale")
+      "tests/sim/test_simulation.c:test_scale")                                                    \
+    X(REEMBED, "re-embed", "quality", CONTROL_RANGE,                                               \
+      "makes every vector of the served model anew that was written in [from, to), after the "     \
+      "embedding service answered wrongly",                                                        \
+      "the service answers rightly again", "some vectors are made anew, others not yet",           \
+      "the walk is in the checkpoint; it is done again until no row of the range is left",         \
+      "tests/pipeline/test_quality.c:test_reembed")
 
 enum control_kind {
     CONTROL_NONE,

@@ -139,6 +139,8 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(erasure_sweep_ns, VTIME_HOUR)
     DEFAULT(erasure_warn_ns, 48 * VTIME_HOUR)
     DEFAULT(erasure_error_ns, 60 * VTIME_HOUR)
+    DEFAULT(quality_window_ns, 10 * VTIME_MINUTE)
+    DEFAULT(quality_drift_ns, VTIME_HOUR)
     DEFAULT(volume_window_ns, VTIME_HOUR)
     DEFAULT(volume_deletes_min, 100)
     DEFAULT(volume_factor, 10)

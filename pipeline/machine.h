@@ -38,6 +38,7 @@ enum machine_tenure {
  *   loader      log and orders -> warehouse, dashboard
  *   reconciler  compares the stores, repairs what differs
  *   watch       freshness and volume of each feed
+ *   quality     nulls, schema, clocks, refused rows, drift of embeddings
  *   gate        policy feed -> the sellers whose rows readers do not get
  *   batch       nightly: gold and sales made anew from bronze, and compared
  *   upgrader    leads the vector collections from one embedding model to another
@@ -55,7 +56,8 @@ enum machine_tenure {
     X(UPGRADER, upgrader, LEASED)                                                                  \
     X(BATCH, batch, LEASED)                                                                        \
     X(STEWARD, steward, LEASED)                                                                    \
-    X(ERASER, eraser, LEASED)
+    X(ERASER, eraser, LEASED)                                                                      \
+    X(QUALITY, quality, LEASED)
 
 enum machine_kind {
 #define MACHINE_ENUM(identifier, name, tenure) MACHINE_##identifier,
@@ -176,7 +178,10 @@ struct pipeline_config {
     int64_t erasure_error_ns;    /* 60 h */
     int64_t volume_window_ns;    /* 1 h */
     uint64_t volume_deletes_min; /* 100: fewer deletes in a window are never an anomaly */
-    uint32_t volume_factor;      /* 10 times the usual deletes of a window are one */
+    int64_t quality_window_ns;   /* 10 min: what the quality monitor holds against what is usual */
+    int64_t quality_drift_ns;    /* 1 h: how often it looks at vectors */
+    bool quality_off;
+    uint32_t volume_factor; /* 10 times the usual deletes of a window are one */
     uint64_t
         quarantine_deletes_min;    /* so many deletes of a window and partition, if they are more
                                       than volume_factor times the usual, are held back; 0: never */

@@ -32,6 +32,7 @@ struct expected_alert {
     enum alert_state state;
     int64_t after_ns;     /* raised no earlier than this, from the start of the run */
     int64_t before_ns;    /* and no later; 0: any time */
+    int64_t again_ns;     /* raised again no later than this it is no false alarm; 0: before_ns */
     bool cleared;         /* and cleared again before the end */
     const char *evidence; /* must occur in the alert's sentence; NULL: anything */
 };

@@ -206,6 +206,10 @@ static int check_alert(struct reader *r, const struct draft *draft, size_t i) {
         struct json_path path = path_of(text, "expect.alerts[%zu].before", i);
         return reader_fail(r, &path, PLACE_VALUE, "is not after \"after\"");
     }
+    if (alert->again_ns != 0 && (alert->before_ns == 0 || alert->again_ns < alert->before_ns)) {
+        struct json_path path = path_of(text, "expect.alerts[%zu].again", i);
+        return reader_fail(r, &path, PLACE_VALUE, "is not after `before`");
+    }
     if (strcmp(alert->name, "feed-freshness") == 0 &&
         (alert->topic == NULL || !topic_watched(&draft->scenario.pipeline, alert->topic))) {
         struct json_path path = path_of(text, "expect.alerts[%zu].topic", i);

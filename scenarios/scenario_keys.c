@@ -38,11 +38,12 @@ static_assert(offsetof(struct fault, ratio_den) - offsetof(struct fault, ratio_n
 
 static const char *const workload_kinds[] = {"generated", "replay"};
 static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
-static const char *const alerts[] = {"feed-freshness",  "feed-volume",     "offset-out-of-range",
-                                     "upgrade-refused", "cutover-refused", "rollback-refused",
-                                     "retire-refused",  "abandon-refused", "alias-moved",
-                                     "mass-delete",     "embedding-model", "checkpoint-corrupt",
-                                     "schema-refused",  "erasure-overdue"};
+static const char *const alerts[] = {
+    "feed-freshness",    "feed-volume",      "offset-out-of-range", "upgrade-refused",
+    "cutover-refused",   "rollback-refused", "retire-refused",      "abandon-refused",
+    "alias-moved",       "mass-delete",      "embedding-model",     "checkpoint-corrupt",
+    "schema-refused",    "erasure-overdue",  "null-explosion",      "schema-drift",
+    "future-timestamps", "field-absence",    "load-failures",       "embedding-drift"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
@@ -716,6 +717,35 @@ static const struct section upgrade_section = {
     .key_count = COUNT_OF(upgrade_keys),
 };
 
+static const struct key quality_keys[] = {
+    {
+        .name = "on",
+        .type = TAKES_FLAG_OFF,
+        AT(pipeline.quality_off),
+        .fallback = "true",
+        .about = "false: nobody looks",
+    },
+    {
+        .name = "window",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(pipeline.quality_window_ns),
+        .fallback = "\"10m\"",
+        .about = "the listing feed is held against what is usual in windows of so long",
+    },
+    {
+        .name = "drift",
+        DURATION(VTIME_MINUTE, LONGEST),
+        AT(pipeline.quality_drift_ns),
+        .fallback = "\"1h\"",
+        .about = "how often vectors that were written lately are held against a reference",
+    },
+};
+static const struct section quality_section = {
+    .about = "the quality monitor: nulls, schema, clocks, refused rows, drift of embeddings",
+    .keys = quality_keys,
+    .key_count = COUNT_OF(quality_keys),
+};
+
 static const struct key pipeline_keys[] = {
     {
         .name = "partitions",
@@ -896,6 +926,12 @@ static const struct key pipeline_keys[] = {
         .type = TAKES_OBJECT,
         .section = &volume_section,
         .about = "when the volume of deletes is an anomaly",
+    },
+    {
+        .name = "quality",
+        .type = TAKES_OBJECT,
+        .section = &quality_section,
+        .about = "what the quality monitor looks at",
     },
     {
         .name = "upgrade",
@@ -1334,6 +1370,14 @@ static const struct key alert_keys[] = {
         DURATION(VTIME_SECOND, LONGEST),
         ALERT_AT(before_ns),
         .about = "and no later; without it at any time",
+    },
+    {
+        .name = "again",
+        DURATION(VTIME_SECOND, LONGEST),
+        ALERT_AT(again_ns),
+        .about =
+            "when it was raised in time, it may be raised again until then, as what comes late "
+            "or a monitor that crashed has it; without it not after `before`",
     },
     {
         .name = "cleared",
