@@ -178,6 +178,7 @@ struct pipeline_config {
     int64_t erasure_error_ns;    /* 60 h */
     int64_t volume_window_ns;    /* 1 h */
     uint64_t volume_deletes_min; /* 100: fewer deletes in a window are never an anomaly */
+    uint64_t volume_upserts_min; /* likewise of upserts; 0: they are not watched */
     int64_t quality_window_ns;   /* 10 min: what the quality monitor holds against what is usual */
     int64_t quality_drift_ns;    /* 1 h: how often it looks at vectors */
     bool quality_off;

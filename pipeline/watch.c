@@ -1,7 +1,7 @@
 /*
  * The watch over the feeds (B10): freshness against warn and error thresholds, in the manner of
- * dbt's source freshness, and the volume of deletes against what is usual, so that an accident
- * upstream that empties the catalogue is seen when it happens.
+ * dbt's source freshness, and the volume of deletes and of upserts against what is usual, so that
+ * an accident upstream that empties the catalogue, or floods it, is seen when it happens.
  *
  * No data is a state of its own: a feed that never carried a record is not fresh. Alerts are raised
  * and cleared on change of state, not on every look.
@@ -12,27 +12,30 @@
 
 #include "pipeline/machine_parts.h"
 #include "pipeline/sentence.h"
+#include "pipeline/usual.h"
 
-enum { TIMER_LOOK = 1, USUAL_WINDOWS = 32, WINDOWS_LEARNT = 2 };
+enum { TIMER_LOOK = 1 };
 
-/* Deletes of one feed, window by window: a window begins with the look that sees its first records,
- * and what the look at its end sees belongs to the next. Windows without any record are skipped: a
- * feed that comes in weekly snapshots is compared snapshot with snapshot. */
+/* What is counted of a feed, each by itself. */
+enum volume_op { VOLUME_DELETES, VOLUME_UPSERTS, VOLUME_COUNT };
+
+/* Records of one feed and op, window by window: a window begins with the look that sees its first
+ * records, and what the look at its end sees belongs to the next. Windows without any record are
+ * skipped: a feed that comes in weekly snapshots is compared snapshot with snapshot. */
 struct volume {
-    bool open;                           /* a window began and is not over */
-    vtime window_begin;                  /* of the open window */
-    vtime first_record;                  /* of the open window */
-    uint64_t deletes_before;             /* count when the window began */
-    uint64_t records_seen, deletes_seen; /* counts at the last look */
-    uint64_t usual[USUAL_WINDOWS];       /* deletes of former windows, a ring */
-    uint64_t usual_count;
+    bool open;                   /* a window began and is not over */
+    vtime window_begin;          /* of the open window */
+    vtime first_record;          /* of the open window */
+    uint64_t before;             /* count when the window began */
+    uint64_t records_seen, seen; /* counts at the last look */
+    struct usual usual;
     bool raised;
 };
 
 struct feed {
     bool seen;
     enum alert_state freshness;
-    struct volume volume;
+    struct volume volumes[VOLUME_COUNT];
 };
 
 struct watch {
@@ -109,24 +112,16 @@ static void freshness_look(struct watch *watch, const struct feed_observation *s
 
 /* ---- Volume ---- */
 
-static uint64_t usual_deletes(const struct volume *volume) {
-    uint64_t count = volume->usual_count < USUAL_WINDOWS ? volume->usual_count : USUAL_WINDOWS;
-    uint64_t sum = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        sum += volume->usual[i];
-    }
-    return count == 0 ? 0 : (sum + count / 2) / count;
-}
-
-static void volume_alarm(const struct watch *watch, const struct feed_observation *seen,
-                         uint64_t deletes, enum alert_state state, struct effects *effects) {
-    const struct volume *volume = &watch->feeds[seen->topic].volume;
+static void volume_alarm(const struct volume *volume, enum volume_op op,
+                         const struct feed_observation *seen, uint64_t count,
+                         enum alert_state state, struct effects *effects) {
     struct sentence evidence = sentence_begin();
-    sentence_add_number(&evidence, deletes);
-    sentence_add(&evidence, " deletes in the window that began at ");
+    sentence_add_number(&evidence, count);
+    sentence_add(&evidence, op == VOLUME_DELETES ? " deletes" : " upserts");
+    sentence_add(&evidence, " in the window that began at ");
     sentence_add_time(&evidence, volume->first_record);
     sentence_add(&evidence, "; usual is ");
-    sentence_add_number(&evidence, usual_deletes(volume));
+    sentence_add_number(&evidence, usual_mean(&volume->usual));
     alert(effects, "feed-volume", seen->topic, state, &evidence);
 }
 
@@ -134,40 +129,40 @@ static void volume_open(struct volume *volume, const struct feed_observation *se
     volume->open = true;
     volume->window_begin = now;
     volume->first_record = seen->last_append;
-    volume->deletes_before = volume->deletes_seen;
+    volume->before = volume->seen;
 }
 
-static void volume_close(struct watch *watch, struct volume *volume,
+static void volume_close(struct volume *volume, enum volume_op op,
                          const struct feed_observation *seen, struct effects *effects) {
-    uint64_t deletes = volume->deletes_seen - volume->deletes_before;
+    uint64_t count = volume->seen - volume->before;
     if (volume->raised) {
         /* An accident is not what is usual: it does not teach. */
-        volume_alarm(watch, seen, deletes, ALERT_CLEARED, effects);
+        volume_alarm(volume, op, seen, count, ALERT_CLEARED, effects);
         volume->raised = false;
     } else {
-        volume->usual[volume->usual_count++ % USUAL_WINDOWS] = deletes;
+        usual_learn(&volume->usual, count);
     }
     volume->open = false;
 }
 
-static void volume_look(struct watch *watch, const struct feed_observation *seen, vtime now,
-                        struct effects *effects) {
+static void volume_look(struct watch *watch, enum volume_op op, const struct feed_observation *seen,
+                        vtime now, struct effects *effects) {
     const struct pipeline_config *config = watch->machine.config;
-    struct volume *volume = &watch->feeds[seen->topic].volume;
+    struct volume *volume = &watch->feeds[seen->topic].volumes[op];
+    uint64_t least = op == VOLUME_DELETES ? config->volume_deletes_min : config->volume_upserts_min;
     if (volume->open && vtime_diff(now, volume->window_begin) >= config->volume_window_ns) {
-        volume_close(watch, volume, seen, effects);
+        volume_close(volume, op, seen, effects);
     }
     if (!volume->open && seen->records > volume->records_seen) {
         volume_open(volume, seen, now);
     }
     volume->records_seen = seen->records;
-    volume->deletes_seen = seen->deletes;
-    uint64_t deletes = seen->deletes - volume->deletes_before;
-    bool learnt = volume->usual_count >= WINDOWS_LEARNT;
-    if (volume->open && learnt && !volume->raised && deletes >= config->volume_deletes_min &&
-        deletes > usual_deletes(volume) * config->volume_factor) {
+    volume->seen = op == VOLUME_DELETES ? seen->deletes : seen->upserts;
+    uint64_t count = volume->seen - volume->before;
+    if (volume->open && usual_is_known(&volume->usual) && !volume->raised && least > 0 &&
+        count >= least && count > usual_mean(&volume->usual) * config->volume_factor) {
         volume->raised = true;
-        volume_alarm(watch, seen, deletes, ALERT_ERROR, effects);
+        volume_alarm(volume, op, seen, count, ALERT_ERROR, effects);
     }
 }
 
@@ -192,7 +187,9 @@ static int observed(struct watch *watch, const struct event *event, struct effec
     }
     for (size_t i = 0; i < event->observed.count; i++) {
         freshness_look(watch, &event->observed.feeds[i], event->now, effects);
-        volume_look(watch, &event->observed.feeds[i], event->now, effects);
+        for (int op = 0; op < VOLUME_COUNT; op++) {
+            volume_look(watch, (enum volume_op)op, &event->observed.feeds[i], event->now, effects);
+        }
     }
     return 0;
 }

@@ -603,7 +603,7 @@ static const struct key volume_keys[] = {
         DURATION(VTIME_MINUTE, LONGEST),
         AT(pipeline.volume_window_ns),
         .fallback = "\"1h\"",
-        .about = "deletes are counted in windows of so long",
+        .about = "deletes and upserts are counted in windows of so long",
     },
     {
         .name = "deletes_min",
@@ -613,11 +613,18 @@ static const struct key volume_keys[] = {
         .about = "fewer deletes in a window are never an anomaly",
     },
     {
+        .name = "upserts_min",
+        COUNT64(0, 1000000000),
+        AT(pipeline.volume_upserts_min),
+        .fallback = "0",
+        .about = "fewer upserts in a window are never an anomaly; 0: they are not watched",
+    },
+    {
         .name = "factor",
         COUNT32(1, 1000000),
         AT(pipeline.volume_factor),
         .fallback = "10",
-        .about = "so many times the usual deletes of a window are one",
+        .about = "so many times the usual of a window are one",
     },
     {
         .name = "quarantine_min",
@@ -630,7 +637,7 @@ static const struct key volume_keys[] = {
     },
 };
 static const struct section volume_section = {
-    .about = "the volume check: a feed that deletes far more than usual",
+    .about = "the volume check: a feed that deletes or writes far more than usual",
     .keys = volume_keys,
     .key_count = COUNT_OF(volume_keys),
 };
@@ -925,7 +932,7 @@ static const struct key pipeline_keys[] = {
         .name = "volume",
         .type = TAKES_OBJECT,
         .section = &volume_section,
-        .about = "when the volume of deletes is an anomaly",
+        .about = "when the volume of a feed is an anomaly",
     },
     {
         .name = "quality",

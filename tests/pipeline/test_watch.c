@@ -245,8 +245,35 @@ static void test_volume_of_snapshots(void **state) {
     script_free(s);
 }
 
+/* Upserts are watched in the same way where a scenario asks for it, and by themselves. */
+static void test_volume_of_upserts(void **state) {
+    (void)state;
+    struct pipeline_config config = config_of_watch();
+    config.feed_warn_ns[TOPIC_LISTING] = config.feed_error_ns[TOPIC_LISTING] = 0;
+    config.volume_window_ns = 10 * VTIME_MINUTE;
+    config.volume_upserts_min = 50;
+    config.volume_factor = 3;
+    struct script *s = begun(&config);
+    uint64_t upserts = 0;
+    static const uint64_t windows[] = {20, 20, 60, 400};
+    for (size_t i = 0; i < 4; i++) {
+        upserts += windows[i];
+        look(s, (struct feed_observation){TOPIC_LISTING, upserts, upserts, 0, s->now});
+        if (i == 3) {
+            script_expect(s, "alert feed-volume listing-changes error: 400 upserts in the window "
+                             "that began at 2026-03-02T00:30:00Z; usual is 33\n");
+        }
+        for (int minute = 0; minute < 9; minute++) {
+            look(s, (struct feed_observation){TOPIC_LISTING, upserts, upserts, 0, s->now});
+        }
+        script_expect(s, "");
+    }
+    script_free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_volume_of_upserts),
         cmocka_unit_test(test_looks_once_an_interval),
         cmocka_unit_test(test_freshness),
         cmocka_unit_test(test_no_data),
