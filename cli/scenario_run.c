@@ -248,8 +248,10 @@ static void operation_due(void *ctx, vtime now, uint64_t index) {
         .id = operation->feed,
         .text = bytes_of(operation->text == NULL ? "" : operation->text),
     };
-    if (operation->to_ns > 0) {
+    if (operation->from_ns > 0 || operation->to_ns > 0) {
         control.from = vtime_add(run->start, operation->from_ns);
+    }
+    if (operation->to_ns > 0) {
         control.to = vtime_add(run->start, operation->to_ns);
     }
     if (operation->control == CONTROL_REGISTER) {
@@ -329,7 +331,12 @@ static int build(struct scenario_run *run) {
         assert(bug >= 0);
         options.bugs.on[bug] = true;
     }
+    bool refusals = false;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        refusals |= scenario->faults[i].kind == FAULT_ITEM_REFUSALS;
+    }
     run->oracle = oracle_new(&(struct oracle_options){
+        .refusals = refusals,
         .start = options.start,
         .model_version = scenario->pipeline.model_version,
         .allowed_lateness_ns = scenario->pipeline.allowed_lateness_ns,

@@ -77,6 +77,6 @@ void faults_swarm(struct fault *faults, size_t count, uint64_t seed) {
         struct prng stream;
         fault_stream_name(faults, i, "swarm", name);
         prng_init(&stream, seed, name);
-        faults[i].off = prng_next(&stream) >> 63 != 0;
+        faults[i].off = !faults[i].always && prng_next(&stream) >> 63 != 0;
     }
 }

@@ -70,7 +70,15 @@ enum fault_parameter {
       "a change of a listing or a seller is committed to OLTP and never reaches the log",          \
       "an application that writes to its database and to the log one after the other, without an " \
       "outbox, and dies in between",                                                               \
-      "reconciliation")
+      "reconciliation")                                                                            \
+    X(ITEM_REFUSALS, "item-refusals", FAULT_SINK | FAULT_RATIO, 0,                                 \
+      "single items of a batch are refused for good; the rest of the batch goes on",               \
+      "a mapping or a limit of an index that was changed by hand", "load-failures reconciliation") \
+    X(MODEL_DRIFT, "model-drift", FAULT_RATIO, 0,                                                  \
+      "an embedding is answered with vectors of another kind: well formed, of length 1, "          \
+      "elsewhere",                                                                                 \
+      "a silent change of the model, or of its tokenizer, behind the service's gateway",           \
+      "embedding-drift")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, name, required, optional, about, models, checks) FAULT_##identifier,
@@ -126,6 +134,7 @@ struct fault {
     int64_t down_ns;
     int64_t from_ns;
     int64_t until_ns; /* 0: until healing */
+    bool always;      /* a swarm never switches it off */
     bool off;         /* switched off for this seed */
 };
 

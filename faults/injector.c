@@ -412,17 +412,24 @@ static bool is_unreachable(const struct injector *in, enum fault_sink sink, vtim
 }
 
 /* Items that fail for now, one by one; statuses are already filled for those carried out. */
-static bool item_fails(struct injector *in, enum fault_sink sink, vtime now) {
-    bool fails = false;
+/* What becomes of an item: APPLIED when it goes its way. What an index has against content it has
+ * not against a deletion. */
+static enum item_status item_fate(struct injector *in, enum fault_sink sink,
+                                  enum row_write_kind kind, vtime now) {
+    enum item_status fate = ITEM_APPLIED;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
-        if (armed->fault.kind == FAULT_ITEM_FAILURES && armed->fault.sink == sink &&
-            draws(in, armed, now) && !fails) {
+        bool for_good = armed->fault.kind == FAULT_ITEM_REFUSALS;
+        if (for_good && kind != ROW_UPSERT) {
+            continue;
+        }
+        if ((for_good || armed->fault.kind == FAULT_ITEM_FAILURES) && armed->fault.sink == sink &&
+            draws(in, armed, now) && fate == ITEM_APPLIED) {
             struck(in, armed, (enum point)sink, now, now);
-            fails = true;
+            fate = for_good ? ITEM_FATAL : ITEM_RETRYABLE;
         }
     }
-    return fails;
+    return fate;
 }
 
 static int refusal(enum verdict verdict) {
@@ -640,6 +647,36 @@ static int log_commit(void *ctx, vtime now, const char *group, uint32_t member, 
     return log->ops->commit(log->ctx, now, group, member, generation, topic, partition, offset);
 }
 
+/* Each vector turned by a third of its length, every other component to the other side: angles
+ * among such vectors stay, those to all others are lost. */
+static void drift(struct embed_result *result) {
+    float turned[FUSED_DIMENSION];
+    for (int m = 0; m < MODALITY_COUNT; m++) {
+        float *vector = result->vectors[m];
+        size_t dimension = modality_dimension((enum modality)m);
+        for (size_t i = 0; vector != NULL && i < dimension; i++) {
+            float value = vector[(i + dimension / 3) % dimension];
+            turned[i] = i % 2 == 0 ? value : -value;
+        }
+        if (vector != NULL) {
+            memcpy(vector, turned, dimension * sizeof *vector);
+        }
+    }
+}
+
+static void embeddings_drift(struct injector *in, vtime now, struct embed_result *results,
+                             size_t count) {
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        for (size_t k = 0; armed->fault.kind == FAULT_MODEL_DRIFT && k < count; k++) {
+            if (results[k].status == ITEM_APPLIED && draws(in, armed, now)) {
+                struck(in, armed, PASS_EMBEDDING, now, now);
+                drift(&results[k]);
+            }
+        }
+    }
+}
+
 static int embed(void *ctx, vtime now, uint32_t model_version, const struct embed_item *items,
                  size_t count, struct embed_result *results) {
     struct injector *in = ctx;
@@ -650,6 +687,9 @@ static int embed(void *ctx, vtime now, uint32_t model_version, const struct embe
     const struct embedding_port *embedding = &in->inner.embedding;
     int error = embedding->ops->embed(embedding->ctx, now, model_version, items,
                                       share(verdict, count), results);
+    if (error == PORT_OK) {
+        embeddings_drift(in, now, results, share(verdict, count));
+    }
     return outcome(verdict, error);
 }
 
@@ -667,7 +707,9 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
     for (size_t i = 0; i < done;) {
         /* A run of items that are carried out, then one that fails. */
         size_t run = i;
-        while (run < done && !item_fails(in, SINK_VECTORS, now)) {
+        enum item_status fate = ITEM_APPLIED;
+        while (run < done &&
+               (fate = item_fate(in, SINK_VECTORS, items[run].kind, now)) == ITEM_APPLIED) {
             run++;
         }
         if (run > i) {
@@ -678,7 +720,7 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
             }
         }
         if (run < done) {
-            statuses[run++] = ITEM_RETRYABLE;
+            statuses[run++] = fate;
         }
         i = run;
     }
@@ -801,7 +843,9 @@ static int keywords_write(void *ctx, vtime now, const struct keyword_write *item
     size_t done = share(verdict, count);
     for (size_t i = 0; i < done;) {
         size_t run = i;
-        while (run < done && !item_fails(in, SINK_KEYWORDS, now)) {
+        enum item_status fate = ITEM_APPLIED;
+        while (run < done &&
+               (fate = item_fate(in, SINK_KEYWORDS, items[run].kind, now)) == ITEM_APPLIED) {
             run++;
         }
         if (run > i) {
@@ -811,7 +855,7 @@ static int keywords_write(void *ctx, vtime now, const struct keyword_write *item
             }
         }
         if (run < done) {
-            statuses[run++] = ITEM_RETRYABLE;
+            statuses[run++] = fate;
         }
         i = run;
     }

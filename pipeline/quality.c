@@ -40,8 +40,9 @@ enum { WALK_ROWS = 256 };
 struct walk {
     bool active;
     bool under_way;
-    bool found; /* a row of the stretch, since the walk began anew */
-    vtime from, to;
+    bool found;     /* a row of the stretch, since the walk began anew */
+    vtime from, to; /* to: NEVER in a first walk without an end */
+    vtime began;    /* what is written from here on is right */
     enum scan_store store;
     uint64_t next; /* listing id */
 };
@@ -271,6 +272,7 @@ static int walked(struct partitioned *quality, struct quality_task *task, const 
         return walk_on(quality, task, effects);
     }
     walk->active = walk->found;
+    walk->to = walk->to.ns < walk->began.ns ? walk->to : walk->began;
     walk_anew(walk);
     if (walk->active) {
         task_timer(effects, &task->task, TIMER_WALK,
@@ -310,7 +312,7 @@ static void letter_records(struct quality_task *task, const struct event *event)
 }
 
 static int command(struct partitioned *quality, struct quality_task *task,
-                   const struct record *record, struct effects *effects) {
+                   const struct record *record, vtime now, struct effects *effects) {
     struct walk *walk = &task->walk;
     switch (record->control.kind) {
     case CONTROL_MODELS:
@@ -325,7 +327,8 @@ static int command(struct partitioned *quality, struct quality_task *task,
         return 0;
     case CONTROL_REEMBED:
         walk->from = record->control.from;
-        walk->to = record->control.to.ns == 0 ? record->stamp.ts : record->control.to;
+        walk->to = record->control.to.ns == 0 ? VTIME_NEVER : record->control.to;
+        walk->began = now;
         walk->active = true;
         walk_anew(walk);
         return walk->under_way ? 0 : walk_on(quality, task, effects);
@@ -340,7 +343,7 @@ static int control_records(struct partitioned *quality, struct quality_task *tas
         struct record record;
         struct record_error error;
         if (record_of_topic(TOPIC_CONTROL, event->records.records[i].value, &record, &error) == 0 &&
-            command(quality, task, &record, effects) != 0) {
+            command(quality, task, &record, event->now, effects) != 0) {
             return -ENOMEM;
         }
     }
@@ -393,6 +396,7 @@ static int save_state(struct quality_task *task, struct effect *save, struct sta
     at = wire_put(at, (uint64_t)(walk->active | walk->found << 1), 1);
     at = wire_put(at, (uint64_t)walk->from.ns, 8);
     at = wire_put(at, (uint64_t)walk->to.ns, 8);
+    at = wire_put(at, (uint64_t)walk->began.ns, 8);
     at = wire_put(at, walk->store, 1);
     at = wire_put(at, walk->next, 8);
     *entry = (struct state_entry){STATE_KEY, {value, (size_t)(at - value)}};
@@ -442,6 +446,7 @@ static int restore_state(struct quality_task *task, struct bytes value) {
     walk->found = (flags & 2) != 0;
     walk->from.ns = (int64_t)wire_get(&reader, 8);
     walk->to.ns = (int64_t)wire_get(&reader, 8);
+    walk->began.ns = (int64_t)wire_get(&reader, 8);
     walk->store = (enum scan_store)wire_get(&reader, 1);
     walk->next = wire_get(&reader, 8);
     bool walkable = !walk->active || (walk->store >= WALK_FIRST && walk->store <= WALK_LAST);

@@ -965,7 +965,8 @@ static enum key_use fault_use(int kind, unsigned bits) {
 unsigned fault_sinks(enum fault_kind kind) {
     /* Only these two answer item by item and refuse by version; the others take a batch whole. */
     const unsigned versioned = 1u << SINK_VECTORS | 1u << SINK_KEYWORDS;
-    bool by_item = kind == FAULT_ITEM_FAILURES || kind == FAULT_STALE_WRITE;
+    bool by_item =
+        kind == FAULT_ITEM_FAILURES || kind == FAULT_ITEM_REFUSALS || kind == FAULT_STALE_WRITE;
     return by_item ? versioned : (1u << SINK_COUNT) - 1;
 }
 
@@ -1052,6 +1053,13 @@ static const struct key fault_keys[] = {
         DURATION(VTIME_MILLISECOND, LONGEST),
         FAULT_AT(until_ns),
         .about = "and no longer from then on; without it until the traffic ends",
+    },
+    {
+        .name = "always",
+        .type = TAKES_FLAG,
+        FAULT_AT(always),
+        .fallback = "false",
+        .about = "a swarm never does without it",
     },
 };
 static const struct section fault_section = {

@@ -28,6 +28,7 @@ live-writes-missed upgrade-under-load 1
 contract-unchecked registry-breaking 1
 replay-forgets registry-replay-crash 5
 tombstone-early late-two-hours 3
+drift-self quality-embedding-drift 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

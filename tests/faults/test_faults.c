@@ -38,7 +38,7 @@ static void parameters_make_sense(void **state) {
         unsigned subject = required & (FAULT_FEED | FAULT_SINK | FAULT_WORKER);
         assert_int_equal(required & table[i].optional, 0);
         assert_true((subject & (subject - 1)) == 0);
-        assert_true(subject != 0 || i == FAULT_DUAL_WRITE);
+        assert_true(subject != 0 || i == FAULT_DUAL_WRITE || i == FAULT_MODEL_DRIFT);
         assert_false((required & FAULT_RATIO) != 0 && (required & FAULT_EVERY) != 0);
         assert_true((required & (FAULT_RATIO | FAULT_EVERY)) != 0 || i == FAULT_STALLED_FEED ||
                     i == FAULT_SINK_OUTAGE);
@@ -46,7 +46,8 @@ static void parameters_make_sense(void **state) {
 }
 
 static bool is_judged(const char *check, size_t length) {
-    static const char *const others[] = {"feed-freshness", "freshness", "reconciliation"};
+    static const char *const others[] = {"feed-freshness", "freshness", "reconciliation",
+                                         "load-failures", "embedding-drift"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (strlen(others[i]) == length && memcmp(check, others[i], length) == 0) {
             return true;

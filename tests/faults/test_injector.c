@@ -655,6 +655,62 @@ static void failed_items_are_not_in(void **state) {
     }
 }
 
+/* Items that are refused for good are not in the store; deletions never are refused. */
+static void refused_items_are_not_in(void **state) {
+    (void)state;
+    static enum item_status statuses[ITEMS_MAX];
+    for (int sink = SINK_VECTORS; sink <= SINK_KEYWORDS; sink++) {
+        const struct fault faults[] = {{.kind = FAULT_ITEM_REFUSALS,
+                                        .sink = (enum fault_sink)sink,
+                                        .ratio_num = 1,
+                                        .ratio_den = 3}};
+        struct rig *rig = rig_of(faults, 1);
+        int error = sink == SINK_VECTORS ? write_vectors(rig, 1, 500, 5, statuses)
+                                         : write_keywords(rig, 1, 500, 5, statuses);
+        assert_int_equal(error, PORT_OK);
+        uint64_t refused = 0;
+        for (uint64_t i = 0; i < 500; i++) {
+            assert_true(statuses[i] == ITEM_APPLIED || statuses[i] == ITEM_FATAL);
+            refused += statuses[i] == ITEM_FATAL;
+        }
+        assert_in_range(refused, 120, 220);
+        assert_int_equal(vector_rows(rig) + keyword_rows(rig), 500 - refused);
+        assert_int_equal(injector_struck(rig->injector, 0), refused);
+        rig_free(rig);
+    }
+}
+
+/* Embeddings that drift are of length 1 and far from what the model makes; angles among themselves
+ * stay, so that only their distribution tells. */
+static void drifted_embeddings_are_elsewhere(void **state) {
+    (void)state;
+    static float made[2][2][TEXT_DIMENSION];
+    for (int drifts = 0; drifts < 2; drifts++) {
+        const struct fault faults[] = {
+            {.kind = FAULT_MODEL_DRIFT, .ratio_num = (uint32_t)drifts, .ratio_den = 1}};
+        struct rig *rig = rig_of(faults, 1);
+        struct embed_item items[2] = {
+            {.listing_id = 1, .modalities = 1, .text = {.title = bytes_of("green oak desk")}},
+            {.listing_id = 2, .modalities = 1, .text = {.title = bytes_of("green oak chair")}}};
+        struct embed_result results[2] = {{.vectors = {made[drifts][0]}},
+                                          {.vectors = {made[drifts][1]}}};
+        struct embedding_port port = simulation_ports(rig->simulation)->embedding;
+        assert_int_equal(port.ops->embed(port.ctx, now_of(rig), 1, items, 2, results), PORT_OK);
+        assert_int_equal(injector_struck(rig->injector, 0), drifts == 0 ? 0 : 2);
+        rig_free(rig);
+    }
+    double same = 0, across = 0, right = 0, drifted = 0;
+    for (size_t i = 0; i < TEXT_DIMENSION; i++) {
+        same += (double)made[1][0][i] * (double)made[1][0][i];
+        across += (double)made[0][0][i] * (double)made[1][0][i];
+        right += (double)made[0][0][i] * (double)made[0][1][i];
+        drifted += (double)made[1][0][i] * (double)made[1][1][i];
+    }
+    assert_true(same > 0.999 && same < 1.001);
+    assert_true(across < 0.2 && across > -0.2);
+    assert_true(right > 0.5 && drifted - right < 0.001 && right - drifted < 0.001);
+}
+
 /* A write that was carried out is carried out once more, as it was then, though whoever made it is
  * long gone: a row that was lost meanwhile is there again. Items that had failed are not in it. */
 static void a_stale_write_comes_again(void **state) {
@@ -946,6 +1002,8 @@ int main(void) {
         cmocka_unit_test(an_outage_refuses_everything),
         cmocka_unit_test(a_throttled_request_does_nothing),
         cmocka_unit_test(failed_items_are_not_in),
+        cmocka_unit_test(refused_items_are_not_in),
+        cmocka_unit_test(drifted_embeddings_are_elsewhere),
         cmocka_unit_test(a_stale_write_comes_again),
         cmocka_unit_test(a_stale_keyword_write_loses),
         cmocka_unit_test(a_refused_write_does_not_come_again),
