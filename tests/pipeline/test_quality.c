@@ -40,7 +40,8 @@ static void take_numbers(struct quality_feed *feed, int count, const char *name)
     struct record record = {.type = RECORD_LISTING,
                             .op = RECORD_UPSERT,
                             .contract_version = RECORD_CONTRACT_VERSION,
-                            .stamp = {TEXT_EPOCH, {0, 1}}};
+                            .stamp = {TEXT_EPOCH, {0, 1}},
+                            .subject_id = 7};
     struct field field = {
         .id = FIELD_ATTRIBUTE, .type = VALUE_INTEGER, .name = bytes_of(name), .integer = 4};
     int64_t length = record_encode(&record, &field, 1, buffer, sizeof buffer);
