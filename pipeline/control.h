@@ -38,7 +38,7 @@ enum control_parameter {
       "some partitions write the collections that are named, others do not yet",                   \
       "a builder reads the announcements to their end before it reads the log, and so writes a "   \
       "change that it folds anew to all collections that its forerunner wrote it to",              \
-      "tests/pipeline/test_builder_lanes.c:test_restart_at_every_step")                                                                              \
+      "tests/pipeline/test_builder_lanes.c:test_restart_at_every_step")                            \
     X(UPGRADE, "upgrade", "upgrader", CONTROL_MODEL,                                               \
       "begins an upgrade to that model version: shadow collections, dual writes, backfill, "       \
       "validation",                                                                                \

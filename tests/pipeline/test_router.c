@@ -405,14 +405,14 @@ static void test_unregistered_version(void **state) {
 static void test_registered_meanwhile(void **state) {
     (void)state;
     struct script *s = begun(NULL);
-    script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @2v2 grade=#3"));
+    script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @2v2 grade=+3"));
     script_answer(s, 8);
     script_records(s, 9, 0, TEXTS(REGISTER_2 "attribute.grade:integer"));
     script_records(s, FETCH_CONTROL, 0, TEXTS(REGISTER_2 "attribute.grade:integer"));
     script_records(s, 10, 1, TEXTS(NULL));
     script_skip(s);
-    script_records(s, script_newest(s, EFFECT_FETCH), 0, TEXTS("listing 7 @2v2 grade=#3"));
-    assert_non_null(strstr(script_told(s), "listing-log 7 listing 7 @2v2 grade=#3"));
+    script_records(s, script_newest(s, EFFECT_FETCH), 0, TEXTS("listing 7 @2v2 grade=+3"));
+    assert_non_null(strstr(script_told(s), "listing-log 7 listing 7 @2v2 grade=+3"));
     script_answer(s, script_newest(s, EFFECT_PRODUCE));
     script_wait(s, 11 * VTIME_SECOND);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
@@ -420,8 +420,8 @@ static void test_registered_meanwhile(void **state) {
     script_assign(s, 2, 1, (const uint32_t[]){0});
     script_load(s, 1);
     script_skip(s);
-    script_records(s, FETCH_LISTING, 1, TEXTS("listing 8 @3v2 grade=#1"));
-    script_expect(s, "#8 produce\n    listing-log 8 listing 8 @3v2 grade=#1 "
+    script_records(s, FETCH_LISTING, 1, TEXTS("listing 8 @3v2 grade=+1"));
+    script_expect(s, "#8 produce\n    listing-log 8 listing 8 @3v2 grade=+1 "
                      "origin=listing-changes/0/1\n");
     script_free(s);
 }
@@ -445,9 +445,9 @@ static void test_content_is_held_against_the_contract(void **state) {
     script_skip(s);
     look(s);
     script_records(s, script_newest(s, EFFECT_FETCH), 0,
-                   TEXTS("listing 7 @1v2 grade=#8", "listing 7 @2v2 grade=good",
+                   TEXTS("listing 7 @1v2 grade=+8", "listing 7 @2v2 grade=good",
                          "listing 7 @3v2 title=null", "listing 7 @4v2 colour=red",
-                         "listing 7 @5v2 seller=3", "listing 7 @6v2 grade=#7",
+                         "listing 7 @5v2 seller=3", "listing 7 @6v2 grade=+7",
                          "listing 7 @7v2 title=Lamp seller=3 grade=null", "listing 7 @8 colour=red",
                          "listing 7 @9v2 delete"));
     script_expect(
@@ -462,7 +462,7 @@ static void test_content_is_held_against_the_contract(void **state) {
            "contract, expected no such field, found 2\n"
            "    dead-letter 7 letter listing-changes/0/4 title: required field is missing, "
            "expected text, found 0\n"
-           "    listing-log 7 listing 7 @6v2 grade=#7 origin=listing-changes/0/5\n"
+           "    listing-log 7 listing 7 @6v2 grade=+7 origin=listing-changes/0/5\n"
            "    listing-log 7 listing 7 @7v2 title=Lamp seller=3 grade=null "
            "origin=listing-changes/0/6\n"
            "    listing-log 7 listing 7 @8 colour=red origin=listing-changes/0/7\n"

@@ -309,7 +309,7 @@ static void test_crashes(void **state) {
     uint32_t builder = simulation_actor_find(s, MACHINE_BUILDER, 0);
     struct listening listening;
     listen(&listening, s, builder);
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0; round < 120; round++) {
         for (uint32_t actor = 0; actor < simulation_actor_count(s); actor++) {
             simulation_crash(s, actor);
             simulation_crash(s, actor); /* is down already */

@@ -124,10 +124,10 @@ static void read_field(struct reading *in, char *word) {
     } else if (field->id == FIELD_IMAGE_IDS) {
         field->type = VALUE_IDS;
         read_ids(in, field, value);
-    } else if (*value == '#' || field->id == FIELD_SELLER ||
+    } else if (*value == '+' || field->id == FIELD_SELLER ||
                (field->id == FIELD_PRICE && strchr(value, '.') == NULL)) {
         field->type = VALUE_INTEGER;
-        field->integer = (int64_t)strtoull(value + (*value == '#'), NULL, 10);
+        field->integer = (int64_t)strtoull(value + (*value == '+'), NULL, 10);
     } else {
         field->type = VALUE_TEXT;
         field->text = bytes_of(value);
@@ -412,7 +412,7 @@ static void put_field(struct writing *out, const struct field *field) {
         put(out, "null");
         break;
     case VALUE_INTEGER:
-        put(out, "%s%" PRId64, field->id == FIELD_ATTRIBUTE ? "#" : "", field->integer);
+        put(out, "%s%" PRId64, field->id == FIELD_ATTRIBUTE ? "+" : "", field->integer);
         break;
     case VALUE_IDS:
         for (size_t i = 0; i < field_id_count(field); i++) {

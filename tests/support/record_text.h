@@ -15,7 +15,7 @@
  *
  * @N is N seconds after TEXT_EPOCH; the event id is N too, or what follows after a point (@100.3).
  * `v2` behind it is the contract version (@100v2). A price with a point is text, as in price=9.50,
- * and an attribute an integer when a # stands before it.
+ * and an attribute an integer when a + stands before it.
  * Words are separated by one space. A value of `null` sets a field to nothing; names that are no
  * field are attributes.
  */
