@@ -11,8 +11,11 @@
  *  2. a checkpoint is taken only while no batch of the log is under way: a saved document that is
  *     ahead of its rows would find the replayed records no news, and their silver and gold rows
  *     would never be made;
- *  3. bytes that are no order have their dead letter before the order feed is read on (A13); the
- *     router and the builder write those of the other topics.
+ *  3. bytes that are no order, and orders that break their contract, have their dead letter before
+ *     the order feed is read on (A13); the router and the builder write those of the other topics.
+ *
+ * The registry of contracts is not in the checkpoint: the control topic keeps every command, and a
+ * task reads it from its beginning.
  */
 #include <assert.h>
 #include <errno.h>
@@ -20,6 +23,7 @@
 #include <string.h>
 
 #include "pipeline/array.h"
+#include "pipeline/contract_gate.h"
 #include "pipeline/document_rows.h"
 #include "pipeline/folded.h"
 #include "pipeline/listings.h"
@@ -27,9 +31,9 @@
 #include "pipeline/record.h"
 #include "pipeline/wire.h"
 
-enum { PURPOSE_BATCH = TASK_PURPOSE_OWN, PURPOSE_LETTERS, PURPOSE_DASHBOARD };
+enum { PURPOSE_BATCH = TASK_PURPOSE_OWN, PURPOSE_LETTERS, PURPOSE_DASHBOARD, PURPOSE_LOOK };
 enum { TIMER_DASHBOARD = TASK_TIMER_OWN };
-enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_AUDIT, SOURCE_COUNT };
+enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_AUDIT, SOURCE_CONTROL, SOURCE_COUNT };
 
 struct loaded {
     struct listing_head head;
@@ -39,6 +43,7 @@ struct loaded {
 struct loader_task {
     struct task task;
     struct listings listings;
+    struct contract_gate gate;
     size_t *batch; /* listings whose gold row the batch being made must bring up to date */
     size_t batch_count, batch_capacity;
     bool dashboard_armed;
@@ -46,7 +51,6 @@ struct loader_task {
 };
 
 static int task_init(struct partitioned *loader, struct task *head) {
-    (void)loader;
     struct loader_task *task = (struct loader_task *)head;
     listings_init(&task->listings, sizeof(struct loaded));
     if (task_sources(head, SOURCE_COUNT) != 0) {
@@ -58,11 +62,12 @@ static int task_init(struct partitioned *loader, struct task *head) {
     for (size_t i = 0; i < SOURCE_COUNT; i++) {
         head->sources[i].partition = head->partition;
     }
-    return 0;
+    return contract_gate_init(&task->gate, loader, head, SOURCE_CONTROL);
 }
 
 static void task_release(struct task *head) {
     struct loader_task *task = (struct loader_task *)head;
+    contract_gate_release(&task->gate);
     listings_release(&task->listings);
     free(task->batch);
 }
@@ -166,9 +171,10 @@ static void order_row(const struct partitioned *loader, struct batch *batch,
     };
 }
 
-/* Bytes that are no order: bronze has them, and an operator hears why. 0 or -ENOMEM. */
+/* What is no order, or breaks its contract: bronze has it, and an operator hears why. 0 or -ENOMEM.
+ */
 static int refuse_order(struct partitioned *loader, struct task *task,
-                        const struct log_record *logged, const struct record_error *error,
+                        const struct log_record *logged, const struct dead_letter *letter,
                         struct effect **letters, size_t room, struct effects *effects) {
     if (*letters == NULL) {
         struct effect *produce = machine_request(&loader->machine, effects, EFFECT_PRODUCE, 0);
@@ -187,9 +193,8 @@ static int refuse_order(struct partitioned *loader, struct task *task,
     }
     struct effect *produce = *letters;
     machine_count(&loader->machine, COUNTER_DEAD_LETTERED, 1);
-    struct dead_letter letter = dead_letter_of(&task->sources[SOURCE_ORDER], logged, error);
     return dead_letter_item(effects, produce, &produce->produce.items[produce->produce.count++],
-                            logged->key, &letter);
+                            logged->key, letter);
 }
 
 /* The latest silver row of each listing of the batch is its gold row too. */
@@ -260,6 +265,75 @@ static int audit_records(struct partitioned *loader, struct task *head, const st
     return task_expect(loader, head, load, PURPOSE_BATCH, SOURCE_AUDIT);
 }
 
+/* ---- Records ---- */
+
+/* The raw record; `record` is NULL for bytes that are none. */
+static void bronze_row(struct batch *batch, const struct source *source,
+                       const struct log_record *logged, const struct record *record,
+                       struct effects *effects) {
+    struct bronze_row *bronze = &batch->bronze[batch->load->warehouse.bronze_count++];
+    *bronze = (struct bronze_row){
+        .topic = source->topic,
+        .partition = source->partition,
+        .epoch = logged->epoch,
+        .offset = logged->offset,
+        .append = logged->append,
+        .value = effect_copy(effects, batch->load, logged->value),
+    };
+    if (record != NULL) {
+        bronze->type = record->type;
+        bronze->stamp = record->stamp;
+        bronze->subject_id = record->subject_id;
+    }
+}
+
+static int take_logged(struct partitioned *loader, struct loader_task *task, struct batch *batch,
+                       const struct log_record *logged, struct effects *effects) {
+    const struct source *source = &task->task.sources[SOURCE_LOG];
+    struct record record;
+    struct record_error error;
+    bool refused = record_of_topic(source->topic, logged->value, &record, &error) != 0;
+    bronze_row(batch, source, logged, refused ? NULL : &record, effects);
+    return refused ? 0 : fold(loader, task, batch, logged, &record, effects);
+}
+
+/* LEFT when the order has to wait for a look at the control topic. */
+enum { LEFT = 1 };
+static int take_order(struct partitioned *loader, struct loader_task *task, struct batch *batch,
+                      const struct log_record *logged, struct effect **letters, size_t room,
+                      struct effects *effects) {
+    const struct source *source = &task->task.sources[SOURCE_ORDER];
+    struct record record;
+    struct record_error error;
+    struct contract_violation violation;
+    if (record_of_topic(source->topic, logged->value, &record, &error) != 0) {
+        struct dead_letter letter = dead_letter_of(source, logged, &error);
+        bronze_row(batch, source, logged, NULL, effects);
+        return refuse_order(loader, &task->task, logged, &letter, letters, room, effects);
+    }
+    enum contract_verdict verdict = contract_gate_judge(&task->gate, &loader->machine, &task->task,
+                                                        SOURCE_ORDER, logged, &record, &violation);
+    if (verdict == CONTRACT_UNKNOWN) {
+        return LEFT;
+    }
+    bool kept = verdict == CONTRACT_KEPT;
+    bronze_row(batch, source, logged, kept ? &record : NULL, effects);
+    if (!kept) {
+        struct dead_letter letter = contract_letter(source, logged, &record, &violation);
+        return refuse_order(loader, &task->task, logged, &letter, letters, room, effects);
+    }
+    order_row(loader, batch, logged, &record, effects);
+    return 0;
+}
+
+/* Contracts; the router tells of those that are refused. After a restart they are read again. */
+static int control_records(struct partitioned *loader, struct loader_task *task,
+                           const struct event *event, struct effects *effects) {
+    int failed = contract_gate_fold(&task->gate, loader, &task->task, false, event, effects);
+    task->task.sources[SOURCE_CONTROL].safe = 0;
+    return failed;
+}
+
 static int records(struct partitioned *loader, struct task *head, size_t index,
                    const struct event *event, struct effects *effects) {
     struct loader_task *task = (struct loader_task *)head;
@@ -269,43 +343,30 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
     if (index == SOURCE_AUDIT) {
         return audit_records(loader, head, event, effects);
     }
+    if (index == SOURCE_CONTROL) {
+        return control_records(loader, task, event, effects) != 0
+                   ? -ENOMEM
+                   : task_fetch(loader, head, SOURCE_CONTROL, false, effects);
+    }
     struct batch batch;
     struct effect *letters = NULL;
     if (batch_begin(loader, count, &batch, effects) != 0) {
         return -ENOMEM;
     }
-    source->next = event->records.records[count - 1].offset + 1;
-    machine_count(&loader->machine, COUNTER_RECORDS_READ, count);
-    for (size_t i = 0; i < count; i++) {
+    int taken = 0;
+    for (size_t i = 0; i < count && taken == 0; i++) {
         const struct log_record *logged = &event->records.records[i];
-        struct bronze_row *bronze = &batch.bronze[batch.load->warehouse.bronze_count++];
-        *bronze = (struct bronze_row){
-            .topic = source->topic,
-            .partition = source->partition,
-            .epoch = logged->epoch,
-            .offset = logged->offset,
-            .append = logged->append,
-            .value = effect_copy(effects, batch.load, logged->value),
-        };
-        struct record record;
-        struct record_error error;
-        bool refused = record_of_topic(source->topic, logged->value, &record, &error) != 0;
-        if (!refused) {
-            bronze->type = record.type;
-            bronze->stamp = record.stamp;
-            bronze->subject_id = record.subject_id;
-        }
-        int failed = 0;
-        if (index == SOURCE_ORDER && refused) {
-            failed = refuse_order(loader, head, logged, &error, &letters, count, effects);
-        } else if (index == SOURCE_ORDER) {
-            order_row(loader, &batch, logged, &record, effects);
-        } else if (!refused) {
-            failed = fold(loader, task, &batch, logged, &record, effects);
-        }
-        if (failed != 0) {
-            return -ENOMEM;
-        }
+        taken = index == SOURCE_ORDER
+                    ? take_order(loader, task, &batch, logged, &letters, count, effects)
+                    : take_logged(loader, task, &batch, logged, effects);
+        source->next = logged->offset + (taken != LEFT);
+        machine_count(&loader->machine, COUNTER_RECORDS_READ, taken != LEFT);
+    }
+    if (taken < 0) {
+        return -ENOMEM;
+    }
+    if (taken == LEFT) {
+        contract_gate_wait(&task->gate, index, event);
     }
     if (gold_rows(task, &batch, effects) != 0) {
         return -ENOMEM;
@@ -338,16 +399,32 @@ static int output_in(struct partitioned *loader, struct loader_task *task, size_
     if (index == SOURCE_LOG && task_savable(loader, &task->task, effects) != 0) {
         return -ENOMEM;
     }
-    return task_fetch(loader, &task->task, index, false, effects);
+    return contract_gate_waits(&task->gate, index)
+               ? contract_gate_look(&task->gate, loader, &task->task, index, PURPOSE_LOOK, effects)
+               : task_fetch(loader, &task->task, index, false, effects);
+}
+
+/* The control topic was read up for the sake of a source. */
+static int look_done(struct partitioned *loader, struct loader_task *task, uint32_t index,
+                     const struct event *event, struct effects *effects) {
+    if (control_records(loader, task, event, effects) != 0) {
+        return -ENOMEM;
+    }
+    int looked =
+        contract_gate_looked(&task->gate, loader, &task->task, index, PURPOSE_LOOK, event, effects);
+    return looked <= 0 ? looked : task_fetch(loader, &task->task, index, false, effects);
 }
 
 static int task_answered(struct partitioned *loader, struct task *head, uint32_t purpose,
                          uint32_t argument, const struct event *event, struct effects *effects,
                          bool *again) {
     (void)again;
-    return purpose == PURPOSE_DASHBOARD
-               ? 0
-               : output_in(loader, (struct loader_task *)head, argument, event, effects);
+    struct loader_task *task = (struct loader_task *)head;
+    if (purpose == PURPOSE_DASHBOARD) {
+        return 0;
+    }
+    return purpose == PURPOSE_LOOK ? look_done(loader, task, argument, event, effects)
+                                   : output_in(loader, task, argument, event, effects);
 }
 
 static int task_timer_due(struct partitioned *loader, struct task *head, uint32_t id, vtime now,

@@ -11,7 +11,7 @@
 #include "tests/support/machine_script.h"
 
 /* Fetches of a loader that has just begun. */
-enum { FETCH_LOG = 2, FETCH_ORDERS, FETCH_AUDIT };
+enum { FETCH_LOG = 2, FETCH_ORDERS, FETCH_AUDIT, FETCH_CONTROL };
 
 static struct script *begun(const struct bugs *bugs) {
     struct pipeline_config config = {.partitions = 1, .checkpoint_interval_ns = 10 * VTIME_SECOND};
@@ -42,7 +42,7 @@ static void test_loads_a_batch(void **state) {
                          "listing 8 @3 delete", "listing 7 @1 title=Lamp colour=red images=1",
                          "!rubbish"));
     script_expect(
-        s, "#5 load-warehouse\n"
+        s, "#6 load-warehouse\n"
            "    bronze listing-log/0/3 listing 7 @1 title=Lamp images=1 colour=red\n"
            "    bronze listing-log/0/4 media 7 @2 image=1 front\n"
            "    bronze listing-log/0/5 listing 8 @3 delete\n"
@@ -62,7 +62,7 @@ static void test_silver_says_when_and_by_what(void **state) {
     struct script *s = begun(NULL);
     s->now = text_time(50);
     script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @9.4 title=Lamp price=3 seller=5"));
-    const struct document_row *row = &script_request(s, 5)->warehouse.silver[0];
+    const struct document_row *row = &script_request(s, 6)->warehouse.silver[0];
     assert_int_equal(row->changed_at.ns, text_time(50).ns);
     assert_int_equal(row->stamp.ts.ns, text_time(9).ns);
     assert_int_equal(row->stamp.id.lo, 4);
@@ -80,20 +80,46 @@ static void test_loads_orders(void **state) {
         s, FETCH_ORDERS, 0,
         TEXTS("order 9 of 7 @1 quantity=2 amount=100", "!rubbish", "listing 7 @1 title=Lamp"));
     script_expect(
-        s, "#5 load-warehouse\n"
+        s, "#6 load-warehouse\n"
            "    bronze orders/0/0 order 9 of 7 @1 quantity=2 amount=100\n"
            "    bronze orders/0/1 no record\n"
            "    bronze orders/0/2 listing 7 @1 title=Lamp\n"
            "    order 9 of 7 quantity 2\n"
-           "#6 produce\n"
+           "#7 produce\n"
            "    dead-letter 0 letter orders/0/1 record: record is cut off, expected a header of 48 "
            "bytes, found 8\n"
            "    dead-letter 7 letter orders/0/2 type: this topic does not carry records of this "
            "type, expected an order, found 1\n");
-    script_answer(s, 5);
-    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_AUDIT);
     script_answer(s, 6);
+    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_CONTROL);
+    script_answer(s, 7);
     assert_int_equal(script_request(s, script_newest(s, EFFECT_FETCH))->fetch.offset, 3);
+    script_free(s);
+}
+
+/* An order is held against the contract version that it names, as read up to the end of the control
+ * topic; what breaks it is in bronze, and a dead letter (A13, B9). */
+static void test_holds_orders_against_their_contract(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_ORDERS, 0, TEXTS("order 8 of 7 @1", "order 9 of 7 @1v2 quantity=200"));
+    assert_null(strstr(script_told(s), "order 9"));
+    script_answer(s, 6);
+    script_skip(s);
+    script_records(s, 7, 0,
+                   TEXTS("control register @0 id=3 text=mode\tforward;version\t2;"
+                         "order_id:integer,required;quantity:integer,required,min\t1,max\t100;"
+                         "amount:integer,required,min\t0;category:text,required"));
+    script_records(s, 8, 1, TEXTS(NULL));
+    script_records(s, 9, 1,
+                   TEXTS("order 9 of 7 @1v2 quantity=200", "order 10 of 7 @1v2 quantity=100"));
+    script_expect(s, "#10 load-warehouse\n"
+                     "    bronze orders/0/1 order 9 of 7 @1v2 quantity=200 amount=0\n"
+                     "    bronze orders/0/2 order 10 of 7 @1v2 quantity=100 amount=0\n"
+                     "    order 10 of 7 quantity 100\n"
+                     "#11 produce\n"
+                     "    dead-letter 7 letter orders/0/1 quantity: value is out of bounds, "
+                     "expected integer from 1 to 100, found 200\n");
     script_free(s);
 }
 
@@ -103,10 +129,10 @@ static void test_resends_a_batch(void **state) {
     struct script *s = begun(NULL);
     script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp"));
     script_skip(s);
-    script_fail(s, 5, PORT_UNKNOWN);
-    script_expect(s, "resend #5\n");
-    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_AUDIT);
-    script_answer(s, 5);
+    script_fail(s, 6, PORT_UNKNOWN);
+    script_expect(s, "resend #6\n");
+    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_CONTROL);
+    script_answer(s, 6);
     assert_int_equal(script_request(s, script_newest(s, EFFECT_FETCH))->fetch.offset, 1);
     script_free(s);
 }
@@ -120,10 +146,10 @@ static void test_checkpoint_waits_for_the_batch(void **state) {
     script_wait(s, 11 * VTIME_SECOND);
     assert_int_equal(script_newest(s, EFFECT_SAVE_STATE), 0);
     script_skip(s);
-    script_answer(s, 5);
-    script_expect(s, "#6 save-state loader/0 generation 1 entries 1\n");
-    script_records(s, script_newest(s, EFFECT_FETCH), 1, TEXTS("listing 7 @2 title=Desk"));
     script_answer(s, 6);
+    script_expect(s, "#7 save-state loader/0 generation 1 entries 1\n");
+    script_records(s, script_newest(s, EFFECT_FETCH), 1, TEXTS("listing 7 @2 title=Desk"));
+    script_answer(s, 7);
     restart(s);
     assert_int_equal(script_request(s, FETCH_LOG)->fetch.offset, 1);
     script_records(s, FETCH_LOG, 1, TEXTS("listing 7 @2 title=Desk"));
@@ -136,12 +162,12 @@ static void test_restart_goes_on(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_answer(s, 5);
+    script_answer(s, 6);
     script_wait(s, 11 * VTIME_SECOND);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
     restart(s);
     script_records(s, FETCH_LOG, 1, TEXTS("listing 7 @1 title=Lamp"));
-    script_expect(s, "#5 load-warehouse\n"
+    script_expect(s, "#6 load-warehouse\n"
                      "    bronze listing-log/0/1 listing 7 @1 title=Lamp\n");
     script_free(s);
 }
@@ -152,8 +178,8 @@ static void test_refreshes_the_dashboard(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_wait(s, VTIME_MINUTE);
-    script_expect(s, "#5 refresh-dashboard\n");
-    script_answer(s, 5);
+    script_expect(s, "#6 refresh-dashboard\n");
+    script_answer(s, 6);
     script_wait(s, 10 * VTIME_MINUTE);
     script_expect(s, "");
     for (int i = 0; i < 2; i++) {
@@ -177,7 +203,7 @@ static void test_bug_no_dedupe(void **state) {
         struct script *s = begun(&bugs);
         script_records(s, FETCH_LOG, 0,
                        TEXTS("listing 7 @1 title=Lamp", "listing 7 @1 title=Lamp"));
-        const struct warehouse_batch *batch = &script_request(s, 5)->warehouse;
+        const struct warehouse_batch *batch = &script_request(s, 6)->warehouse;
         assert_int_equal(batch->dedupe, !on);
         assert_int_equal(batch->silver_count, on ? 2 : 1);
         script_free(s);
@@ -191,7 +217,7 @@ static void test_bug_offset_before_state(void **state) {
         struct bugs bugs = {.on[BUG_OFFSET_BEFORE_STATE] = on};
         struct script *s = begun(&bugs);
         script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp price=2"));
-        script_answer(s, 5);
+        script_answer(s, 6);
         script_wait(s, 11 * VTIME_SECOND);
         assert_int_equal(script_request(s, script_newest(s, EFFECT_SAVE_STATE))->save_state.count,
                          !on);
@@ -204,14 +230,14 @@ static void test_bug_offset_before_state(void **state) {
 static void test_loads_the_audit(void **state) {
     (void)state;
     struct script *s = begun(NULL);
-    uint64_t fetch = script_newest(s, EFFECT_FETCH);
+    uint64_t fetch = FETCH_AUDIT;
     assert_int_equal(script_request(s, fetch)->fetch.topic, TOPIC_AUDIT);
     script_records(s, fetch, 0,
                    TEXTS("audit 7 @1 version=4 model=2 modalities=5 made=1", "!rubbish"));
-    script_expect(s, "#5 load-warehouse\n"
+    script_expect(s, "#6 load-warehouse\n"
                      "    audit 7 v4 text model 2 made\n"
                      "    audit 7 v4 fused model 2\n");
-    script_answer(s, 5);
+    script_answer(s, 6);
     fetch = script_newest(s, EFFECT_FETCH);
     assert_int_equal(script_request(s, fetch)->fetch.topic, TOPIC_AUDIT);
     assert_int_equal(script_request(s, fetch)->fetch.offset, 2);
@@ -223,6 +249,7 @@ int main(void) {
         cmocka_unit_test(test_loads_a_batch),
         cmocka_unit_test(test_silver_says_when_and_by_what),
         cmocka_unit_test(test_loads_orders),
+        cmocka_unit_test(test_holds_orders_against_their_contract),
         cmocka_unit_test(test_resends_a_batch),
         cmocka_unit_test(test_checkpoint_waits_for_the_batch),
         cmocka_unit_test(test_restart_goes_on),
