@@ -72,6 +72,10 @@ static uint64_t orders_placed(const struct scenario_run *run) {
     return reference_orders(oracle_reference(run->oracle), &orders, &count) == 0 ? count : 0;
 }
 
+static bool has_tables(const struct scenario_run *run) {
+    return run->scenario->workload.weight_reference > 0;
+}
+
 static bool has_probes(const struct scenario_run *run) {
     return run->scenario->probe_every_ns > 0;
 }
@@ -115,6 +119,7 @@ static bool has_subject(const struct scenario_run *run, const char *check) {
         {"orders-obeyed", has_moves},      {"retired", has_drops},
         {"standby-complete", has_standby}, {"contract-held", has_claims},
         {"erasure", has_erasures},
+        {"remade-exactly", has_tables},
     };
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         if (strcmp(subjects[i].check, check) == 0) {
@@ -546,7 +551,8 @@ static void judge_probes(struct scenario_run *run) {
 
 /* ---- Figures ---- */
 
-static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
+static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER,
+                                      TOPIC_REFERENCE};
 enum { FEEDS = sizeof feeds / sizeof *feeds };
 
 /* Records that reached their feed more than a minute after their event. */

@@ -124,8 +124,13 @@ static bool field_differs(struct scenario_run *run, uint64_t listing_id, const c
         *observed = price_text(r, row.meta.price);
         return true;
     }
-    if (!bytes_equal(truth.category, row.meta.category)) {
-        *expected = run_result_textf(r, "%.*s", (int)truth.category.len, truth.category.data);
+    struct reference_row path = {.value = truth.category};
+    struct stamp stamp;
+    int explained = fake_oltp_read_reference(simulation_oltp(run->simulation), FACT_CATEGORY,
+                                             truth.category, &path, &stamp);
+    run->out_of_memory = run->out_of_memory || explained < 0;
+    if (!bytes_equal(path.value, row.meta.category)) {
+        *expected = run_result_textf(r, "%.*s", (int)path.value.len, path.value.data);
         *observed = run_result_textf(r, "%.*s", (int)row.meta.category.len, row.meta.category.data);
         return true;
     }

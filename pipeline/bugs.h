@@ -81,7 +81,13 @@
       "listing",                                                                                   \
       "gone-in-time")                                                                              \
     X(DRIFT_SELF, "drift-self", "the drift check compares a window with itself",                   \
-      "caught: embedding-drift error on vector-text")
+      "caught: embedding-drift error on vector-text")                                              \
+    X(REFERENCE_NO_FANOUT, "reference-no-fanout",                                                  \
+      "a change of the taxonomy or of the locale table reaches only listings that change later",   \
+      "remade-exactly")                                                                            \
+    X(REFERENCE_TO_ALL, "reference-to-all",                                                        \
+      "a change of the taxonomy or of the locale table is fanned out to every listing",            \
+      "remade-exactly")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -58,6 +58,7 @@ static int keyword_fill(struct partitioned *builder, const struct listing *listi
         item->title = effect_copy(effects, write, folded_text(folded, FIELD_TITLE));
         item->description = effect_copy(effects, write, folded_text(folded, FIELD_DESCRIPTION));
         item->attributes = (struct bytes){attributes, length};
+        item->tokeniser = document_tokeniser(&folded->document);
     }
     return row_meta(listing, &listing->wants[ROW_KEYWORD], row, need, effects, write, &item->meta);
 }

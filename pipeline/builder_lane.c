@@ -211,7 +211,8 @@ static int embed_input(struct effects *effects, struct effect *embed, const stru
         .title = effect_copy(effects, embed, folded_text(folded, FIELD_TITLE)),
         .description = effect_copy(effects, embed, folded_text(folded, FIELD_DESCRIPTION)),
         .attributes = {attributes, length},
-        .locale = effect_copy(effects, embed, folded_text(folded, FIELD_LOCALE)),
+        .locale = effect_copy(effects, embed, document_locale(&folded->document)),
+        .tokeniser = document_tokeniser(&folded->document),
     };
     for (size_t i = 0; i < images; i++) {
         struct bytes descriptor;

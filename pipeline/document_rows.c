@@ -30,6 +30,9 @@ int document_row_of(struct effects *effects, struct effect *load, const struct f
         .category = effect_copy(effects, load, folded_text(folded, FIELD_CATEGORY)),
         .attributes = {attributes, attributes_length},
         .images = {images, images_length},
+        .category_path = effect_copy(effects, load, document_category(&folded->document)),
+        .locale_tag = effect_copy(effects, load, document_locale(&folded->document)),
+        .tokeniser = document_tokeniser(&folded->document),
     };
     return effects->out_of_memory ? -ENOMEM : 0;
 }

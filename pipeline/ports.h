@@ -117,6 +117,7 @@ struct oltp_port {
 
 struct text_input {
     struct bytes title, description, attributes, locale;
+    enum tokeniser tokeniser; /* how the texts are cut into words */
 };
 struct image_input {
     uint64_t image_id;

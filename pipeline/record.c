@@ -624,7 +624,7 @@ int64_t record_reframe(struct bytes input, const struct record *r, char *buffer,
     memcpy(buffer, input.data, kept);
     le8_put(buffer + AT_SECTIONS, (uint8_t)r->sections);
     le32_put(buffer + AT_LENGTH, (uint32_t)length);
-    if (r->type == RECORD_POLICY) {
+    if (r->type == RECORD_POLICY || r->type == RECORD_REFERENCE) {
         le64_put(buffer + AT_SUBJECT, r->subject_id);
     }
     sections_put(buffer + kept, r);

@@ -293,8 +293,8 @@ size_t record_encoded_bound(const struct record *r, const struct field *fields, 
 size_t record_sections_size(const struct record *r);
 
 /*
- * Copies the encoded record `input` into buffer with the sections (and, for RECORD_POLICY fanned
- * out to a listing, the subject) of r in place of its own; body bytes are kept as they are. r must
+ * Copies the encoded record `input` into buffer with the sections (and, for RECORD_POLICY and
+ * RECORD_REFERENCE fanned out to a listing, the subject) of r in place of its own; body bytes are kept as they are. r must
  * have been decoded from input and then edited. Returns the length, or -1 when it does not fit;
  * input.len + record_sections_size(r) always suffices, and that is at most RECORD_SECTIONS_MAX
  * more.

@@ -177,7 +177,9 @@ int fanout_add(struct router_task *task, size_t source, const struct log_record 
 }
 
 static bool fans_out(const struct partitioned *router, const struct record *record) {
-    return record->type != RECORD_POLICY || !bug_on(router->machine.bugs, BUG_NO_POLICY_FANOUT);
+    enum bug_id off =
+        record->type == RECORD_POLICY ? BUG_NO_POLICY_FANOUT : BUG_REFERENCE_NO_FANOUT;
+    return !bug_on(router->machine.bugs, off);
 }
 
 /* A repeat fans out again: it may be a replay whose first fan-out was cut short. */
@@ -204,8 +206,9 @@ int facts_learn(const struct partitioned *router, struct router_task *task, size
 /* The listings that a fan-out goes to. */
 static size_t reached(const struct partitioned *router, const struct router_task *task,
                       const struct fanout *fanout) {
-    (void)router;
-    return task->named[fanout->named].listing_count;
+    bool all = fanout->record.type == RECORD_REFERENCE &&
+               bug_on(router->machine.bugs, BUG_REFERENCE_TO_ALL);
+    return all ? task->listing_count : task->named[fanout->named].listing_count;
 }
 
 static uint64_t reached_at(const struct partitioned *router, const struct router_task *task,

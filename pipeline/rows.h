@@ -92,7 +92,8 @@ struct keyword_write {
     struct row_meta meta; /* content_hash = digest.text */
     struct bytes title;   /* ROW_UPSERT: the searchable text */
     struct bytes description;
-    struct bytes attributes; /* attribute names and values as one text */
+    struct bytes attributes;  /* attribute names and values as one text */
+    enum tokeniser tokeniser; /* ROW_UPSERT: how the texts are cut into terms (A4) */
 };
 
 /* Warehouse, bronze: a raw record as its topic carried it. Key: (topic, partition, offset, epoch).
@@ -131,6 +132,10 @@ struct document_row {
     struct bytes category;
     struct bytes attributes; /* a JSON object, names in order */
     struct bytes images;     /* a JSON array of the visible image ids, in display order */
+    /* What the reference tables make of category and locale (A4). */
+    struct bytes category_path;
+    struct bytes locale_tag;
+    enum tokeniser tokeniser;
 };
 
 /* Warehouse, silver: an order. Key: order id; of two rows the greater stamp is kept. */

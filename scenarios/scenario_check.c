@@ -101,7 +101,8 @@ static int check_workload(struct reader *r, const struct draft *draft) {
     uint64_t weights = (uint64_t)w->weight_create + w->weight_price + w->weight_text +
                        w->weight_attributes + w->weight_images + w->weight_delete +
                        w->weight_recreate + w->weight_policy + w->weight_order + w->weight_poison +
-                       w->weight_correction + w->weight_erase_listing + w->weight_erase_seller;
+                       w->weight_correction + w->weight_erase_listing + w->weight_erase_seller +
+                       w->weight_reference;
     if (weights == 0) {
         struct json_path path = path_of(text, "workload.mix");
         return reader_fail(r, &path, PLACE_VALUE, "all weights are 0: nothing would happen");

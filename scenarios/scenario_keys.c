@@ -37,7 +37,8 @@ static_assert(offsetof(struct fault, ratio_den) - offsetof(struct fault, ratio_n
 /* ---- Names ---- */
 
 static const char *const workload_kinds[] = {"generated", "replay"};
-static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER};
+static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER,
+                                      TOPIC_REFERENCE};
 static const char *const alerts[] = {
     "feed-freshness",    "feed-volume",      "offset-out-of-range", "upgrade-refused",
     "cutover-refused",   "rollback-refused", "retire-refused",      "abandon-refused",
@@ -191,6 +192,9 @@ static const struct key mix_keys[] = {
     WEIGHT("poison", poison, "2", "bytes that are no record reach a feed"),
     WEIGHT("erase_listing", erase_listing, "0", "somebody asks for a listing to be erased"),
     WEIGHT("erase_seller", erase_seller, "0", "a seller asks for all of its listings to be erased"),
+    WEIGHT("reference", reference, "0",
+           "a row of the taxonomy or of the locale table changes; above 0 sellers name categories "
+           "and locales in ways that those tables explain"),
 };
 static const struct section mix_section = {
     .about = "weights of the operations that follow the catalogue load; what is not named keeps "
@@ -586,10 +590,9 @@ static const struct section threshold_section = {
         .offset = (topic) * sizeof(int64_t), .about = "how stale this feed may be",                \
     }
 static const struct key feed_keys[] = {
-    FEED("listing-changes", TOPIC_LISTING),
-    FEED("media-ingest", TOPIC_MEDIA),
-    FEED("seller-policy", TOPIC_POLICY),
-    FEED("orders", TOPIC_ORDER),
+    FEED("listing-changes", TOPIC_LISTING),  FEED("media-ingest", TOPIC_MEDIA),
+    FEED("seller-policy", TOPIC_POLICY),     FEED("orders", TOPIC_ORDER),
+    FEED("reference-data", TOPIC_REFERENCE),
 };
 static const struct section feed_section = {
     .about = "freshness thresholds by feed; a feed that is not named is not watched",

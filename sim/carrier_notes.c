@@ -47,6 +47,7 @@ static void note_embed(struct simulation *s, const struct effect *effect) {
         simulation_note_bytes(s, item->text.description);
         simulation_note_bytes(s, item->text.attributes);
         simulation_note_bytes(s, item->text.locale);
+        simulation_note(s, item->text.tokeniser);
         for (size_t k = 0; k < item->image_count; k++) {
             simulation_note(s, item->images[k].image_id);
             simulation_note_bytes(s, item->images[k].descriptor);
@@ -76,6 +77,7 @@ static void note_keywords(struct simulation *s, const struct effect *effect) {
         simulation_note_bytes(s, item->title);
         simulation_note_bytes(s, item->description);
         simulation_note_bytes(s, item->attributes);
+        simulation_note(s, item->tokeniser);
     }
 }
 
@@ -92,6 +94,9 @@ static void note_documents(struct simulation *s, const struct document_row *rows
         simulation_note_bytes(s, row->category);
         simulation_note_bytes(s, row->attributes);
         simulation_note_bytes(s, row->images);
+        simulation_note_bytes(s, row->category_path);
+        simulation_note_bytes(s, row->locale_tag);
+        simulation_note(s, row->tokeniser);
     }
 }
 

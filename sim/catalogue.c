@@ -7,6 +7,9 @@
 #include "sim/catalogue_words.h"
 
 static_assert(ATTRIBUTE_KEY_COUNT == CATALOGUE_ATTRIBUTES, "one value for each attribute");
+static_assert(CATEGORY_COUNT == CATALOGUE_CATEGORIES && LOCALE_COUNT == CATALOGUE_LOCALES &&
+                  DEPARTMENT_COUNT == CATALOGUE_DEPARTMENTS,
+              "as many as the header says");
 
 #define LIST_MAX 12
 #define PIECES_MAX 12
@@ -292,6 +295,33 @@ struct bytes catalogue_locale(const struct catalogue *c, const struct product *p
 
 struct bytes catalogue_category(const struct catalogue *c, const struct product *product) {
     return c->categories[product->category].name;
+}
+
+struct bytes catalogue_category_path(const struct catalogue *c, size_t category) {
+    return c->categories[category].name;
+}
+
+struct bytes catalogue_category_name(const struct catalogue *c, size_t category) {
+    struct bytes path = c->categories[category].name;
+    size_t from = path.len;
+    while (from > 0 && path.data[from - 1] != '>') {
+        from--;
+    }
+    from += from > 0; /* the space behind it */
+    return (struct bytes){path.data + from, path.len - from};
+}
+
+struct bytes catalogue_department(const struct catalogue *c, size_t department) {
+    return c->departments[department].name;
+}
+
+struct bytes catalogue_locale_tag(const struct catalogue *c, size_t locale) {
+    return c->locales[locale];
+}
+
+bool catalogue_locale_unspaced(const struct catalogue *c, size_t locale) {
+    (void)c;
+    return locale_words[locale].language == JAPANESE;
 }
 
 static inline char *put(char *at, struct bytes text) {

@@ -10,6 +10,7 @@
 #ifndef MURPHY_SIM_CATALOGUE_H
 #define MURPHY_SIM_CATALOGUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +66,18 @@ int64_t catalogue_draw_price(const struct catalogue *c, struct prng *p,
 /* Static text. */
 struct bytes catalogue_locale(const struct catalogue *c, const struct product *product);
 struct bytes catalogue_category(const struct catalogue *c, const struct product *product);
+
+/* The words of reference tables (A4). A category as sellers name it is the last part of its path.
+ */
+#define CATALOGUE_CATEGORIES 40
+#define CATALOGUE_LOCALES 10
+#define CATALOGUE_DEPARTMENTS 10
+struct bytes catalogue_category_path(const struct catalogue *c, size_t category);
+struct bytes catalogue_category_name(const struct catalogue *c, size_t category);
+struct bytes catalogue_department(const struct catalogue *c, size_t department);
+struct bytes catalogue_locale_tag(const struct catalogue *c, size_t locale);
+/* Texts of the locale have no spaces between their words. */
+bool catalogue_locale_unspaced(const struct catalogue *c, size_t locale);
 
 /* Each writes a text and returns its length; `out` must hold the text's maximum. */
 size_t catalogue_title(const struct catalogue *c, const struct product *product, char *out);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/prng.h"
+#include "sim/text_bigrams.h"
 #include "sim/vector_math.h"
 
 /* --- letters --- */
@@ -178,6 +179,18 @@ static void add_words(struct sums *s, struct bytes text, float weight) {
     word_end(&word, s, weight);
 }
 
+static void add_text(struct sums *s, const struct text_piece *piece, enum tokeniser tokeniser,
+                     float weight) {
+    if (tokeniser != TOKENISER_BIGRAM) {
+        add_words(s, piece->text, weight);
+        return;
+    }
+    struct bytes part;
+    for (size_t at = 0; bigrams_next(piece->text, &at, &part);) {
+        add_words(s, part, weight);
+    }
+}
+
 /* A little of the bytes as they are: they need not hold words. */
 #define WHOLE_FEATURES 4
 
@@ -228,6 +241,11 @@ void embedding_model_init(struct embedding_model *m, uint32_t version, uint64_t 
 
 void embed_text(const struct embedding_model *m, const struct text_piece *pieces, size_t count,
                 float out[EMBED_TEXT_DIM]) {
+    embed_text_cut(m, TOKENISER_WORD, pieces, count, out);
+}
+
+void embed_text_cut(const struct embedding_model *m, enum tokeniser tokeniser,
+                    const struct text_piece *pieces, size_t count, float out[EMBED_TEXT_DIM]) {
     static const float weights[TEXT_FIELD_COUNT] = {
         [TEXT_TITLE] = 4,  [TEXT_DESCRIPTION] = 1, [TEXT_ATTRIBUTES] = 2,
         [TEXT_LOCALE] = 1, [TEXT_QUERY] = 4,
@@ -236,7 +254,7 @@ void embed_text(const struct embedding_model *m, const struct text_piece *pieces
     memset(out, 0, EMBED_TEXT_DIM * sizeof *out);
     for (size_t i = 0; i < count; i++) {
         assert((unsigned)pieces[i].field < TEXT_FIELD_COUNT);
-        add_words(&s, pieces[i].text, weights[pieces[i].field]);
+        add_text(&s, &pieces[i], tokeniser, weights[pieces[i].field]);
     }
     finish(&s);
 }

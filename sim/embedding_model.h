@@ -37,6 +37,7 @@
 #include <stdint.h>
 
 #include "pipeline/bytes.h"
+#include "pipeline/record.h"
 
 #define EMBED_TEXT_DIM 768
 #define EMBED_IMAGE_DIM 1024
@@ -73,6 +74,10 @@ struct text_piece {
 
 void embed_text(const struct embedding_model *m, const struct text_piece *pieces, size_t count,
                 float out[EMBED_TEXT_DIM]);
+/* The same of texts that the tokeniser cuts: TOKENISER_BIGRAM cuts them by sim/text_bigrams.h into
+ * what are words then. */
+void embed_text_cut(const struct embedding_model *m, enum tokeniser tokeniser,
+                    const struct text_piece *pieces, size_t count, float out[EMBED_TEXT_DIM]);
 
 void embed_image(const struct embedding_model *m, const struct bytes *descriptors, size_t count,
                  float out[EMBED_IMAGE_DIM]);

@@ -92,7 +92,7 @@ static void make_text(const struct embedding_model *model, const struct embed_it
         {item->text.attributes, TEXT_ATTRIBUTES},
         {item->text.locale, TEXT_LOCALE},
     };
-    embed_text(model, pieces, sizeof(pieces) / sizeof(pieces[0]), out);
+    embed_text_cut(model, item->text.tokeniser, pieces, sizeof(pieces) / sizeof(pieces[0]), out);
 }
 
 static int make_image(struct fake_embedding *e, const struct embedding_model *model,

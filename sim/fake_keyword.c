@@ -10,6 +10,7 @@
 #include "sim/fts_bm25.h"
 #include "sim/seller_blocks.h"
 #include "sim/sqlite_host.h"
+#include "sim/text_bigrams.h"
 
 enum text_field { TITLE, DESCRIPTION, ATTRIBUTES, TEXT_FIELDS };
 
@@ -55,6 +56,7 @@ struct keyword_row {
     size_t length[TEXT_FIELDS];
     uint32_t place[TEXT_FIELDS];  /* rowid in the field's index; 0: none */
     uint32_t masked[TEXT_FIELDS]; /* places that hold former texts of it */
+    enum tokeniser tokeniser;     /* of the text */
 };
 
 /* One field's index. */
@@ -91,6 +93,8 @@ struct fake_keyword {
     bool marked_current;
     char *query;
     size_t query_capacity;
+    char *spaced; /* a text whose pairs stand apart */
+    size_t spaced_capacity;
     struct fake_keyword_counts counts;
 };
 
@@ -167,6 +171,7 @@ void fake_keyword_free(struct fake_keyword *k) {
     free(k->found);
     free(k->marked);
     free(k->query);
+    free(k->spaced);
     free(k);
 }
 
@@ -265,7 +270,8 @@ static int set_text(struct fake_keyword *k, struct keyword_row *row,
     unsigned changed = 0;
     size_t total = 0;
     for (int f = 0; f < TEXT_FIELDS; f++) {
-        bool same = row->present && bytes_equal(text_of(row, (enum text_field)f), fields[f]);
+        bool same = row->present && row->tokeniser == w->tokeniser &&
+                    bytes_equal(text_of(row, (enum text_field)f), fields[f]);
         changed |= same ? 0 : 1u << f;
         total += fields[f].len;
     }
@@ -286,6 +292,7 @@ static int set_text(struct fake_keyword *k, struct keyword_row *row,
     }
     free(row->text);
     row->text = text;
+    row->tokeniser = w->tokeniser;
     wait_for_index(k, row, changed);
     return 0;
 }
@@ -417,6 +424,19 @@ int fake_keyword_hide(struct fake_keyword *k, uint64_t listing_id, enum scan_pat
 
 /* ---- the inverted index ---- */
 
+/* A text as FTS5 gets it, which cuts it at spaces: of a locale without spaces, its pairs. The texts
+ * share an index, as fields of several analysers would. Empty data: no memory. */
+static struct bytes analysed(struct fake_keyword *k, struct bytes text, enum tokeniser tokeniser) {
+    size_t room = 2 * text.len + text.len / 3 + 1;
+    if (tokeniser != TOKENISER_BIGRAM) {
+        return text;
+    }
+    if (ARRAY_RESERVE(k->spaced, k->spaced_capacity, room) != 0) {
+        return (struct bytes){0};
+    }
+    return (struct bytes){k->spaced, bigrams_spaced(text, k->spaced, room)};
+}
+
 /* Puts a field's text at a place of its own and lets go of the place it had. Places only grow:
  * FTS5 writes out what it has gathered whenever a rowid is smaller than the one before. */
 static int index_text(struct fake_keyword *k, enum text_field f, uint32_t row_at) {
@@ -432,8 +452,10 @@ static int index_text(struct fake_keyword *k, enum text_field f, uint32_t row_at
     if (ARRAY_RESERVE(index->owner, index->owner_capacity, (size_t)index->places + 2) != 0) {
         return PORT_NO_MEMORY;
     }
-    struct cell cells[] = {cell_integer(index->places + 1), cell_text(text_of(row, f))};
-    if (cells_bind(index->insert, 1, cells, 2) != SQLITE_OK || statement_run(index->insert) != 0) {
+    struct bytes text = analysed(k, text_of(row, f), row->tokeniser);
+    struct cell cells[] = {cell_integer(index->places + 1), cell_text(text)};
+    if (text.data == NULL || cells_bind(index->insert, 1, cells, 2) != SQLITE_OK ||
+        statement_run(index->insert) != 0) {
         return PORT_NO_MEMORY;
     }
     row->place[f] = ++index->places;
@@ -511,6 +533,54 @@ static bool is_term_byte(unsigned char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
 }
 
+/* A query in the making; it has room for KEYWORD_TERMS_MAX terms. */
+struct query {
+    char *at;
+    int terms;
+};
+
+static void add_term(struct query *q, struct bytes term) {
+    if (q->terms == KEYWORD_TERMS_MAX) {
+        return;
+    }
+    if (q->terms++ > 0) {
+        memcpy(q->at, " OR ", 4);
+        q->at += 4;
+    }
+    *q->at++ = '"';
+    memcpy(q->at, term.data, term.len);
+    q->at += term.len;
+    *q->at++ = '"';
+}
+
+/* The words as they stand between what separates them. */
+static void add_words(struct query *q, struct bytes words) {
+    for (size_t i = 0; i < words.len;) {
+        size_t end = i;
+        while (end < words.len && is_term_byte((unsigned char)words.data[end])) {
+            end++;
+        }
+        if (end > i) {
+            add_term(q, (struct bytes){words.data + i, end - i});
+        }
+        i = end + (end == i);
+    }
+}
+
+/* The pairs of letters of languages without spaces, but for those that are a word as they stand. */
+static void add_pairs(struct query *q, struct bytes words) {
+    struct bytes piece;
+    for (size_t at = 0; bigrams_next(words, &at, &piece);) {
+        size_t begin = (size_t)(piece.data - words.data);
+        size_t end = begin + piece.len;
+        bool within = (begin > 0 && is_term_byte((unsigned char)words.data[begin - 1])) ||
+                      (end < words.len && is_term_byte((unsigned char)words.data[end]));
+        if (within && bigrams_letters(piece)) {
+            add_term(q, piece);
+        }
+    }
+}
+
 /*
  * A user's words as an FTS5 expression over the column `text`: every term quoted, joined by OR.
  * Everything that FTS5 could take for syntax separates terms, so no input is a syntax error.
@@ -518,35 +588,17 @@ static bool is_term_byte(unsigned char c) {
  */
 static int make_query(struct fake_keyword *k, struct bytes words, struct bytes *out) {
     static const char open[] = "{text} : (";
-    size_t bound = sizeof(open) + words.len + KEYWORD_TERMS_MAX * sizeof("\"\" OR ") + 2;
+    size_t bound = sizeof(open) + 3 * words.len + KEYWORD_TERMS_MAX * sizeof("\"\" OR ") + 2;
     if (ARRAY_RESERVE(k->query, k->query_capacity, bound) != 0) {
         return PORT_NO_MEMORY;
     }
     memcpy(k->query, open, sizeof(open) - 1);
-    char *at = k->query + sizeof(open) - 1;
-    int terms = 0;
-    for (size_t i = 0; i < words.len && terms < KEYWORD_TERMS_MAX;) {
-        size_t end = i;
-        while (end < words.len && is_term_byte((unsigned char)words.data[end])) {
-            end++;
-        }
-        if (end == i) {
-            i++;
-            continue;
-        }
-        if (terms++ > 0) {
-            memcpy(at, " OR ", 4);
-            at += 4;
-        }
-        *at++ = '"';
-        memcpy(at, words.data + i, end - i);
-        at += end - i;
-        *at++ = '"';
-        i = end;
-    }
-    *at++ = ')';
-    *out = (struct bytes){k->query, (size_t)(at - k->query)};
-    return terms;
+    struct query q = {.at = k->query + sizeof(open) - 1};
+    add_words(&q, words);
+    add_pairs(&q, words);
+    *q.at++ = ')';
+    *out = (struct bytes){k->query, (size_t)(q.at - k->query)};
+    return q.terms;
 }
 
 /* Adds a field's scores to the rows that it finds. */

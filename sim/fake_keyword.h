@@ -18,7 +18,9 @@
  *   approximated
  *     ranking            the sum over fields of weight x BM25 of the field (Lucene's most_fields);
  *                        terms are joined by OR; equal scores go by listing id
- *     analysis           FTS5's unicode61 without diacritics, whatever the locale; no stemming
+ *     analysis           FTS5's unicode61 without diacritics; where the locale asks for it, letters
+ *                        of languages without spaces in overlapping pairs (A4); no stemming. A
+ *                        query is cut in both ways, as one over fields of both analysers would be
  *     refresh            a write is searchable at once; the text enters FTS5 at the next search,
  *                        which no reader can tell and which spares texts that are overwritten first
  *   not modelled

@@ -6,6 +6,7 @@
 
 #include "pipeline/array.h"
 #include "pipeline/document.h"
+#include "pipeline/fact.h"
 #include "pipeline/little_endian.h"
 #include "sim/cell.h"
 #include "sim/sqlite_host.h"
@@ -15,6 +16,8 @@ static const char schema[] =
     " category, price, image_ids, attributes, deleted, updated_at, event_hi, event_lo);"
     "CREATE TABLE oltp_tombstone(key INTEGER PRIMARY KEY, deleted_at, event_hi, event_lo);"
     "CREATE TABLE oltp_seller(key INTEGER PRIMARY KEY, status, updated_at, event_hi, event_lo);"
+    "CREATE TABLE oltp_reference(key INTEGER PRIMARY KEY, kind, name, value, tokeniser, updated_at,"
+    " event_hi, event_lo);"
     "CREATE TABLE oltp_order(key INTEGER PRIMARY KEY, listing_id, category, quantity, amount,"
     " ordered_at, event_hi, event_lo, created_at, placed_at);"
     "CREATE TABLE outbox(sequence INTEGER PRIMARY KEY, topic, key, value, created_at);";
@@ -23,11 +26,13 @@ enum statement {
     PUT_LISTING,
     PUT_TOMBSTONE,
     PUT_SELLER,
+    PUT_REFERENCE,
     PUT_ORDER,
     PUT_OUTBOX,
     READ_LISTING,
     READ_TOMBSTONE,
     READ_SELLER,
+    READ_REFERENCE,
     READ_OUTBOX,
     READ_ORDERS,
     SCAN_LISTINGS,
@@ -43,6 +48,7 @@ static const char *const sql[STATEMENT_COUNT] = {
     [PUT_LISTING] = "REPLACE INTO oltp_listing VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [PUT_TOMBSTONE] = "REPLACE INTO oltp_tombstone VALUES(?,?,?,?)",
     [PUT_SELLER] = "REPLACE INTO oltp_seller VALUES(?,?,?,?,?)",
+    [PUT_REFERENCE] = "REPLACE INTO oltp_reference VALUES(?,?,?,?,?,?,?,?)",
     [PUT_ORDER] =
         "INSERT INTO oltp_order VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET"
         " category = excluded.category, quantity = excluded.quantity,"
@@ -52,6 +58,7 @@ static const char *const sql[STATEMENT_COUNT] = {
     [READ_LISTING] = "SELECT * FROM oltp_listing WHERE key = ?",
     [READ_TOMBSTONE] = "SELECT * FROM oltp_tombstone WHERE key = ?",
     [READ_SELLER] = "SELECT * FROM oltp_seller WHERE key = ?",
+    [READ_REFERENCE] = "SELECT * FROM oltp_reference WHERE key = ?",
     [READ_OUTBOX] = "SELECT * FROM outbox WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
                     " LIMIT ?",
     [READ_ORDERS] = "SELECT * FROM oltp_order ORDER BY key",
@@ -101,10 +108,11 @@ struct fake_oltp {
     bool in_transaction;
     struct journal_mark listing_mark, seller_mark, outbox_mark;
     struct row_journal listings, sellers, outbox;
-    struct buffer packed;  /* attributes of the row being written */
-    struct buffer encoded; /* a record being made */
-    struct buffer handed;  /* what the last call handed out */
-    struct field *fields;  /* of a row that was read */
+    char reference_value[FACT_VALUE_MAX]; /* that was read last */
+    struct buffer packed;                 /* attributes of the row being written */
+    struct buffer encoded;                /* a record being made */
+    struct buffer handed;                 /* what the last call handed out */
+    struct field *fields;                 /* of a row that was read */
     size_t field_capacity;
 };
 
@@ -343,6 +351,21 @@ int fake_oltp_write_seller(struct fake_oltp *o, vtime now, uint64_t seller_id,
         return PORT_NO_MEMORY;
     }
     return finish_write(o, now, item);
+}
+
+int fake_oltp_write_reference(struct fake_oltp *o, vtime now, const struct reference_row *row,
+                              struct stamp stamp, const struct outbox_item *item) {
+    struct cell cells[] = {cell_pattern(reference_key(row)),
+                           cell_integer(row->table),
+                           cell_text(row->key),
+                           cell_text(row->value),
+                           cell_integer(row->tokeniser),
+                           cell_integer(stamp.ts.ns),
+                           cell_pattern(stamp.id.hi),
+                           cell_pattern(stamp.id.lo)};
+    return run(o, PUT_REFERENCE, cells, sizeof cells / sizeof *cells) != 0
+               ? PORT_NO_MEMORY
+               : finish_write(o, now, item);
 }
 
 int fake_oltp_write_order(struct fake_oltp *o, vtime now, const struct order_row *order,
@@ -586,6 +609,28 @@ static int read_tombstone(struct fake_oltp *o, uint64_t listing_id, struct stamp
     return found < 0 ? PORT_NO_MEMORY : 0;
 }
 
+int fake_oltp_read_reference(struct fake_oltp *o, enum fact_kind table, struct bytes text,
+                             struct reference_row *out, struct stamp *stamp) {
+    sqlite3_stmt *s = o->statements[READ_REFERENCE];
+    sqlite3_bind_int64(s, 1, (int64_t)fact_key(table, text));
+    int found = statement_row(s);
+    if (found <= 0) {
+        return found < 0 ? PORT_NO_MEMORY : 0;
+    }
+    struct bytes value = statement_bytes(s, 3);
+    assert(value.len <= sizeof o->reference_value);
+    memcpy(o->reference_value, value.data, value.len);
+    *out = (struct reference_row){
+        .table = table,
+        .tokeniser = (enum tokeniser)sqlite3_column_int(s, 4),
+        .key = text,
+        .value = {o->reference_value, value.len},
+    };
+    *stamp = stamp_at(s, 5);
+    sqlite3_reset(s);
+    return 1;
+}
+
 /* What was last said of the seller, if anything was. */
 static int republish_seller(struct fake_oltp *o, vtime now, uint64_t seller_id) {
     sqlite3_stmt *s = o->statements[READ_SELLER];
@@ -612,6 +657,37 @@ static int republish_seller(struct fake_oltp *o, vtime now, uint64_t seller_id) 
     return finish_write(o, now, &item);
 }
 
+/* What the table says of what the listing names, if it says anything. */
+static int republish_reference(struct fake_oltp *o, vtime now, enum fact_kind table,
+                               struct bytes text) {
+    struct record record = {
+        .type = RECORD_REFERENCE,
+        .op = RECORD_UPSERT,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .sections = SECTION_REPAIR,
+    };
+    int found = text.data == NULL
+                    ? 0
+                    : fake_oltp_read_reference(o, table, text, &record.reference, &record.stamp);
+    if (found <= 0) {
+        return found;
+    }
+    record.subject_id = reference_key(&record.reference);
+    char encoded[1024];
+    int64_t length = record_encode(&record, NULL, 0, encoded, sizeof encoded);
+    assert(length > 0);
+    struct outbox_item item = {TOPIC_REFERENCE, record.subject_id, {encoded, (size_t)length}};
+    return finish_write(o, now, &item);
+}
+
+/* What else the document of the row depends on. */
+static int republish_facts(struct fake_oltp *o, vtime now, const struct oltp_listing *row) {
+    struct bytes category = row->category, locale = row->locale;
+    int rc = row->seller_id != 0 ? republish_seller(o, now, row->seller_id) : 0;
+    rc = rc == 0 ? republish_reference(o, now, FACT_CATEGORY, category) : rc;
+    return rc == 0 ? republish_reference(o, now, FACT_LOCALE, locale) : rc;
+}
+
 static int republish_listing(struct fake_oltp *o, vtime now, uint64_t listing_id) {
     struct oltp_listing row;
     int found = fake_oltp_read_listing(o, listing_id, &row);
@@ -629,9 +705,8 @@ static int republish_listing(struct fake_oltp *o, vtime now, uint64_t listing_id
     if (rc == 0 && !stamp_is_none(tombstone)) {
         rc = publish_record(o, now, listing_id, tombstone, 0);
     }
-    uint64_t seller_id = row.seller_id;
     rc = rc == 0 ? publish_record(o, now, listing_id, row.stamp, &row) : rc;
-    return rc == 0 && seller_id != 0 ? republish_seller(o, now, seller_id) : rc;
+    return rc == 0 ? republish_facts(o, now, &row) : rc;
 }
 
 /* ---- the port ---- */

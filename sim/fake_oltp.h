@@ -93,6 +93,14 @@ int fake_oltp_write_seller(struct fake_oltp *o, vtime now, uint64_t seller_id,
                            enum policy_status status, struct stamp stamp,
                            const struct outbox_item *item);
 
+/* A row of a reference table: of a category, or of a spelling of a locale (A4). */
+int fake_oltp_write_reference(struct fake_oltp *o, vtime now, const struct reference_row *row,
+                              struct stamp stamp, const struct outbox_item *item);
+/* What the table says of that text: 1, 0 when it says nothing, or PORT_NO_MEMORY. The value is good
+ * until the next call. */
+int fake_oltp_read_reference(struct fake_oltp *o, enum fact_kind table, struct bytes text,
+                             struct reference_row *out, struct stamp *stamp);
+
 int fake_oltp_write_order(struct fake_oltp *o, vtime now, const struct order_row *order,
                           const struct outbox_item *item);
 

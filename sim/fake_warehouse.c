@@ -13,7 +13,8 @@
 
 #define DOCUMENT_COLUMNS                                                                           \
     " version, changed_at, event_ts, event_hi, event_lo, source_hash, whole_hash, alive, policy,"  \
-    " seller_id, price, title, description, locale, category, attributes, images"
+    " seller_id, price, title, description, locale, category, attributes, images,"                 \
+    " category_path, locale_tag, tokeniser"
 #define BRONZE_COLUMNS                                                                             \
     " append_at, type, event_ts, event_hi, event_lo, subject_id, ingested_at, value"
 #define ORDER_COLUMNS " bucket, listing_id, quantity, amount, event_ts, event_hi, event_lo"
@@ -61,10 +62,10 @@ enum statement {
 static const char *const sql[STATEMENT_COUNT] = {
     [PUT_BRONZE] = "INSERT OR IGNORE INTO bronze_event VALUES(?,?,?,?,?,?,?,?,?)",
     [PUT_BRONZE_SECOND] = "INSERT INTO bronze_second VALUES(NULL,?,?,?,?,?,?,?,?,?)",
-    [PUT_SILVER] = "INSERT INTO silver_listing VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [PUT_GOLD] = "REPLACE INTO gold_document VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [PUT_SILVER] = "INSERT INTO silver_listing VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [PUT_GOLD] = "REPLACE INTO gold_document VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [PUT_GOLD_SECOND] =
-        "INSERT INTO gold_second VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO gold_second VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [PUT_ORDER] = "REPLACE INTO silver_order VALUES(?,?,?,?,?,?,?,?)",
     [PUT_ORDER_SECOND] = "INSERT INTO order_second VALUES(NULL,?,?,?,?,?,?,?,?)",
     [ADD_ORDER] = "INSERT OR IGNORE INTO silver_order VALUES(?,?,?,?,?,?,?,?)",
@@ -385,7 +386,7 @@ int fake_warehouse_each_bronze(struct fake_warehouse *w,
 
 /* ---- documents: the columns that silver and gold share ---- */
 
-#define DOCUMENT_CELLS 17
+#define DOCUMENT_CELLS 20
 
 static void document_cells(const struct document_row *d, struct cell cells[DOCUMENT_CELLS]) {
     cells[0] = cell_integer(d->version);
@@ -405,6 +406,9 @@ static void document_cells(const struct document_row *d, struct cell cells[DOCUM
     cells[14] = cell_text(d->category);
     cells[15] = cell_text(d->attributes);
     cells[16] = cell_text(d->images);
+    cells[17] = cell_text(d->category_path);
+    cells[18] = cell_text(d->locale_tag);
+    cells[19] = cell_integer(d->tokeniser);
 }
 
 /* The document whose columns start at `c`. */
@@ -427,6 +431,9 @@ static struct document_row read_document(sqlite3_stmt *s, int c, uint64_t listin
         .category = statement_bytes(s, c + 14),
         .attributes = statement_bytes(s, c + 15),
         .images = statement_bytes(s, c + 16),
+        .category_path = statement_bytes(s, c + 17),
+        .locale_tag = statement_bytes(s, c + 18),
+        .tokeniser = (enum tokeniser)sqlite3_column_int(s, c + 19),
     };
 }
 

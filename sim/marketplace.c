@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/fact.h"
 #include "pipeline/little_endian.h"
 #include "sim/catalogue.h"
 #include "sim/poison.h"
 #include "sim/prng.h"
+#include "sim/reference_tables.h"
 
 #define LISTING_ID_BASE UINT64_C(4000000000)
 #define IMAGE_ID_BASE UINT64_C(7000000000000)
@@ -33,6 +35,8 @@ struct listing {
     uint32_t images[IMAGES_MAX]; /* serial numbers, in display order */
     uint8_t image_count;
     uint8_t state;
+    uint8_t category; /* under which it is sold: first that of the product */
+    uint8_t spelling; /* of its locale */
     uint8_t strange; /* a schema anomaly struck: STRANGE + the attribute of another type; 0: none */
 };
 
@@ -59,12 +63,14 @@ enum action {
     ACT_CORRECT, /* what a recent order says */
     ACT_ERASE_LISTING,
     ACT_ERASE_SELLER,
+    ACT_REFERENCE, /* a row of the tables changes, or what a listing names in them */
     ACT_COUNT,
     ACT_BIRTH = ACT_COUNT, /* the listing event of a creation or recreation */
     ACT_DELIVER,
     ACT_WITHDRAW,
     ACT_SET_POLICY, /* one of the options' policies; its number is `listing` */
-    ACT_ANOMALY     /* of the options' anomalies; its number is `listing` */
+    ACT_ANOMALY,    /* of the options' anomalies; its number is `listing` */
+    ACT_SET_ROW     /* a reference row is set for the first time; its number is `listing` */
 };
 
 /* An operation that was decided on and waits for its time. */
@@ -85,6 +91,7 @@ struct id_list {
 struct marketplace {
     struct workload_options options;
     struct catalogue *catalogue;
+    struct reference_tables tables;
     struct prng times, actions, products, images, media, ids, hot, anomalies;
     struct zipf listing_ranks, seller_ranks;
 
@@ -159,6 +166,7 @@ static void set_weights(struct marketplace *m) {
         [ACT_CORRECT] = o->weight_correction,
         [ACT_ERASE_LISTING] = o->weight_erase_listing,
         [ACT_ERASE_SELLER] = o->weight_erase_seller,
+        [ACT_REFERENCE] = o->weight_reference,
     };
     uint64_t sum = 0;
     for (size_t i = 0; i < ACT_COUNT; i++) {
@@ -180,6 +188,11 @@ static uint64_t weight_sum(const struct marketplace *m) {
 static int refuse(struct workload_error *error, const char *sentence) {
     snprintf(error->text, sizeof error->text, "%s", sentence);
     return -1;
+}
+
+/* Do sellers name categories and locales in ways that the reference tables explain? */
+static bool has_tables(const struct workload_options *o) {
+    return o->weight_reference > 0;
 }
 
 /* Operations of all anomalies. */
@@ -299,7 +312,7 @@ static bool take_memory(struct marketplace *m) {
         lost += deletes ? m->options.anomalies[i].events : 0;
     }
     m->heap_capacity = capacity * (BIRTH_OPS_MAX + 1) + 4096 + m->options.policy_count +
-                       (size_t)anomaly_events(&m->options);
+                       (size_t)anomaly_events(&m->options) + REFERENCE_ROWS;
     m->lost.items = malloc((lost + 1) * sizeof *m->lost.items);
     m->catalogue = catalogue_new(m->options.description_words);
     m->listings = calloc(capacity, sizeof *m->listings);
@@ -468,6 +481,8 @@ static void plan_creation(struct marketplace *m, int64_t now_ns, int64_t limit_n
     uint8_t locale = catalogue_draw_locale(m->catalogue, &m->products);
     catalogue_draw_product(m->catalogue, &m->products, locale, &l->product);
     l->price = catalogue_draw_price(m->catalogue, &m->products, &l->product);
+    l->category = l->product.category;
+    l->spelling = (uint8_t)(l->product.identity % LOCALE_SPELLINGS);
     draw_images(m, l);
     plan_birth(m, listing, now_ns, limit_ns);
 }
@@ -604,6 +619,18 @@ static struct field estranged(struct field field) {
     return field;
 }
 
+/* As the seller names them. */
+static struct bytes locale_named(const struct marketplace *m, const struct listing *l) {
+    return has_tables(&m->options)
+               ? reference_tables_locale(&m->tables, l->product.locale, l->spelling)->key
+               : catalogue_locale(m->catalogue, &l->product);
+}
+
+static struct bytes category_named(const struct marketplace *m, const struct listing *l) {
+    return has_tables(&m->options) ? reference_tables_category(&m->tables, l->category)->key
+                                   : catalogue_category(m->catalogue, &l->product);
+}
+
 /* Every column as a field: the seven own ones, then the attributes. Returns their count. */
 static size_t fill_fields(struct marketplace *m, const struct listing *l) {
     const struct catalogue *c = m->catalogue;
@@ -616,8 +643,8 @@ static size_t fill_fields(struct marketplace *m, const struct listing *l) {
         size_t len = catalogue_description(c, product, m->description);
         *f++ = text_field(FIELD_DESCRIPTION, (struct bytes){m->description, len});
     }
-    *f++ = text_field(FIELD_LOCALE, catalogue_locale(c, product));
-    *f++ = text_field(FIELD_CATEGORY, catalogue_category(c, product));
+    *f++ = text_field(FIELD_LOCALE, locale_named(m, l));
+    *f++ = text_field(FIELD_CATEGORY, category_named(m, l));
     *f++ = integer_field(FIELD_SELLER, l->seller);
     *f++ = l->price < 0 ? null_field(FIELD_PRICE) : integer_field(FIELD_PRICE, l->price);
     for (uint8_t i = 0; i < l->image_count; i++) {
@@ -972,6 +999,48 @@ static void do_set_policy(struct marketplace *m, const struct workload_policy *p
     publish_policy(m, seller, policy->status, op);
 }
 
+/* ---- reference tables ---- */
+
+static void publish_row(struct marketplace *m, size_t row, struct workload_op *op) {
+    op->kind = OP_REFERENCE;
+    op->topic = TOPIC_REFERENCE;
+    op->through_oltp = true;
+    op->reference = m->tables.rows[row].row;
+    op->key = reference_key(&op->reference);
+    struct record r = record_of(RECORD_REFERENCE, RECORD_UPSERT, op);
+    r.reference = op->reference;
+    encode(m, &r, NULL, 0, op);
+}
+
+/* Mostly a row changes; now and then a seller puts a listing into another category, or spells its
+ * locale in another way. */
+static void do_reference(struct marketplace *m, struct workload_op *op) {
+    if (prng_ratio(&m->actions, 3, 4)) {
+        publish_row(m, reference_tables_change(&m->tables, &m->actions), op);
+        return;
+    }
+    uint32_t listing = pick_popular(m, &m->actions);
+    struct listing *l = &m->listings[listing];
+    bool category = prng_ratio(&m->actions, 1, 2);
+    if (category) {
+        l->category = (uint8_t)prng_below(&m->actions, CATALOGUE_CATEGORIES);
+    } else {
+        l->spelling = (uint8_t)((l->spelling + 1) % LOCALE_SPELLINGS);
+    }
+    struct changes changes = {category ? NAMES(FIELD_CATEGORY) : NAMES(FIELD_LOCALE), 0};
+    publish_upsert(m, OP_LISTING_UPDATE, listing, changes, op);
+}
+
+/* Evenly over the catalogue load: some come before what names them and some after. They are no part
+ * of the budget. */
+static void plan_rows(struct marketplace *m) {
+    for (uint32_t i = 0; i < REFERENCE_ROWS; i++) {
+        int64_t due_ns = m->options.start.ns + m->options.catalogue_load_ns / REFERENCE_ROWS * i;
+        heap_push(m, (struct pending){.due_ns = due_ns, .listing = i, .action = ACT_SET_ROW});
+    }
+    m->left += REFERENCE_ROWS;
+}
+
 /* The event of an order that was placed just now, or the correction of an earlier one. */
 static void publish_order(struct marketplace *m, uint64_t serial, struct workload_op *op) {
     const struct placed_order *order = &m->recent[serial % RECENT_ORDERS];
@@ -1181,6 +1250,12 @@ static void carry_out(struct marketplace *m, const struct pending *p, struct wor
     case ACT_ERASE_SELLER:
         do_erase_seller(m, op);
         break;
+    case ACT_REFERENCE:
+        do_reference(m, op);
+        break;
+    case ACT_SET_ROW:
+        publish_row(m, p->listing, op);
+        break;
     case ACT_POLICY:
         do_policy(m, op);
         break;
@@ -1242,6 +1317,7 @@ struct marketplace *marketplace_new(const struct workload_options *options,
         marketplace_free(m);
         return NULL;
     }
+    reference_tables_init(&m->tables, m->catalogue);
     /* A creation brings 2.6 images, a change of images 1 media event. */
     uint64_t births = m->weights[ACT_CREATE] + m->weights[ACT_RECREATE];
     m->ops_per_16_slots = 16 + (births * 42 + m->weights[ACT_IMAGES] * 14) / weight_sum(m);
@@ -1255,6 +1331,9 @@ struct marketplace *marketplace_new(const struct workload_options *options,
                      options->start.ns + options->policies[i].at_ns);
     }
     plan_anomalies(m);
+    if (has_tables(options)) {
+        plan_rows(m);
+    }
     draw_slot(m);
     settle(m);
     return m;
@@ -1280,7 +1359,8 @@ vtime marketplace_peek(const struct marketplace *m) {
 }
 
 uint64_t marketplace_total(const struct marketplace *m) {
-    return m->options.events + anomaly_events(&m->options);
+    return m->options.events + anomaly_events(&m->options) +
+           (has_tables(&m->options) ? REFERENCE_ROWS : 0);
 }
 
 vtime marketplace_end(const struct marketplace *m) {
@@ -1299,7 +1379,10 @@ bool marketplace_query(struct marketplace *m, uint64_t i, struct workload_query 
     *query =
         (struct workload_query){.text = {m->search, len}, .listing_id = listing_id(m, listing)};
     if (prng_ratio(&p, 1, 4)) {
-        query->category = catalogue_category(m->catalogue, product);
+        const struct listing *l = &m->listings[listing];
+        query->category = has_tables(&m->options)
+                              ? reference_tables_category(&m->tables, l->category)->value
+                              : catalogue_category(m->catalogue, product);
     }
     return true;
 }

@@ -44,6 +44,7 @@ struct oracle *oracle_new(const struct oracle_options *options) {
     id_map_init(&o->seller_index);
     id_map_init(&o->seller_listing);
     id_map_init(&o->fed);
+    id_map_init(&o->named);
     id_map_init(&o->late_index);
     id_map_init(&o->poison_index);
     freshness_init(o);
@@ -65,6 +66,7 @@ void oracle_free(struct oracle *o) {
     contracts_release(o);
     id_map_release(&o->listing_index);
     id_map_release(&o->fed);
+    id_map_release(&o->named);
     id_map_release(&o->late_index);
     id_map_release(&o->poison_index);
     erasure_release(o);
@@ -201,6 +203,9 @@ static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint
     struct record record;
     struct record_error error;
     bool valid = record_decode_claimed(logged->value, &record, &error) == 0;
+    if (topic == TOPIC_LISTING) {
+        remade_feed(o, logged->value);
+    }
     o->counts.feed_records++;
     progress_appended(o, topic, partition, logged->offset, valid ? &record : NULL);
     freshness_feed(o, topic, logged->append, valid ? &record : NULL);
@@ -331,6 +336,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         record.type == RECORD_CONTROL) {
         return;
     }
+    remade_log(o, now, &record);
     bool again;
     enum detour detour = detour_taken(o, &record, &again);
     bool by_late_queue = detour == DETOUR_LATE || again;
@@ -379,6 +385,7 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
     case TOPIC_POLICY:
     case TOPIC_ORDER:
     case TOPIC_PRIVACY:
+    case TOPIC_REFERENCE:
         feed_appended(o, now, topic, partition, logged);
         break;
     case TOPIC_LISTING_LOG:

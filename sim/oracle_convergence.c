@@ -108,7 +108,14 @@ static void keyword_compare(struct comparison *c, const struct oracle_listing *l
 }
 
 /* Places of cells in the keyword index's journal. */
-enum { KEYWORD_VERSION = 1, KEYWORD_TITLE = 11, KEYWORD_DESCRIPTION, KEYWORD_ATTRIBUTES };
+enum {
+    KEYWORD_VERSION = 1,
+    KEYWORD_CATEGORY = 5,
+    KEYWORD_LOCALE,
+    KEYWORD_TITLE = 11,
+    KEYWORD_DESCRIPTION,
+    KEYWORD_ATTRIBUTES
+};
 
 /* The texts that the index holds, where a journal lets them be read. */
 static int keyword_text_compare(void *ctx, const struct row_version *row) {
@@ -133,7 +140,9 @@ static int keyword_text_compare(void *ctx, const struct row_version *row) {
     if (!reference_served(&d) || f.observed_version != f.expected_version) {
         return 0; /* found out already */
     }
-    if (finding_text_differs(&f, "title", d.title, row->cells[KEYWORD_TITLE].text) ||
+    if (finding_text_differs(&f, "category", d.category_path, row->cells[KEYWORD_CATEGORY].text) ||
+        finding_text_differs(&f, "locale", d.locale_tag, row->cells[KEYWORD_LOCALE].text) ||
+        finding_text_differs(&f, "title", d.title, row->cells[KEYWORD_TITLE].text) ||
         finding_text_differs(&f, "description", d.description,
                              row->cells[KEYWORD_DESCRIPTION].text) ||
         finding_text_differs(&f, "attributes", (struct bytes){c->attributes, length},
@@ -190,6 +199,7 @@ static void listings_compare(struct comparison *c) {
         keyword_compare(c, l, &d);
         gold_compare(c, l, &d);
         source_compare(c, l, &d);
+        remade_compare(c, l, &d);
     }
     if (row_journal_each(fake_keyword_journal(c->stores->keyword), keyword_text_compare, c) != 0) {
         o->out_of_memory = true;

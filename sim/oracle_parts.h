@@ -8,6 +8,7 @@
  *     oracle_contract.c     which contract versions hold, and what they refuse
  *     oracle_gone.c         who must be gone, and since when
  *     oracle_erasure.c      who was to be erased, and whether every store did so
+ *     oracle_remade.c       whom a fact touches: those that name its subject, and no others
  *     oracle_upgrade.c      what operators ordered, and what switched aliases show to readers
  *     oracle_convergence.c  the end: all listings, presence of rows, the keyword index
  *     oracle_vectors.c      the end: vectors against the reference
@@ -39,7 +40,8 @@ struct view_field {
     struct stamp stamp; /* STAMP_NONE: absent */
     uint64_t value;     /* hash, of a seller its id; 0: null */
     bool null;
-    bool empty; /* a text without a byte */
+    bool empty;     /* a text without a byte */
+    uint64_t named; /* key of what a category or a locale names in the reference tables */
 };
 
 struct view_image {
@@ -54,10 +56,20 @@ struct view_policy {
     enum policy_status status;
 };
 
+/* What a reference table says of something that the listing may name. */
+struct view_table {
+    enum fact_kind kind;
+    uint64_t key;
+    struct stamp stamp;
+    uint64_t value; /* hash */
+    uint8_t tokeniser;
+};
+
 /* What readers are told, in so far as it can change. */
 struct seen {
     uint64_t fields; /* of all that are not null */
     uint64_t images; /* of the visible ones in order; 0: none */
+    uint64_t tables; /* what the reference tables make of category and locale */
     bool alive;
     bool has_text;
     enum policy_status policy;
@@ -73,6 +85,8 @@ struct view {
     size_t image_count, image_capacity;
     struct view_policy *policies;
     size_t policy_count, policy_capacity;
+    struct view_table *tables;
+    size_t table_count, table_capacity;
     uint64_t *image_ids; /* of FIELD_IMAGE_IDS */
     size_t image_id_count, image_id_capacity;
     bool known; /* a record was folded */
@@ -84,6 +98,8 @@ void view_release(struct view *v);
 /* Folds a record of the listing log: 1 when v->seen changed, also for an erasure, which every store
  * is told; 0 when not; -ENOMEM. */
 int view_fold(struct view *v, const struct record *record);
+/* True when the log told of category and locale what the reference tables say. */
+bool view_joins(const struct view *v, const struct reference_document *d);
 
 static inline bool seen_served(const struct seen *s) {
     return s->alive && s->policy == POLICY_ACTIVE;
@@ -155,6 +171,7 @@ enum check_id {
     CHECK_ALIAS_SWITCH,
     CHECK_ONE_MODEL,
     CHECK_ORDERS_OBEYED,
+    CHECK_REMADE_EXACTLY,
     CHECK_DEAD_LETTERS,
     CHECK_CONTRACT,
     CHECK_ALL_VISIBLE,
@@ -369,6 +386,8 @@ struct oracle {
     struct deadlines hidden, removed;
     uint64_t disagreeing, lingering;
 
+    struct id_map named; /* what a listing ever named; key: hash of kind, key and listing */
+
     /* on the way */
     struct feed_progress *progress[FEED_COUNT];
     size_t progress_count[FEED_COUNT], progress_capacity[FEED_COUNT];
@@ -436,6 +455,13 @@ void freshness_row(struct oracle *o, vtime now, uint32_t listing, enum store_id 
                    const struct row_state *after);
 uint64_t freshness_pending(const struct oracle *o);
 void freshness_finish(struct oracle *o, vtime now);
+
+/* ---- oracle_remade.c ---- */
+
+/* The listing feed took these bytes. */
+void remade_feed(struct oracle *o, struct bytes value);
+/* The log told a listing something. */
+void remade_log(struct oracle *o, vtime now, const struct record *record);
 
 /* ---- oracle_gone.c ---- */
 
@@ -627,6 +653,9 @@ void dashboard_compare(struct comparison *c);
 void audit_heard(struct oracle *o, const struct row_change *change);
 void audit_compare(struct comparison *c);
 void batch_compare(struct comparison *c);
+/* oracle_remade.c: the log told each listing what the tables say of what it names. */
+void remade_compare(struct comparison *c, const struct oracle_listing *l,
+                    const struct reference_document *d);
 void source_compare(struct comparison *c, const struct oracle_listing *l,
                     const struct reference_document *d);
 void source_orders_compare(struct comparison *c);

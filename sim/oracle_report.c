@@ -36,6 +36,9 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
                          "query"},
     [CHECK_ORDERS_OBEYED] = {"orders-obeyed", "A10", "safety",
                              "readers are led where operators ordered, and nowhere else"},
+    [CHECK_REMADE_EXACTLY] = {"remade-exactly", "A4", "safety",
+                              "a change of a reference table re-makes the listings that it "
+                              "touches, and no others"},
     [CHECK_DEAD_LETTERS] = {"dead-letters", "A13", "safety",
                             "each poison record ends in a dead letter, and no valid record does; "
                             "a letter about a contract says version, field, expected and actual"},
@@ -83,6 +86,7 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_ONE_MODEL] = {"query and hit of one model", "hits", false},
     [CHECK_ORDERS_OBEYED] = {"each switch ordered, each order carried out", "switches and orders",
                              false},
+    [CHECK_REMADE_EXACTLY] = {"each listing that names it, and no other", "listings told", false},
     [CHECK_DEAD_LETTERS] = {"a dead letter for each poison and for nothing else",
                             "poison records and dead letters", false},
     [CHECK_CONTRACT] = {"only what a registered contract accepts is routed",

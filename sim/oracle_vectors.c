@@ -20,10 +20,10 @@ static uint8_t modalities_of(const struct reference_document *d) {
 /* True when the metadata differ; both sides are then in the finding. */
 static bool meta_differs(const struct row_meta *meta, const struct reference_document *d,
                          struct finding *f) {
-    if (!bytes_equal(meta->category, d->category)) {
-        finding_text(f, "category", d->category, meta->category);
-    } else if (!bytes_equal(meta->locale, d->locale)) {
-        finding_text(f, "locale", d->locale, meta->locale);
+    if (!bytes_equal(meta->category, d->category_path)) {
+        finding_text(f, "category", d->category_path, meta->category);
+    } else if (!bytes_equal(meta->locale, d->locale_tag)) {
+        finding_text(f, "locale", d->locale_tag, meta->locale);
     } else if (meta->seller_id != d->seller_id) {
         finding_number(f, "seller", (int64_t)d->seller_id, (int64_t)meta->seller_id);
     } else if (meta->price != d->price) {
@@ -55,7 +55,7 @@ static bool vectors_make(struct comparison *c, const struct reference_document *
     struct embed_item item = {
         .listing_id = d->listing_id,
         .modalities = modalities_of(d),
-        .text = {d->title, d->description, {c->attributes, length}, d->locale},
+        .text = {d->title, d->description, {c->attributes, length}, d->locale_tag, d->tokeniser},
         .images = c->images,
         .image_count = d->image_count,
     };

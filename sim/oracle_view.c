@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "pipeline/array.h"
+#include "pipeline/fact.h"
 #include "sim/oracle_parts.h"
 
 void view_init(struct view *v) {
@@ -23,6 +24,7 @@ void view_release(struct view *v) {
     free(v->attributes);
     free(v->images);
     free(v->policies);
+    free(v->tables);
     free(v->image_ids);
 }
 
@@ -85,6 +87,76 @@ static enum policy_status policy_of(const struct view *v) {
     return POLICY_ACTIVE;
 }
 
+/* ---- Reference tables ---- */
+
+static struct view_table *table_find(const struct view *v, enum fact_kind kind, uint64_t key) {
+    for (size_t i = 0; i < v->table_count; i++) {
+        if (v->tables[i].kind == kind && v->tables[i].key == key) {
+            return &v->tables[i];
+        }
+    }
+    return NULL;
+}
+
+static int table_learn(struct view *v, const struct fact *fact) {
+    struct view_table said = {fact->kind, fact->key, fact->stamp, hash_of(fact->value, VALUE_TEXT),
+                              fact->code};
+    struct view_table *held = table_find(v, fact->kind, fact->key);
+    if (held != NULL) {
+        *held = stamp_compare(said.stamp, held->stamp) > 0 ? said : *held;
+        return 0;
+    }
+    if (ARRAY_RESERVE(v->tables, v->table_capacity, v->table_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    v->tables[v->table_count++] = said;
+    return 0;
+}
+
+static int tables_learn(struct view *v, const struct record *record) {
+    struct fact fact;
+    if (record->type == RECORD_REFERENCE && fact_of_record(record, &fact) &&
+        table_learn(v, &fact) != 0) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < record->fact_count; i++) {
+        if (table_learn(v, &record->facts[i]) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* What a field shows, by what the tables say. */
+static uint64_t table_shows(const struct view *v, enum field_id id, enum fact_kind kind,
+                            uint8_t *tokeniser) {
+    const struct view_field *field = &v->fields[id];
+    if (stamp_is_none(field->stamp) || field->null) {
+        return 0;
+    }
+    const struct view_table *said = table_find(v, kind, field->named);
+    *tokeniser = said != NULL ? said->tokeniser : *tokeniser;
+    return said != NULL ? said->value : field->value;
+}
+
+static uint64_t tables_seen(const struct view *v) {
+    uint8_t none = 0;
+    uint8_t tokeniser = TOKENISER_WORD;
+    uint64_t path = table_shows(v, FIELD_CATEGORY, FACT_CATEGORY, &none);
+    uint64_t tag = table_shows(v, FIELD_LOCALE, FACT_LOCALE, &tokeniser);
+    return path == 0 && tag == 0 ? 0 : mix(mix(path, tag), tokeniser);
+}
+
+bool view_joins(const struct view *v, const struct reference_document *d) {
+    uint8_t none = 0;
+    uint8_t tokeniser = TOKENISER_WORD;
+    uint64_t path = table_shows(v, FIELD_CATEGORY, FACT_CATEGORY, &none);
+    uint64_t tag = table_shows(v, FIELD_LOCALE, FACT_LOCALE, &tokeniser);
+    return (d->category_path.data == NULL || path == hash_of(d->category_path, VALUE_TEXT)) &&
+           (d->locale_tag.data == NULL || tag == hash_of(d->locale_tag, VALUE_TEXT)) &&
+           tokeniser == d->tokeniser;
+}
+
 /* ---- Fields ---- */
 
 static int image_ids_keep(struct view *v, const struct field *field) {
@@ -141,6 +213,9 @@ static int field_set(struct view *v, const struct field *field, struct stamp sta
     held->stamp = stamp;
     held->null = field->type == VALUE_NULL;
     held->empty = field->text.len == 0;
+    uint64_t named;
+    enum fact_kind kind;
+    held->named = fact_named(field, &kind, &named) ? named : 0;
     held->value = field->id == FIELD_SELLER ? (uint64_t)field->integer : value_hash(field);
     return 0;
 }
@@ -241,6 +316,7 @@ static struct seen look(const struct view *v) {
                     says_something(&v->fields[FIELD_DESCRIPTION]),
         .policy = policy_of(v),
         .images = images_seen(v),
+        .tables = tables_seen(v),
     };
     for (int i = FIELD_TITLE; i < FIELD_ATTRIBUTE; i++) {
         if (!stamp_is_none(v->fields[i].stamp) && !v->fields[i].null) {
@@ -257,8 +333,8 @@ static struct seen look(const struct view *v) {
 }
 
 static bool seen_equal(const struct seen *a, const struct seen *b) {
-    return a->fields == b->fields && a->images == b->images && a->alive == b->alive &&
-           a->policy == b->policy;
+    return a->fields == b->fields && a->images == b->images && a->tables == b->tables &&
+           a->alive == b->alive && a->policy == b->policy;
 }
 
 int view_fold(struct view *v, const struct record *record) {
@@ -282,6 +358,8 @@ int view_fold(struct view *v, const struct record *record) {
             erased = true;
         }
         break;
+    case RECORD_REFERENCE:
+        break;
     case RECORD_POLICY:
         failed = policy_learn(v, record->seller_id, record->status, record->stamp);
         break;
@@ -291,6 +369,9 @@ int view_fold(struct view *v, const struct record *record) {
     if (failed == 0 && record->sections & SECTION_POLICY) {
         failed =
             policy_learn(v, record->policy.seller_id, record->policy.status, record->policy.stamp);
+    }
+    if (failed == 0) {
+        failed = tables_learn(v, record);
     }
     if (failed != 0) {
         return failed;

@@ -32,7 +32,10 @@ static bool document_differs(const struct document_row *row, const struct refere
         finding_text_differs(f, "title", d->title, row->title) ||
         finding_text_differs(f, "description", d->description, row->description) ||
         finding_text_differs(f, "locale", d->locale, row->locale) ||
-        finding_text_differs(f, "category", d->category, row->category)) {
+        finding_text_differs(f, "category", d->category, row->category) ||
+        finding_text_differs(f, "category path", d->category_path, row->category_path) ||
+        finding_text_differs(f, "locale tag", d->locale_tag, row->locale_tag) ||
+        number_differs(f, "tokeniser", d->tokeniser, row->tokeniser)) {
         return true;
     }
     if (!json_is_attributes(row->attributes, d)) {
@@ -124,7 +127,10 @@ enum {
     GOLD_LOCALE,
     GOLD_CATEGORY,
     GOLD_ATTRIBUTES,
-    GOLD_IMAGES
+    GOLD_IMAGES,
+    GOLD_CATEGORY_PATH,
+    GOLD_LOCALE_TAG,
+    GOLD_TOKENISER
 };
 
 /* The columns of gold, where a journal lets them be read. */
@@ -149,6 +155,9 @@ static int gold_columns_compare(void *ctx, const struct row_version *version) {
         .category = cells[GOLD_CATEGORY].text,
         .attributes = cells[GOLD_ATTRIBUTES].text,
         .images = cells[GOLD_IMAGES].text,
+        .category_path = cells[GOLD_CATEGORY_PATH].text,
+        .locale_tag = cells[GOLD_LOCALE_TAG].text,
+        .tokeniser = (enum tokeniser)cells[GOLD_TOKENISER].integer,
     };
     const struct oracle_listing *l = oracle_listing_find(c->o, version->key.key);
     struct finding f = {
@@ -322,7 +331,7 @@ static void positions_keep_history(struct oracle *o) {
     size_t kept = 0;
     for (size_t i = 0; i < o->position_count; i++) {
         const struct oracle_listing *l = oracle_listing_find(o, o->positions[i].listing_id);
-        if (o->positions[i].version >= l->history_from) {
+        if (l == NULL || o->positions[i].version >= l->history_from) {
             o->positions[kept++] = o->positions[i];
         }
     }

@@ -41,6 +41,14 @@ struct seller_erasure {
     struct stamp stamp;
 };
 
+/* A row of a reference table. */
+struct table_row {
+    enum fact_kind table;
+    struct stamp stamp;
+    struct bytes key, value;
+    enum tokeniser tokeniser;
+};
+
 /* Copied bytes, never moved and never given back before the end. */
 struct chunk {
     struct chunk *before;
@@ -69,6 +77,8 @@ struct reference {
     size_t seller_count, seller_capacity;
     struct reference_order *orders;
     size_t order_count, order_capacity;
+    struct table_row *rows;
+    size_t row_count, row_capacity;
     struct seller_erasure *erasures;
     size_t erasure_count, erasure_capacity;
     struct chunk *chunks;
@@ -121,6 +131,7 @@ void reference_free(struct reference *r) {
     free(r->sellers);
     free(r->orders);
     free(r->erasures);
+    free(r->rows);
     free(r->fields);
     free(r->images);
     free(r->attributes);
@@ -312,6 +323,35 @@ static int erasure_add(struct reference *r, const struct record *record) {
     return 0;
 }
 
+static struct table_row *row_find(struct reference *r, enum fact_kind table, struct bytes key) {
+    for (size_t i = 0; i < r->row_count; i++) {
+        if (r->rows[i].table == table && bytes_equal(r->rows[i].key, key)) {
+            return &r->rows[i];
+        }
+    }
+    return NULL;
+}
+
+static int row_add(struct reference *r, const struct record *record) {
+    const struct reference_row *said = &record->reference;
+    struct table_row *held = row_find(r, said->table, said->key);
+    if (held != NULL && stamp_compare(record->stamp, held->stamp) <= 0) {
+        return 0;
+    }
+    struct table_row row = {
+        .table = said->table, .stamp = record->stamp, .tokeniser = said->tokeniser};
+    if (ARRAY_RESERVE(r->rows, r->row_capacity, r->row_count + 1) != 0 ||
+        keep(r, said->key, &row.key) != 0 || keep(r, said->value, &row.value) != 0) {
+        return -ENOMEM;
+    }
+    held = row_find(r, said->table, said->key);
+    if (held == NULL) {
+        held = &r->rows[r->row_count++];
+    }
+    *held = row;
+    return 0;
+}
+
 int reference_add(struct reference *r, struct bytes input) {
     struct record record;
     struct record_error error;
@@ -334,6 +374,9 @@ int reference_add(struct reference *r, struct bytes input) {
         break;
     case RECORD_ERASURE:
         failed = erasure_add(r, &record);
+        break;
+    case RECORD_REFERENCE:
+        failed = row_add(r, &record);
         break;
     default:
         break;
@@ -565,8 +608,19 @@ static int take_images(struct reference *r, struct reference_document *out) {
     return 0;
 }
 
+/* Joins the tables. */
+static void join_tables(struct reference *r, struct reference_document *out) {
+    const struct table_row *category = row_find(r, FACT_CATEGORY, out->category);
+    const struct table_row *locale = row_find(r, FACT_LOCALE, out->locale);
+    bool named = out->category.data != NULL, spelled = out->locale.data != NULL;
+    out->category_path = named && category != NULL ? category->value : out->category;
+    out->locale_tag = spelled && locale != NULL ? locale->value : out->locale;
+    out->tokeniser = spelled && locale != NULL ? locale->tokeniser : TOKENISER_WORD;
+}
+
 int reference_listing(struct reference *r, uint64_t listing_id, struct reference_document *out) {
-    *out = (struct reference_document){.listing_id = listing_id, .price = -1, .last = STAMP_NONE};
+    *out = (struct reference_document){
+        .listing_id = listing_id, .price = -1, .tokeniser = TOKENISER_WORD, .last = STAMP_NONE};
     uint32_t at = id_map_get(&r->listing_index, listing_id);
     if (at == ID_MAP_NONE || r->listings[at].count == 0) {
         return 0;
@@ -591,6 +645,7 @@ int reference_listing(struct reference *r, uint64_t listing_id, struct reference
     if (take_fields(r, out) != 0 || take_images(r, out) != 0) {
         return -ENOMEM;
     }
+    join_tables(r, out);
     if (out->has_seller) {
         uint32_t seller = id_map_get(&r->seller_index, out->seller_id);
         out->suppressed = seller != ID_MAP_NONE && r->sellers[seller].status == POLICY_SUPPRESSED;

@@ -9,6 +9,7 @@
  *     DELETE   the listing and everything known of it, images too, is gone
  *     MEDIA    the image is there (delivered) or not (withdrawn)
  *     POLICY   the seller has this status; of all listings, whatever becomes of them
+ *     REFERENCE  the table says so of all listings that name the row's key; joined when asked
  *     ERASURE  nothing was ever said, up to here, of the listing, or of any listing that ever named
  *              the seller
  *
@@ -38,9 +39,9 @@ struct reference *reference_new(void); /* NULL when out of memory */
 void reference_free(struct reference *r);
 
 /*
- * Takes the record in (copied): listing, media, policy (of its seller_id), order or erasure, with
- * the policy note that a listing record may carry. Returns 1, 0 when the bytes are no record
- * (nothing was taken), or -ENOMEM with the model as it was.
+ * Takes the record in (copied): listing, media, policy (of its seller_id), order, erasure or
+ * reference row, with the policy note that a listing record may carry. Returns 1, 0 when the bytes
+ * are no record (nothing was taken), or -ENOMEM with the model as it was.
  */
 int reference_add(struct reference *r, struct bytes record);
 
@@ -64,6 +65,10 @@ struct reference_document {
     size_t attribute_count;
     const struct reference_image *images; /* visible ones, display order */
     size_t image_count;
+    /* What the reference tables make of category and locale; where they say nothing, these are what
+     * the seller says, and texts are cut into words. */
+    struct bytes category_path, locale_tag;
+    enum tokeniser tokeniser;
     struct stamp last; /* greatest stamp of its own events, policy apart; or STAMP_NONE */
 };
 

@@ -752,6 +752,8 @@ static int operation_commit(struct simulation *s, const struct workload_op *op) 
         return fake_oltp_write_order(s->oltp, s->now, &op->order, outbox);
     case OP_ERASURE:
         return fake_oltp_erase(s->oltp, s->now, op->erasure, op->key, op->stamp, outbox);
+    case OP_REFERENCE:
+        return fake_oltp_write_reference(s->oltp, s->now, &op->reference, op->stamp, outbox);
     default:
         return fake_oltp_publish(s->oltp, s->now, &item);
     }

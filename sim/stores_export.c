@@ -20,6 +20,7 @@ enum format {
     UUID,       /* two cells: high and low half */
     TOPIC,      /* enum topic_id, by name */
     POLICY,     /* enum policy_status, by name */
+    TOKENISER,  /* enum tokeniser, by name */
     RECORD,     /* enum record_type, by name; 0: NULL */
     IDS,        /* packed image ids, as JSON */
     ATTRIBUTES, /* packed attributes, as JSON */
@@ -63,8 +64,9 @@ enum table_id {
     {"version", AS_IS}, {"changed_at_ns", AS_IS}, {"event_at_ns", AS_IS}, {"event_id", UUID},      \
         {"source_hash", HEX}, {"whole_hash", HEX}, {"alive", AS_IS}, {"policy", POLICY},           \
         {"seller_id", AS_IS}, {"price", AS_IS}, {"title", AS_IS}, {"description", AS_IS},          \
-        {"locale", AS_IS}, {"category", AS_IS}, {"attributes", AS_IS}, {                           \
-        "images", AS_IS                                                                            \
+        {"locale", AS_IS}, {"category", AS_IS}, {"attributes", AS_IS}, {"images", AS_IS},          \
+        {"category_path", AS_IS}, {"locale_tag", AS_IS}, {                                         \
+        "tokeniser", TOKENISER                                                                     \
     }
 
 static const struct table tables[TABLE_COUNT] = {
@@ -341,9 +343,23 @@ static const char *policy_name(int64_t status) {
     return status == POLICY_ACTIVE ? "active" : status == POLICY_SUPPRESSED ? "suppressed" : "?";
 }
 
+static const char *tokeniser_name(int64_t tokeniser) {
+    return tokeniser == TOKENISER_BIGRAM ? "bigram" : "word";
+}
+
 static const char *record_name(int64_t type) {
-    static const char *const names[] = {0, "listing", "media", "policy", "order"};
-    return type >= 0 && type < 5 ? names[type] : 0;
+    static const char *const names[RECORD_TYPE_END] = {
+        [RECORD_LISTING] = "listing",
+        [RECORD_MEDIA] = "media",
+        [RECORD_POLICY] = "policy",
+        [RECORD_ORDER] = "order",
+        [RECORD_CONTROL] = "control",
+        [RECORD_ERASURE] = "erasure",
+        [RECORD_AUDIT] = "audit",
+        [RECORD_REFERENCE] = "reference",
+        [RECORD_CERTIFICATE] = "certificate",
+    };
+    return type >= 0 && type < RECORD_TYPE_END ? names[type] : 0;
 }
 
 /* Makes the text of a cell that is not taken as it is. */
@@ -361,6 +377,8 @@ static int make_text(struct stores_export *x, enum format format, const struct c
     }
     case TOPIC:
         return text_addf(x, "%s", topic_name((enum topic_id)cell->integer));
+    case TOKENISER:
+        return text_addf(x, "%s", tokeniser_name(cell->integer));
     case POLICY:
         return text_addf(x, "%s", policy_name(cell->integer));
     case RECORD:
@@ -531,6 +549,9 @@ static int add_silver(void *ctx, const struct silver_row *row) {
         cell_text(d->category),
         cell_text(d->attributes),
         cell_text(d->images),
+        cell_text(d->category_path),
+        cell_text(d->locale_tag),
+        cell_integer(d->tokeniser),
         cell_integer(row->valid_from.ns),
         current ? cell_null() : cell_integer(row->valid_to.ns),
         cell_integer(current),

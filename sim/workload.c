@@ -25,6 +25,7 @@ const char *workload_op_name(enum workload_op_kind kind) {
         [OP_ORDER] = "order",
         [OP_ERASURE] = "erasure",
         [OP_POISON] = "poison",
+        [OP_REFERENCE] = "reference",
     };
     assert(kind < OP_KIND_COUNT);
     return names[kind];

@@ -32,8 +32,9 @@ enum workload_op_kind {
     OP_MEDIA,  /* delivered or withdrawn; not through OLTP */
     OP_POLICY, /* seller suppressed or reinstated */
     OP_ORDER,
-    OP_POISON,  /* bytes that the pipeline must refuse, sent straight to a feed */
-    OP_ERASURE, /* a person asks for a listing, or all of a seller's, to be erased */
+    OP_POISON,    /* bytes that the pipeline must refuse, sent straight to a feed */
+    OP_ERASURE,   /* a person asks for a listing, or all of a seller's, to be erased */
+    OP_REFERENCE, /* a row of the taxonomy or of the locale table is set */
     OP_KIND_COUNT
 };
 const char *workload_op_name(enum workload_op_kind kind);
@@ -53,6 +54,7 @@ struct workload_op {
     struct stamp stamp;          /* of the record; POISON: STAMP_NONE */
     struct order_row order;      /* ORDER */
     enum erasure_scope erasure;  /* ERASURE: of `key` */
+    struct reference_row reference; /* REFERENCE */
 };
 
 /* Some producers of a feed move to another version of its contract (sim/producers.h). */
@@ -128,6 +130,10 @@ struct workload_options {
     uint32_t weight_create, weight_price, weight_text, weight_attributes, weight_images,
         weight_delete, weight_recreate, weight_policy, weight_order, weight_poison,
         weight_correction, weight_erase_listing, weight_erase_seller;
+    /* Above 0: sellers name categories by their last word and spell locales in several ways, the
+     * reference tables say what that means (their first rows come beside `events`, during the
+     * catalogue load), and so often a row changes, or a seller corrects what a listing names. */
+    uint32_t weight_reference;
     unsigned skew_quarters;       /* popularity of listings: exponent of Zipf's law, in quarters */
     uint32_t media_first_percent; /* of new listings, whose images arrive before them */
     int64_t media_lead_ns_max;    /* by up to so long */

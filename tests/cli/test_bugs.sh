@@ -29,6 +29,8 @@ contract-unchecked registry-breaking 1
 replay-forgets registry-replay-crash 5
 tombstone-early late-two-hours 3
 drift-self quality-embedding-drift 1
+reference-no-fanout reference-taxonomy 1
+reference-to-all reference-taxonomy 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -513,7 +513,7 @@ static void reframe_changes_sections_only(void **state) {
         s.record.policy = r.policy;
         s.record.fact_count = r.fact_count;
         memcpy(s.record.facts, r.facts, sizeof r.facts);
-        if (r.type == RECORD_POLICY) {
+        if (r.type == RECORD_POLICY || r.type == RECORD_REFERENCE) {
             s.record.subject_id = r.subject_id = rng_next(&g);
         }
         struct bytes want = encoded_sample(&s);

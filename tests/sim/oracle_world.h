@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "pipeline/dead_letter.h"
+#include "pipeline/fact.h"
 #include "pipeline/folded.h"
 #include "sim/fake_embedding.h"
 #include "sim/oracle_parts.h"
@@ -342,12 +343,32 @@ static inline struct message order(struct world *w, uint64_t id, int64_t quantit
     return encode(record, NULL, 0, TOPIC_ORDER);
 }
 
+/* The seller puts the listing into a category. */
+static inline struct message classification(struct world *w, uint64_t id, const char *category) {
+    struct field field = {.id = FIELD_CATEGORY, .type = VALUE_TEXT, .text = bytes_of(category)};
+    return listing_message(w, id, RECORD_UPSERT, &field, 1);
+}
+
+/* The taxonomy says where the category stands. */
+static inline struct message taxonomy(struct world *w, const char *category, const char *path) {
+    struct record record = {
+        .type = RECORD_REFERENCE,
+        .op = RECORD_UPSERT,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .stamp = next_stamp(w),
+        .reference = {.table = FACT_CATEGORY, .key = bytes_of(category), .value = bytes_of(path)}};
+    record.subject_id = reference_key(&record.reference);
+    return encode(record, NULL, 0, TOPIC_REFERENCE);
+}
+
 static inline enum workload_op_kind kind_of(const struct message *m) {
     switch (m->topic) {
     case TOPIC_MEDIA:
         return OP_MEDIA;
     case TOPIC_POLICY:
         return OP_POLICY;
+    case TOPIC_REFERENCE:
+        return OP_REFERENCE;
     case TOPIC_ORDER:
         return OP_ORDER;
     default:
@@ -529,6 +550,9 @@ static inline struct document_row row_of(const struct folded *f, struct row_text
         .attributes = {texts->attributes,
                        folded_attributes_json(f, texts->attributes, sizeof texts->attributes)},
         .images = {texts->images, folded_images_json(f, texts->images, sizeof texts->images)},
+        .category_path = document_category(&f->document),
+        .locale_tag = document_locale(&f->document),
+        .tokeniser = document_tokeniser(&f->document),
     };
 }
 

@@ -103,12 +103,16 @@ static void similar_things_are_near(void **state) {
     item.image_count = 1;
     assert_int_equal(embed(e, 1, item, &near), ITEM_APPLIED);
     const struct image_input drill = {9, bytes_of("cordless drill in a case")};
-    struct embed_item other = {2,
-                               ALL_MODALITIES,
-                               {bytes_of("Cordless drill"), bytes_of("Two batteries, 18 volts"),
-                                bytes_of("brand Acme\n"), bytes_of("de_DE")},
-                               &drill,
-                               1};
+    struct embed_item other = {
+        .listing_id = 2,
+        .modalities = ALL_MODALITIES,
+        .text = {.title = bytes_of("Cordless drill"),
+                 .description = bytes_of("Two batteries, 18 volts"),
+                 .attributes = bytes_of("brand Acme\n"),
+                 .locale = bytes_of("de_DE")},
+        .images = &drill,
+        .image_count = 1,
+    };
     assert_int_equal(embed(e, 1, other, &far), ITEM_APPLIED);
     for (int m = 0; m < MODALITY_COUNT; m++) {
         assert_true(similarity(&a, &near, (enum modality)m) >

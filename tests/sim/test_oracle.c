@@ -58,6 +58,11 @@ static void whole_story(struct world *w) {
     fed(w, &m);
     fan_out(w, &m, 1, 3);
     done(w, image(w, 2, RECORD_DELETE));
+    done(w, classification(w, 2, "kettles"));
+    m = taxonomy(w, "kettles", "Kitchen > Kettles");
+    said(w, OP_REFERENCE, &m);
+    fed(w, &m);
+    fan_out(w, &m, 2, 2);
     done(w, deletion(w, 1));
     done(w, deletion(w, 3));
     done(w, creation(w, 3));
