@@ -27,6 +27,7 @@
 #include "pipeline/partitioned.h"
 #include "pipeline/quality_drift.h"
 #include "pipeline/quality_feed.h"
+#include "pipeline/registry.h"
 #include "pipeline/wire.h"
 
 enum { PURPOSE_VECTORS = TASK_PURPOSE_OWN, PURPOSE_WALK };
@@ -49,6 +50,8 @@ struct walk {
 
 struct quality_task {
     struct task task;
+    struct registry registry; /* of contracts, folded from the control topic */
+    bool registry_unsaved;
     struct quality_feed feed;
     struct quality_drift drift;
     size_t reference_saved; /* rows of the reference that a checkpoint has */
@@ -80,11 +83,13 @@ static int task_init(struct partitioned *quality, struct task *head) {
     head->sources[source_control(quality)].topic = TOPIC_CONTROL;
     head->sources[source_control(quality)].partition = topic_partition(CONTROL_KEY, partitions);
     task->model_served = quality->machine.config->model_version;
-    return 0;
+    return registry_init(&task->registry);
 }
 
 static void task_release(struct task *head) {
-    quality_drift_release(&((struct quality_task *)head)->drift);
+    struct quality_task *task = (struct quality_task *)head;
+    quality_drift_release(&task->drift);
+    registry_release(&task->registry);
 }
 
 /* ---- Alerts ---- */
@@ -294,7 +299,10 @@ static void listing_records(struct partitioned *quality, struct quality_task *ta
         if (record_of_topic(TOPIC_LISTING, logged->value, &record, &error) != 0) {
             continue; /* the router refuses it */
         }
-        quality_feed_record(&task->feed, &record, logged->append, config->future_max_ns);
+        bool registered =
+            registry_find(&task->registry, TOPIC_LISTING, record.contract_version) != NULL;
+        quality_feed_record(&task->feed, &record, logged->append, config->future_max_ns,
+                            registered);
         if (vtime_diff(record.stamp.ts, logged->append) <= config->future_max_ns &&
             text_changes(&record)) {
             quality_drift_offer(&task->drift, record.subject_id, stretch);
@@ -311,6 +319,15 @@ static void letter_records(struct quality_task *task, const struct event *event)
     }
 }
 
+static int registered(struct quality_task *task, const struct record *record) {
+    struct sentence why = sentence_begin();
+    int outcome = record->control.id >= TOPIC_FEED_COUNT
+                      ? 0
+                      : registry_fold(&task->registry, (enum topic_id)record->control.id,
+                                      record->control.text, &why);
+    return outcome < 0 ? outcome : 0;
+}
+
 static int command(struct partitioned *quality, struct quality_task *task,
                    const struct record *record, vtime now, struct effects *effects) {
     struct walk *walk = &task->walk;
@@ -323,8 +340,8 @@ static int command(struct partitioned *quality, struct quality_task *task,
         }
         return 0;
     case CONTROL_REGISTER:
-        quality_feed_relearn(&task->feed);
-        return 0;
+        task->registry_unsaved = true;
+        return registered(task, record);
     case CONTROL_REEMBED:
         walk->from = record->control.from;
         walk->to = record->control.to.ns == 0 ? VTIME_NEVER : record->control.to;
@@ -373,9 +390,9 @@ static int records(struct partitioned *quality, struct task *head, size_t index,
 
 /* ---- Checkpoints ---- */
 
-/* Everything but the reference is one entry; each row of the reference is one of its own, saved
- * once. */
-enum { STATE_KEY = 0, REFERENCE_KEY = 1 };
+/* What changes all the time is one entry, the registry another; each row of the reference is one of
+ * its own, saved once. */
+enum { STATE_KEY, REGISTRY_KEY, REFERENCE_KEY };
 
 static int save_state(struct quality_task *task, struct effect *save, struct state_entry *entry,
                       struct effects *effects) {
@@ -408,19 +425,29 @@ static int save_entries(struct partitioned *quality, struct task *head, struct e
     (void)quality;
     struct quality_task *task = (struct quality_task *)head;
     size_t rows = task->drift.reference_rows - task->reference_saved;
-    struct state_entry *entries = effect_alloc(effects, save, (1 + rows) * sizeof *entries);
+    struct state_entry *entries = effect_alloc(effects, save, (2 + rows) * sizeof *entries);
     if (entries == NULL || save_state(task, save, entries, effects) != 0) {
         return -ENOMEM;
+    }
+    struct state_entry *entry = entries + 1;
+    if (task->registry_unsaved) {
+        size_t size = registry_encode(&task->registry, NULL);
+        char *value = effect_alloc(effects, save, size);
+        if (value == NULL) {
+            return -ENOMEM;
+        }
+        registry_encode(&task->registry, value);
+        *entry++ = (struct state_entry){REGISTRY_KEY, {value, size}};
+        task->registry_unsaved = false;
     }
     for (size_t i = 0; i < rows; i++) {
         size_t row = task->reference_saved + i;
         const float *vector = task->drift.reference + row * TEXT_DIMENSION;
         struct bytes bytes = {(const char *)vector, TEXT_DIMENSION * sizeof *vector};
-        entries[1 + i] =
-            (struct state_entry){REFERENCE_KEY + row, effect_copy(effects, save, bytes)};
+        *entry++ = (struct state_entry){REFERENCE_KEY + row, effect_copy(effects, save, bytes)};
     }
     save->save_state.entries = entries;
-    save->save_state.count = 1 + rows;
+    save->save_state.count = (size_t)(entry - entries);
     task->reference_saved = task->drift.reference_rows;
     return 0;
 }
@@ -468,6 +495,9 @@ static int restore_entry(struct partitioned *quality, struct task *head, uint64_
     struct quality_task *task = (struct quality_task *)head;
     if (key == STATE_KEY) {
         return restore_state(task, value);
+    }
+    if (key == REGISTRY_KEY) {
+        return registry_decode(&task->registry, value);
     }
     size_t row = (size_t)(key - REFERENCE_KEY);
     if (value.len != TEXT_DIMENSION * sizeof(float)) {

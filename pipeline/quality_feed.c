@@ -78,17 +78,19 @@ static void attribute_take(struct quality_feed *feed, const struct field *field)
     }
 }
 
-static void version_take(struct quality_feed *feed, uint16_t version) {
+static void version_take(struct quality_feed *feed, uint16_t version, bool registered) {
+    if (!registered) {
+        feed->window.unknown_versions++;
+        return;
+    }
     for (size_t i = 0; i < feed->version_count; i++) {
         if (feed->versions[i] == version) {
             return;
         }
     }
-    bool teaches = !is_learnt(feed) || feed->relearn > 0;
-    if (teaches && feed->version_count < QUALITY_VERSIONS_MAX) {
+    if (feed->version_count < QUALITY_VERSIONS_MAX) {
         feed->versions[feed->version_count++] = version;
-    } else if (!teaches) {
-        feed->window.unknown_versions++;
+        feed->relearn = RELEARN_WINDOWS;
     }
 }
 
@@ -141,7 +143,7 @@ static void update_count(struct quality_counts *window, const struct record_fiel
 }
 
 void quality_feed_record(struct quality_feed *feed, const struct record *record, vtime append,
-                         int64_t future_max_ns) {
+                         int64_t future_max_ns, bool registered) {
     int64_t ahead_ns = vtime_diff(record->stamp.ts, append);
     if (ahead_ns > future_max_ns) {
         feed->window.future++;
@@ -151,7 +153,7 @@ void quality_feed_record(struct quality_feed *feed, const struct record *record,
         }
         return;
     }
-    version_take(feed, record->contract_version);
+    version_take(feed, record->contract_version, registered);
     if (record->op != RECORD_UPSERT) {
         return;
     }
@@ -166,10 +168,6 @@ void quality_feed_record(struct quality_feed *feed, const struct record *record,
 
 void quality_feed_refused(struct quality_feed *feed, uint64_t rows) {
     feed->window.refused_rows += rows;
-}
-
-void quality_feed_relearn(struct quality_feed *feed) {
-    feed->relearn = RELEARN_WINDOWS;
 }
 
 /* ---- Judging ---- */

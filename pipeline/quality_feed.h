@@ -84,13 +84,12 @@ struct quality_feed {
     int64_t future_ns_max; /* how far the one furthest ahead was, in the open window */
 };
 
-/* Takes in a record of the feed. */
+/* Takes in a record of the feed. `registered`: its contract version is; then what it brings is no
+ * drift, and its first record opens some windows in which attributes teach at once. */
 void quality_feed_record(struct quality_feed *feed, const struct record *record, vtime append,
-                         int64_t future_max_ns);
+                         int64_t future_max_ns, bool registered);
 /* Stores refused that many rows for good. */
 void quality_feed_refused(struct quality_feed *feed, uint64_t rows);
-/* A contract was registered: what it brings is no drift. */
-void quality_feed_relearn(struct quality_feed *feed);
 
 /* Looks at the open window; true, with a sentence of evidence, when the monitor is struck and was
  * not raised before; it is then. */
