@@ -98,9 +98,11 @@ void gone_update(struct oracle *o, uint32_t listing) {
     l->gone_lingers = lingers;
 }
 
-/* How soon readers no longer get a listing that is gone. */
-static int64_t bound_ns(const struct oracle *o, const struct feed_view *feed) {
-    return feed->by_policy ? o->options.suppressed_within_ns : o->options.gone_within_ns;
+/* How soon readers no longer get a listing that is gone; gold is no search index, and has no list
+ * of blocked sellers. */
+static int64_t bound_ns(const struct oracle *o, const struct feed_view *feed, enum store_id store) {
+    return feed->by_policy && store != STORE_GOLD ? o->options.suppressed_within_ns
+                                                  : o->options.gone_within_ns;
 }
 
 /* A row is there, and the store does not keep its seller from readers. */
@@ -298,14 +300,15 @@ void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct re
 
 /* ---- Judgement ---- */
 
-bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, vtime now) {
+bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, enum store_id store,
+                  vtime now) {
     const struct feed_view *feed = &listing->feed;
-    return feed->gone && vtime_diff(now, feed->gone_since) > bound_ns(o, feed);
+    return feed->gone && vtime_diff(now, feed->gone_since) > bound_ns(o, feed, store);
 }
 
 void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store) {
     const struct oracle_listing *l = &o->listings[listing];
-    if (store_serves(store) && readers_get(o, l, store) && gone_overdue(o, l, now)) {
+    if (store_serves(store) && readers_get(o, l, store) && gone_overdue(o, l, store, now)) {
         check_violated(o, CHECK_GONE_IN_TIME, now,
                        "listing %" PRIu64 " appeared in %s at version %" PRId64 ", gone since %s",
                        l->id, store_name(store), l->rows[store].version,
@@ -334,7 +337,9 @@ static void deadline_judge(struct oracle *o, const struct deadline *deadline, bo
     }
     for (int i = 0; i < STORE_OLTP; i++) {
         enum store_id store = (enum store_id)i;
-        if (store_serves(store) && (removed ? l->rows[store].present : readers_get(o, l, store))) {
+        bool there =
+            removed ? l->rows[store].present : store != STORE_GOLD && readers_get(o, l, store);
+        if (store_serves(store) && there) {
             check_violated(o, CHECK_GONE_IN_TIME, deadline->at,
                            "listing %" PRIu64 " still %s %s at version %" PRId64 ", gone since %s",
                            l->id, removed ? "in" : "served by", store_name(store),
@@ -360,7 +365,7 @@ void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t mode
     o->checks[CHECK_SERVED_GONE].looked_at += count;
     for (size_t i = 0; i < count; i++) {
         const struct oracle_listing *l = oracle_listing_find(o, hits[i].listing_id);
-        if (l != NULL && gone_overdue(o, l, now)) {
+        if (l != NULL && gone_overdue(o, l, store, now)) {
             check_violated(
                 o, CHECK_SERVED_GONE, now,
                 "a search of %s found listing %" PRIu64 " at version %" PRId64 ", gone since %s",

@@ -479,7 +479,8 @@ void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store
 /* Judges the deadlines that are over. */
 void gone_tick(struct oracle *o, vtime now);
 /* True when the listing should have left long enough ago. */
-bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, vtime now);
+bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, enum store_id store,
+                  vtime now);
 
 /* ---- oracle_upgrade.c ---- */
 
