@@ -346,6 +346,7 @@ static int build(struct scenario_run *run) {
         .model_version = scenario->pipeline.model_version,
         .allowed_lateness_ns = scenario->pipeline.allowed_lateness_ns,
         .future_max_ns = scenario->pipeline.future_max_ns,
+        .orphan_after_ns = scenario->pipeline.orphan_after_ns,
         .gone_within_ns = scenario->objectives.gone_within_ns,
         .erasure_within_ns = scenario->objectives.erasure_within_ns,
         .suppressed_within_ns = scenario->objectives.suppressed_within_ns,

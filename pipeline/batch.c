@@ -86,7 +86,8 @@ struct batch_task {
 
 static int task_init(struct partitioned *batch, struct task *head) {
     struct batch_task *task = (struct batch_task *)head;
-    listings_init(&task->listings, sizeof(struct rebuilt));
+    listings_init(&task->listings, sizeof(struct rebuilt), batch->machine.config,
+                  batch->machine.bugs);
     batch_sales_init(&task->sales);
     if (task_sources(head, 1) != 0) {
         return -ENOMEM;
@@ -117,9 +118,10 @@ static void task_release(struct task *head) {
     batch_sales_release(&task->sales);
 }
 
-static void listings_forget(struct batch_task *task) {
+static void listings_forget(const struct partitioned *batch, struct batch_task *task) {
     listings_release(&task->listings);
-    listings_init(&task->listings, sizeof(struct rebuilt));
+    listings_init(&task->listings, sizeof(struct rebuilt), batch->machine.config,
+                  batch->machine.bugs);
     task->written = 0;
 }
 
@@ -311,8 +313,8 @@ static void run_begin(struct batch_task *task, vtime from, vtime to, vtime now) 
 }
 
 /* What begins anew after a crash. */
-static void run_resume(struct batch_task *task) {
-    listings_forget(task);
+static void run_resume(const struct partitioned *batch, struct batch_task *task) {
+    listings_forget(batch, task);
     batch_sales_release(&task->sales);
     batch_sales_init(&task->sales);
     task->offset = 0;
@@ -349,7 +351,7 @@ static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
         task->fetching = true;
         return task_fetch(batch, &task->task, 0, false, effects);
     }
-    run_resume(task);
+    run_resume(batch, task);
     return read_page(batch, task, effects);
 }
 
@@ -385,7 +387,7 @@ static int documents_go_on(struct partitioned *batch, struct batch_task *task, v
     if (done != 1) {
         return done;
     }
-    listings_forget(task);
+    listings_forget(batch, task);
     return partition_done(batch, task, now, effects);
 }
 

@@ -87,7 +87,10 @@
       "remade-exactly")                                                                            \
     X(REFERENCE_TO_ALL, "reference-to-all",                                                        \
       "a change of the taxonomy or of the locale table is fanned out to every listing",            \
-      "remade-exactly")
+      "remade-exactly")                                                                            \
+    X(ORPHANS_SHOWN, "orphans-shown",                                                              \
+      "an image that nobody named for longer than the limit is shown when it is named after all",  \
+      "convergence")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

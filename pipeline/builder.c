@@ -47,7 +47,8 @@
 static int task_init(struct partitioned *builder, struct task *head) {
     const struct pipeline_config *config = builder->machine.config;
     struct builder_task *task = (struct builder_task *)head;
-    listings_init(&task->listings, sizeof(struct listing));
+    listings_init(&task->listings, sizeof(struct listing), builder->machine.config,
+                  builder->machine.bugs);
     task->announced = STAMP_NONE;
     if (task_sources(head, SOURCE_COUNT) != 0) {
         return -ENOMEM;
@@ -238,6 +239,11 @@ static int fold(struct partitioned *builder, struct builder_task *task,
     if (outcome < 0) {
         return outcome;
     }
+    int64_t dropped = listings_age(&task->listings, record, logged->append);
+    if (dropped < 0) {
+        return -ENOMEM;
+    }
+    machine_count(&builder->machine, COUNTER_ORPHANS_DROPPED, (uint64_t)dropped);
     machine_count(&builder->machine, outcome == FOLD_NOT_NEWS ? COUNTER_NOT_NEWS : COUNTER_FOLDED,
                   1);
     if (outcome == FOLD_NOT_NEWS) {

@@ -14,6 +14,7 @@ void document_init(struct document *d, uint64_t listing_id) {
         .version = DOC_VERSION_NONE,
         .tombstone = STAMP_NONE,
         .erased = STAMP_NONE,
+        .orphan_after_ns = DOCUMENT_ORPHAN_AFTER,
         .last_set = STAMP_NONE,
     };
 }
@@ -31,6 +32,7 @@ void document_release(struct document *d) {
         free(d->facts[i].data);
     }
     free(d->facts);
+    free(d->namings);
     document_init(d, d->listing_id);
 }
 
@@ -56,6 +58,19 @@ uint32_t document_image_at(const struct document *d, uint32_t from, uint64_t ima
     while (from < end) {
         uint32_t middle = from + (end - from) / 2;
         if (d->images[middle].image_id < image_id) {
+            from = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return from;
+}
+
+uint32_t document_naming_at(const struct document *d, uint64_t image_id) {
+    uint32_t from = 0;
+    for (uint32_t end = d->naming_count; from < end;) {
+        uint32_t middle = from + (end - from) / 2;
+        if (d->namings[middle].image_id < image_id) {
             from = middle + 1;
         } else {
             end = middle;
@@ -96,6 +111,40 @@ const struct document_fact *document_fact_find(const struct document *d, enum fa
     bool found =
         at < d->fact_count && d->facts[at].kind == (uint8_t)kind && d->facts[at].key == key;
     return found ? &d->facts[at] : NULL;
+}
+
+/* Named until its time was over, by whatever is known. */
+static bool is_orphan(const struct document *d, const struct document_image *image) {
+    if (!stamp_is_none(d->erased)) {
+        return false;
+    }
+    uint32_t at = document_naming_at(d, image->image_id);
+    if (at == d->naming_count || d->namings[at].image_id != image->image_id) {
+        return true;
+    }
+    return vtime_diff(d->namings[at].first.ts, image->stamp.ts) > d->orphan_after_ns;
+}
+
+const struct document_image *document_image_ready(const struct document *d, uint64_t image_id) {
+    const struct document_image *image = document_image_find(d, image_id);
+    bool ready = image != NULL && image->delivered && !image->dropped && !is_orphan(d, image);
+    return ready ? image : NULL;
+}
+
+uint32_t document_drop_orphans(struct document *d, vtime horizon) {
+    uint32_t dropped = 0;
+    for (uint32_t i = 0; i < d->image_count; i++) {
+        struct document_image *image = &d->images[i];
+        bool due = horizon.ns - image->stamp.ts.ns > d->orphan_after_ns;
+        if (image->delivered && !image->dropped && due && is_orphan(d, image)) {
+            free(image->data);
+            image->data = NULL;
+            image->capacity = image->len = 0;
+            image->dropped = true;
+            dropped++;
+        }
+    }
+    return dropped;
 }
 
 /* ---- room ---- */
@@ -152,6 +201,18 @@ int document_reserve_facts(struct document *d, size_t count) {
     return 0;
 }
 
+int document_reserve_namings(struct document *d, size_t count) {
+    if (count > d->naming_capacity) {
+        struct document_naming *moved =
+            grown(d->namings, &d->naming_capacity, count, sizeof *d->namings);
+        if (moved == NULL) {
+            return -ENOMEM;
+        }
+        d->namings = moved;
+    }
+    return 0;
+}
+
 int document_reserve_data(char **data, uint32_t *capacity, size_t size) {
     if (size > *capacity) {
         /* Heaps hand out multiples of 16 anyway. */
@@ -189,6 +250,7 @@ void document_set_image(struct document_image *held, uint64_t image_id, bool del
     assert(descriptor.len <= held->capacity);
     held->image_id = image_id;
     held->delivered = delivered;
+    held->dropped = false;
     held->stamp = stamp;
     held->len = (uint32_t)descriptor.len;
     if (descriptor.len > 0) {
@@ -277,8 +339,8 @@ bool document_visible_image(const struct document *d, size_t i, uint64_t *image_
         return false;
     }
     for (size_t n = 0; n < field_id_count(&ids); n++) {
-        const struct document_image *image = document_image_find(d, field_id_at(&ids, n));
-        if (image != NULL && image->delivered && i-- == 0) {
+        const struct document_image *image = document_image_ready(d, field_id_at(&ids, n));
+        if (image != NULL && i-- == 0) {
             *image_id = image->image_id;
             *descriptor = (struct bytes){image->data, image->len};
             return true;
@@ -328,7 +390,8 @@ static void check_images(const struct document *d) {
     for (uint32_t i = 0; i < d->image_count; i++) {
         const struct document_image *held = &d->images[i];
         assert(held->len <= held->capacity);
-        assert(held->delivered || held->len == 0);
+        assert(held->delivered || (held->len == 0 && !held->dropped));
+        assert(!held->dropped || held->len == 0);
         assert(stamp_compare(held->stamp, d->tombstone) > 0);
         assert(i == 0 || d->images[i - 1].image_id < held->image_id);
     }
@@ -345,6 +408,15 @@ static void check_facts(const struct document *d) {
     }
 }
 
+static void check_namings(const struct document *d) {
+    assert(d->naming_count <= d->naming_capacity);
+    assert(d->naming_count == 0 || stamp_is_none(d->erased));
+    for (uint32_t i = 0; i < d->naming_count; i++) {
+        assert(!stamp_is_none(d->namings[i].first));
+        assert(i == 0 || d->namings[i - 1].image_id < d->namings[i].image_id);
+    }
+}
+
 void document_check(const struct document *d) {
     assert(d->version >= DOC_VERSION_NONE);
     assert(stamp_is_none(d->last_set) || stamp_compare(d->last_set, d->tombstone) > 0);
@@ -352,4 +424,5 @@ void document_check(const struct document *d) {
     check_fields(d);
     check_images(d);
     check_facts(d);
+    check_namings(d);
 }

@@ -18,10 +18,17 @@
  * An erasure (A12) is a DELETE that is remembered as such: whatever stands at or below it is to be
  * kept nowhere.
  *
+ * An image that comes although no life of its listing names it is an orphan (A6): if no event names
+ * it until orphan_after_ns after its delivery, by the events' own times, it is never shown, whoever
+ * names it later. A later delivery counts anew. So a document remembers of each image id when it
+ * was first named, in whichever life. An erasure takes that along, since it is said of the erased;
+ * what comes after it is then no orphan.
+ *
  * Invariants (document_check asserts them):
  *  1. fields are sorted by (id, name), none twice; every field's stamp is above the tombstone;
  *  2. images are sorted by id, none twice; every image's stamp is above the tombstone;
  *  3. facts are sorted by (kind, key), none twice;
+ *     and so are namings by image id; an erased document has none;
  *  4. version is the position of the last record that changed anything, or DOC_VERSION_NONE.
  *
  *  5. last_set is above the tombstone and no field's stamp is above it, or it is STAMP_NONE and
@@ -50,6 +57,7 @@
 struct document_field; /* private: pipeline/document_parts.h */
 struct document_image;
 struct document_fact;
+struct document_naming;
 
 struct document {
     uint64_t listing_id;
@@ -61,10 +69,16 @@ struct document {
     struct document_field *fields;
     struct document_image *images;
     struct document_fact *facts;
+    struct document_naming *namings;
+    int64_t orphan_after_ns; /* no part of the document: the rule that it is read by */
     uint32_t field_count, field_capacity;
     uint32_t image_count, image_capacity;
     uint32_t fact_count, fact_capacity;
+    uint32_t naming_count, naming_capacity;
 };
+
+/* What is delivered is an orphan when nobody names it for so long. */
+#define DOCUMENT_ORPHAN_AFTER (7 * VTIME_DAY)
 
 void document_init(struct document *d, uint64_t listing_id);
 /* Frees what d owns; d is then as after document_init. */
@@ -87,6 +101,14 @@ int document_fold(struct document *d, const struct record *r, doc_version positi
  * with its changed_at. Same return values as document_fold; a greater version alone is a change.
  */
 int document_merge(struct document *a, const struct document *b);
+
+/*
+ * Drops the bytes of orphans that were to be named before `horizon`: nothing that names them in
+ * time can come any more. Returns how many. Not a change: what the document shows is the same, and
+ * folding goes on as if the bytes were there, save that an orphan whose bytes are gone stays one
+ * even if an event of so long ago comes after all.
+ */
+uint32_t document_drop_orphans(struct document *d, vtime horizon);
 
 /* True while the listing lives: an UPSERT survives the tombstone. Says nothing about policy. */
 bool document_alive(const struct document *d);

@@ -1,13 +1,14 @@
 /*
  * The checkpointed form of a document. Little-endian, no padding:
  *
- *     u8 format (2)
+ *     u8 format (3)
  *     u64 listing id, i64 version, i64 changed_at, stamp tombstone, stamp erased, stamp
  *     last_set
- *     u32 fields, u32 images, u32 facts: how many of each follow
+ *     u32 fields, u32 images, u32 facts, u32 namings: how many of each follow
  *     field:  u8 id, u8 type, u16 bytes of name, u32 bytes of text, stamp, i64 integer, name, text
- *     image:  u64 image id, u8 delivered, u32 bytes of descriptor, stamp, descriptor
- *     fact:   u8 kind, u64 key, u8 code, stamp, u8 bytes of value, value
+ *     image:  u64 image id, u8 delivered (2: and its bytes are dropped), u32 bytes of descriptor,
+ * stamp, descriptor fact:   u8 kind, u64 key, u8 code, stamp, u8 bytes of value, value naming: u64
+ * image id, stamp
  *
  * where a stamp is i64 event_ts, u64 event id's high half, u64 low half. Parts stand in the order
  * of their keys; room that a document keeps for growing is not part of it.
@@ -20,12 +21,13 @@
 #include "pipeline/little_endian.h"
 
 enum {
-    DOCUMENT_FORMAT = 2,
+    DOCUMENT_FORMAT = 3,
     STAMP_BYTES = 24,
-    HEAD_BYTES = 1 + 3 * 8 + 3 * STAMP_BYTES + 3 * 4,
+    HEAD_BYTES = 1 + 3 * 8 + 3 * STAMP_BYTES + 4 * 4,
     FIELD_BYTES = 8 + STAMP_BYTES + 8,
     IMAGE_BYTES = 13 + STAMP_BYTES,
-    FACT_BYTES = 11 + STAMP_BYTES
+    FACT_BYTES = 11 + STAMP_BYTES,
+    NAMING_BYTES = 8 + STAMP_BYTES
 };
 
 /* ---- encoding ---- */
@@ -53,7 +55,8 @@ static char *put_head(char *at, const struct document *d) {
     at = put_stamp(at, d->last_set);
     at = le32_put(at, d->field_count);
     at = le32_put(at, d->image_count);
-    return le32_put(at, d->fact_count);
+    at = le32_put(at, d->fact_count);
+    return le32_put(at, d->naming_count);
 }
 
 static char *put_field(char *at, const struct document_field *held) {
@@ -68,7 +71,7 @@ static char *put_field(char *at, const struct document_field *held) {
 
 static char *put_image(char *at, const struct document_image *held) {
     at = le64_put(at, held->image_id);
-    at = le8_put(at, held->delivered);
+    at = le8_put(at, (uint8_t)(held->delivered + held->dropped));
     at = le32_put(at, held->len);
     at = put_stamp(at, held->stamp);
     return put_data(at, held->data, held->len);
@@ -83,9 +86,15 @@ static char *put_fact(char *at, const struct document_fact *held) {
     return put_data(at, held->data, held->len);
 }
 
+static char *put_naming(char *at, const struct document_naming *held) {
+    at = le64_put(at, held->image_id);
+    return put_stamp(at, held->first);
+}
+
 static size_t encoded_size(const struct document *d) {
     size_t size = HEAD_BYTES + (size_t)d->field_count * FIELD_BYTES +
-                  (size_t)d->image_count * IMAGE_BYTES + (size_t)d->fact_count * FACT_BYTES;
+                  (size_t)d->image_count * IMAGE_BYTES + (size_t)d->fact_count * FACT_BYTES +
+                  (size_t)d->naming_count * NAMING_BYTES;
     for (uint32_t i = 0; i < d->field_count; i++) {
         size += (size_t)d->fields[i].name_len + d->fields[i].text_len;
     }
@@ -112,6 +121,9 @@ size_t document_encode(const struct document *d, char *buffer, size_t capacity) 
     }
     for (uint32_t i = 0; i < d->fact_count; i++) {
         at = put_fact(at, &d->facts[i]);
+    }
+    for (uint32_t i = 0; i < d->naming_count; i++) {
+        at = put_naming(at, &d->namings[i]);
     }
     assert(at == buffer + size);
     return size;
@@ -146,7 +158,7 @@ static bool is_stamp_or_none(struct stamp s) {
 }
 
 struct part_counts {
-    uint32_t fields, images, facts;
+    uint32_t fields, images, facts, namings;
 };
 
 static int decode_head(struct document *d, struct reader *in, struct part_counts *counts) {
@@ -160,7 +172,8 @@ static int decode_head(struct document *d, struct reader *in, struct part_counts
     d->tombstone = stamp_get(at + 25);
     d->erased = stamp_get(at + 49);
     d->last_set = stamp_get(at + 73);
-    *counts = (struct part_counts){le32_get(at + 97), le32_get(at + 101), le32_get(at + 105)};
+    *counts = (struct part_counts){le32_get(at + 97), le32_get(at + 101), le32_get(at + 105),
+                                   le32_get(at + 109)};
     bool sound = d->version >= DOC_VERSION_NONE && is_stamp_or_none(d->tombstone) &&
                  is_stamp_or_none(d->erased) && is_stamp_or_none(d->last_set) &&
                  stamp_compare(d->erased, d->tombstone) <= 0 &&
@@ -168,7 +181,8 @@ static int decode_head(struct document *d, struct reader *in, struct part_counts
     /* Before room is made for that many: are there bytes for them? */
     bool covered = in->left >= (uint64_t)counts->fields * FIELD_BYTES +
                                    (uint64_t)counts->images * IMAGE_BYTES +
-                                   (uint64_t)counts->facts * FACT_BYTES;
+                                   (uint64_t)counts->facts * FACT_BYTES +
+                                   (uint64_t)counts->namings * NAMING_BYTES;
     return sound && covered ? 0 : -EINVAL;
 }
 
@@ -231,7 +245,7 @@ static int decode_image(struct document *d, struct reader *in) {
     struct bytes descriptor = {NULL, le32_get(head + 9)};
     descriptor.data = take(in, descriptor.len);
     struct record_error error;
-    if (descriptor.data == NULL || delivered > 1 || (delivered == 0 && descriptor.len > 0) ||
+    if (descriptor.data == NULL || delivered > 2 || (delivered != 1 && descriptor.len > 0) ||
         text_check(descriptor, "image_descriptor", RECORD_TEXT_MAX, "", &error) != 0 ||
         stamp.ts.ns < 0 || stamp_compare(stamp, d->tombstone) <= 0 ||
         (d->image_count > 0 && d->images[d->image_count - 1].image_id >= image_id)) {
@@ -242,7 +256,8 @@ static int decode_image(struct document *d, struct reader *in) {
     if (document_reserve_data(&held->data, &held->capacity, descriptor.len) != 0) {
         return -ENOMEM;
     }
-    document_set_image(held, image_id, delivered == 1, descriptor, stamp);
+    document_set_image(held, image_id, delivered != 0, descriptor, stamp);
+    held->dropped = delivered == 2;
     d->image_count++;
     return 0;
 }
@@ -277,12 +292,28 @@ static int decode_fact(struct document *d, struct reader *in) {
     return 0;
 }
 
+static int decode_naming(struct document *d, struct reader *in) {
+    const char *head = take(in, NAMING_BYTES);
+    if (head == NULL) {
+        return -EINVAL;
+    }
+    struct document_naming naming = {le64_get(head), stamp_get(head + 8)};
+    bool behind =
+        d->naming_count == 0 || d->namings[d->naming_count - 1].image_id < naming.image_id;
+    if (!behind || naming.first.ts.ns < 0 || !stamp_is_none(d->erased)) {
+        return -EINVAL;
+    }
+    d->namings[d->naming_count++] = naming;
+    return 0;
+}
+
 static int decode_parts(struct document *d, struct reader *in) {
     struct part_counts counts;
     int status = decode_head(d, in, &counts);
     if (status == 0 && (document_reserve_fields(d, counts.fields) != 0 ||
                         document_reserve_images(d, counts.images) != 0 ||
-                        document_reserve_facts(d, counts.facts) != 0)) {
+                        document_reserve_facts(d, counts.facts) != 0 ||
+                        document_reserve_namings(d, counts.namings) != 0)) {
         status = -ENOMEM;
     }
     for (uint32_t i = 0; status == 0 && i < counts.fields; i++) {
@@ -293,6 +324,9 @@ static int decode_parts(struct document *d, struct reader *in) {
     }
     for (uint32_t i = 0; status == 0 && i < counts.facts; i++) {
         status = decode_fact(d, in);
+    }
+    for (uint32_t i = 0; status == 0 && i < counts.namings; i++) {
+        status = decode_naming(d, in);
     }
     return status == 0 && in->left != 0 ? -EINVAL : status;
 }

@@ -146,8 +146,8 @@ static uint64_t image_hash(const struct document *d) {
     size_t count = ids.type == VALUE_IDS ? field_id_count(&ids) : 0;
     hasher_start(&h, SUBJECT_IMAGE);
     for (size_t i = 0; i < count; i++) {
-        const struct document_image *image = document_image_find(d, field_id_at(&ids, i));
-        if (image != NULL && image->delivered) {
+        const struct document_image *image = document_image_ready(d, field_id_at(&ids, i));
+        if (image != NULL) {
             hasher_u64(&h, image->image_id);
             hasher_bytes(&h, (struct bytes){image->data, image->len});
             any = true;

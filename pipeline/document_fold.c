@@ -133,6 +133,7 @@ static int stage_image(struct intake *in, const struct document_image *image) {
     }
     document_set_image(fresh, image->image_id, image->delivered,
                        (struct bytes){image->data, image->len}, image->stamp);
+    fresh->dropped = image->dropped;
     in->staged_images++;
     return 0;
 }
@@ -158,6 +159,7 @@ static void apply_image(struct intake *in, uint32_t *from, const struct document
     if (held != NULL && wins(in, image->stamp, held->stamp)) {
         document_set_image(held, image->image_id, image->delivered,
                            (struct bytes){image->data, image->len}, image->stamp);
+        held->dropped = image->dropped;
         in->changed = true;
     }
 }
@@ -174,6 +176,42 @@ static void place_staged_images(struct intake *in) {
         d->image_count++;
         in->changed = true;
     }
+}
+
+/* ---- namings ---- */
+
+/* Room for whatever the record names, before anything of it is applied. */
+static int prepare_namings(struct document *d, size_t count) {
+    return stamp_is_none(d->erased) ? document_reserve_namings(d, d->naming_count + count) : 0;
+}
+
+/* The earliest naming counts. Nothing is remembered of an erased listing. */
+static void apply_naming(struct intake *in, uint64_t image_id, struct stamp stamp) {
+    struct document *d = in->d;
+    if (!stamp_is_none(d->erased)) {
+        return;
+    }
+    uint32_t at = document_naming_at(d, image_id);
+    struct document_naming *held = &d->namings[at];
+    if (at == d->naming_count || held->image_id != image_id) {
+        memmove(held + 1, held, (d->naming_count - at) * sizeof *held);
+        d->naming_count++;
+    } else if (stamp_compare(stamp, held->first) >= 0) {
+        return;
+    }
+    *held = (struct document_naming){image_id, stamp};
+    in->changed = true;
+}
+
+/* The ids that a record names, if it names any. */
+static struct field ids_named(const struct record *r) {
+    struct field f;
+    for (struct field_cursor c = record_fields(r); record_fields_next(&c, &f);) {
+        if (f.id == FIELD_IMAGE_IDS && f.type == VALUE_IDS) {
+            return f;
+        }
+    }
+    return (struct field){.id = FIELD_IMAGE_IDS, .type = VALUE_IDS};
 }
 
 /* ---- facts ---- */
@@ -331,6 +369,10 @@ static int fold_upsert(struct intake *in, const struct record *r, const struct b
     struct document *d = in->d;
     struct field f;
     uint32_t from = 0;
+    struct field ids = ids_named(r);
+    if (prepare_namings(d, field_id_count(&ids)) != 0) {
+        return -ENOMEM;
+    }
     if (d->field_count == 0 && !buried(in, r->stamp) &&
         document_reserve_fields(d, r->field_count) != 0) {
         return -ENOMEM;
@@ -345,6 +387,9 @@ static int fold_upsert(struct intake *in, const struct record *r, const struct b
         apply_field(in, &from, &f, r->stamp);
     }
     place_staged_fields(in);
+    for (size_t i = 0; i < field_id_count(&ids); i++) {
+        apply_naming(in, field_id_at(&ids, i), r->stamp);
+    }
     if (bug_on(bugs, BUG_PARTIAL_NULLS)) {
         null_unnamed(in, r->stamp);
     }
@@ -366,6 +411,7 @@ static void fold_erasure(struct intake *in, const struct record *r) {
         return;
     }
     in->d->erased = r->stamp;
+    in->d->naming_count = 0;
     in->d->tombstone = stamp_max(in->d->tombstone, r->stamp);
     in->cut = stamp_max(in->cut, r->stamp);
     in->changed = true;
@@ -492,6 +538,9 @@ static int merge_prepare(struct intake *in, const struct document *b) {
             return -ENOMEM;
         }
     }
+    if (prepare_namings(in->d, b->naming_count) != 0) {
+        return -ENOMEM;
+    }
     for (uint32_t i = 0; i < b->fact_count; i++) {
         struct fact fact = held_fact(&b->facts[i]);
         if (prepare_fact(in, &fact) != 0) {
@@ -520,8 +569,12 @@ static void merge_apply(struct intake *in, const struct document *b) {
     place_staged_facts(in);
     raise_last_set(in, b->last_set);
     raise_tombstone(in, b->tombstone);
+    for (uint32_t i = 0; i < b->naming_count; i++) {
+        apply_naming(in, b->namings[i].image_id, b->namings[i].first);
+    }
     if (stamp_compare(b->erased, in->d->erased) > 0) {
         in->d->erased = b->erased;
+        in->d->naming_count = 0;
         in->changed = true;
     }
     bury(in);

@@ -31,6 +31,13 @@ struct document_image {
     uint32_t capacity;
     uint32_t len; /* 0 when withdrawn */
     bool delivered;
+    bool dropped; /* an orphan whose bytes are gone */
+};
+
+/* When some event first named an image, in whichever life of the listing. */
+struct document_naming {
+    uint64_t image_id;
+    struct stamp first;
 };
 
 /* What was told of something that the listing names, or named, or may name. `data` holds the value.
@@ -68,6 +75,8 @@ uint32_t document_field_at(const struct document *d, uint32_t from, enum field_i
 uint32_t document_image_at(const struct document *d, uint32_t from, uint64_t image_id);
 uint32_t document_fact_at(const struct document *d, enum fact_kind kind, uint64_t key);
 
+uint32_t document_naming_at(const struct document *d, uint64_t image_id);
+
 /* The part of that key, or NULL. */
 const struct document_field *document_find(const struct document *d, enum field_id id);
 const struct document_image *document_image_find(const struct document *d, uint64_t image_id);
@@ -77,7 +86,11 @@ const struct document_fact *document_fact_find(const struct document *d, enum fa
 /* Make room for `count` parts in all, or `size` bytes of data. 0 or -ENOMEM; contents stay. */
 int document_reserve_fields(struct document *d, size_t count);
 int document_reserve_images(struct document *d, size_t count);
+/* The image when it is there to be shown to whoever names it, or NULL: delivered, and no orphan. */
+const struct document_image *document_image_ready(const struct document *d, uint64_t image_id);
+
 int document_reserve_facts(struct document *d, size_t count);
+int document_reserve_namings(struct document *d, size_t count);
 int document_reserve_data(char **data, uint32_t *capacity, size_t size);
 
 /* Fill a part whose data has the room. */

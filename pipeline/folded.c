@@ -56,6 +56,10 @@ size_t folded_encode(const struct folded *folded, char *buffer) {
 }
 
 int folded_decode(struct folded *folded, struct wire_reader *reader) {
+    return folded_decode_by(folded, reader, DOCUMENT_ORPHAN_AFTER);
+}
+
+int folded_decode_by(struct folded *folded, struct wire_reader *reader, int64_t orphan_after_ns) {
     doc_version version = (doc_version)wire_get(reader, 8);
     vtime at = {(int64_t)wire_get(reader, 8)};
     struct stamp stamp;
@@ -70,6 +74,7 @@ int folded_decode(struct folded *folded, struct wire_reader *reader) {
     if (error != 0) {
         return error;
     }
+    folded->document.orphan_after_ns = orphan_after_ns;
     document_digest(&folded->document, &folded->digest);
     folded->visible_version = version;
     folded->visible_at = at;

@@ -46,6 +46,8 @@ size_t folded_encoded_size(const struct folded *folded);
 size_t folded_encode(const struct folded *folded, char *buffer);
 /* Reads what encode wrote; 0, -EINVAL or -ENOMEM. */
 int folded_decode(struct folded *folded, struct wire_reader *reader);
+/* The same for a document that is read by that rule (document.h). */
+int folded_decode_by(struct folded *folded, struct wire_reader *reader, int64_t orphan_after_ns);
 
 /* True when a checkpoint's entry that begins with a folded document may still hold something that
  * was said at or below the stamp, for which the listing was erased (A12). */

@@ -10,9 +10,14 @@ static struct listing_head *head_at(const struct listings *listings, size_t at) 
     return listings_at(listings, at);
 }
 
-void listings_init(struct listings *listings, size_t item_size) {
+void listings_init(struct listings *listings, size_t item_size,
+                   const struct pipeline_config *config, const struct bugs *bugs) {
     memset(listings, 0, sizeof *listings);
     listings->item_size = item_size;
+    listings->orphan_after_ns =
+        bug_on(bugs, BUG_ORPHANS_SHOWN) ? INT64_MAX : config->orphan_after_ns;
+    listings->orphan_kept_ns = config->orphan_kept_ns;
+    listings->watermark = listings->swept = (vtime){INT64_MIN};
     id_map_init(&listings->index);
 }
 
@@ -41,6 +46,7 @@ int64_t listings_make(struct listings *listings, uint64_t id) {
     struct listing_head *head = head_at(listings, listings->count);
     memset(head, 0, listings->item_size);
     folded_init(&head->folded, id);
+    head->folded.document.orphan_after_ns = listings->orphan_after_ns;
     return (int64_t)listings->count++;
 }
 
@@ -51,6 +57,29 @@ bool listings_find(const struct listings *listings, uint64_t id, size_t *at) {
     }
     *at = index;
     return true;
+}
+
+static int64_t drop_orphans(struct listings *listings, vtime horizon) {
+    int64_t dropped = 0;
+    for (size_t i = 0; i < listings->count; i++) {
+        uint32_t of_one = document_drop_orphans(&head_at(listings, i)->folded.document, horizon);
+        if (of_one > 0 && listings_unsaved(listings, i) != 0) {
+            return -ENOMEM;
+        }
+        dropped += of_one;
+    }
+    return dropped;
+}
+
+int64_t listings_age(struct listings *listings, const struct record *record, vtime append) {
+    vtime seen = {record->stamp.ts.ns < append.ns ? record->stamp.ts.ns : append.ns};
+    listings->watermark = vtime_max(listings->watermark, seen);
+    vtime day = {listings->watermark.ns - listings->watermark.ns % VTIME_DAY};
+    if (day.ns <= listings->swept.ns || day.ns <= listings->orphan_kept_ns) {
+        return 0;
+    }
+    listings->swept = day;
+    return drop_orphans(listings, vtime_add(day, -listings->orphan_kept_ns));
 }
 
 int listings_unsaved(struct listings *listings, size_t at) {
@@ -70,13 +99,15 @@ int listings_unsaved(struct listings *listings, size_t at) {
 int listings_decode(struct listings *listings, size_t at, struct wire_reader *reader) {
     struct folded *folded = &head_at(listings, at)->folded;
     uint64_t id = folded->document.listing_id;
-    int error = folded_decode(folded, reader);
+    int64_t orphan_after_ns = folded->document.orphan_after_ns;
+    int error = folded_decode_by(folded, reader, orphan_after_ns);
     if (error == 0 && folded->document.listing_id != id) {
         error = -EINVAL;
     }
     if (error == -EINVAL) {
         folded_release(folded);
         folded_init(folded, id);
+        folded->document.orphan_after_ns = orphan_after_ns;
     }
     return error;
 }

@@ -15,6 +15,7 @@
 #include "pipeline/effects.h"
 #include "pipeline/folded.h"
 #include "pipeline/id_map.h"
+#include "pipeline/machine.h"
 
 /* Head of every item; the machine's own begins with it. */
 struct listing_head {
@@ -28,9 +29,14 @@ struct listings {
     size_t item_size, count, capacity;
     size_t *unsaved;
     size_t unsaved_count, unsaved_capacity;
+    int64_t orphan_after_ns, orphan_kept_ns;
+    vtime watermark; /* event time that records have reached; INT64_MIN: none came */
+    vtime swept;     /* up to which orphans were dropped */
 };
 
-void listings_init(struct listings *listings, size_t item_size);
+/* The configuration says when an image is an orphan; bugs may be NULL. */
+void listings_init(struct listings *listings, size_t item_size,
+                   const struct pipeline_config *config, const struct bugs *bugs);
 void listings_release(struct listings *listings);
 
 static inline void *listings_at(const struct listings *listings, size_t at) {
@@ -41,6 +47,10 @@ static inline void *listings_at(const struct listings *listings, size_t at) {
 int64_t listings_make(struct listings *listings, uint64_t id);
 /* Its index in *at; false when there is none. */
 bool listings_find(const struct listings *listings, uint64_t id, size_t *at);
+
+/* A record was folded. Once a day, by the records' own time, the bytes of orphans go that nobody
+ * can name in time any more (A6). How many, or -ENOMEM. */
+int64_t listings_age(struct listings *listings, const struct record *record, vtime append);
 
 /* The item changed and belongs into the next checkpoint. 0 or -ENOMEM. */
 int listings_unsaved(struct listings *listings, size_t at);

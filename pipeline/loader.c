@@ -52,7 +52,8 @@ struct loader_task {
 
 static int task_init(struct partitioned *loader, struct task *head) {
     struct loader_task *task = (struct loader_task *)head;
-    listings_init(&task->listings, sizeof(struct loaded));
+    listings_init(&task->listings, sizeof(struct loaded), loader->machine.config,
+                  loader->machine.bugs);
     if (task_sources(head, SOURCE_COUNT) != 0) {
         return -ENOMEM;
     }
@@ -124,6 +125,11 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
     if (outcome < 0) {
         return outcome;
     }
+    int64_t dropped = listings_age(&task->listings, record, logged->append);
+    if (dropped < 0) {
+        return -ENOMEM;
+    }
+    machine_count(&loader->machine, COUNTER_ORPHANS_DROPPED, (uint64_t)dropped);
     machine_count(&loader->machine, outcome == FOLD_NOT_NEWS ? COUNTER_NOT_NEWS : COUNTER_FOLDED,
                   1);
     if (is_erased(&listing->head.folded, record)) {

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "pipeline/array.h"
+#include "pipeline/document.h"
 #include "pipeline/machine_parts.h"
 #include "pipeline/wire.h"
 
@@ -125,6 +126,8 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(model_version, 1)
     DEFAULT(allowed_lateness_ns, 2 * VTIME_HOUR)
     DEFAULT(late_batch_interval_ns, VTIME_HOUR)
+    DEFAULT(orphan_after_ns, DOCUMENT_ORPHAN_AFTER)
+    DEFAULT(orphan_kept_ns, 14 * VTIME_DAY)
     DEFAULT(future_max_ns, 5 * VTIME_MINUTE)
     DEFAULT(checkpoint_interval_ns, 30 * VTIME_SECOND)
     DEFAULT(fetch_records_max, 512)

@@ -161,6 +161,8 @@ struct pipeline_config {
     uint32_t model_version;         /* of embeddings; 1 */
     int64_t allowed_lateness_ns;    /* 2 h */
     int64_t late_batch_interval_ns; /* 1 h: how often the late queue is drained */
+    int64_t orphan_after_ns;        /* 7 d: an image that nobody names for so long is never shown */
+    int64_t orphan_kept_ns;         /* 14 d: its bytes stay, since as old a record may still come */
     int64_t future_max_ns;          /* 5 min: what is further ahead of its append is refused */
     int64_t checkpoint_interval_ns; /* 30 s */
     uint32_t fetch_records_max;     /* 512 */
@@ -248,6 +250,7 @@ struct machine;
     X(UPGRADE_REFUSALS, "upgrade_refusals")                                                        \
     X(QUARANTINED, "quarantined")                                                                  \
     X(REFERENCE_FANOUT, "reference_fanout")                                                        \
+    X(ORPHANS_DROPPED, "orphans_dropped")                                                          \
     X(LETTERS_REPLAYED, "letters_replayed")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,

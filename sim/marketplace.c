@@ -18,7 +18,8 @@
 #define ORDER_ID_BASE UINT64_C(5000000000000000)
 
 #define IMAGES_MAX 6
-#define BIRTH_OPS_MAX (1 + IMAGES_MAX)
+#define STRAY_OPS_MAX 3
+#define BIRTH_OPS_MAX (1 + IMAGES_MAX + STRAY_OPS_MAX)
 #define OWN_FIELDS 7 /* fields of a listing that are no attributes */
 
 /* `strange` of a listing: from here on, the number of an attribute; behind the last one, none. */
@@ -68,6 +69,7 @@ enum action {
     ACT_BIRTH = ACT_COUNT, /* the listing event of a creation or recreation */
     ACT_DELIVER,
     ACT_WITHDRAW,
+    ACT_ADOPT,      /* a listing names a picture that came by itself */
     ACT_SET_POLICY, /* one of the options' policies; its number is `listing` */
     ACT_ANOMALY,    /* of the options' anomalies; its number is `listing` */
     ACT_SET_ROW     /* a reference row is set for the first time; its number is `listing` */
@@ -230,6 +232,13 @@ static int check_options(const struct workload_options *o, struct workload_error
     }
     if (o->media_first_percent > 100) {
         return refuse(error, "workload.media_first_percent must be from 0 to 100");
+    }
+    if (o->media_missing_percent > 100 || o->media_stray_percent > 100) {
+        return refuse(error,
+                      "workload.media_missing and media_stray must be from 0 to 100 percent");
+    }
+    if (o->media_stray_lag_ns_max < 0) {
+        return refuse(error, "workload.media_stray_lag must be 0 or more");
     }
     if (o->media_lead_ns_max < 0 || o->media_lag_ns_max < 0) {
         return refuse(error, "workload.media_lead_max and media_lag_max must be 0 or more");
@@ -441,6 +450,38 @@ static uint32_t pick_popular(const struct marketplace *m, struct prng *p) {
 
 /* ---- deciding ---- */
 
+/* The images that a listing names come, but for some. */
+static void push_delivery(struct marketplace *m, uint32_t listing, uint32_t image, int64_t due_ns) {
+    uint32_t missing = m->options.media_missing_percent;
+    if (missing == 0 || !prng_ratio(&m->media, missing, 100)) {
+        push_pending(m, ACT_DELIVER, listing, image, due_ns);
+    }
+}
+
+/* Now and then a picture comes that no listing named; some of these are named after all, and some
+ * of those sent in again. */
+static void plan_stray(struct marketplace *m, uint32_t listing, int64_t now_ns) {
+    uint32_t strays = m->options.media_stray_percent;
+    if (strays == 0 || m->budget < STRAY_OPS_MAX || !prng_ratio(&m->media, strays, 100)) {
+        return;
+    }
+    uint32_t image = m->image_serial++;
+    int64_t due_ns = media_moment(m, now_ns);
+    push_pending(m, ACT_DELIVER, listing, image, due_ns);
+    if (prng_ratio(&m->media, 1, 2)) {
+        return;
+    }
+    int64_t room = m->end_ns - due_ns;
+    int64_t lag = m->options.media_stray_lag_ns_max;
+    int64_t named_ns = due_ns + prng_range(&m->media, 0, lag < room ? lag : room);
+    push_pending(m, ACT_ADOPT, listing, image, named_ns);
+    if (prng_ratio(&m->media, 1, 2)) {
+        room = m->end_ns - due_ns;
+        push_pending(m, ACT_DELIVER, listing, image,
+                     due_ns + prng_range(&m->media, 0, 2 * lag < room ? 2 * lag : room));
+    }
+}
+
 /* A listing comes (back) to life: its event and those of its pictures, some of which are early. */
 static void plan_birth(struct marketplace *m, uint32_t listing, int64_t now_ns, int64_t limit_ns) {
     struct listing *l = &m->listings[listing];
@@ -458,8 +499,9 @@ static void plan_birth(struct marketplace *m, uint32_t listing, int64_t now_ns, 
     for (uint8_t i = 0; i < l->image_count; i++) {
         int64_t due =
             media_first ? prng_range(&m->media, now_ns, birth_ns) : media_moment(m, birth_ns) + 1;
-        push_pending(m, ACT_DELIVER, listing, l->images[i], due);
+        push_delivery(m, listing, l->images[i], due);
     }
+    plan_stray(m, listing, now_ns);
     heap_push(m, (struct pending){.due_ns = birth_ns, .listing = listing, .action = ACT_BIRTH});
 }
 
@@ -824,7 +866,8 @@ static void add_image(struct marketplace *m, uint32_t listing, uint8_t place) {
     l->images[place] = m->image_serial++;
     l->image_count++;
     if (m->budget > 0) {
-        push_pending(m, ACT_DELIVER, listing, l->images[place], media_moment(m, m->next_ns) + 1);
+        push_delivery(m, listing, l->images[place], media_moment(m, m->next_ns) + 1);
+        plan_stray(m, listing, m->next_ns);
     }
 }
 
@@ -864,6 +907,20 @@ static void kill(struct marketplace *m, uint32_t listing) {
     take_out(m, &m->alive, listing);
     put_dead(m, listing);
     m->listings[listing].state = DEAD;
+}
+
+/* Named last; a listing that is gone, or has no place left, changes nothing by it but its price. */
+static void do_adopt(struct marketplace *m, uint32_t listing, uint32_t image,
+                     struct workload_op *op) {
+    struct listing *l = &m->listings[listing];
+    if (l->state != ALIVE) {
+        do_price(m, pick_popular(m, &m->actions), op);
+        return;
+    }
+    if (l->image_count < IMAGES_MAX) {
+        l->images[l->image_count++] = image;
+    }
+    publish_upsert(m, OP_LISTING_UPDATE, listing, (struct changes){NAMES(FIELD_IMAGE_IDS), 0}, op);
 }
 
 static void do_delete(struct marketplace *m, uint32_t listing, struct workload_op *op) {
@@ -1237,6 +1294,9 @@ static void carry_out(struct marketplace *m, const struct pending *p, struct wor
     case ACT_DELIVER:
     case ACT_WITHDRAW:
         do_media(m, p, op);
+        break;
+    case ACT_ADOPT:
+        do_adopt(m, p->listing, p->image, op);
         break;
     case ACT_DELETE:
         do_delete(m, m->alive.items[prng_below(&m->actions, m->alive.count)], op);

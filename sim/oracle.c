@@ -23,6 +23,7 @@ static struct oracle_options with_defaults(const struct oracle_options *options)
     o.suppressed_within_ns =
         o.suppressed_within_ns != 0 ? o.suppressed_within_ns : o.gone_within_ns;
     o.switch_in_flight_ns = o.switch_in_flight_ns != 0 ? o.switch_in_flight_ns : 5 * VTIME_MINUTE;
+    o.orphan_after_ns = o.orphan_after_ns != 0 ? o.orphan_after_ns : 7 * VTIME_DAY;
     o.vectors_every = o.vectors_every != 0 ? o.vectors_every : 1;
     return o;
 }
@@ -40,6 +41,7 @@ struct oracle *oracle_new(const struct oracle_options *options) {
         free(o);
         return NULL;
     }
+    reference_orphans_after(o->reference, o->options.orphan_after_ns);
     id_map_init(&o->listing_index);
     id_map_init(&o->seller_index);
     id_map_init(&o->seller_listing);
@@ -94,11 +96,11 @@ struct oracle_counts oracle_counts(const struct oracle *o) {
 
 /* ---- Listings ---- */
 
-static void listing_init(struct oracle_listing *l, uint64_t id) {
+static void listing_init(const struct oracle *o, struct oracle_listing *l, uint64_t id) {
     memset(l, 0, sizeof *l);
     l->id = id;
     l->history_from = DOC_VERSION_NONE;
-    view_init(&l->view);
+    view_init(&l->view, o->options.orphan_after_ns);
     l->feed.tombstone = l->feed.last_set = l->feed.seller_stamp = l->feed.gone_by = STAMP_NONE;
     for (size_t i = 0; i < ORACLE_FRESH_STORES; i++) {
         l->waiting[i] = (struct sample_list){SAMPLE_NONE, SAMPLE_NONE};
@@ -115,7 +117,7 @@ uint32_t oracle_listing_of(struct oracle *o, uint64_t id) {
         o->out_of_memory = true;
         return UINT32_MAX;
     }
-    listing_init(&o->listings[o->listing_count], id);
+    listing_init(o, &o->listings[o->listing_count], id);
     return (uint32_t)o->listing_count++;
 }
 

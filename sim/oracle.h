@@ -62,6 +62,7 @@ struct oracle_options {
     vtime start;                  /* of the run: minute 0 of every series */
     uint32_t model_version;       /* that the aliases point to at the start; 1 */
     int64_t allowed_lateness_ns;  /* as the pipeline is configured; 2 h */
+    int64_t orphan_after_ns;      /* likewise: images that nobody names for so long; 7 d */
     int64_t future_max_ns;        /* likewise: what is further ahead is refused; 5 min */
     int64_t gone_within_ns;       /* a deleted or suppressed listing has left every serving store so
                                      long after its feed took the change; 5 min */
@@ -71,8 +72,8 @@ struct oracle_options {
     int64_t
         erasure_within_ns; /* an erasure reached every store so long after it was asked for; 72 h
                             */
-    bool refusals;                /* stores refuse rows for good on purpose: letters that say so are
-                                     right */
+    bool refusals;         /* stores refuse rows for good on purpose: letters that say so are
+                              right */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
     void *sampled_ctx;

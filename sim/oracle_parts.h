@@ -50,6 +50,12 @@ struct view_image {
     uint64_t descriptor; /* hash; 0: withdrawn */
 };
 
+/* When an event first named the image, in whichever life. */
+struct view_naming {
+    uint64_t id;
+    vtime first;
+};
+
 struct view_policy {
     uint64_t seller;
     struct stamp stamp;
@@ -83,6 +89,9 @@ struct view {
     size_t attribute_count, attribute_capacity;
     struct view_image *images;
     size_t image_count, image_capacity;
+    struct view_naming *namings; /* while the listing was never erased */
+    size_t naming_count, naming_capacity;
+    int64_t orphan_after_ns;
     struct view_policy *policies;
     size_t policy_count, policy_capacity;
     struct view_table *tables;
@@ -93,7 +102,8 @@ struct view {
     struct seen seen;
 };
 
-void view_init(struct view *v);
+/* An image that nobody names for so long is an orphan (sim/reference.h). */
+void view_init(struct view *v, int64_t orphan_after_ns);
 void view_release(struct view *v);
 /* Folds a record of the listing log: 1 when v->seen changed, also for an erasure, which every store
  * is told; 0 when not; -ENOMEM. */

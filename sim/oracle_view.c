@@ -11,12 +11,13 @@
 #include "pipeline/fact.h"
 #include "sim/oracle_parts.h"
 
-void view_init(struct view *v) {
+void view_init(struct view *v, int64_t orphan_after_ns) {
     *v = (struct view){
         .tombstone = STAMP_NONE, .last_set = STAMP_NONE, .erased = STAMP_NONE, .last = STAMP_NONE};
     for (int i = 0; i < FIELD_ATTRIBUTE; i++) {
         v->fields[i].stamp = STAMP_NONE;
     }
+    v->orphan_after_ns = orphan_after_ns;
     v->seen.policy = POLICY_ACTIVE;
 }
 
@@ -24,6 +25,7 @@ void view_release(struct view *v) {
     free(v->attributes);
     free(v->images);
     free(v->policies);
+    free(v->namings);
     free(v->tables);
     free(v->image_ids);
 }
@@ -220,7 +222,52 @@ static int field_set(struct view *v, const struct field *field, struct stamp sta
     return 0;
 }
 
+static int image_named(struct view *v, uint64_t id, vtime at) {
+    for (size_t i = 0; i < v->naming_count; i++) {
+        if (v->namings[i].id == id) {
+            v->namings[i].first.ns =
+                at.ns < v->namings[i].first.ns ? at.ns : v->namings[i].first.ns;
+            return 0;
+        }
+    }
+    if (ARRAY_RESERVE(v->namings, v->naming_capacity, v->naming_count + 1) != 0) {
+        return -ENOMEM;
+    }
+    v->namings[v->naming_count++] = (struct view_naming){id, at};
+    return 0;
+}
+
+/* Also what an event names that has no other say: an older one, one of a former life. */
+static int images_named(struct view *v, const struct record *record) {
+    struct field field;
+    for (struct field_cursor c = record_fields(record); record_fields_next(&c, &field);) {
+        for (size_t i = 0;
+             field.id == FIELD_IMAGE_IDS && field.type == VALUE_IDS && i < field_id_count(&field);
+             i++) {
+            if (image_named(v, field_id_at(&field, i), record->stamp.ts) != 0) {
+                return -ENOMEM;
+            }
+        }
+    }
+    return 0;
+}
+
+static bool is_orphan(const struct view *v, const struct view_image *image) {
+    if (!stamp_is_none(v->erased)) {
+        return false;
+    }
+    for (size_t i = 0; i < v->naming_count; i++) {
+        if (v->namings[i].id == image->id) {
+            return vtime_diff(v->namings[i].first, image->stamp.ts) > v->orphan_after_ns;
+        }
+    }
+    return true;
+}
+
 static int upsert(struct view *v, const struct record *record) {
+    if (images_named(v, record) != 0) {
+        return -ENOMEM;
+    }
     if (stamp_compare(record->stamp, v->tombstone) <= 0) {
         return 0;
     }
@@ -297,7 +344,8 @@ static uint64_t images_seen(const struct view *v) {
     uint64_t hash = 0;
     for (size_t i = 0; i < v->image_id_count; i++) {
         for (size_t k = 0; k < v->image_count; k++) {
-            if (v->images[k].id == v->image_ids[i] && v->images[k].descriptor != 0) {
+            if (v->images[k].id == v->image_ids[i] && v->images[k].descriptor != 0 &&
+                !is_orphan(v, &v->images[k])) {
                 hash = mix(hash, mix(v->images[k].id, v->images[k].descriptor)) | 1;
             }
         }

@@ -70,6 +70,7 @@ struct set_image {
 };
 
 struct reference {
+    int64_t orphan_after_ns;
     struct id_map listing_index, seller_index, order_index;
     struct listing *listings;
     size_t listing_count, listing_capacity;
@@ -105,11 +106,16 @@ struct reference {
 struct reference *reference_new(void) {
     struct reference *r = calloc(1, sizeof *r);
     if (r != NULL) {
+        r->orphan_after_ns = 7 * VTIME_DAY;
         id_map_init(&r->listing_index);
         id_map_init(&r->seller_index);
         id_map_init(&r->order_index);
     }
     return r;
+}
+
+void reference_orphans_after(struct reference *r, int64_t after_ns) {
+    r->orphan_after_ns = after_ns;
 }
 
 void reference_free(struct reference *r) {
@@ -592,11 +598,42 @@ static int take_fields(struct reference *r, struct reference_document *out) {
     return 0;
 }
 
-static int take_images(struct reference *r, struct reference_document *out) {
+static bool event_names_image(const struct said *event, uint64_t image_id) {
+    struct record record = {
+        .type = RECORD_LISTING, .field_count = event->field_count, .field_bytes = event->bytes};
+    struct field field;
+    for (struct field_cursor c = record_fields(&record);
+         event->kind == LISTING_SET && record_fields_next(&c, &field);) {
+        for (size_t i = 0;
+             field.id == FIELD_IMAGE_IDS && field.type == VALUE_IDS && i < field_id_count(&field);
+             i++) {
+            if (field_id_at(&field, i) == image_id) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Did any event of any life name the image in time? */
+static bool named_in_time(const struct reference *r, const struct listing *listing,
+                          const struct set_image *image) {
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct said *event = &listing->events[i];
+        if (vtime_diff(event->stamp.ts, image->stamp.ts) <= r->orphan_after_ns &&
+            event_names_image(event, image->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int take_images(struct reference *r, const struct listing *listing, bool erased,
+                       struct reference_document *out) {
     struct field ids = {.id = FIELD_IMAGE_IDS, .type = VALUE_IDS, .text = out->image_ids};
     for (size_t i = 0; i < field_id_count(&ids); i++) {
         const struct set_image *image = image_find(r, field_id_at(&ids, i));
-        if (image == NULL || !image->delivered) {
+        if (image == NULL || !image->delivered || (!erased && !named_in_time(r, listing, image))) {
             continue;
         }
         if (ARRAY_RESERVE(r->visible, r->visible_capacity, out->image_count + 1) != 0) {
@@ -642,7 +679,7 @@ int reference_listing(struct reference *r, uint64_t listing_id, struct reference
         }
     }
     out->last = listing->events[listing->count - 1].stamp;
-    if (take_fields(r, out) != 0 || take_images(r, out) != 0) {
+    if (take_fields(r, out) != 0 || take_images(r, listing, !stamp_is_none(erased), out) != 0) {
         return -ENOMEM;
     }
     join_tables(r, out);

@@ -38,6 +38,11 @@ struct reference;
 struct reference *reference_new(void); /* NULL when out of memory */
 void reference_free(struct reference *r);
 
+/* An image that no event named until so long after its delivery is an orphan and never shown,
+ * whoever names it later (A6); 7 days. What an erased listing was told to show is not known any
+ * more, so it has no orphans. */
+void reference_orphans_after(struct reference *r, int64_t after_ns);
+
 /*
  * Takes the record in (copied): listing, media, policy (of its seller_id), order, erasure or
  * reference row, with the policy note that a listing record may carry. Returns 1, 0 when the bytes

@@ -138,8 +138,12 @@ struct workload_options {
     uint32_t media_first_percent; /* of new listings, whose images arrive before them */
     int64_t media_lead_ns_max;    /* by up to so long */
     int64_t media_lag_ns_max;     /* the others' images come up to so long after */
-    uint32_t description_words;   /* mean, at most 3,000; 0: no descriptions */
-    uint32_t hot_seller_ppm;      /* of the listings, in parts per million: seller 1 has them */
+    uint32_t media_missing_percent; /* of the images that listings name: they never come */
+    uint32_t media_stray_percent;   /* of births and of added images: one that nobody named comes */
+    int64_t media_stray_lag_ns_max; /* half of the strays are named after all, up to so long after;
+                                       half of these are then delivered once more */
+    uint32_t description_words;     /* mean, at most 3,000; 0: no descriptions */
+    uint32_t hot_seller_ppm;        /* of the listings, in parts per million: seller 1 has them */
     const struct workload_peak *peaks; /* of what follows the load; the total stays `events` */
     size_t peak_count;
     const struct workload_policy *policies; /* beside those of the mix; part of `events` */

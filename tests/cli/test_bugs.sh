@@ -31,6 +31,7 @@ tombstone-early late-two-hours 3
 drift-self quality-embedding-drift 1
 reference-no-fanout reference-taxonomy 1
 reference-to-all reference-taxonomy 1
+orphans-shown media-orphans 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
