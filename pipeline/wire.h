@@ -36,7 +36,9 @@ struct wire_reader {
 };
 
 static inline struct wire_reader wire_reader_of(struct bytes input) {
-    return (struct wire_reader){input.data, input.data + input.len, false};
+    const char *end =
+        input.len > 0 ? input.data + input.len : input.data; /* NULL plus 0 is no sum */
+    return (struct wire_reader){input.data, end, false};
 }
 
 static inline uint64_t wire_get(struct wire_reader *reader, size_t size) {

@@ -261,7 +261,8 @@ static bool keeps(const struct schema *schema, const size_t values[SAID], const 
             fields[count++] = field;
         }
     }
-    struct record r = {.type = RECORD_LISTING, .op = RECORD_UPSERT, .contract_version = 1};
+    struct record r = {
+        .type = RECORD_LISTING, .op = RECORD_UPSERT, .contract_version = 1, .subject_id = 7};
     char buffer[512];
     int64_t length = record_encode(&r, fields, count, buffer, sizeof buffer);
     assert_true(length > 0);

@@ -98,13 +98,14 @@ static void price_as_text(void **state) {
     size_t prices = 0;
     while (workload_next(w, &op)) {
         struct field said, meant;
-        int64_t price;
+        int64_t price = 0;
         if (op.kind == OP_POISON || op.topic != TOPIC_LISTING ||
             !names(op.meaning, FIELD_PRICE, "", &meant) || meant.type != VALUE_INTEGER) {
             continue;
         }
         assert_true(names(op.value, FIELD_PRICE, "", &said));
-        assert_true(said.type == VALUE_TEXT && contract_decimal(said.text, &price));
+        assert_int_equal(said.type, VALUE_TEXT);
+        assert_true(contract_decimal(said.text, &price));
         assert_true(price == meant.integer);
         prices++;
     }
