@@ -438,6 +438,115 @@ static void agrees_with_the_core(void **state) {
     }
 }
 
+/* An erasure of the listing, or a row of a table that explains one of the few words. */
+static void special_event(struct prng *p, struct encoded *out) {
+    struct record record =
+        record_of(RECORD_REFERENCE, RECORD_UPSERT, prng_range(p, 0, 9), prng_next(p) | 1);
+    if (prng_ratio(p, 1, 6)) {
+        record.type = RECORD_ERASURE;
+        record.erasure_scope = ERASURE_LISTING;
+        record.erasure_id = LISTING;
+        encode(out, &record, NULL, 0);
+        return;
+    }
+    bool locale = prng_ratio(p, 1, 2);
+    record.reference = (struct reference_row){
+        .table = locale ? FACT_LOCALE : FACT_CATEGORY,
+        .tokeniser = locale ? TOKENISER_WORD + (unsigned)prng_below(p, 2) : 0,
+        .key = random_word(p),
+        .value = bytes_of(words[1 + prng_below(p, 3)]),
+    };
+    if (record.reference.key.len == 0) {
+        record.reference.key = bytes_of(words[1]);
+    }
+    encode(out, &record, NULL, 0);
+}
+
+static void event_set_season(struct event_set *set, struct prng *p) {
+    for (size_t i = 0; i < set->count; i++) {
+        struct record_error error;
+        if (prng_ratio(p, 1, 3)) {
+            special_event(p, &set->events[i]);
+        }
+        assert_int_equal(record_decode(encoded_bytes(&set->events[i]), &set->records[i], &error),
+                         0);
+    }
+}
+
+static void fold_some(struct document *core, const struct event_set *set, const size_t *order,
+                      size_t from, size_t to) {
+    document_init(core, LISTING);
+    core->orphan_after_ns = 2;
+    for (size_t k = from; k < to; k++) {
+        assert_true(document_fold(core, &set->records[order[k]], doc_version_pack(0, (int64_t)k),
+                                  (vtime){0}, NULL) >= 0);
+        document_check(core);
+    }
+}
+
+static void assert_tables(const struct reference_document *d, const struct document *core) {
+    assert_true(bytes_equal(d->category_path, document_category(core)));
+    assert_true(bytes_equal(d->locale_tag, document_locale(core)));
+    assert_int_equal(d->tokeniser, document_tokeniser(core));
+}
+
+/* A document survives being written down, and says the same after it. */
+static void assert_kept(const struct document *core) {
+    char buffer[8192];
+    char again[8192];
+    size_t size = document_encode(core, buffer, sizeof buffer);
+    assert_true(size <= sizeof buffer);
+    struct document copy;
+    assert_int_equal(document_decode(&copy, (struct bytes){buffer, size}), 0);
+    document_check(&copy);
+    assert_int_equal(document_encode(&copy, again, sizeof again), size);
+    assert_memory_equal(again, buffer, size);
+    document_release(&copy);
+}
+
+/* With rows of tables, images that are named too late, and erasures: in any order, and folded in
+ * two halves that are merged either way round (A4, A6, A12). */
+static void agrees_on_tables_and_orphans(void **state) {
+    (void)state;
+    struct prng p;
+    struct event_set set;
+    prng_init(&p, 4, "tables");
+    for (int i = 0; i < 20000; i++) {
+        event_set_make(&set, &p);
+        event_set_season(&set, &p);
+        struct reference *r = model_of(&set);
+        reference_orphans_after(r, 2);
+        size_t order[EVENTS_MAX];
+        for (size_t k = 0; k < set.count; k++) {
+            order[k] = k;
+        }
+        prng_shuffle(&p, order, set.count, sizeof *order);
+        struct document whole, first, second;
+        size_t half = prng_below(&p, set.count + 1);
+        fold_some(&whole, &set, order, 0, set.count);
+        fold_some(&first, &set, order, 0, half);
+        fold_some(&second, &set, order, half, set.count);
+        struct document *merged = i % 2 == 0 ? &first : &second;
+        assert_true(document_merge(merged, i % 2 == 0 ? &second : &first) >= 0);
+        document_check(merged);
+        struct reference_document d;
+        assert_true(reference_listing(r, LISTING, &d) >= 0);
+        assert_core(&d, &whole);
+        assert_tables(&d, &whole);
+        assert_core(&d, merged);
+        assert_tables(&d, merged);
+        struct document_digest a, b;
+        document_digest(&whole, &a);
+        document_digest(merged, &b);
+        assert_true(a.whole == b.whole && a.text == b.text && a.image == b.image);
+        assert_kept(merged);
+        document_release(&whole);
+        document_release(&first);
+        document_release(&second);
+        reference_free(r);
+    }
+}
+
 /* Asking between two events changes nothing of what is said after them. */
 static void asking_early_does_no_harm(void **state) {
     (void)state;
@@ -719,6 +828,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_naive_fold),
         cmocka_unit_test(agrees_with_the_core),
+        cmocka_unit_test(agrees_on_tables_and_orphans),
         cmocka_unit_test(asking_early_does_no_harm),
         cmocka_unit_test(deletion_ends_a_life),
         cmocka_unit_test(unknown_things),
