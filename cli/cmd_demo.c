@@ -122,8 +122,8 @@ static void tell_catch(const struct teller *t, const struct run_result *r) {
         }
         tell_clock(r->alerts[i].at_ns - r->start_ns, at, sizeof at);
         printf("  %s %-7s %s on %s\n            %s\n", at,
-               r->alerts[i].raised ? "RAISED" : "cleared", r->alerts[i].name, r->alerts[i].subject,
-               r->alerts[i].evidence);
+               r->alerts[i].raised ? "RAISED" : run_alert_word(&r->alerts[i]), r->alerts[i].name,
+               r->alerts[i].subject, r->alerts[i].evidence);
     }
     tell_verdict(t, r);
 }

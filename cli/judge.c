@@ -118,8 +118,7 @@ static bool has_subject(const struct scenario_run *run, const char *check) {
         {"dashboard", has_orders},         {"alias-switch", has_moves},
         {"orders-obeyed", has_moves},      {"retired", has_drops},
         {"standby-complete", has_standby}, {"contract-held", has_claims},
-        {"erasure", has_erasures},
-        {"remade-exactly", has_tables},
+        {"erasure", has_erasures},         {"remade-exactly", has_tables},
     };
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         if (strcmp(subjects[i].check, check) == 0) {

@@ -80,12 +80,17 @@ static void hear_alert(void *ctx, vtime now, const char *name, const char *subje
     if (state != ALERT_CLEARED && !vtime_before(now, workload_end(run->workload))) {
         return;
     }
-    sentence = run_result_textf(&run->result, "%s: %s", alert_state_name(state), sentence);
-    run_result_add_alert(&run->result, &(struct run_alert){.at_ns = now.ns,
-                                                           .name = name,
-                                                           .subject = subject,
-                                                           .raised = state != ALERT_CLEARED,
-                                                           .evidence = sentence});
+    bool told = state == ALERT_INFO;
+    if (!told) {
+        sentence = run_result_textf(&run->result, "%s: %s", alert_state_name(state), sentence);
+    }
+    run_result_add_alert(&run->result,
+                         &(struct run_alert){.at_ns = now.ns,
+                                             .name = name,
+                                             .subject = subject,
+                                             .raised = state != ALERT_CLEARED && !told,
+                                             .told = told,
+                                             .evidence = sentence});
 }
 
 static const char *version_text(struct run_result *r, doc_version version, const char *none) {

@@ -24,11 +24,19 @@ static void series_legend(FILE *out, const struct run_result *r, enum run_series
         fputs("</ul>", out);
 }
 
+static bool steps_told(const struct run_result *r) {
+    for (size_t i = 0; i < r->alert_count; i++) {
+        if (r->alerts[i].told)
+            return true;
+    }
+    return false;
+}
+
 static void alert_row(FILE *out, const struct run_result *r, const struct run_alert *a) {
     fputs("<tr><td class=\"num\">", out);
     html_moment(out, r, a->at_ns);
     fputs("</td><td>", out);
-    html_tag(out, a->raised ? "bad" : "good", a->raised ? "raised" : "cleared");
+    html_tag(out, a->told ? "plain" : a->raised ? "bad" : "good", run_alert_word(a));
     fputs("</td><th scope=\"row\" class=\"name\">", out);
     markup_text(out, a->name);
     fputs("</th>", out);
@@ -83,8 +91,14 @@ void html_timeline(FILE *out, const struct run_result *r, const struct plots *pl
         if (r->band_count + r->alert_count)
             fputs("<ul class=\"legend\"><li><i class=\"block\" style=\"background:var(--p2)\"></i>"
                   "fault at work</li><li><i class=\"block\" style=\"background:var(--p3)\"></i>"
-                  "alert raised</li></ul>\n",
+                  "alert raised</li>",
                   out);
+        if (r->band_count + r->alert_count && steps_told(r))
+            fputs("<li><i class=\"block\" style=\"background:var(--p10)\"></i>step of an "
+                  "upgrade</li>",
+                  out);
+        if (r->band_count + r->alert_count)
+            fputs("</ul>\n", out);
         html_plot(out, plots, PLOT_TIMELINE);
         timeline_caption(out, r);
         size_t rows = plots_timeline_rows(r);

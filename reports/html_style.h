@@ -38,6 +38,7 @@
     ".tag{display:inline-block;padding:0 8px;border-radius:9px;font-size:12px;line-height:19px;"   \
     "font-weight:600;white-space:nowrap}"                                                          \
     ".good{color:var(--good);background:var(--goodbg)}"                                            \
+    ".plain{background:var(--line)}"                                                               \
     ".bad{color:var(--bad);background:var(--badbg)}"                                               \
     ".warn{color:var(--warn);background:var(--warnbg)}"
 

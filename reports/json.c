@@ -225,7 +225,7 @@ static json_t *alerts_array(struct builder *b) {
         put(b, o, "at", moment(a->at_ns));
         put(b, o, "name", text(a->name));
         put(b, o, "subject", text(a->subject));
-        put(b, o, "state", json_string(a->raised ? "raised" : "cleared"));
+        put(b, o, "state", json_string(run_alert_word(a)));
         put(b, o, "evidence", text(a->evidence));
         push(b, array, o);
     }

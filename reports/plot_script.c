@@ -433,6 +433,16 @@ static void fault_row(struct rows *rows, size_t first) {
     rows->count++;
 }
 
+/* From a step that was told to the next one of that name, or to the end. */
+static double step_end(const struct rows *rows, size_t step) {
+    const struct run_alert *a = rows->r->alerts;
+    for (size_t i = step + 1; i < rows->r->alert_count; i++) {
+        if (a[i].told && strcmp(a[i].name, a[step].name) == 0)
+            return offset_s(rows->span, a[i].at_ns);
+    }
+    return rows->span->seconds;
+}
+
 /* From raised to cleared, or to the end. */
 static void alert_row(struct rows *rows, size_t first) {
     const struct run_alert *a = rows->r->alerts;
@@ -442,7 +452,9 @@ static void alert_row(struct rows *rows, size_t first) {
         if (strcmp(a[i].name, a[first].name) != 0 || strcmp(a[i].subject, a[first].subject) != 0)
             continue;
         double at = offset_s(rows->span, a[i].at_ns);
-        if (a[i].raised && since < 0) {
+        if (a[i].told) {
+            put_bar(rows, rows->count, at, step_end(rows, i), PLOT_STEP);
+        } else if (a[i].raised && since < 0) {
             since = at;
         } else if (!a[i].raised && since >= 0) {
             put_bar(rows, rows->count, since, at, PLOT_ALERT);

@@ -21,6 +21,7 @@ enum plot_colour {
     PLOT_ALERT = 3,
     PLOT_OBJECTIVE = 4,
     PLOT_SERIES = 10, /* + 0 .. PLOT_COLOURS - 1 */
+    PLOT_STEP = PLOT_SERIES,
 };
 
 /* Writes one plot, with its `set terminal`, named `name`; false, having written nothing, when the

@@ -420,3 +420,7 @@ const char *run_drift_name(enum run_drift drift) {
     assert(drift < RUN_DRIFT_COUNT);
     return names[drift];
 }
+
+const char *run_alert_word(const struct run_alert *alert) {
+    return alert->told ? "told" : alert->raised ? "raised" : "cleared";
+}

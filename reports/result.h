@@ -145,7 +145,10 @@ struct run_alert {
     const char *name, *subject;
     bool raised; /* false: cleared */
     const char *evidence;
+    bool told; /* neither: a machine tells of a step; it lasts until the next one of that name */
 };
+/* "raised", "cleared" or "told". */
+const char *run_alert_word(const struct run_alert *alert);
 
 /* The lag of one store: visibility lag (append to visible: the objective) and, beside it, event lag
  * (producer's time to visible). */

@@ -214,12 +214,12 @@ static inline void fixture_faults(struct run_result *r) {
 
 static inline void fixture_alerts(struct run_result *r) {
     static const struct run_alert alerts[] = {
-        {FIXTURE_AT(79), "feed_stalled", "listing", true,
-         "watermark 4 min 10 s old, warn at 4 min"},
-        {FIXTURE_AT(116), "feed_stalled", "listing", false, "watermark 2.1 s old"},
-        {FIXTURE_AT(154), "feed_stalled", "media", true, "watermark 4 min 02 s old"},
-        {FIXTURE_AT(162), "feed_stalled", "media", false, "watermark 1.0 s old"},
-        {FIXTURE_AT(236), "drift_found", "vector/text", true, "44 rows"},
+        {FIXTURE_AT(79), "feed_stalled", "listing", true, "watermark 4 min 10 s old, warn at 4 min",
+         false},
+        {FIXTURE_AT(116), "feed_stalled", "listing", false, "watermark 2.1 s old", false},
+        {FIXTURE_AT(154), "feed_stalled", "media", true, "watermark 4 min 02 s old", false},
+        {FIXTURE_AT(162), "feed_stalled", "media", false, "watermark 1.0 s old", false},
+        {FIXTURE_AT(236), "drift_found", "vector/text", true, "44 rows", false},
     };
     for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++)
         run_result_add_alert(r, &alerts[i]);
