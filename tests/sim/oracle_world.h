@@ -409,7 +409,8 @@ static inline void make_vectors_by(struct world *w, uint32_t model, const struct
         .text = {folded_text(f, FIELD_TITLE),
                  folded_text(f, FIELD_DESCRIPTION),
                  {attributes, length},
-                 folded_text(f, FIELD_LOCALE)},
+                 document_locale(&f->document),
+                 document_tokeniser(&f->document)},
         .images = images,
         .image_count = count,
     };

@@ -29,7 +29,7 @@ static struct embed_item shoe(uint8_t modalities) {
         .listing_id = 1,
         .modalities = modalities,
         .text = {bytes_of("Red running shoe"), bytes_of("A light shoe for long distances"),
-                 bytes_of("colour red\nsize 42\n"), bytes_of("en_US")},
+                 bytes_of("colour red\nsize 42\n"), bytes_of("en_US"), TOKENISER_WORD},
         .images = photos,
         .image_count = 2,
     };

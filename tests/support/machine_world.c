@@ -488,10 +488,13 @@ static uint64_t hash_bytes(uint64_t hash, struct bytes bytes) {
 }
 
 static uint64_t hash_text(const struct text_input *text) {
+    if (text->title.len + text->description.len + text->attributes.len == 0) {
+        return 0; /* a locale alone says nothing */
+    }
     uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), text->title);
     hash = hash_bytes(hash, text->description);
     hash = hash_bytes(hash, text->attributes);
-    return hash_bytes(hash, text->locale);
+    return hash_bytes(hash + text->tokeniser, text->locale);
 }
 
 /* Content that can never be embedded, where the options ask for some. */
@@ -867,6 +870,26 @@ static void story_stamp(struct world *w, size_t i, char *text, size_t room) {
              i + 1);
 }
 
+static const char *const locales[] = {"ja_JP", "de"};
+static const char *const categories[] = {"lamps", "desks"};
+
+/* A row of a reference table; in the listing log, as that listing is told. */
+static void story_reference(struct world *w, const char *stamp, uint64_t listing, bool in_log,
+                            char *text, size_t room) {
+    char of[32] = "";
+    uint64_t which = world_random(w, 2);
+    if (in_log) {
+        snprintf(of, sizeof of, "of %" PRIu64 " ", listing);
+    }
+    if (world_random(w, 2) == 0) {
+        snprintf(text, room, "reference category %s %s%s Home>%s", categories[which], of, stamp,
+                 stamp);
+    } else {
+        snprintf(text, room, "reference locale %s %s%s %s-x %s", locales[which], of, stamp,
+                 locales[which], world_random(w, 2) == 0 ? "word" : "bigram");
+    }
+}
+
 static void story_listing(struct world *w, const char *stamp, char *text, size_t room) {
     uint64_t id = 1 + world_random(w, WORLD_LISTINGS - 1);
     static const char *const titles[] = {"Lamp", "Desk", "Chair", "null"};
@@ -883,6 +906,14 @@ static void story_listing(struct world *w, const char *stamp, char *text, size_t
         length +=
             snprintf(text + length, room - (size_t)length, " price=%" PRIu64, world_random(w, 9));
     }
+    if (world_random(w, 4) == 0) {
+        length += snprintf(text + length, room - (size_t)length, " locale=%s",
+                           locales[world_random(w, 2)]);
+    }
+    if (world_random(w, 4) == 0) {
+        length += snprintf(text + length, room - (size_t)length, " category=%s",
+                           categories[world_random(w, 2)]);
+    }
     if (world_random(w, 2) == 0) {
         length += snprintf(text + length, room - (size_t)length, " seller=%" PRIu64,
                            1 + world_random(w, WORLD_SELLERS));
@@ -897,7 +928,10 @@ static void story_event(struct world *w, size_t i, bool in_log, char *text, size
     char stamp[40];
     story_stamp(w, i, stamp, sizeof stamp);
     uint64_t listing = 1 + world_random(w, WORLD_LISTINGS - 1);
-    switch (world_random(w, 10)) {
+    switch (world_random(w, 11)) {
+    case 10:
+        story_reference(w, stamp, listing, in_log, text, room);
+        break;
     case 0: {
         const char *status = world_random(w, 2) == 0 ? "suppressed" : "active";
         uint64_t seller = 1 + world_random(w, WORLD_SELLERS);
@@ -1090,7 +1124,8 @@ static float vector_wanted(const struct folded *folded, int m, uint32_t model,
     struct embed_item item = {.text = {folded_text(folded, FIELD_TITLE),
                                        folded_text(folded, FIELD_DESCRIPTION),
                                        {attributes, length},
-                                       folded_text(folded, FIELD_LOCALE)},
+                                       document_locale(&folded->document),
+                                       document_tokeniser(&folded->document)},
                               .images = images};
     for (size_t i = 0;
          document_visible_image(&folded->document, i, &images[i].image_id, &images[i].descriptor);
@@ -1252,7 +1287,8 @@ static bool log_has(const struct world *w, const struct record *wanted) {
 
 /* What the feeds say of every listing, folded without a router. */
 static const char *fold_feeds(struct world *w, struct folded *folded) {
-    static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY};
+    static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY,
+                                          TOPIC_REFERENCE};
     int64_t position = 0;
     for (size_t f = 0; f < sizeof feeds / sizeof *feeds; f++) {
         const struct logged *log = &w->log[feeds[f]];
@@ -1262,12 +1298,12 @@ static const char *fold_feeds(struct world *w, struct folded *folded) {
             if (record_decode(log->items[i].value, &record, &error) != 0) {
                 continue;
             }
-            bool policy = record.type == RECORD_POLICY;
-            if (!policy && !log_has(w, &record)) {
+            bool fact = record.type == RECORD_POLICY || record.type == RECORD_REFERENCE;
+            if (!fact && !log_has(w, &record)) {
                 return wrong(w, "%s/%zu is not in the log", topic_name(feeds[f]), i);
             }
-            uint64_t first = policy ? 1 : record.subject_id;
-            uint64_t last = policy ? WORLD_LISTINGS - 1 : record.subject_id;
+            uint64_t first = fact ? 1 : record.subject_id;
+            uint64_t last = fact ? WORLD_LISTINGS - 1 : record.subject_id;
             for (uint64_t id = first; id <= last; id++) {
                 struct log_record logged = {.offset = position++, .value = log->items[i].value};
                 record.subject_id = id;
