@@ -314,6 +314,11 @@ static enum scenario_run_status out_of_memory(struct scenario_run *run) {
     return fail(run, SCENARIO_RUN_ERROR, "out of memory: the run is worth nothing");
 }
 
+/* A scenario says 0 where nothing ends, the simulation something negative. */
+static int64_t kept(int64_t ns) {
+    return ns == 0 ? -1 : ns;
+}
+
 static int build(struct scenario_run *run) {
     const struct scenario *scenario = run->scenario;
     struct simulation_options options = {
@@ -327,7 +332,10 @@ static int build(struct scenario_run *run) {
         .index_text = scenario->probe_every_ns > 0,
         .time_travel_ns = scenario->time_travel_ns,
         .fail_safe_ns = scenario->fail_safe_ns,
+        .artifacts_kept_ns = kept(scenario->retention.artifacts_ns),
     };
+    options.pipeline.topics_kept_ns = kept(scenario->retention.topics_ns);
+    options.pipeline.warehouse_kept_ns = kept(scenario->retention.warehouse_ns);
     memcpy(options.workers, scenario->workers, sizeof options.workers);
     for (size_t i = 0; i < scenario->operation_count; i++) {
         const struct operation *operation = &scenario->operations[i];
@@ -354,6 +362,7 @@ static int build(struct scenario_run *run) {
         .orphan_after_ns = scenario->pipeline.orphan_after_ns,
         .gone_within_ns = scenario->objectives.gone_within_ns,
         .erasure_within_ns = scenario->objectives.erasure_within_ns,
+        .warehouse_kept_ns = kept(scenario->retention.warehouse_ns),
         .suppressed_within_ns = scenario->objectives.suppressed_within_ns,
         .needless_embeddings_max_ppm = scenario->objectives.needless_embeddings_ppm,
         .vectors_every = 1,

@@ -26,6 +26,7 @@
 #include "pipeline/document_rows.h"
 #include "pipeline/listings.h"
 #include "pipeline/partitioned.h"
+#include "pipeline/retention.h"
 #include "pipeline/sentence.h"
 #include "pipeline/wire.h"
 
@@ -73,6 +74,7 @@ struct batch_task {
     int64_t offset;             /* to read next in it */
     vtime scheduled;            /* up to where scheduled runs were begun; 0: never */
     bool alarmed;
+    bool beyond;   /* told that the range began before bronze does */
     bool fetching; /* the control topic */
     struct listings listings;
     size_t written; /* listings before this one are */
@@ -125,8 +127,14 @@ static void listings_forget(const struct partitioned *batch, struct batch_task *
     task->written = 0;
 }
 
-static vtime first_hour(const struct batch_task *task) {
-    return sales_hour(task->report.from);
+/* From when on bronze tells everything, as the run began (A16). */
+static vtime bronze_edge(const struct partitioned *batch, const struct batch_task *task) {
+    return warehouse_edge(batch->machine.config->warehouse_kept_ns, task->report.began);
+}
+
+/* Of earlier hours bronze has no orders: their sales stay as they were made. */
+static vtime first_hour(const struct partitioned *batch, const struct batch_task *task) {
+    return vtime_max(sales_hour(task->report.from), bronze_edge(batch, task));
 }
 
 /* ---- Requests ---- */
@@ -176,7 +184,7 @@ static int read_sales(struct partitioned *batch, struct batch_task *task, bool r
     struct effect *request = machine_request(&batch->machine, effects, EFFECT_READ_SALES, 0);
     if (request != NULL) {
         request->sales.rebuilt = rebuilt;
-        request->sales.from = first_hour(task);
+        request->sales.from = first_hour(batch, task);
         request->sales.to = task->report.to;
         request->sales.skip = task->sides[rebuilt].count;
         request->sales.max = batch->machine.config->batch_page_rows;
@@ -245,7 +253,7 @@ static int write_sales(struct partitioned *batch, struct batch_task *task,
         rows[i].category = effect_copy(effects, load, rows[i].category);
     }
     load->warehouse.rebuilt_sales_given = true;
-    load->warehouse.rebuilt_from = first_hour(task);
+    load->warehouse.rebuilt_from = first_hour(batch, task);
     load->warehouse.rebuilt_to = task->report.to;
     load->warehouse.rebuilt_sales = rows;
     load->warehouse.rebuilt_sales_count = count;
@@ -303,13 +311,42 @@ static int finish(struct partitioned *batch, struct batch_task *task, vtime now,
 
 /* ---- Beginning ---- */
 
-static void run_begin(struct batch_task *task, vtime from, vtime to, vtime now) {
+/* A range that began before bronze does is not made anew as a whole: said, not counted (A16). */
+static void tell_beyond(struct partitioned *batch, struct batch_task *task,
+                        struct effects *effects) {
+    vtime edge = bronze_edge(batch, task);
+    bool beyond = task->report.from.ns != 0 && vtime_before(task->report.from, edge);
+    if (beyond == task->beyond) {
+        return;
+    }
+    task->beyond = beyond;
+    struct sentence sentence = sentence_begin();
+    if (beyond) {
+        sentence_add(&sentence, "bronze tells everything from ");
+        sentence_add_time(&sentence, edge);
+        sentence_add(&sentence, " on: sales of earlier hours and listings that were gone by then "
+                                "are not made anew");
+    } else {
+        sentence_add(&sentence, "bronze tells everything of the range");
+    }
+    struct effect *told = effects_add(effects, EFFECT_ALERT, 0, 0);
+    if (told != NULL) {
+        told->alert.name = "batch-beyond-retention";
+        told->alert.subject = "warehouse";
+        told->alert.state = beyond ? ALERT_WARN : ALERT_CLEARED;
+        told->alert.evidence = effect_copy(effects, told, sentence_bytes(&sentence));
+    }
+}
+
+static void run_begin(struct partitioned *batch, struct batch_task *task, vtime from, vtime to,
+                      vtime now, struct effects *effects) {
     bool whole = to.ns == 0 || vtime_before(now, to);
     task->report = (struct batch_report){
         .run = task->report.run + 1, .from = from, .to = whole ? now : to, .began = now};
     task->phase = PHASE_DOCUMENTS;
     task->partition = 0;
     task->offset = 0;
+    tell_beyond(batch, task, effects);
 }
 
 /* What begins anew after a crash. */
@@ -328,7 +365,8 @@ static void run_resume(const struct partitioned *batch, struct batch_task *task)
 }
 
 /* The next scheduled range, if its end has come. */
-static bool schedule_due(struct partitioned *batch, struct batch_task *task, vtime now) {
+static bool schedule_due(struct partitioned *batch, struct batch_task *task, vtime now,
+                         struct effects *effects) {
     int64_t interval_ns = batch->machine.config->batch_interval_ns;
     if (interval_ns == 0 || task->scheduled.ns == 0 ||
         vtime_diff(now, task->scheduled) < interval_ns) {
@@ -336,7 +374,7 @@ static bool schedule_due(struct partitioned *batch, struct batch_task *task, vti
     }
     vtime from = task->scheduled;
     task->scheduled = vtime_add(from, interval_ns);
-    run_begin(task, from, task->scheduled, now);
+    run_begin(batch, task, from, task->scheduled, now, effects);
     return true;
 }
 
@@ -344,7 +382,7 @@ static bool schedule_due(struct partitioned *batch, struct batch_task *task, vti
 static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
                  struct effects *effects) {
     task_changed(batch, &task->task, now, effects);
-    if (task->phase == PHASE_IDLE && !schedule_due(batch, task, now)) {
+    if (task->phase == PHASE_IDLE && !schedule_due(batch, task, now, effects)) {
         if (task->fetching) {
             return 0;
         }
@@ -417,15 +455,17 @@ static int page_read(struct partitioned *batch, struct batch_task *task, const s
     if (topic == TOPIC_LISTING_LOG) {
         return documents_go_on(batch, task, event->now, effects);
     }
-    return batch_sales_close(&task->sales, first_hour(task), task->report.to) != 0
+    return batch_sales_close(&task->sales, first_hour(batch, task), task->report.to) != 0
                ? -ENOMEM
                : partition_done(batch, task, event->now, effects);
 }
 
 static struct batch_scope scope_of(const struct partitioned *batch, const struct batch_task *task) {
     vtime cutoff = vtime_add(task->report.began, -batch->machine.config->reconcile_cutoff_ns);
-    return (struct batch_scope){task->report.from,
-                                vtime_before(task->report.to, cutoff) ? task->report.to : cutoff};
+    return (struct batch_scope){.from = task->report.from,
+                                .settled = vtime_before(task->report.to, cutoff) ? task->report.to
+                                                                                 : cutoff,
+                                .kept_from = bronze_edge(batch, task)};
 }
 
 /* Rows up to and including that listing. */
@@ -561,7 +601,7 @@ static int records(struct partitioned *batch, struct task *head, size_t index,
         source->next = logged->offset + 1;
         if (record_of_topic(TOPIC_CONTROL, logged->value, &record, &error) == 0 &&
             record.control.kind == CONTROL_BATCH) {
-            run_begin(task, record.control.from, record.control.to, event->now);
+            run_begin(batch, task, record.control.from, record.control.to, event->now, effects);
         }
     }
     source->safe = source->next;
@@ -599,7 +639,7 @@ static int task_begin(struct partitioned *batch, struct task *head, const struct
 
 /* ---- Checkpoints ---- */
 
-enum { STATE_BYTES = 1 + 4 + 4 + 5 * 8 + 1 + 8 };
+enum { STATE_BYTES = 1 + 4 + 4 + 5 * 8 + 2 + 8 };
 
 static int save_entries(struct partitioned *batch, struct task *head, struct effect *save,
                         struct effects *effects) {
@@ -619,6 +659,7 @@ static int save_entries(struct partitioned *batch, struct task *head, struct eff
     at = wire_put(at, task->report.documents, 8);
     at = wire_put(at, task->report.records, 8);
     at = wire_put(at, task->alarmed, 1);
+    at = wire_put(at, task->beyond, 1);
     at = wire_put(at, (uint64_t)task->scheduled.ns, 8);
     assert(at == bytes + STATE_BYTES);
     *entry = (struct state_entry){0, {bytes, STATE_BYTES}};
@@ -645,6 +686,7 @@ static int restore_entry(struct partitioned *batch, struct task *head, uint64_t 
     task->report.documents = wire_get(&reader, 8);
     task->report.records = wire_get(&reader, 8);
     task->alarmed = wire_get(&reader, 1) != 0;
+    task->beyond = wire_get(&reader, 1) != 0;
     task->scheduled.ns = (int64_t)wire_get(&reader, 8);
     return 0;
 }

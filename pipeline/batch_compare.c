@@ -30,7 +30,8 @@ static void document_missing(const struct batch_scope *scope, const struct scan_
 
 static void document_surplus(const struct batch_scope *scope, const struct scan_row *gold,
                              uint64_t counts[DRIFT_CLASS_COUNT]) {
-    if (scope->from.ns == 0) {
+    bool forgotten = !gold->alive && vtime_before(gold->changed_at, scope->kept_from);
+    if (scope->from.ns == 0 && !forgotten) {
         counts[is_young(scope, gold->changed_at) ? DRIFT_IN_FLIGHT : DRIFT_ORPHAN]++;
     }
 }

@@ -11,8 +11,9 @@
 #include "pipeline/effects.h"
 
 struct batch_scope {
-    vtime from;    /* earlier changes were not made anew; 0: everything was */
-    vtime settled; /* what changed since may be on its way: not drift */
+    vtime from;      /* earlier changes were not made anew; 0: everything was */
+    vtime settled;   /* what changed since may be on its way: not drift */
+    vtime kept_from; /* of listings that were gone before, bronze keeps nothing (A16) */
 };
 
 /*

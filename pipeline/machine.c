@@ -10,6 +10,7 @@
 #include "pipeline/array.h"
 #include "pipeline/document.h"
 #include "pipeline/machine_parts.h"
+#include "pipeline/retention.h"
 #include "pipeline/wire.h"
 
 static struct machine *machine_make(enum machine_kind kind) {
@@ -151,6 +152,8 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(reconcile_settle_ns, 2 * VTIME_MINUTE)
     DEFAULT(reconcile_passes_max, 5)
     DEFAULT(batch_page_rows, 4096)
+    DEFAULT(topics_kept_ns, TOPICS_KEPT_NS_DEFAULT)
+    DEFAULT(warehouse_kept_ns, WAREHOUSE_KEPT_NS_DEFAULT)
     DEFAULT(upgrade_page_rows, 128)
     DEFAULT(upgrade_settle_ns, 20 * VTIME_SECOND)
     DEFAULT(upgrade_cutoff_ns, 2 * VTIME_MINUTE)

@@ -195,6 +195,8 @@ struct pipeline_config {
     bool reconcile_repair_off;     /* show the differences only */
     int64_t batch_interval_ns;     /* 24 h makes it nightly; 0: on command only */
     uint32_t batch_page_rows;      /* 4,096: of bronze, of gold */
+    int64_t topics_kept_ns;        /* 14 days; negative: for ever */
+    int64_t warehouse_kept_ns;     /* 730 days; negative: for ever */
     bool audit_off;                /* say of no vector which model made it */
     /* 64: listings of a partition that the backfill asked for, under way */
     uint32_t backfill_in_flight_max;

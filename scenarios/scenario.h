@@ -94,6 +94,9 @@ struct scenario {
     uint32_t workers[MACHINE_KIND_COUNT];
     int64_t session_timeout_ns;
     int64_t time_travel_ns, fail_safe_ns; /* of the warehouse */
+    struct {
+        int64_t topics_ns, artifacts_ns, warehouse_ns; /* 0: for ever */
+    } retention;
     bool explore_ties;
     struct capacity_rates capacity;
 

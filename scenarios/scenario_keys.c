@@ -40,11 +40,14 @@ static const char *const workload_kinds[] = {"generated", "replay"};
 static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER,
                                       TOPIC_REFERENCE};
 static const char *const alerts[] = {
-    "feed-freshness",    "feed-volume",      "offset-out-of-range", "upgrade-refused",
-    "cutover-refused",   "rollback-refused", "retire-refused",      "abandon-refused",
-    "alias-moved",       "mass-delete",      "embedding-model",     "checkpoint-corrupt",
-    "schema-refused",    "erasure-overdue",  "null-explosion",      "schema-drift",
-    "future-timestamps", "field-absence",    "load-failures",       "embedding-drift"};
+    "feed-freshness",  "feed-volume",       "offset-out-of-range",
+    "upgrade-refused", "cutover-refused",   "rollback-refused",
+    "retire-refused",  "abandon-refused",   "alias-moved",
+    "mass-delete",     "embedding-model",   "checkpoint-corrupt",
+    "schema-refused",  "erasure-overdue",   "null-explosion",
+    "schema-drift",    "future-timestamps", "field-absence",
+    "load-failures",   "embedding-drift",   "batch-beyond-retention",
+    "retention-risk"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
@@ -992,6 +995,40 @@ static const struct section pipeline_section = {
     .key_count = COUNT_OF(pipeline_keys),
 };
 
+/* ---- Retention ---- */
+
+static const struct key retention_keys[] = {
+    {
+        .name = "topics",
+        .may_be_off = true,
+        DURATION(VTIME_HOUR, LONGEST),
+        AT(retention.topics_ns),
+        .fallback = "\"14d\"",
+        .about = "records stay in their topics so long; the control topic keeps all of them",
+    },
+    {
+        .name = "artifacts",
+        .may_be_off = true,
+        DURATION(VTIME_DAY, LONGEST),
+        AT(retention.artifacts_ns),
+        .fallback = "\"90d\"",
+        .about = "the object store keeps what the embedding service made so long",
+    },
+    {
+        .name = "warehouse",
+        .may_be_off = true,
+        DURATION(VTIME_DAY, LONGEST),
+        AT(retention.warehouse_ns),
+        .fallback = "\"730d\"",
+        .about = "the warehouse can tell of every moment that is not older",
+    },
+};
+static const struct section retention_section = {
+    .about = "how long data is kept; \"off\" is for ever (docs/retention.md)",
+    .keys = retention_keys,
+    .key_count = COUNT_OF(retention_keys),
+};
+
 /* ---- Faults ---- */
 
 static enum key_use fault_use(int kind, unsigned bits) {
@@ -1595,6 +1632,12 @@ static const struct key scenario_keys[] = {
         .type = TAKES_OBJECT,
         .section = &pipeline_section,
         .about = "how the pipeline is configured",
+    },
+    {
+        .name = "retention",
+        .type = TAKES_OBJECT,
+        .section = &retention_section,
+        .about = "how long data is kept",
     },
     {
         .name = "capacity",

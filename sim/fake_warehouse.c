@@ -7,6 +7,7 @@
 
 #include "pipeline/array.h"
 #include "pipeline/id_map.h"
+#include "pipeline/retention.h"
 #include "sim/cell.h"
 #include "sim/erasure_marks.h"
 #include "sim/sqlite_host.h"
@@ -50,6 +51,7 @@ enum statement {
     DROP_BRONZE,
     DROP_BRONZE_SECOND,
     DROP_SILVER,
+    OLD_BRONZE,
     STATEMENT_COUNT
 };
 
@@ -87,6 +89,8 @@ static const char *const sql[STATEMENT_COUNT] = {
     [DROP_BRONZE] = "DELETE FROM bronze_event WHERE position = ?",
     [DROP_BRONZE_SECOND] = "DELETE FROM bronze_second WHERE position = ?",
     [DROP_SILVER] = "DELETE FROM silver_listing WHERE row = ?",
+    [OLD_BRONZE] = "SELECT position, type, subject_id FROM bronze_event"
+                   " WHERE append_at < ?1 AND position > ?2 ORDER BY position",
     [SUM_BUCKET] = ("SELECT quantity, amount FROM silver_order WHERE bucket = ?1 UNION ALL"
                     " SELECT quantity, amount FROM order_second WHERE bucket = ?1"),
 };
@@ -100,7 +104,8 @@ struct silver_entry {
     int64_t valid_to_ns; /* INT64_MAX: current */
     int64_t recorded_ns;
     uint32_t older, newer; /* the listing's rows of the next lower and higher version, or NONE */
-    bool erased;           /* and linked no more */
+    bool alive;            /* the listing was there in that version */
+    bool dropped;          /* and linked no more */
 };
 #define NONE ID_MAP_NONE
 
@@ -124,7 +129,10 @@ struct fake_warehouse {
     struct store_observer observer;
     struct row_journal gold_journal, order_journal, sales_journal;
     struct erasure_marks marks;
-    int64_t time_travel_ns, fail_safe_ns;
+    int64_t time_travel_ns, fail_safe_ns, kept_ns;
+    vtime edge;     /* up to where was looked for what has come of age */
+    int64_t oldest; /* append of the oldest raw record that ever came */
+    bool has_dropped;
     bool bronze_by_subject; /* its index is made */
     struct fake_warehouse_counts counts;
     uint32_t gold_copies, order_copies;
@@ -169,6 +177,9 @@ struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *o
     w->observer = options->observer;
     w->time_travel_ns = options->time_travel_ns != 0 ? options->time_travel_ns : VTIME_DAY;
     w->fail_safe_ns = options->fail_safe_ns;
+    w->kept_ns = options->kept_ns != 0 ? options->kept_ns : WAREHOUSE_KEPT_NS_DEFAULT;
+    w->edge = (vtime){INT64_MIN};
+    w->oldest = INT64_MAX;
     erasure_marks_init(&w->marks);
     row_journal_init(&w->gold_journal, options->journal);
     row_journal_init(&w->order_journal, options->journal);
@@ -279,11 +290,27 @@ static bool version_is_erased(const struct fake_warehouse *w, const struct docum
     return mark != NULL && d->version < mark->version;
 }
 
+/* Such a record goes at the edge, whoever still asks for it. */
+static bool goes_at_edge(const struct fake_warehouse *w, const struct bronze_row *row) {
+    if (row->topic != TOPIC_LISTING_LOG || row->type == 0) {
+        return true;
+    }
+    uint32_t at = id_map_get(&w->silver_newest, row->subject_id);
+    if (at == NONE || !is_content(row->type)) {
+        return is_content(row->type);
+    }
+    const struct silver_entry *newest = &w->silver[at];
+    return !newest->alive && newest->valid_from_ns < w->edge.ns &&
+           newest->recorded_ns < w->edge.ns &&
+           newest->version != doc_version_pack(row->epoch, row->offset);
+}
+
 static int load_bronze(struct fake_warehouse *w, vtime now, const struct bronze_row *row,
                        bool dedupe) {
-    if (bronze_is_erased(w, row)) {
+    if (bronze_is_erased(w, row) || (vtime_before(row->append, w->edge) && goes_at_edge(w, row))) {
         return 0;
     }
+    w->oldest = row->append.ns < w->oldest ? row->append.ns : w->oldest;
     struct cell cells[] = {
         cell_integer(pack_position(row)),
         cell_integer(row->append.ns),
@@ -330,8 +357,10 @@ static int take_logged(struct fake_warehouse *w, sqlite3_stmt *s, const struct b
 static int port_read_log(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
                          int64_t offset, struct log_record *out, size_t max, size_t *count) {
     struct fake_warehouse *w = ctx;
-    (void)now;
     *count = 0;
+    if (fake_warehouse_expire(w, now) != 0) {
+        return PORT_NO_MEMORY;
+    }
     struct bronze_row first = {.topic = topic, .partition = partition};
     struct bronze_row last = first;
     last.epoch = (1u << EPOCH_BITS) - 1;
@@ -495,6 +524,7 @@ static int link_silver(struct fake_warehouse *w, vtime now, const struct documen
         .version = d->version,
         .changed_at_ns = d->changed_at.ns,
         .recorded_ns = now.ns,
+        .alive = d->alive,
         .older = older,
         .newer = newer,
     };
@@ -516,7 +546,8 @@ static int load_silver(struct fake_warehouse *w, vtime now, const struct documen
     uint32_t newer;
     uint32_t older = find_version(w, d->listing_id, d->version, &newer);
     bool known = older != NONE && w->silver[older].version == d->version;
-    if (known && dedupe) {
+    bool over = newer != NONE && w->silver[newer].valid_from_ns <= w->edge.ns;
+    if ((known && dedupe) || over) {
         return 0;
     }
     struct cell cells[2 + DOCUMENT_CELLS] = {cell_integer((int64_t)w->silver_count + 1),
@@ -868,7 +899,7 @@ static void unlink_silver(struct fake_warehouse *w, uint32_t at) {
     } else {
         id_map_put_index(&w->silver_newest, entry->listing_id, NONE); /* is there */
     }
-    entry->erased = true;
+    entry->dropped = true;
     entry->newer = NONE;
     w->counts.silver--;
 }
@@ -971,11 +1002,92 @@ static int port_erase(void *ctx, vtime now, struct erasure_subject *subjects, si
     return 0;
 }
 
+/* ---- expiry ---- */
+
+static int expire_bronze(struct fake_warehouse *w) {
+    int64_t positions[BRONZE_SLICE];
+    int64_t behind = -1;
+    size_t found;
+    do {
+        sqlite3_stmt *s = w->statements[OLD_BRONZE];
+        sqlite3_bind_int64(s, 1, w->edge.ns);
+        sqlite3_bind_int64(s, 2, behind);
+        int more = 0;
+        for (found = 0; found < BRONZE_SLICE && (more = statement_row(s)) == 1;) {
+            behind = sqlite3_column_int64(s, 0);
+            struct bronze_row row;
+            unpack_position(behind, &row);
+            row.type = (enum record_type)sqlite3_column_int(s, 1);
+            row.subject_id = (uint64_t)sqlite3_column_int64(s, 2);
+            if (goes_at_edge(w, &row)) {
+                positions[found++] = behind;
+            }
+        }
+        sqlite3_reset(s);
+        if (more < 0) {
+            return PORT_NO_MEMORY;
+        }
+        for (size_t i = 0; i < found; i++) {
+            w->has_dropped = true;
+            if (drop_bronze(w, positions[i]) != 0) {
+                return PORT_NO_MEMORY;
+            }
+        }
+    } while (found == BRONZE_SLICE);
+    return 0;
+}
+
+/* A version goes once it was over at the edge. */
+static int expire_silver(struct fake_warehouse *w) {
+    for (uint32_t i = 0; i < w->silver_count; i++) {
+        uint32_t at = w->silver[i].dropped || w->silver[i].older != NONE ? NONE : i;
+        while (at != NONE && w->silver[at].valid_to_ns <= w->edge.ns) {
+            uint32_t next = w->silver[at].newer;
+            struct cell row = cell_integer((int64_t)at + 1);
+            if (run(w, DROP_SILVER, &row, 1) != 0) {
+                return PORT_NO_MEMORY;
+            }
+            unlink_silver(w, at);
+            w->has_dropped = true;
+            at = next;
+        }
+    }
+    return 0;
+}
+
+/* An audit row goes with the version that it is about. */
+static bool audit_stays(void *ctx, const struct audit_entry *entry) {
+    const struct fake_warehouse *w = ctx;
+    uint32_t oldest = silver_oldest(w, entry->row.listing_id);
+    return entry->recorded.ns >= w->edge.ns || oldest == NONE ||
+           entry->row.version >= w->silver[oldest].version;
+}
+
+int fake_warehouse_expire(struct fake_warehouse *w, vtime now) {
+    vtime edge = warehouse_edge(w->kept_ns, now);
+    if (!vtime_before(w->edge, edge)) {
+        return 0;
+    }
+    w->edge = edge;
+    if (edge.ns <= w->oldest) {
+        return 0;
+    }
+    if (expire_silver(w) != 0 || expire_bronze(w) != 0 ||
+        warehouse_audit_retain(&w->audit, audit_stays, w) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    return 0;
+}
+
+vtime fake_warehouse_from(const struct fake_warehouse *w) {
+    return w->has_dropped ? w->edge : (vtime){INT64_MIN};
+}
+
 /* ---- the port ---- */
 
 static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
     struct fake_warehouse *w = ctx;
-    int rc = 0;
+    int rc = fake_warehouse_expire(w, now);
     for (size_t i = 0; i < batch->erasure_count && rc == 0; i++) {
         rc = load_erasure(w, now, &batch->erasures[i]);
     }
@@ -1125,7 +1237,7 @@ const struct row_journal *fake_warehouse_sales_journal(const struct fake_warehou
 static void check_silver(const struct fake_warehouse *w) {
     for (uint32_t i = 0; i < w->silver_count; i++) {
         const struct silver_entry *e = &w->silver[i];
-        if (e->erased) {
+        if (e->dropped) {
             continue;
         }
         assert(e->valid_from_ns <= e->valid_to_ns && e->valid_from_ns >= e->changed_at_ns);

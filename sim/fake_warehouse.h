@@ -13,11 +13,20 @@
  *     history            silver's intervals tile the time since a listing's first version, without
  *                        gap or overlap, in whatever order the versions arrive; where the log's
  *                        clock went back, an interval starts when the one before it did
+ *     expiry             once a day, at midnight UTC, goes what is not needed to tell of the time
+ *                        that is kept (A16): versions of silver that were over by then; from
+ *                        before, raw orders, bytes that are no record, and the raw content of
+ *                        listings that were gone by then and since, but for the record that says
+ *                        so; and the audit of versions that silver has not any more. The present
+ *                        version of a listing stays with all that it was made from; gold, orders
+ *                        and sales stay. What came of age is not taken in again
  *     late orders        correct the bucket of the hour in which they were placed
  *     erasure            what a listing's mark covers is removed and refused (A12); removed rows
- * can be brought back for the time travel and then the fail-safe stale dashboard    the view is
- * what the last refresh made of it approximated storage            rows in memory; silver's
- * intervals are kept beside its rows, as a clustered warehouse keeps them in a column of their own
+ *                        can be brought back for the time travel and then the fail-safe
+ *     stale dashboard    the view is what the last refresh made of it
+ *   approximated
+ *     storage            rows in memory; silver's intervals are kept beside its rows, as a
+ *                        clustered warehouse keeps them in a column of their own
  *     loads              take effect at once; a torn load is a fault that hands over half a batch
  *     time travel        removed rows are counted and not kept: nobody reads them
  *   not modelled
@@ -52,6 +61,8 @@ struct fake_warehouse_options {
     bool journal;                   /* keep what every mutable row was at every moment */
     int64_t time_travel_ns;         /* removed rows can be brought back so long; 0: 24 h */
     int64_t fail_safe_ns;           /* and by the operator so long after that */
+    int64_t kept_ns;                /* it tells of every moment so long; 0: 730 days; negative: for
+                                       ever */
 };
 
 /* NULL when there is no memory. */
@@ -118,6 +129,12 @@ int fake_warehouse_each_silver(struct fake_warehouse *w,
 const struct row_journal *fake_warehouse_gold_journal(const struct fake_warehouse *w);
 const struct row_journal *fake_warehouse_order_journal(const struct fake_warehouse *w);
 const struct row_journal *fake_warehouse_sales_journal(const struct fake_warehouse *w);
+
+/* Drops what has come of age by now (A16); reads of bronze and loads do so first. */
+int fake_warehouse_expire(struct fake_warehouse *w, vtime now);
+/* The first moment of which silver and bronze tell everything; INT64_MIN while nothing was dropped.
+ */
+vtime fake_warehouse_from(const struct fake_warehouse *w);
 
 void fake_warehouse_check(struct fake_warehouse *w);
 

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "pipeline/array.h"
+#include "pipeline/retention.h"
 #include "pipeline/sentence.h"
 #include "sim/oracle_parts.h"
 
@@ -17,6 +18,8 @@ static struct oracle_options with_defaults(const struct oracle_options *options)
     struct oracle_options o = options != NULL ? *options : (struct oracle_options){0};
     o.model_version = o.model_version != 0 ? o.model_version : 1;
     o.future_max_ns = o.future_max_ns != 0 ? o.future_max_ns : 5 * VTIME_MINUTE;
+    o.warehouse_kept_ns =
+        o.warehouse_kept_ns != 0 ? o.warehouse_kept_ns : WAREHOUSE_KEPT_NS_DEFAULT;
     o.allowed_lateness_ns = o.allowed_lateness_ns != 0 ? o.allowed_lateness_ns : 2 * VTIME_HOUR;
     o.gone_within_ns = o.gone_within_ns != 0 ? o.gone_within_ns : 5 * VTIME_MINUTE;
     o.erasure_within_ns = o.erasure_within_ns != 0 ? o.erasure_within_ns : 72 * VTIME_HOUR;
@@ -428,7 +431,7 @@ void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *ch
     if (listing == UINT32_MAX) {
         return;
     }
-    audit_heard(o, change);
+    audit_heard(o, now, change);
     safety_row(o, now, &o->listings[listing], change);
     if (change->store == STORE_SILVER || change->duplicate) {
         return;
@@ -449,7 +452,7 @@ void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items
 
 void oracle_unseen_row_changed(struct oracle *o, vtime now, const struct row_change *change) {
     tick(o, now);
-    audit_heard(o, change);
+    audit_heard(o, now, change);
     uint32_t listing = oracle_listing_of(o, change->listing_id);
     if (listing != UINT32_MAX) {
         safety_unseen_row(o, now, &o->listings[listing], change);

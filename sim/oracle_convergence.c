@@ -233,6 +233,7 @@ void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_store
         dashboard_compare(&c);
         audit_compare(&c);
         batch_compare(&c);
+        retention_compare(&c);
         source_orders_compare(&c);
     } else {
         o->out_of_memory = true;

@@ -2,6 +2,10 @@
 #include "sim/oracle_parts.h"
 
 void oracle_finish(struct oracle *o, struct simulation *s) {
+    if (fake_warehouse_expire(simulation_warehouse(s), simulation_now(s)) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
     oracle_finish_stores(o, simulation_now(s),
                          &(struct oracle_stores){
                              .vectors = simulation_vector_db(s),

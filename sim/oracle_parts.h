@@ -16,6 +16,7 @@
  *     oracle_findings.c     the end: differences, counted and told
  *     oracle_warehouse.c    the end: gold, silver, dashboard
  *     oracle_batch.c        the end: stream and nightly batch
+ *     oracle_retention.c    the end: what the warehouse need not tell of any more
  *     oracle_audit.c        the end: which model made which vector
  *     oracle_source.c       the end: the OLTP store
  *     oracle_json.c         JSON columns of the warehouse against the reference
@@ -196,6 +197,7 @@ enum check_id {
     CHECK_AUDIT_COMPLETE,
     CHECK_ERASURE,
     CHECK_BATCH_EQUALS_STREAM,
+    CHECK_RETENTION,
     CHECK_COUNT
 };
 
@@ -355,6 +357,7 @@ struct seen_vector {
     uint64_t content_hash;
     uint32_t model_version;
     enum modality modality;
+    vtime at;
 };
 
 struct finding;
@@ -661,9 +664,19 @@ void gold_compare(struct comparison *c, const struct oracle_listing *l,
 void silver_compare(struct comparison *c);
 void dashboard_compare(struct comparison *c);
 /* A row of a vector collection changed. */
-void audit_heard(struct oracle *o, const struct row_change *change);
+void audit_heard(struct oracle *o, vtime now, const struct row_change *change);
 void audit_compare(struct comparison *c);
 void batch_compare(struct comparison *c);
+/* oracle_retention.c: before what is compared with it, as it says what is to be there. */
+void retention_compare(struct comparison *c);
+/* Positions of versions that were over at the edge are not expected; they stand in order. */
+void retention_positions(struct oracle *o, vtime edge);
+vtime retention_edge(const struct comparison *c);
+/* The version is older than the first that silver tells of: to be asked once the positions of
+ * versions that were over are gone. */
+bool retention_over(const struct oracle *o, uint64_t listing_id, doc_version version);
+/* The log had nothing of a listing since the edge and took it away before. */
+bool retention_gone(const struct oracle_listing *l, vtime edge);
 /* oracle_remade.c: the log told each listing what the tables say of what it names. */
 void remade_compare(struct comparison *c, const struct oracle_listing *l,
                     const struct reference_document *d);

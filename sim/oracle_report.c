@@ -74,6 +74,8 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
                               "says which model made it, of what content"},
     [CHECK_BATCH_EQUALS_STREAM] = {"batch-equals-stream", "A17", "convergence",
                                    "gold and the dashboard are what a rebuild from bronze makes"},
+    [CHECK_RETENTION] = {"retention", "A16", "convergence",
+                         "the warehouse holds nothing that it need not tell of any more"},
 };
 
 static const struct check_words words[CHECK_COUNT] = {
@@ -104,6 +106,7 @@ static const struct check_words words[CHECK_COUNT] = {
                        false},
     [CHECK_AUDIT_COMPLETE] = {"one row for each vector seen", "vectors", true},
     [CHECK_BATCH_EQUALS_STREAM] = {"no difference to the rebuild", "documents and buckets", true},
+    [CHECK_RETENTION] = {"nothing that came of age", "rows", true},
 };
 
 const struct oracle_check_about *oracle_check_table(size_t *count) {

@@ -355,6 +355,7 @@ void silver_compare(struct comparison *c) {
     if (o->position_count > 0) {
         qsort(o->positions, o->position_count, sizeof *o->positions, position_order);
     }
+    retention_positions(o, retention_edge(c));
     o->checks[CHECK_HISTORY].looked_at += silver.count + o->position_count;
     for (size_t i = 0; i < silver.count; i++) {
         silver_neighbours(c, &silver.rows[i], i + 1 < silver.count ? &silver.rows[i + 1] : NULL);

@@ -201,7 +201,7 @@ static int fakes_make(struct simulation *s) {
     struct fake_kafka_options kafka = {.session_timeout_ns = o->session_timeout_ns};
     for (int topic = 0; topic < TOPIC_COUNT; topic++) {
         kafka.topics[topic].partitions = s->config.partitions;
-        kafka.topics[topic].retention_ns = o->topics_kept_ns;
+        kafka.topics[topic].retention_ns = s->config.topics_kept_ns;
     }
     kafka.topics[TOPIC_DEAD_LETTER].compacted = true;
     kafka.topics[TOPIC_CONTROL].retention_ns = -1; /* orders stay in force */
@@ -212,6 +212,7 @@ static int fakes_make(struct simulation *s) {
         &(struct fake_keyword_options){.journal = o->journal, .observer = observer});
     s->warehouse =
         fake_warehouse_new(&(struct fake_warehouse_options){.journal = o->journal,
+                                                            .kept_ns = s->config.warehouse_kept_ns,
                                                             .observer = observer,
                                                             .time_travel_ns = o->time_travel_ns,
                                                             .fail_safe_ns = o->fail_safe_ns});

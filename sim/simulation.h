@@ -60,7 +60,6 @@ struct simulation_options {
     int64_t fetch_linger_ns;    /* how long a consumer that waits lets records gather; 0: 100 ms */
     int64_t group_commit_ns;    /* how long the application gathers a transaction; 0: 20 ms */
     int64_t artifacts_kept_ns;  /* how long the object store keeps vectors; 0: 90 days */
-    int64_t topics_kept_ns;     /* how long topics keep records; 0: 14 days */
     bool journal;               /* keep the history of every store, for the export */
     int64_t time_travel_ns;     /* of the warehouse; 0: 24 h */
     int64_t fail_safe_ns;

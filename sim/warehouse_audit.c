@@ -62,3 +62,27 @@ const struct audit_row *warehouse_audit_find(const struct warehouse_audit *a, ui
     place_of(a, listing_id, version, modality, model_version, &at);
     return at == ID_MAP_NONE ? NULL : &a->entries[at].row;
 }
+
+int warehouse_audit_retain(struct warehouse_audit *a,
+                           bool (*stays)(void *ctx, const struct audit_entry *entry), void *ctx) {
+    size_t first = 0;
+    while (first < a->count && stays(ctx, &a->entries[first])) {
+        first++;
+    }
+    if (first == a->count) {
+        return 0;
+    }
+    size_t count = a->count;
+    id_map_release(&a->by_key);
+    id_map_init(&a->by_key);
+    a->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i < first || (i > first && stays(ctx, &a->entries[i]))) {
+            struct audit_entry entry = a->entries[i];
+            if (warehouse_audit_add(a, entry.recorded, &entry.row, false) < 0) {
+                return -ENOMEM;
+            }
+        }
+    }
+    return 0;
+}

@@ -1,7 +1,7 @@
 /*
  * The warehouse's table of embeddings: which model version made the vector of each listing's
- * version (A11). Rows only come; a repeat of a key is turned away, as the warehouse does with every
- * key.
+ * version (A11). Rows come, and go with the version that they are about; a repeat of a key is
+ * turned away, as the warehouse does with every key.
  */
 #ifndef MURPHY_SIM_WAREHOUSE_AUDIT_H
 #define MURPHY_SIM_WAREHOUSE_AUDIT_H
@@ -33,5 +33,9 @@ int warehouse_audit_add(struct warehouse_audit *a, vtime now, const struct audit
 const struct audit_row *warehouse_audit_find(const struct warehouse_audit *a, uint64_t listing_id,
                                              doc_version version, enum modality modality,
                                              uint32_t model_version);
+
+/* Drops the rows that are not to stay. 0 or -ENOMEM. */
+int warehouse_audit_retain(struct warehouse_audit *a,
+                           bool (*stays)(void *ctx, const struct audit_entry *entry), void *ctx);
 
 #endif
