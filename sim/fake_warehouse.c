@@ -131,7 +131,7 @@ struct fake_warehouse {
     struct erasure_marks marks;
     int64_t time_travel_ns, fail_safe_ns, kept_ns;
     vtime edge;     /* up to where was looked for what has come of age */
-    int64_t oldest; /* append of the oldest raw record that ever came */
+    int64_t oldest; /* moment of the oldest record or version that ever came */
     bool has_dropped;
     bool bronze_by_subject; /* its index is made */
     struct fake_warehouse_counts counts;
@@ -519,6 +519,7 @@ static int link_silver(struct fake_warehouse *w, vtime now, const struct documen
         (newer == NONE && id_map_put_index(&w->silver_newest, d->listing_id, at) != 0)) {
         return PORT_NO_MEMORY;
     }
+    w->oldest = d->changed_at.ns < w->oldest ? d->changed_at.ns : w->oldest;
     w->silver[w->silver_count++] = (struct silver_entry){
         .listing_id = d->listing_id,
         .version = d->version,
@@ -1069,7 +1070,7 @@ int fake_warehouse_expire(struct fake_warehouse *w, vtime now) {
         return 0;
     }
     w->edge = edge;
-    if (edge.ns <= w->oldest) {
+    if (edge.ns <= w->oldest) { /* nothing is old enough */
         return 0;
     }
     if (expire_silver(w) != 0 || expire_bronze(w) != 0 ||

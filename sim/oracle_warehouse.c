@@ -220,6 +220,9 @@ static int silver_current(struct comparison *c, const struct document_row *row) 
 
 static int silver_take(void *ctx, const struct silver_row *row) {
     struct silver *silver = ctx;
+    if (!vtime_before(retention_edge(silver->c), row->valid_to)) {
+        return 0; /* it should not be there: retention_compare says so */
+    }
     if (ARRAY_RESERVE(silver->rows, silver->capacity, silver->count + 1) != 0) {
         return -1;
     }

@@ -11,7 +11,7 @@
 #include "pipeline/batch_compare.h"
 #include "pipeline/batch_sales.h"
 
-static const struct batch_scope whole = {{0}, {100}};
+static const struct batch_scope whole = {.settled = {100}};
 
 static struct scan_row row(uint64_t id, doc_version version, int64_t changed_at) {
     return (struct scan_row){.listing_id = id,
@@ -63,12 +63,24 @@ static void documents_differ(void **state) {
 /* A run over a range says nothing of what changed before it. */
 static void before_the_range(void **state) {
     (void)state;
-    const struct batch_scope part = {{50}, {100}};
+    const struct batch_scope part = {.from = {50}, .settled = {100}};
     struct scan_row old = row(7, 1, 10), new = row(7, 2, 20), in_range = row(7, 3, 60);
     assert_int_equal(class_of(&part, &old, 1, NULL, 0), -1);
     assert_int_equal(class_of(&part, &new, 1, &old, 1), -1);
     assert_int_equal(class_of(&part, &in_range, 1, &old, 1), DRIFT_MISMATCH);
     assert_int_equal(class_of(&part, &new, 1, &in_range, 1), DRIFT_STALE);
+}
+
+/* Of a listing that was gone before bronze begins, bronze knows nothing, and that is right; of one
+ * that is there it must (A16). */
+static void before_bronze(void **state) {
+    (void)state;
+    const struct batch_scope kept = {.settled = {100}, .kept_from = {50}};
+    struct scan_row gone = row(7, 1, 10), there = gone, later = row(7, 1, 60);
+    gone.alive = later.alive = false;
+    assert_int_equal(class_of(&kept, &gone, 1, NULL, 0), -1);
+    assert_int_equal(class_of(&kept, &there, 1, NULL, 0), DRIFT_ORPHAN);
+    assert_int_equal(class_of(&kept, &later, 1, NULL, 0), DRIFT_ORPHAN);
 }
 
 static void sales_differ(void **state) {
@@ -131,9 +143,8 @@ static void last_word_counts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(documents_differ),
-        cmocka_unit_test(before_the_range),
-        cmocka_unit_test(sales_differ),
+        cmocka_unit_test(documents_differ), cmocka_unit_test(before_the_range),
+        cmocka_unit_test(before_bronze),    cmocka_unit_test(sales_differ),
         cmocka_unit_test(last_word_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,65 @@ static void bronze_is_read_as_a_log(void **state) {
     fake_warehouse_free(w);
 }
 
+/* A day of the log: a raw record, the version that it made, its audit. */
+static void load_day(struct fake_warehouse *w, uint64_t id, int64_t day, bool alive) {
+    struct document_row row = document(id, doc_version_pack(0, day), day * VTIME_DAY + 1);
+    row.alive = alive;
+    struct bronze_row raw = {.topic = TOPIC_LISTING_LOG,
+                             .offset = day,
+                             .append = row.changed_at,
+                             .type = RECORD_LISTING,
+                             .subject_id = id,
+                             .value = bytes_of("x")};
+    struct bronze_row order = {
+        .topic = TOPIC_ORDER, .offset = day, .append = row.changed_at, .type = RECORD_ORDER};
+    struct audit_row audit = {.listing_id = id, .version = row.version, .model_version = 1};
+    struct bronze_row both[] = {raw, order};
+    load(w, row.changed_at.ns,
+         (struct warehouse_batch){.bronze = both,
+                                  .bronze_count = 2,
+                                  .silver = &row,
+                                  .silver_count = 1,
+                                  .gold = &row,
+                                  .gold_count = 1,
+                                  .audits = &audit,
+                                  .audit_count = 1,
+                                  .dedupe = true});
+}
+
+/* Of what is older than its two years the warehouse keeps what a present version stands on; of a
+ * listing that was gone by then, the record that says so. From the edge on it tells everything,
+ * and what came of age is not taken in again (A16). */
+static void keeps_its_time(void **state) {
+    (void)state;
+    struct fake_warehouse *w = fake_warehouse_new(
+        &(struct fake_warehouse_options){.journal = true, .kept_ns = 10 * VTIME_DAY});
+    load_day(w, 4, 1, true);
+    load_day(w, 4, 2, true);
+    load_day(w, 4, 8, true);
+    load_day(w, 5, 3, true);
+    load_day(w, 5, 4, false);
+    assert_true(fake_warehouse_from(w).ns == INT64_MIN);
+    assert_int_equal(fake_warehouse_expire(w, (vtime){13 * VTIME_DAY + 5}), 0);
+    assert_int_equal(fake_warehouse_counts(w).silver, 4); /* version 1 was over when day 2 began */
+    assert_int_equal(fake_warehouse_expire(w, (vtime){15 * VTIME_DAY + 5}), 0);
+    fake_warehouse_check(w);
+    assert_true(fake_warehouse_from(w).ns == 5 * VTIME_DAY);
+    struct fake_warehouse_counts counts = fake_warehouse_counts(w);
+    assert_int_equal(counts.gold, 2);
+    assert_int_equal(counts.silver, 3);         /* 4 as of the edge and since, the end of 5 */
+    assert_int_equal(counts.bronze, 3 + 1 + 1); /* of 4 all, of 5 its end, the order of day 8 */
+    assert_int_equal(fake_warehouse_audit(w)->count, 3);
+    assert_null(warehouse_audit_find(fake_warehouse_audit(w), 4, doc_version_pack(0, 1), 0, 1));
+    assert_non_null(warehouse_audit_find(fake_warehouse_audit(w), 4, doc_version_pack(0, 2), 0, 1));
+    load_day(w, 4, 1, true); /* a replay of what is gone */
+    load_day(w, 5, 3, true);
+    counts = fake_warehouse_counts(w);
+    assert_int_equal(counts.silver, 3);
+    assert_int_equal(counts.bronze, 5);
+    fake_warehouse_free(w);
+}
+
 /* Plain inserts turn a repeated row into a second one, in every layer, and the observer hears. */
 static void plain_inserts_leave_second_rows(void **state) {
     (void)state;
@@ -570,6 +629,7 @@ int main(void) {
         cmocka_unit_test(silver_tiles_when_the_clock_goes_back),
         cmocka_unit_test(gold_keeps_the_greatest_version),
         cmocka_unit_test(bronze_is_read_as_a_log),
+        cmocka_unit_test(keeps_its_time),
         cmocka_unit_test(plain_inserts_leave_second_rows),
         cmocka_unit_test(dashboard_follows_orders),
         cmocka_unit_test(any_order_of_loads_ends_the_same),

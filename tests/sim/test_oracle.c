@@ -556,7 +556,8 @@ static void batch_differs(void **state) {
     (void)state;
     struct document_row other = {.listing_id = 1, .version = 99, .alive = true};
     struct document_row more = {.listing_id = 77, .version = 1, .alive = true};
-    struct sales_row sales = {.category = bytes_of("toys"), .hour = {0}, .orders = 1};
+    struct sales_row sales = {
+        .category = bytes_of("toys"), .hour = {1800000 * VTIME_SECOND * 1000}, .orders = 1};
     const struct warehouse_batch batches[] = {
         {.rebuilt = &other, .rebuilt_count = 1},
         {.rebuilt = &more, .rebuilt_count = 1},
@@ -579,6 +580,32 @@ static void batch_differs(void **state) {
         assert_only(w, "batch-equals-stream");
         world_free(w);
     }
+}
+
+/* After its two years a warehouse still has a version that was over long ago, and its audit row
+ * (A16). */
+static void kept_too_long(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    done(w, creation(w, 1));
+    done(w, price_change(w, 1, 5));
+    w->now = vtime_add(w->now, 800 * VTIME_DAY);
+    finish(w);
+    assert_only(w, "retention");
+    world_free(w);
+}
+
+/* Once all that was dropped, nothing is missed. */
+static void dropped_in_time(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    done(w, creation(w, 1));
+    done(w, price_change(w, 1, 5));
+    w->now = vtime_add(w->now, 800 * VTIME_DAY);
+    assert_int_equal(fake_warehouse_expire(w->warehouse, w->now), 0);
+    finish(w);
+    assert_only(w, "");
+    world_free(w);
 }
 
 /* Rows of one listing at different versions. */
@@ -798,6 +825,8 @@ int main(void) {
         cmocka_unit_test(lost_embedding),
         cmocka_unit_test(nobody_says_what_made_it),
         cmocka_unit_test(batch_differs),
+        cmocka_unit_test(kept_too_long),
+        cmocka_unit_test(dropped_in_time),
         cmocka_unit_test(rows_disagree),
         cmocka_unit_test(dead_letters),
         cmocka_unit_test(letter_for_a_refused_row),
