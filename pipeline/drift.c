@@ -222,7 +222,7 @@ struct drift_values drift_limits_for(size_t rows_a, size_t rows_b) {
 #undef DRIFT_LIMIT
     }};
     double a = (double)rows_a, b = (double)rows_b;
-    double separation = 0.5 + 4 * sqrt((a + b + 1) / (12 * a * b));
+    double separation = 0.5 + 6 * sqrt((a + b + 1) / (12 * a * b));
     double mmd = 4 * 0.1 / sqrt(a * b);
     if (limits.of[DRIFT_MEASURE_SEPARATION] < separation) {
         limits.of[DRIFT_MEASURE_SEPARATION] = separation;
