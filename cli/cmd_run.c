@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/murphy.h"
+#include "cli/reproduce.h"
 #include "cli/run_files.h"
 #include "cli/scenario_run.h"
 #include "pipeline/bugs.h"
@@ -130,43 +131,6 @@ static void show_progress(void *ctx, int64_t done_ns, int64_t total_ns, const ch
 
 /* ---- Results ---- */
 
-/* Appends as much as there is room for. */
-static void append(char *text, size_t size, const char *more) {
-    size_t used = strlen(text);
-    snprintf(text + used, size - used, "%s", more);
-}
-
-/* A word as a shell reads it back: quoted where it would take it apart or change it. */
-static void append_word(char *text, size_t size, const char *word) {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-./=:,@%+";
-    append(text, size, " ");
-    if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
-        append(text, size, word);
-        return;
-    }
-    append(text, size, "'");
-    for (const char *at = word; *at != '\0'; at++) {
-        append(text, size, *at == '\'' ? "'\\''" : (char[]){*at, '\0'});
-    }
-    append(text, size, "'");
-}
-
-static void reproduce_line(const struct arguments *a, char *text, size_t size) {
-    snprintf(text, size, "murphy run");
-    append_word(text, size, a->scenario);
-    size_t used = strlen(text);
-    snprintf(text + used, size - used, " --seed %llu", (unsigned long long)a->seed);
-    if (a->bug != NULL) {
-        append_word(text, size, "--bug");
-        append_word(text, size, a->bug);
-    }
-    for (size_t i = 0; i < a->setting_count; i++) {
-        append_word(text, size, "--set");
-        append_word(text, size, a->settings[i].text);
-    }
-}
-
 static int report_failure(const char *text) {
     fprintf(stderr, "murphy run: %s\n", text);
     return EXIT_INTERNAL;
@@ -194,8 +158,9 @@ static int show(struct scenario_run *run, const struct arguments *a) {
 }
 
 static int play(const struct arguments *a, const struct scenario *scenario) {
-    char reproduce[4096];
-    reproduce_line(a, reproduce, sizeof reproduce);
+    char reproduce[REPRODUCE_SIZE];
+    reproduce_line(&(struct run_words){a->scenario, a->seed, a->bug, a->settings, a->setting_count},
+                   reproduce, sizeof reproduce);
     struct progress progress = {.began_ns = clock_shim_real_monotonic_ns()};
     struct scenario_run_options options = {
         .seed = a->seed,

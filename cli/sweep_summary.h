@@ -1,0 +1,34 @@
+/*
+ * What a sweep came to: a table by scenario, every failure with the line that does it again, and an
+ * exit status. Everything is read from the store, so that `murphy merge` says the same of the same
+ * rows.
+ */
+#ifndef MURPHY_CLI_SWEEP_SUMMARY_H
+#define MURPHY_CLI_SWEEP_SUMMARY_H
+
+#include <stdio.h>
+
+#include "cli/sweep_store.h"
+
+struct sweep_closing {
+    bool json;
+    bool interrupted;
+    uint64_t played;    /* runs of this sweep */
+    uint64_t before;    /* runs that were there from a sweep before this one */
+    int64_t missing;    /* runs that were asked for and are not there */
+    int64_t elapsed_ns; /* 0: not known */
+    unsigned jobs;      /* 0: not known */
+};
+
+/* How many of the runs that were ever asked of this store are not there; of shards, all of them
+ * when `whole`, else those of the shards that were asked for. -1: see the store's error. */
+int64_t sweep_summary_missing(struct sweep_store *store, bool whole);
+
+/*
+ * Writes the summary and returns the exit status that the rows add up to: 1 when a check failed
+ * anywhere, else 70 when a run did not come to its end, else 2 when only objectives failed, else 0;
+ * EXIT_INTERNAL with the store's error when the summary cannot be made.
+ */
+int sweep_summary_write(struct sweep_store *store, const struct sweep_closing *closing, FILE *out);
+
+#endif
