@@ -111,14 +111,24 @@ enum control_parameter {
       "tests/pipeline/test_router.c:test_registered_meanwhile")                                    \
     X(BATCH, "batch", "batch", CONTROL_RANGE,                                                      \
       "makes the search documents and the sales of [from, to) anew from bronze and compares "      \
-      "them with the stream's",                                                                    \
-      "", "", "", "")                                                                              \
+      "them with the stream's; without a range all that is kept",                                  \
+      "none: what came before bronze begins is left as it is, with an alert that says so",         \
+      "some of the documents are made, of others the last run's stand; sales are replaced at "     \
+      "once",                                                                                      \
+      "the run is in the checkpoint with the partitions that are done; it goes on with the next "  \
+      "one, and sales and comparison begin anew: every row has a key",                             \
+      "tests/pipeline/test_batch.c:test_crash_at_any_request")                                     \
     X(SWEEP, "sweep", "eraser", CONTROL_RANGE,                                                     \
       "looks again whether what was to be erased in requests of [from, to) is gone, and "          \
       "erases what is not",                                                                        \
       "", "", "", "")                                                                              \
     X(REPLAY_FEED, "replay-feed", "router", CONTROL_FEED,                                          \
-      "reads a feed once more from the oldest record that its topic keeps", "", "", "", "")        \
+      "reads a feed once more from the oldest record that its topic keeps",                        \
+      "none: what is read again and was known is no news to anybody",                              \
+      "some tasks of the router have begun again, others have not heard of it yet",                \
+      "a task that had saved neither command nor offsets reads the command again; otherwise it "   \
+      "goes on from the offset that it saved",                                                     \
+      "tests/pipeline/test_router.c:test_replay_feed")                                             \
     X(SCALE, "scale", "orchestrator", CONTROL_WORKERS,                                             \
       "runs so many processes of a machine from then on", "a machine that shares its partitions",  \
       "partitions are dealt out among those that are there",                                       \

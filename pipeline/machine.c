@@ -259,7 +259,10 @@ size_t sources_encode(const struct source *sources, size_t count, bool use_next,
     for (size_t i = 0; i < count; i++) {
         at = wire_put(at, sources[i].topic, 1);
         at = wire_put(at, sources[i].partition, 4);
-        at = wire_put(at, (uint64_t)(use_next ? sources[i].next : sources[i].safe), 8);
+        int64_t offset = sources[i].rewind ? FETCH_OLDEST
+                         : use_next        ? sources[i].next
+                                           : sources[i].safe;
+        at = wire_put(at, (uint64_t)offset, 8);
     }
     return (size_t)(at - buffer);
 }

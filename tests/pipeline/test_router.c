@@ -704,6 +704,65 @@ static void test_offset_out_of_range_alerts(void **state) {
     script_free(s);
 }
 
+/* A feed that is read once more is read from the oldest record that its topic keeps: what expired
+ * stays out, without an alarm, and what was told before is told again. A process that dies before
+ * its checkpoint reads the command again; one that dies behind it goes on with the replay (A16,
+ * A17). */
+static void test_replay_feed(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 title=Lamp"));
+    script_answer(s, script_newest(s, EFFECT_PRODUCE));
+    script_skip(s);
+    for (int again = 0; again < 2; again++) {
+        s->quiet_fetch = false;
+        script_records(s, script_newest_of(s, TOPIC_CONTROL), 0,
+                       TEXTS("control replay-feed @20 id=0"));
+        assert_non_null(strstr(script_told(s), "fetch listing-changes/0 from -1\n"));
+        assert_null(strstr(script_told(s), "alert"));
+        if (again == 0) { /* nothing was saved */
+            script_restart(s);
+            script_assign(s, 2, 1, (const uint32_t[]){0});
+            script_load(s, 1);
+        }
+        script_skip(s);
+    }
+    script_wait(s, 10 * VTIME_SECOND);
+    script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
+    script_restart(s);
+    script_assign(s, 3, 1, (const uint32_t[]){0});
+    script_load(s, 1);
+    assert_non_null(strstr(script_told(s), "fetch listing-changes/0 from -1\n"));
+    assert_non_null(strstr(script_told(s), "fetch control/0 from 1\n"));
+    s->quiet_fetch = true;
+    script_skip(s);
+    script_records(s, script_newest_of(s, TOPIC_LISTING), 40, TEXTS("listing 8 @9 title=Vase"));
+    script_expect(s, "#8 produce\n"
+                     "    listing-log 8 listing 8 @9 title=Vase origin=listing-changes/0/40\n");
+    s->quiet_fetch = false;
+    script_answer(s, 8);
+    assert_non_null(strstr(script_told(s), "fetch listing-changes/0 from 41\n"));
+    script_free(s);
+}
+
+/* Nor is the command lost when its feed is in the middle of something, and the process dies behind
+ * a checkpoint that has read it. */
+static void test_replay_feed_waits_its_turn(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LISTING, 0, TEXTS("listing 7 @1 title=Lamp"));
+    script_records(s, FETCH_CONTROL, 0, TEXTS("control replay-feed @20 id=0"));
+    script_wait(s, 10 * VTIME_SECOND);
+    script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
+    script_restart(s);
+    s->quiet_fetch = false;
+    script_skip(s);
+    script_assign(s, 2, 1, (const uint32_t[]){0});
+    script_load(s, 1);
+    assert_non_null(strstr(script_told(s), "fetch listing-changes/0 from -1\n"));
+    script_free(s);
+}
+
 /* Without the fan-out, a suppression reaches only what comes later: the planted bug does that. */
 static void test_bug_no_policy_fanout(void **state) {
     (void)state;
@@ -752,6 +811,8 @@ int main(void) {
         cmocka_unit_test(test_fenced_checkpoint_drops_the_task),
         cmocka_unit_test(test_checkpoints_are_one_at_a_time),
         cmocka_unit_test(test_offset_out_of_range_alerts),
+        cmocka_unit_test(test_replay_feed),
+        cmocka_unit_test(test_replay_feed_waits_its_turn),
         cmocka_unit_test(test_bug_no_policy_fanout),
     };
     return cmocka_run_group_tests_name("router", tests, NULL, NULL);

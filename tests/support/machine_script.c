@@ -432,6 +432,16 @@ uint64_t script_newest(const struct script *s, enum effect_kind kind) {
     return newest;
 }
 
+uint64_t script_newest_of(const struct script *s, enum topic_id topic) {
+    uint64_t newest = 0;
+    for (size_t i = 0; i < s->private->waiting_count; i++) {
+        const struct effect *e = s->private->waiting[i];
+        bool wanted = e->kind == EFFECT_FETCH && e->fetch.topic == topic;
+        newest = wanted && e->request > newest ? e->request : newest;
+    }
+    return newest;
+}
+
 size_t script_waiting(const struct script *s) {
     return s->private->waiting_count;
 }
@@ -453,6 +463,10 @@ static void take_effect(struct script *s, struct effect *effect, uint64_t answer
         if (effect->resend.narrowed) {
             effect_narrow(p->waiting[request_at(s, answered)]);
         }
+    }
+    if (effect->kind == EFFECT_BATCH_REPORT) {
+        s->batch = effect->batch;
+        s->batches++;
     }
     if (effect->kind == EFFECT_REPORT) {
         assert_true(effect->report.sample_count <= sizeof s->samples / sizeof *s->samples);
@@ -527,6 +541,8 @@ static enum event_kind answer_kind(enum effect_kind kind) {
         return EVENT_VECTORS;
     case EFFECT_SEARCH:
         return EVENT_FOUND;
+    case EFFECT_READ_SALES:
+        return EVENT_SALES;
     default:
         return EVENT_LOADED;
     }

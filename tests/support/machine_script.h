@@ -34,6 +34,8 @@ struct script {
     bool quiet_fetch;                    /* fetches, timers and commits are not told */
     struct reconciliation_report report; /* the last one */
     struct drift samples[64];            /* its samples */
+    struct batch_report batch;           /* the last one */
+    size_t batches;                      /* that were reported */
     struct script_private *private;
 };
 
@@ -55,6 +57,8 @@ const char *script_told(const struct script *s);
 struct effect *script_request(struct script *s, uint64_t request);
 /* Number of the newest request of a kind that waits, or 0. */
 uint64_t script_newest(const struct script *s, enum effect_kind kind);
+/* Number of the newest fetch of a topic that waits, or 0. */
+uint64_t script_newest_of(const struct script *s, enum topic_id topic);
 size_t script_waiting(const struct script *s);
 bool script_waits(const struct script *s, uint64_t request);
 
