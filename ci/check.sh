@@ -10,10 +10,11 @@
 #   headers       every header compiles alone
 #   layout        .clang-format decides (`ci/check.sh --fix layout` lays out)
 #   requirements  docs/requirements.md says for each promise what shows it, and that exists
+#   links         pages link to files, and name functions, that are there
 #   words         no leftovers of the work process, no paths of a machine
 set -u
 here=$(dirname "$(realpath "$0")")
-names='warnings names core includes headers layout requirements words'
+names='warnings names core includes headers layout requirements links words'
 
 if [ "${1-}" = --fix ]; then
     export FIX=1

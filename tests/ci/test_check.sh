@@ -197,10 +197,45 @@ expect_fail 'and no promise is made up' '^docs/requirements.md:3: A42: ' check r
 rm docs/requirements.md
 expect_fail 'the page itself must be there' '^docs/requirements.md: is missing' check requirements
 
+# --- links: to what is there ---
+
+small_tree
+mkdir -p docs scenarios
+touch scenarios/calm.json
+cat >README.md <<'END'
+[the page](docs/page.md), [the web](https://example.org/gone.md), [below](#below), `make check`
+END
+cat >docs/page.md <<'END'
+[calm](../scenarios/calm.json) and [the start](../README.md#below), ![drawn](page.md);
+[core.c:core_name](../pipeline/core.c), [`core.h:core_name`](../pipeline/core.h), `pipeline/core.c:core_name`
+END
+expect_pass 'links to files and functions that are there pass' check links
+expect_said 'each is looked up' '^links: 9 looked up'
+while read -r text; do
+    read -r message
+    printf '# Page\n\n[calm](../scenarios/calm.json), %s\n' "$text" >docs/page.md
+    expect_fail "a page does not rot: $text" "^docs/page.md:3: $message" check links
+done <<'END'
+[storm](../scenarios/storm.json)
+there is no docs/../scenarios/storm.json
+![drawn](gone.svg)
+there is no docs/gone.svg
+[core.c:core_nam](../pipeline/core.c)
+docs/../pipeline/core.c has no function core_nam
+[gone.c:core_name](../pipeline/core.c)
+a link to docs/../pipeline/core.c is called gone.c
+`pipeline/gone.c:core_name`
+there is no pipeline/gone.c
+`pipeline/core.c:core_nam`
+pipeline/core.c has no function core_nam
+END
+rm docs/page.md
+expect_fail 'README is looked at too' '^README.md:1: there is no docs/page.md' check links
+
 # --- all of them ---
 
 small_tree
 expect_fail 'one red check makes make check red' '^FAILED  requirements' bash ci/check.sh
-expect_said 'and the others still run, and are counted' '^7 passed, 1 failed$'
+expect_said 'and the others still run, and are counted' '^8 passed, 1 failed$'
 expect_fail 'a check that does not exist is no pass' "no check 'colour'" check colour
 expect_end
