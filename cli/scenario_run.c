@@ -330,6 +330,7 @@ static int build(struct scenario_run *run) {
         .capacity = scenario->capacity,
         .journal = run->options.keep_history,
         .index_text = scenario->probe_every_ns > 0,
+        .seal_rows_min = scenario->probe_seal_rows,
         .time_travel_ns = scenario->time_travel_ns,
         .fail_safe_ns = scenario->fail_safe_ns,
         .artifacts_kept_ns = kept(scenario->retention.artifacts_ns),

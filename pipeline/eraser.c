@@ -10,7 +10,7 @@
  *     asked --> sweep: warehouse, vectors, keyword, source, state, artifacts, dead letters
  *                 |  found something, or not every listing known yet: again after the interval
  *                 +--> nothing: certificate --> certified
- *                                                   |  a listing turns up, an operator asks
+ *                                                   |  an operator asks
  *                                                   +--> sweep
  *
  * Dead letters are also judged as they come: a letter about an erased listing goes at once, also
@@ -53,9 +53,8 @@ enum { TARGETS = sizeof targets / sizeof *targets };
 struct sweep {
     bool on;
     size_t request;
-    size_t subjects; /* of the request when the sweep began */
-    size_t target;   /* index in targets; TARGETS: the letters */
-    size_t next;     /* subject */
+    size_t target; /* index in targets; TARGETS: the letters */
+    size_t next;   /* subject */
     uint32_t partition;
     int64_t offset; /* of letters */
     struct erasure_look looks[ERASURE_PLACE_COUNT];
@@ -167,7 +166,7 @@ static struct erasure_request *swept(struct eraser_task *task) {
 static int ask(struct partitioned *eraser, struct eraser_task *task, enum erase_target target,
                struct effects *effects) {
     const struct erasure_request *request = swept(task);
-    size_t left = task->sweep.subjects - task->sweep.next;
+    size_t left = request->subject_count - task->sweep.next;
     size_t count = left < SLICE ? left : SLICE;
     struct effect *erase = machine_request(&eraser->machine, effects, EFFECT_ERASE, 0);
     if (erase == NULL) {
@@ -220,13 +219,21 @@ static int certify(struct partitioned *eraser, struct eraser_task *task, struct 
         .subject_id = request->id,
         .erasure_scope = request->scope,
         .erasure_id = request->id,
-        .certificate_listings = request->subject_count,
+        .certificate_wave = request->wave,
         .certificate_looks = {looks, sizeof looks},
     };
     struct effect *produce = machine_request(&eraser->machine, effects, EFFECT_PRODUCE, 0);
     if (produce == NULL) {
         return -ENOMEM;
     }
+    char *ids = effect_alloc(effects, produce, 8 * request->subject_count);
+    if (ids == NULL && request->subject_count > 0) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < request->subject_count; i++) {
+        wire_put(ids + 8 * i, request->subjects[i].listing_id, 8);
+    }
+    record.certificate_ids = (struct bytes){ids, 8 * request->subject_count};
     size_t room = record_encoded_bound(&record, NULL, 0);
     char *buffer = effect_alloc(effects, produce, room);
     produce->produce.items = effect_alloc(effects, produce, sizeof *produce->produce.items);
@@ -283,8 +290,10 @@ static vtime earlier(vtime a, vtime b) {
 }
 
 /* When something is to be done for the request: its next sweep, or its next alert. */
-static vtime wake_for(const struct partitioned *eraser, const struct erasure_request *request) {
-    vtime at = request->due;
+static vtime wake_for(const struct partitioned *eraser, const struct eraser_task *task,
+                      const struct erasure_request *request) {
+    bool complete = erasure_request_complete(&task->requests, request);
+    vtime at = complete ? request->due : VTIME_NEVER;
     if (request->certified) {
         return at;
     }
@@ -306,12 +315,12 @@ static int look_ahead(struct partitioned *eraser, struct eraser_task *task, vtim
     for (size_t i = 0; i < task->requests.count; i++) {
         struct erasure_request *request = &task->requests.items[i];
         alert_overdue(eraser, request, now, effects);
-        bool due = request->due.ns <= now.ns;
+        bool due = request->due.ns <= now.ns && erasure_request_complete(&task->requests, request);
         if (due &&
             (first == SIZE_MAX || vtime_before(request->due, task->requests.items[first].due))) {
             first = i;
         }
-        wake_at = due ? wake_at : earlier(wake_at, wake_for(eraser, request));
+        wake_at = due ? wake_at : earlier(wake_at, wake_for(eraser, task, request));
     }
     if (vtime_before(wake_at, task->wake_at)) {
         task->wake_at = wake_at;
@@ -322,7 +331,10 @@ static int look_ahead(struct partitioned *eraser, struct eraser_task *task, vtim
     }
     struct erasure_request *request = &task->requests.items[first];
     request->due = VTIME_NEVER;
-    task->sweep = (struct sweep){.on = true, .request = first, .subjects = request->subject_count};
+    request->dirty = request->dirty || !request->closed;
+    request->closed = true;
+    task_changed(eraser, &task->task, now, effects);
+    task->sweep = (struct sweep){.on = true, .request = first};
     for (size_t i = 0; i < ERASURE_PLACE_COUNT; i++) {
         task->sweep.looks[i].at = now;
     }
@@ -337,17 +349,13 @@ static int sweep_end(struct partitioned *eraser, struct eraser_task *task, bool 
     request->artifacts_gone =
         request->artifacts_gone || task->sweep.looks[ERASED_IN_STATE].found == 0;
     task->sweep.on = false;
-    bool more = request->subject_count > task->sweep.subjects;
-    bool done = nothing && !more && erasure_request_complete(&task->requests, request);
-    if (done != request->certified) {
-        request->certified = done;
+    if (nothing != request->certified) {
+        request->certified = nothing;
         request->dirty = true;
-        machine_count(&eraser->machine, COUNTER_ERASURES_CERTIFIED, done);
+        machine_count(&eraser->machine, COUNTER_ERASURES_CERTIFIED, nothing);
         task_changed(eraser, &task->task, now, effects);
     }
-    if (more) {
-        request->due = now;
-    } else if (!done) {
+    if (!nothing) {
         request->due =
             earlier(request->due, vtime_add(now, eraser->machine.config->erasure_sweep_ns));
     }
@@ -361,7 +369,7 @@ static int sweep_go_on(struct partitioned *eraser, struct eraser_task *task, vti
     bool skips_state = bug_on(eraser->machine.bugs, BUG_ERASURE_FORGETS_STATE);
     while (sweep->target < TARGETS) {
         enum erase_target target = targets[sweep->target];
-        if (sweep->next < sweep->subjects && !(target == ERASE_STATE && skips_state)) {
+        if (sweep->next < swept(task)->subject_count && !(target == ERASE_STATE && skips_state)) {
             return ask(eraser, task, target, effects);
         }
         sweep->target++;
@@ -372,10 +380,8 @@ static int sweep_go_on(struct partitioned *eraser, struct eraser_task *task, vti
     if (sweep->partition < partitions_of(eraser) && !forgets_letters(eraser)) {
         return read_letters(eraser, task, effects);
     }
-    const struct erasure_request *request = swept(task);
     bool nothing = sweep_found_nothing(sweep);
-    bool certifies = nothing && !request->certified && sweep->subjects == request->subject_count &&
-                     erasure_request_complete(&task->requests, request);
+    bool certifies = nothing && !swept(task)->certified;
     return certifies ? certify(eraser, task, effects)
                      : sweep_end(eraser, task, nothing, now, effects);
 }
@@ -476,6 +482,19 @@ static void sweep_soon(struct erasure_request *request, vtime now) {
     request->due = earlier(request->due, now);
 }
 
+/* A listing is swept at once, of a seller as soon as its request is complete. */
+static int take_listing(struct eraser_task *task, const struct erasure_request *request,
+                        uint64_t listing_id, vtime now) {
+    size_t wave;
+    if (erasure_request_add(&task->requests, request, listing_id, now, &wave) != 0) {
+        return -ENOMEM;
+    }
+    if (wave != SIZE_MAX) {
+        sweep_soon(&task->requests.items[wave], now);
+    }
+    return 0;
+}
+
 static int take_privacy(struct eraser_task *task, const struct record *record,
                         const struct log_record *logged, vtime now) {
     struct erasure_request *request = erasure_request_of(
@@ -486,11 +505,7 @@ static int take_privacy(struct eraser_task *task, const struct record *record,
     if (record->erasure_scope == ERASURE_SELLER) {
         return 0; /* routers say whom that is about */
     }
-    int news = erasure_request_add(&task->requests, request, record->erasure_id);
-    if (news == 1) {
-        sweep_soon(request, now);
-    }
-    return news < 0 ? news : 0;
+    return take_listing(task, request, record->erasure_id, now);
 }
 
 static int take_registered(struct partitioned *eraser, struct eraser_task *task,
@@ -505,11 +520,10 @@ static int take_registered(struct partitioned *eraser, struct eraser_task *task,
     if (record->erasure_part > partitions_of(eraser)) {
         return 0; /* by a router of another number of partitions: nothing to count by */
     }
-    if (record->erasure_part > 0) {
-        erasure_request_part(request, record->erasure_part - 1);
-    } else if (erasure_request_add(&task->requests, request, record->subject_id) < 0) {
-        return -ENOMEM;
+    if (record->erasure_part == 0) {
+        return take_listing(task, request, record->subject_id, now);
     }
+    erasure_request_part(request, record->erasure_part - 1);
     if (!request->certified && erasure_request_complete(&task->requests, request)) {
         sweep_soon(request, now);
     }

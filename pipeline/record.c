@@ -314,14 +314,16 @@ static int decode_erasure(struct bytes body, struct record *out, struct record_e
 }
 
 static int decode_certificate(struct bytes body, struct record *out, struct record_error *error) {
-    if (body.len < CERTIFICATE_BYTES || le32_get(body.data + 17) != body.len - CERTIFICATE_BYTES) {
-        return record_reject(error, "length of the looks is not what is left of the record",
+    size_t left = body.len < CERTIFICATE_BYTES ? 0 : body.len - CERTIFICATE_BYTES;
+    size_t looks = body.len < CERTIFICATE_BYTES ? 1 : le32_get(body.data + 13);
+    if (looks > left || left - looks != 8 * (size_t)le32_get(body.data + 17)) {
+        return record_reject(error, "looks and ids are not what is left of the record",
                              "certificate_looks", "the bytes up to the sections",
                              (int64_t)body.len);
     }
-    out->certificate_listings = le64_get(body.data + 9);
-    out->certificate_looks =
-        (struct bytes){body.data + CERTIFICATE_BYTES, body.len - CERTIFICATE_BYTES};
+    out->certificate_wave = le32_get(body.data + 9);
+    out->certificate_looks = (struct bytes){body.data + CERTIFICATE_BYTES, looks};
+    out->certificate_ids = (struct bytes){body.data + CERTIFICATE_BYTES + looks, left - looks};
     return decode_scope(body.data, out, error);
 }
 
@@ -481,7 +483,7 @@ static size_t body_size(const struct record *r, const struct field *fields, size
     case RECORD_REFERENCE:
         return REFERENCE_BYTES + r->reference.key.len + r->reference.value.len;
     case RECORD_CERTIFICATE:
-        return CERTIFICATE_BYTES + r->certificate_looks.len;
+        return CERTIFICATE_BYTES + r->certificate_looks.len + r->certificate_ids.len;
     case RECORD_TYPE_END:
         break;
     }
@@ -559,9 +561,11 @@ static char *put_body(char *at, const struct record *r, const struct field *fiel
     case RECORD_CERTIFICATE:
         at = le8_put(at, (uint8_t)r->erasure_scope);
         at = le64_put(at, r->erasure_id);
-        at = le64_put(at, r->certificate_listings);
+        at = le32_put(at, r->certificate_wave);
         at = le32_put(at, (uint32_t)r->certificate_looks.len);
-        return put_bytes(at, r->certificate_looks);
+        at = le32_put(at, (uint32_t)(r->certificate_ids.len / 8));
+        at = put_bytes(at, r->certificate_looks);
+        return put_bytes(at, r->certificate_ids);
     case RECORD_TYPE_END:
         break;
     }

@@ -20,7 +20,8 @@
  *     control  u16 kind, u32 model version, u32 other model version, i64 from (ns), i64 to (ns),
  *              u64 id, u32 bytes of text, text
  *     erasure  u8 scope, u64 id of the listing or seller, u32 part
- *     certificate  u8 scope, u64 id, u64 listings, u32 bytes of looks, looks (pipeline/erasure.h)
+ *     certificate  u8 scope, u64 id, u32 wave, u32 bytes of looks, u32 listings, looks
+ *              (pipeline/erasure.h), u64 id of each listing
  *     audit    i64 version, u32 model version, u8 modalities, u8 made, u64 content hash of each
  *              modality
  *     reference  u8 table, u8 tokeniser, u32 bytes of key, u32 bytes of value, key, value
@@ -233,8 +234,9 @@ struct record {
     uint64_t erasure_id;
     uint32_t erasure_part; /* of the register: 0, or 1 + the router's partition in which every
                               listing that it knew was named before this record; elsewhere 0 */
-    uint64_t certificate_listings;
+    uint32_t certificate_wave; /* certificates of the request before it: of other listings */
     struct bytes certificate_looks;
+    struct bytes certificate_ids; /* of listings, 8 bytes each, little-endian */
 
     unsigned sections; /* bits of enum record_section */
     struct origin origin;

@@ -18,7 +18,8 @@ int erasure_items(struct record *erasure, uint64_t listing_id, struct effect *pr
     return 0;
 }
 
-/* The listing names a seller whose listings were erased: it goes with them. */
+/* The listing names a seller whose listings were erased: it goes with them, and is registered, also
+ * when an erasure of its own had taken it before. */
 static int erase_with_seller(struct router_task *task, uint64_t seller_id, uint64_t listing_id,
                              struct effect *produce, struct effects *effects) {
     struct record erasure = {
@@ -32,8 +33,17 @@ static int erase_with_seller(struct router_task *task, uint64_t seller_id, uint6
     if (stamp_is_none(erasure.stamp)) {
         return 0;
     }
+    int64_t listing = listing_of(task, listing_id);
     int learnt = erasure_ledger_learn(&task->ledger, ERASURE_LISTING, listing_id, erasure.stamp);
-    return learnt <= 0 ? learnt : erasure_items(&erasure, listing_id, produce, effects);
+    if (listing < 0 || learnt < 0) {
+        return -ENOMEM;
+    }
+    uint32_t names = task->listings[listing].name_count;
+    if (listing_names(task, listing_id, FACT_SELLER, seller_id) != 0) {
+        return -ENOMEM;
+    }
+    bool named_before = task->listings[listing].name_count == names;
+    return named_before && learnt == 0 ? 0 : erasure_items(&erasure, listing_id, produce, effects);
 }
 
 bool is_erased(const struct partitioned *router, const struct router_task *task,

@@ -109,6 +109,7 @@ struct scenario {
 
     int64_t probe_every_ns; /* 0: no probe searches */
     uint32_t probe_queries; /* per round */
+    uint32_t probe_seal_rows;
     uint32_t probe_ef;
 
     bool reconcile_at_end;    /* the pipeline's reconciler runs once all is quiet */

@@ -37,8 +37,8 @@ static_assert(offsetof(struct fault, ratio_den) - offsetof(struct fault, ratio_n
 /* ---- Names ---- */
 
 static const char *const workload_kinds[] = {"generated", "replay"};
-static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA, TOPIC_POLICY, TOPIC_ORDER,
-                                      TOPIC_REFERENCE};
+static const enum topic_id feeds[] = {TOPIC_LISTING, TOPIC_MEDIA,     TOPIC_POLICY,
+                                      TOPIC_ORDER,   TOPIC_REFERENCE, TOPIC_PRIVACY};
 static const char *const alerts[] = {
     "feed-freshness",  "feed-volume",       "offset-out-of-range",
     "upgrade-refused", "cutover-refused",   "rollback-refused",
@@ -1257,6 +1257,13 @@ static const struct key probe_keys[] = {
         AT(probe_queries),
         .fallback = "4",
         .about = "searches of a round, each of the vectors and of the keywords",
+    },
+    {
+        .name = "seal_rows",
+        COUNT32(16, 1000000),
+        AT(probe_seal_rows),
+        .fallback = "1536",
+        .about = "text vectors that are searched exactly before the index takes them in",
     },
     {
         .name = "ef",

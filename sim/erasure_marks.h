@@ -22,13 +22,16 @@ struct erasure_mark {
     uint64_t listing_id;
     struct stamp stamp;  /* raw records at or below it are removed and refused */
     doc_version version; /* as are document rows below it */
+    struct stamp before; /* of the erasure before it, or STAMP_NONE */
 };
 
-/* Rows that were removed at one moment. */
+/* Rows that were removed at one moment. What they said is above that stamp: what was at or below it
+ * went with an earlier erasure. */
 struct removed_rows {
     uint64_t listing_id;
     uint64_t count;
     vtime at;
+    struct stamp above;
 };
 
 struct erasure_marks {
@@ -46,11 +49,12 @@ const struct erasure_mark *erasure_marks_find(const struct erasure_marks *marks,
                                               uint64_t listing_id);
 /* Raises the listing's mark to the greater stamp and the greater version. 0 or -ENOMEM. */
 int erasure_marks_raise(struct erasure_marks *marks, const struct erasure_mark *mark);
-/* Rows of the listing were removed. 0 or -ENOMEM. */
-int erasure_marks_removed(struct erasure_marks *marks, vtime now, uint64_t listing_id,
+/* Rows of the mark's listing were removed. 0 or -ENOMEM. */
+int erasure_marks_removed(struct erasure_marks *marks, vtime now, const struct erasure_mark *mark,
                           uint64_t count);
-/* Removed rows of the listing whose age is at least from_ns and below until_ns. */
+/* Removed rows of the listing that may say what an erasure with that stamp covers, whose age is at
+ * least from_ns and below until_ns. */
 uint64_t erasure_marks_lingering(const struct erasure_marks *marks, vtime now, uint64_t listing_id,
-                                 int64_t from_ns, int64_t until_ns);
+                                 struct stamp stamp, int64_t from_ns, int64_t until_ns);
 
 #endif

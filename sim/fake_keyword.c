@@ -54,9 +54,11 @@ struct keyword_row {
     char *labels;
     char *text; /* the fields one after the other */
     size_t length[TEXT_FIELDS];
-    uint32_t place[TEXT_FIELDS];  /* rowid in the field's index; 0: none */
-    uint32_t masked[TEXT_FIELDS]; /* places that hold former texts of it */
-    enum tokeniser tokeniser;     /* of the text */
+    uint32_t place[TEXT_FIELDS];     /* rowid in the field's index; 0: none */
+    uint32_t masked[TEXT_FIELDS];    /* places that hold former texts of it */
+    doc_version stood[TEXT_FIELDS];  /* last version of the text that FTS5 has, when it changed */
+    doc_version oldest[TEXT_FIELDS]; /* of the masked ones: least last version */
+    enum tokeniser tokeniser;        /* of the text */
 };
 
 /* One field's index. */
@@ -256,6 +258,11 @@ static int set_meta(struct keyword_row *row, const struct row_meta *meta) {
 }
 
 static void wait_for_index(struct fake_keyword *k, struct keyword_row *row, unsigned changed) {
+    for (int f = 0; f < TEXT_FIELDS; f++) {
+        if ((changed & ~(unsigned)row->changed & (1u << f)) != 0) {
+            row->stood[f] = row->meta.version; /* the write that changes it is not in yet */
+        }
+    }
     row->changed |= (uint8_t)changed;
     if (row->changed != 0 && !row->waiting) {
         row->waiting = true;
@@ -443,7 +450,11 @@ static int index_text(struct fake_keyword *k, enum text_field f, uint32_t row_at
     struct field_index *index = &k->fields[f];
     struct keyword_row *row = &k->rows[row_at];
     index->live -= row->place[f] != 0;
-    row->masked[f] += row->place[f] != 0;
+    if (row->place[f] != 0) {
+        bool older = row->masked[f] == 0 || row->stood[f] < row->oldest[f];
+        row->oldest[f] = older ? row->stood[f] : row->oldest[f];
+        row->masked[f]++;
+    }
     row->place[f] = 0;
     bool holds = row->present && (f == TITLE || row->length[f] > 0);
     if (!holds) {
@@ -815,12 +826,14 @@ static int port_block(void *ctx, vtime now, const struct seller_block *items, si
                              STORE_KEYWORD);
 }
 
-/* Places in the index that hold a text of the row which it has no more, those included that the
- * next refresh masks. */
-static uint64_t masked_texts(const struct keyword_row *row) {
+/* Places in the index with a text that the row had last in a version below that one, those included
+ * that the next refresh masks. */
+static uint64_t masked_texts(const struct keyword_row *row, doc_version version) {
     uint64_t masked = 0;
     for (int f = 0; f < TEXT_FIELDS; f++) {
-        masked += row->masked[f] + (!row->present && row->place[f] != 0);
+        bool leaves = (row->changed & (1u << f)) != 0 && row->place[f] != 0;
+        masked += row->masked[f] > 0 && row->oldest[f] < version;
+        masked += leaves && row->stood[f] < version;
     }
     return masked;
 }
@@ -831,7 +844,7 @@ uint64_t fake_keyword_held(const struct fake_keyword *k, uint64_t listing_id, do
         return 0;
     }
     bool old = k->rows[at].present && k->rows[at].meta.version < version;
-    return old + masked_texts(&k->rows[at]);
+    return old + masked_texts(&k->rows[at], version);
 }
 
 static int port_erase(void *ctx, vtime now, const struct erasure_subject *subjects, size_t count,

@@ -638,7 +638,7 @@ static int gold_overwritten(struct fake_warehouse *w, vtime now, const struct go
     const struct erasure_mark *mark = erasure_marks_find(&w->marks, d->listing_id);
     bool old = mark != NULL && entry->state.version != DOC_VERSION_NONE &&
                entry->state.version < mark->version;
-    return erasure_marks_removed(&w->marks, now, d->listing_id, old) == 0 ? 0 : PORT_NO_MEMORY;
+    return !old || erasure_marks_removed(&w->marks, now, mark, 1) == 0 ? 0 : PORT_NO_MEMORY;
 }
 
 static int load_gold(struct fake_warehouse *w, vtime now, const struct document_row *d,
@@ -943,14 +943,14 @@ static int erase_listing(struct fake_warehouse *w, vtime now, const struct erasu
     uint64_t bronze;
     uint64_t silver;
     if (erase_bronze(w, mark, true, &bronze) != 0 || erase_silver(w, mark, true, &silver) != 0 ||
-        erasure_marks_removed(&w->marks, now, mark->listing_id, bronze + silver) != 0) {
+        erasure_marks_removed(&w->marks, now, mark, bronze + silver) != 0) {
         return PORT_NO_MEMORY;
     }
     return 0;
 }
 
 static int load_erasure(struct fake_warehouse *w, vtime now, const struct erasure_row *row) {
-    struct erasure_mark mark = {row->listing_id, row->stamp, row->version};
+    struct erasure_mark mark = {row->listing_id, row->stamp, row->version, STAMP_NONE};
     if (erasure_marks_raise(&w->marks, &mark) != 0) {
         return PORT_NO_MEMORY;
     }
@@ -961,7 +961,7 @@ static int load_erasure(struct fake_warehouse *w, vtime now, const struct erasur
 int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
                         struct stamp stamp, doc_version version, struct warehouse_held *held) {
     const struct erasure_mark *known = erasure_marks_find(&w->marks, listing_id);
-    struct erasure_mark mark = {listing_id, stamp, version};
+    struct erasure_mark mark = {listing_id, stamp, version, STAMP_NONE};
     *held =
         (struct warehouse_held){.marked = known != NULL && stamp_compare(known->stamp, stamp) >= 0};
     if (erase_bronze(w, &mark, false, &held->bronze) != 0 ||
@@ -969,8 +969,9 @@ int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id
         return PORT_NO_MEMORY;
     }
     held->gold = gold_is_old(w, &mark);
-    held->time_travel = erasure_marks_lingering(&w->marks, now, listing_id, 0, w->time_travel_ns);
-    held->fail_safe = erasure_marks_lingering(&w->marks, now, listing_id, w->time_travel_ns,
+    held->time_travel =
+        erasure_marks_lingering(&w->marks, now, listing_id, stamp, 0, w->time_travel_ns);
+    held->fail_safe = erasure_marks_lingering(&w->marks, now, listing_id, stamp, w->time_travel_ns,
                                               w->time_travel_ns + w->fail_safe_ns);
     return 0;
 }

@@ -527,13 +527,13 @@ static uint64_t late_waiting(const struct oracle *o) {
     return count;
 }
 
-bool oracle_settled(const struct oracle *o) {
+bool oracle_settled(struct oracle *o) {
     enum topic_id topic;
     uint32_t partition;
     return freshness_pending(o) == 0 && late_waiting(o) == 0 && o->disagreeing == 0 &&
            o->lingering == 0 && o->poison_unanswered == 0 && contracts_unmended(o) == 0 &&
            progress_done(o, &topic, &partition) && upgrade_settled(o, NULL, 0) &&
-           erasure_settled(o);
+           erasure_waiting(o) == 0;
 }
 
 const char *oracle_waits_for(struct oracle *o) {
@@ -573,8 +573,9 @@ const char *oracle_waits_for(struct oracle *o) {
     } else if (o->poison_unanswered > 0) {
         snprintf(text, size, "%" PRIu64 " poison records have no dead letter",
                  o->poison_unanswered);
-    } else if (!erasure_settled(o)) {
-        snprintf(text, size, "%" PRIu64 " erasures have no certificate", o->erasures_open);
+    } else if (erasure_waiting(o) > 0) {
+        snprintf(text, size, "%" PRIu64 " erasures have no certificate of all their listings",
+                 erasure_waiting(o));
     } else if (upgrade_settled(o, text, size)) {
         snprintf(text, size, "nothing");
     }

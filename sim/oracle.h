@@ -142,7 +142,7 @@ bool oracle_out_of_memory(const struct oracle *o);
  * its dead letter. What is still in the outbox or in the workload, and the dashboard's next
  * refresh, are for the caller to wait for.
  */
-bool oracle_settled(const struct oracle *o);
+bool oracle_settled(struct oracle *o);
 /* Says in one sentence what it waits for; for the message of a run that does not settle. Good until
  * the next call. */
 const char *oracle_waits_for(struct oracle *o);

@@ -15,10 +15,14 @@
 #include "pipeline/array.h"
 #include "pipeline/dead_letter.h"
 #include "pipeline/erasure.h"
+#include "pipeline/little_endian.h"
 #include "sim/fake_state_store.h"
 #include "sim/oracle_parts.h"
 
 void erasure_release(struct oracle *o) {
+    for (size_t i = 0; i < o->erasure_count; i++) {
+        id_map_release(&o->erasures[i].ids);
+    }
     free(o->erasures);
 }
 
@@ -50,7 +54,7 @@ static void found(const struct erasure_eye *eye, const char *where, uint64_t cou
 struct needle {
     const struct erasure_eye *eye;
     struct bytes text;
-    bool said_since; /* after the erasure: its new life may hold it */
+    bool said_since; /* after the erasure, so that its new life may hold it */
 };
 
 static bool holds(struct bytes hay, struct bytes text) {
@@ -142,14 +146,16 @@ static bool is_subject(const struct oracle *o, const struct erasure_case *of, ui
                                         : reference_names_seller(o->reference, listing_id, of->id);
 }
 
-/* What was sent before the erasure was asked for, whatever it is. */
+/* What was sent before the erasure was asked for, whatever it is. Of the same bytes sent twice the
+ * time of the first is known: the feed took what is meant within the allowed lateness. */
 static bool letter_is_erased(const struct erasure_eye *eye, const struct dead_letter *letter) {
     const struct oracle *o = eye->o;
     bool by_listing = letter->topic == TOPIC_LISTING || letter->topic == TOPIC_MEDIA ||
                       letter->topic == TOPIC_ORDER || letter->topic == TOPIC_LISTING_LOG;
     uint32_t at = id_map_get(&o->poison_index, poison_key(letter->value));
     return by_listing && is_subject(o, eye->of, letter->key) && at != ID_MAP_NONE &&
-           o->poisons[at].at.ns <= eye->of->stamp.ts.ns;
+           o->poisons[at].at.ns <= eye->of->stamp.ts.ns &&
+           vtime_diff(letter->append, eye->of->stamp.ts) <= o->options.allowed_lateness_ns;
 }
 
 static void look_at_letters(struct erasure_eye *eye) {
@@ -168,34 +174,64 @@ static void look_at_letters(struct erasure_eye *eye) {
     }
 }
 
-/* Returns how many listings the case is about. */
-static uint64_t look(struct oracle *o, vtime now, const struct erasure_case *of, const char *when) {
-    if (o->watched == NULL) {
-        return 0;
-    }
-    struct erasure_eye eye = {.o = o, .of = of, .now = now, .when = when};
+/* True when the listing's erasure by this request had something to erase. */
+static void said_before(void *ctx, struct stamp stamp, struct bytes text) {
+    struct needle *needle = ctx;
+    (void)text;
+    needle->said_since |= stamp_compare(stamp, needle->eye->of->stamp) <= 0;
+}
+
+static bool had_something(const struct erasure_eye *eye, uint64_t listing_id) {
+    struct needle needle = {.eye = eye};
+    reference_each_text(eye->o->reference, listing_id, said_before, &needle);
+    return needle.said_since;
+}
+
+/* The log told of the listing's erasure, and there was something to erase. */
+static bool is_to_be_certified(const struct erasure_eye *eye, uint64_t listing_id) {
+    const struct oracle_listing *l = oracle_listing_find(eye->o, listing_id);
+    return l != NULL && l->view.known && is_subject(eye->o, eye->of, listing_id) &&
+           had_something(eye, listing_id);
+}
+
+static bool is_certified(const struct erasure_case *of, uint64_t listing_id) {
+    return id_map_get(&of->ids, listing_id) != ID_MAP_NONE;
+}
+
+/* Ids of listings that are still to be certified; how many, with the first in *first. */
+static uint64_t uncertified(struct oracle *o, const struct erasure_case *of, uint64_t *first) {
+    struct erasure_eye eye = {.o = o, .of = of};
     const uint64_t *ids;
     size_t count;
-    uint64_t subjects = 0;
+    uint64_t found_count = 0;
     if (of->scope == ERASURE_LISTING) {
-        look_at_listing(&eye, of->id);
-        subjects = 1;
-    } else if (reference_ids(o->reference, &ids, &count) != 0) {
+        return 0;
+    }
+    if (reference_ids(o->reference, &ids, &count) != 0) {
         o->out_of_memory = true;
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            if (is_subject(o, of, ids[i])) {
-                /* One that nobody routed yet has not been kept anywhere either. */
-                const struct oracle_listing *l = oracle_listing_find(o, ids[i]);
-                if (l != NULL && l->view.known) {
-                    look_at_listing(&eye, ids[i]);
-                    subjects++;
-                }
-            }
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!is_certified(of, ids[i]) && is_to_be_certified(&eye, ids[i])) {
+            *first = found_count++ == 0 ? ids[i] : *first;
         }
     }
-    look_at_letters(&eye);
-    return subjects;
+    return found_count;
+}
+
+/* Looks for every listing that was certified. */
+static void look_at_certified(struct erasure_eye *eye) {
+    const uint64_t *ids;
+    size_t count;
+    if (reference_ids(eye->o->reference, &ids, &count) != 0) {
+        eye->o->out_of_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_certified(eye->of, ids[i])) {
+            look_at_listing(eye, ids[i]);
+        }
+    }
 }
 
 /* ---- Hearing ---- */
@@ -207,6 +243,7 @@ void erasure_asked(struct oracle *o, vtime now, const struct workload_op *op) {
     }
     o->erasures[o->erasure_count++] = (struct erasure_case){
         .scope = op->erasure, .id = op->key, .stamp = op->stamp, .asked = now};
+    id_map_init(&o->erasures[o->erasure_count - 1].ids);
     o->erasures_open++;
 }
 
@@ -228,7 +265,7 @@ static bool looks_hold(const struct erasure_case *of, const struct record *certi
         return false;
     }
     for (size_t i = 0; i < ERASURE_PLACE_COUNT; i++) {
-        bool examined = looks[i].examined > 0 || certificate->certificate_listings == 0;
+        bool examined = looks[i].examined > 0 || certificate->certificate_ids.len == 0;
         if (!examined || looks[i].found != 0 || vtime_before(looks[i].at, of->asked) ||
             vtime_before(now, looks[i].at)) {
             return false;
@@ -256,16 +293,28 @@ void erasure_certified(struct oracle *o, vtime now, struct bytes value) {
                        "the certificate of %s %" PRIu64 " does not say that every place is empty",
                        scope_name(of->scope), of->id);
     }
-    if (!of->certified) {
+    if (record.certificate_wave == 0 && !of->certified) {
         of->certified = true;
         of->certified_at = now;
         o->erasures_open--;
-        int64_t took_ns = vtime_diff(now, of->asked);
         o->counts.erasures++;
+        int64_t took_ns = vtime_diff(now, of->asked);
         o->erasure_longest_ns = took_ns > o->erasure_longest_ns ? took_ns : o->erasure_longest_ns;
     }
-    of->listings = record.certificate_listings;
-    look(o, now, of, "certified");
+    struct erasure_eye eye = {.o = o, .of = of, .now = now, .when = "certified"};
+    for (size_t i = 0; i + 8 <= record.certificate_ids.len; i += 8) {
+        uint64_t listing_id = le64_get(record.certificate_ids.data + i);
+        if (id_map_put_index(&of->ids, listing_id, 1) != 0) {
+            o->out_of_memory = true;
+            return;
+        }
+        if (o->watched != NULL && is_to_be_certified(&eye, listing_id)) {
+            look_at_listing(&eye, listing_id);
+        }
+    }
+    if (o->watched != NULL) {
+        look_at_letters(&eye);
+    }
 }
 
 void erasure_log(struct oracle *o, vtime now, enum topic_id topic, const struct record *record) {
@@ -274,8 +323,7 @@ void erasure_log(struct oracle *o, vtime now, enum topic_id topic, const struct 
     }
     for (size_t i = 0; i < o->erasure_count; i++) {
         const struct erasure_case *of = &o->erasures[i];
-        if (of->certified && stamp_compare(record->stamp, of->stamp) <= 0 &&
-            is_subject(o, of, record->subject_id)) {
+        if (stamp_compare(record->stamp, of->stamp) <= 0 && is_certified(of, record->subject_id)) {
             check_violated(o, CHECK_ERASURE, now,
                            "listing %" PRIu64 " came back into %s, erased with %s %" PRIu64
                            " and certified at %s",
@@ -299,12 +347,47 @@ void erasure_tick(struct oracle *o, vtime now) {
                            "%s %" PRIu64 ", asked to be erased at %s, has no certificate",
                            scope_name(of->scope), of->id, moment_text(of->asked).text);
         }
-        look(o, now, of, "time is up");
+        struct erasure_eye eye = {.o = o, .of = of, .now = now, .when = "time is up"};
+        look_at_certified(&eye);
+        look_at_letters(&eye);
     }
 }
 
-bool erasure_settled(const struct oracle *o) {
-    return o->erasures_open == 0;
+/* What comes to light after another erasure of the same is certified with that one. */
+static bool is_superseded(const struct oracle *o, const struct erasure_case *of) {
+    for (size_t i = 0; i < o->erasure_count; i++) {
+        const struct erasure_case *other = &o->erasures[i];
+        if (other->scope == of->scope && other->id == of->id &&
+            stamp_compare(other->stamp, of->stamp) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How many requests have no certificate, or one that does not name all. */
+static uint64_t cases_open(struct oracle *o) {
+    uint64_t open = 0;
+    for (size_t i = 0; i < o->erasure_count; i++) {
+        const struct erasure_case *of = &o->erasures[i];
+        uint64_t first;
+        open += !of->certified || (!is_superseded(o, of) && uncertified(o, of, &first) > 0);
+    }
+    return open;
+}
+
+#define LOOK_EVERY_NS VTIME_MINUTE
+
+uint64_t erasure_waiting(struct oracle *o) {
+    if (o->erasures_open > 0 || o->erasure_count == 0) {
+        return o->erasures_open;
+    }
+    /* Costly, and asked often: once in a while will do. */
+    if (o->erasures_counted.ns == 0 || vtime_diff(o->now, o->erasures_counted) >= LOOK_EVERY_NS) {
+        o->erasures_counted = o->now;
+        o->erasures_waiting = cases_open(o);
+    }
+    return o->erasures_waiting;
 }
 
 void erasure_finish(struct oracle *o, vtime now) {
@@ -313,12 +396,16 @@ void erasure_finish(struct oracle *o, vtime now) {
         if (!of->certified) {
             continue; /* its time is not up, or it was judged when it was */
         }
-        uint64_t listings = look(o, now, of, "at the end");
-        if (listings != of->listings) {
+        struct erasure_eye eye = {.o = o, .of = of, .now = now, .when = "at the end"};
+        look_at_certified(&eye);
+        look_at_letters(&eye);
+        uint64_t first = 0;
+        uint64_t left = is_superseded(o, of) ? 0 : uncertified(o, of, &first);
+        if (left > 0) {
             check_violated(o, CHECK_ERASURE, now,
-                           "the certificate of %s %" PRIu64 " names %" PRIu64
-                           " listings of %" PRIu64,
-                           scope_name(of->scope), of->id, of->listings, listings);
+                           "the certificates of %s %" PRIu64 " do not name %" PRIu64
+                           " listings, %" PRIu64 " the first of them",
+                           scope_name(of->scope), of->id, left, first);
         }
     }
 }

@@ -312,9 +312,9 @@ struct erasure_case {
     uint64_t id;
     struct stamp stamp;
     vtime asked, certified_at;
-    uint64_t listings; /* of its last certificate */
-    bool certified;
-    bool judged; /* its time was up */
+    bool certified;    /* at least those that were there when it was asked */
+    bool judged;       /* its time was up */
+    struct id_map ids; /* listings that certificates named */
 };
 
 /* A position that changed what readers see of a listing. */
@@ -420,6 +420,8 @@ struct oracle {
     size_t erasure_count, erasure_capacity;
     uint64_t erasures_open; /* without a certificate */
     int64_t erasure_longest_ns;
+    vtime erasures_counted;
+    uint64_t erasures_waiting; /* as counted then */
     struct contracts *contracts;
 
     struct position *positions;
@@ -541,7 +543,8 @@ void erasure_certified(struct oracle *o, vtime now, struct bytes value);
 void erasure_log(struct oracle *o, vtime now, enum topic_id topic, const struct record *record);
 /* Judges those whose time is up. */
 void erasure_tick(struct oracle *o, vtime now);
-bool erasure_settled(const struct oracle *o);
+/* Requests that wait for a certificate. */
+uint64_t erasure_waiting(struct oracle *o);
 void erasure_finish(struct oracle *o, vtime now);
 
 /* ---- oracle_safety.c ---- */

@@ -226,7 +226,10 @@ static int fakes_make(struct simulation *s) {
         .seed = o->seed};
     /* Small, since it is built inside the run: a few thousand rows reach recall 0.99 with it. */
     vectors.index[MODALITY_TEXT] = (struct vector_index_options){
-        .on = o->index_text, .m = 12, .ef_construction = 48, .seal_rows_min = 1536};
+        .on = o->index_text,
+        .m = 12,
+        .ef_construction = 48,
+        .seal_rows_min = o->seal_rows_min != 0 ? o->seal_rows_min : 1536};
     s->vector_db = fake_vector_db_new(&vectors);
     if (s->kafka == NULL || s->oltp == NULL || s->state_store == NULL || s->keyword == NULL ||
         s->warehouse == NULL || s->embedding == NULL || s->object_store == NULL ||

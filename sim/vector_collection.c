@@ -20,12 +20,13 @@ struct vector_row {
     struct row_meta meta; /* texts are the label set's */
     vtime written;
     struct row_labels labels;
-    uint32_t copy; /* tells rows of one id apart in the journal */
-    uint8_t kind;  /* enum row_write_kind of the last write */
-    bool known;    /* the version counts; else no write is remembered */
-    bool present;  /* false: a tombstone, or nothing */
-    bool in_table; /* the row table has it */
-    bool spare;    /* the id table does not lead to it */
+    uint32_t copy;      /* tells rows of one id apart in the journal */
+    uint8_t kind;       /* enum row_write_kind of the last write */
+    bool known;         /* the version counts; else no write is remembered */
+    bool present;       /* false: a tombstone, or nothing */
+    bool in_table;      /* the row table has it */
+    bool spare;         /* the id table does not lead to it */
+    doc_version masked; /* oldest of the versions whose vectors the graph masks, when it does */
 };
 
 struct vector_collection {
@@ -188,7 +189,8 @@ uint64_t vector_collection_held(const struct vector_collection *c, uint64_t list
         return 0;
     }
     return (row->present && row->meta.version < version) +
-           (uint64_t)vector_segments_masks(c->segments, number_of(c, row));
+           (uint64_t)(vector_segments_masks(c->segments, number_of(c, row)) &&
+                      row->masked < version);
 }
 
 void vector_collection_compact(struct vector_collection *c) {
@@ -281,9 +283,20 @@ static int set_meta(struct vector_collection *c, vtime now, struct vector_row *r
     return keep_history(c, now, row);
 }
 
+/* Notes up to which version the vector stood that the graph masks since `leaving`. */
+static void note_masked(struct vector_collection *c, struct vector_row *row, bool before,
+                        doc_version leaving) {
+    if (vector_segments_masks(c->segments, number_of(c, row)) &&
+        (!before || leaving < row->masked)) {
+        row->masked = leaving;
+    }
+}
+
 /* The row is in no structure any more; what the record says of its version stays. */
 static int remove_row(struct vector_collection *c, vtime now, struct vector_row *row) {
+    bool masked = vector_segments_masks(c->segments, number_of(c, row));
     vector_segments_remove(c->segments, number_of(c, row));
+    note_masked(c, row, masked, row->meta.version);
     row->in_table = false;
     if (!row->present) {
         return 0;
@@ -316,10 +329,12 @@ static int strike_spares(struct vector_collection *c, vtime now, uint64_t id) {
 static int fill_row(struct vector_collection *c, vtime now, struct vector_row *row,
                     const struct row_meta *meta, const float *vector) {
     struct row_labels labels;
+    bool masked = vector_segments_masks(c->segments, number_of(c, row));
     if (find_labels(c, row, meta, &labels) != 0 ||
         vector_segments_put(c->segments, number_of(c, row), row->id, vector) != 0) {
         return PORT_NO_MEMORY;
     }
+    note_masked(c, row, masked, row->meta.version);
     c->spares += row->spare && !row->present;
     row->in_table = true;
     return set_meta(c, now, row, ROW_UPSERT, meta, labels);

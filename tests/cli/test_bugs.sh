@@ -32,6 +32,10 @@ drift-self quality-embedding-drift 1
 reference-no-fanout reference-taxonomy 1
 reference-to-all reference-taxonomy 1
 orphans-shown media-orphans 1
+erasure-forgets-letters erasure-listing 1
+erasure-forgets-state erasure-listing 1
+erasure-forgets-ledger erasure-replay 1
+erasure-forgets-old-models erasure-during-backfill 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -202,8 +202,9 @@ static void sample_record(struct sample *s, struct rng *g) {
     } else if (r->type == RECORD_CERTIFICATE) {
         r->erasure_scope = ERASURE_LISTING + (unsigned)rng_below(g, 2);
         r->erasure_id = rng_next(g);
-        r->certificate_listings = rng_next(g);
+        r->certificate_wave = (uint32_t)rng_next(g);
         r->certificate_looks = sample_text(s, g, 60);
+        r->certificate_ids = sample_ids(s, g);
     } else if (r->type == RECORD_CONTROL) {
         r->control = (struct control){.kind = (uint16_t)rng_next(g),
                                       .model_version = (uint32_t)rng_next(g),
@@ -314,8 +315,9 @@ static void assert_same_record(const struct sample *want, const struct record *g
     assert_int_equal(got->erasure_scope, r->erasure_scope);
     assert_int_equal(got->erasure_id, r->erasure_id);
     assert_int_equal(got->erasure_part, r->erasure_part);
-    assert_int_equal(got->certificate_listings, r->certificate_listings);
+    assert_int_equal(got->certificate_wave, r->certificate_wave);
     assert_true(bytes_equal(got->certificate_looks, r->certificate_looks));
+    assert_true(bytes_equal(got->certificate_ids, r->certificate_ids));
     assert_int_equal(got->sections, r->sections);
     assert_same_origin(&got->origin, &r->origin);
     assert_same_note(&got->policy, &r->policy);
@@ -740,7 +742,7 @@ static void frame_is_checked(void **state) {
         {72, (uint64_t)-5, 8, RECORD_ORDER, "amount is negative", "amount"},
         {48, 3, 1, RECORD_ERASURE, "unknown scope of an erasure", "scope"},
         {48, 0, 1, RECORD_CERTIFICATE, "unknown scope of an erasure", "scope"},
-        {65, 1, 4, RECORD_CERTIFICATE, "length of the looks is not what is left of the record",
+        {61, 1, 4, RECORD_CERTIFICATE, "looks and ids are not what is left of the record",
          "certificate_looks"},
         {57, TOPIC_COUNT, 1, RECORD_POLICY, "unknown topic", "origin"},
         {62, (uint64_t)-1, 8, RECORD_POLICY, "position is negative", "origin"},

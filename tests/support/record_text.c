@@ -455,7 +455,10 @@ static void put_control(struct writing *out, const struct control *control) {
 static void put_looks(struct writing *out, const struct record *r) {
     struct erasure_look looks[ERASURE_PLACE_COUNT];
     size_t count = erasure_looks_decode(r->certificate_looks, looks);
-    put(out, " listings=%" PRIu64 " places=%zu", r->certificate_listings, count);
+    if (r->certificate_wave > 0) {
+        put(out, " wave=%u", r->certificate_wave);
+    }
+    put(out, " listings=%zu places=%zu", r->certificate_ids.len / 8, count);
     for (size_t i = 0; i < count; i++) {
         if (looks[i].found > 0) {
             put(out, " %s:%" PRIu64, erasure_place_name((enum erasure_place)i), looks[i].found);
