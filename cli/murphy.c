@@ -18,6 +18,7 @@ struct command {
 static const struct command commands[] = {
     {"run", cmd_run, "play one scenario under one seed and judge it"},
     {"sweep", cmd_sweep, "many seeds of many scenarios over many processes"},
+    {"merge", cmd_merge, "the shards of a sweep as one"},
     {"list", cmd_list, "scenarios, faults, checks, points or bugs, a line each"},
     {"query", cmd_query, "ask the stores of a finished run, as of any moment, in SQL"},
     {"tune", cmd_tune, "draw recall against latency of the vector index, pick a point"},

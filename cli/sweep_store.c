@@ -74,6 +74,14 @@ int sweep_store_memory(struct sweep_store *store) {
     return status != EXIT_HELD ? status : make_tables(store);
 }
 
+int sweep_store_file(struct sweep_store *store, const char *path) {
+    int status = open_file(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (status == EXIT_HELD) {
+        status = execute(store, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", path);
+    }
+    return status != EXIT_HELD ? status : make_tables(store);
+}
+
 static int lock(struct sweep_store *store, const char *folder) {
     store->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->folder >= 0 && flock(store->folder, LOCK_EX | LOCK_NB) != 0 &&

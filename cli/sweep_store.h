@@ -39,12 +39,18 @@ struct sweep_row {
 int sweep_store_memory(struct sweep_store *store);
 /* Opens or makes the one in a folder, which is made if need be. */
 int sweep_store_open(struct sweep_store *store, const char *folder);
+/* Makes one in a file of that name, for a time: without a lock or a log. */
+int sweep_store_file(struct sweep_store *store, const char *path);
 /* Opens the file in a folder for reading. */
 int sweep_store_read(struct sweep_store *store, const char *folder);
 /* Writes the request down. EXIT_USAGE when what is there was made by another version, bug, setting
  * or scenario text. */
 int sweep_store_begin(struct sweep_store *store, const struct sweep *sweep);
 int sweep_store_add(struct sweep_store *store, const struct sweep_row *row);
+/* Adds all that a folder holds. EXIT_INPUT when it contradicts what is there: another version, bug
+ * or setting, another text of a scenario, or the same scenario and seed with another trace hash,
+ * end state or verdict; the error names both folders. */
+int sweep_store_join(struct sweep_store *store, const char *folder);
 /* Folds the log into the file. */
 int sweep_store_finish(struct sweep_store *store);
 void sweep_store_close(struct sweep_store *store);

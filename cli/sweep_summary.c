@@ -48,17 +48,12 @@ static double per_second(int64_t runs, int64_t ns) {
     return ns > 0 ? (double)runs * 1e9 / (double)ns : 0.0;
 }
 
-int64_t sweep_summary_missing(struct sweep_store *store, bool whole) {
-    /* Requests may overlap: each range counts what it lacks, so a run may be missed twice; 0 is
-     * exact. */
+int64_t sweep_summary_missing(struct sweep_store *store) {
+    /* Ranges may overlap: each counts what it lacks, so a run may be missed twice; 0 is exact. */
     const char *sql =
-        whole ? "SELECT coalesce(sum(a.seed_to - a.seed_from + 1 - (SELECT count(*) FROM run r "
-                "WHERE r.scenario = a.scenario AND r.seed BETWEEN a.seed_from AND a.seed_to)), 0) "
-                "FROM (SELECT DISTINCT scenario, seed_from, seed_to FROM asked) a"
-              : "SELECT coalesce(sum((a.seed_to - a.seed_from + 1 + a.shards - a.shard) / a.shards "
-                "- (SELECT count(*) FROM run r WHERE r.scenario = a.scenario AND r.seed BETWEEN "
-                "a.seed_from AND a.seed_to AND (r.seed - a.seed_from) % a.shards = a.shard - 1)), "
-                "0) FROM asked a";
+        "SELECT coalesce(sum(a.seed_to - a.seed_from + 1 - (SELECT count(*) FROM run r "
+        "WHERE r.scenario = a.scenario AND r.seed BETWEEN a.seed_from AND a.seed_to)), 0) "
+        "FROM (SELECT DISTINCT scenario, seed_from, seed_to FROM asked) a";
     sqlite3_stmt *s;
     if (prepare(store, sql, &s) != 0) {
         return -1;

@@ -20,9 +20,9 @@ struct sweep_closing {
     unsigned jobs;      /* 0: not known */
 };
 
-/* How many of the runs that were ever asked of this store are not there; of shards, all of them
- * when `whole`, else those of the shards that were asked for. -1: see the store's error. */
-int64_t sweep_summary_missing(struct sweep_store *store, bool whole);
+/* How many runs are not there of all the seeds that were ever asked of this store or any shard of
+ * it. -1: see the store's error. */
+int64_t sweep_summary_missing(struct sweep_store *store);
 
 /*
  * Writes the summary and returns the exit status that the rows add up to: 1 when a check failed
