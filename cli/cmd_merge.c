@@ -17,13 +17,14 @@
 #include "cli/sweep_summary.h"
 
 static void help(void) {
-    puts("usage: murphy merge DIR... [--out DIR] [--json]\n\n"
+    puts("usage: murphy merge DIR... [--out DIR] [--json] [--any-build]\n\n"
          "Joins the folders that murphy sweep --out wrote, on one machine or many, and says what\n"
          "they come to together, as the sweep would have.\n\n"
          "  --out DIR  leave the joined results in DIR/sweep.db, for murphy merge or SQL\n"
-         "  --json     print the summary as one document\n\n"
+         "  --json     print the summary as one document\n"
+         "  --any-build  also join what different builds of one version found\n\n"
          "Exit status: that of the sweep; 65 when the folders contradict each other (one seed,\n"
-         "two hashes), are of different versions, or lack runs that were asked for.");
+         "two hashes), are of different versions or builds, or lack runs that were asked for.");
 }
 
 /* Where all that is joined goes, and which folder brought each run first. */
@@ -32,6 +33,7 @@ struct merging {
     size_t count;
     const char *out;
     bool json;
+    bool any_build;
     struct sweep_store joined;
 };
 
@@ -60,7 +62,7 @@ static int join(struct merging *m) {
         }
         sweep_store_close(&shard);
         if (status == EXIT_HELD) {
-            status = sweep_store_join(&m->joined, m->folders[i]);
+            status = sweep_store_join(&m->joined, m->folders[i], m->any_build);
         }
     }
     return status;
@@ -121,6 +123,8 @@ static int parse(int argc, char **argv, struct merging *m) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             m->json = true;
+        } else if (strcmp(argv[i], "--any-build") == 0) {
+            m->any_build = true;
         } else if (argv[i][0] != '-') {
             m->folders[m->count++] = argv[i];
         } else if (strcmp(argv[i], "--out") != 0) {

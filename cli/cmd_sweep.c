@@ -384,6 +384,10 @@ static int sweep_all(struct sweep *sweep, const char *const *names, size_t count
     if (status == EXIT_HELD && sweep->out != NULL && run_files_refused(sweep->out)) {
         status = EXIT_USAGE;
     }
+    if (status == EXIT_HELD && !digest_file("/proc/self/exe", sweep->build)) {
+        fprintf(stderr, "murphy sweep: cannot read the program: %s\n", strerror(errno));
+        status = EXIT_INTERNAL;
+    }
     if (status == EXIT_HELD) {
         status = play(sweep);
     }

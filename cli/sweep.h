@@ -30,6 +30,7 @@ struct sweep {
     size_t scenario_count;
     uint64_t seed_from, seed_to;
     uint64_t shard, shards; /* 1..shards */
+    char build[33];         /* digest of the program */
     unsigned jobs;
     const char *out; /* NULL: results are kept in memory */
     const char *bug;

@@ -21,7 +21,8 @@ static const char origins[] =
 static const char *const contradictions[] = {
     "SELECT 'the ' || key || ' of ' || " FIRST_FOLDER
     " || ' is ''' || a.value || ''', not ''' || b.value || ''' as'"
-    " FROM main.about a JOIN shard.about b USING (key) WHERE a.value <> b.value",
+    " FROM main.about a JOIN shard.about b USING (key)"
+    " WHERE a.value <> b.value AND (key <> 'build' OR NOT ?1)",
     "SELECT 'the text of the scenario ' || name || ' in ' || " FIRST_FOLDER
     " || ' or another folder before is not the one in'"
     " FROM main.scenario a JOIN shard.scenario b USING (name) WHERE a.digest <> b.digest",
@@ -47,11 +48,13 @@ static const char copy[] =
     " WHERE b.scenario = run.scenario AND b.seed = run.seed AND b.trace_hash IS NULL);"
     "INSERT OR IGNORE INTO main.run SELECT * FROM shard.run;";
 
-static int contradicted(struct sweep_store *store, const char *sql, const char *folder) {
+static int contradicted(struct sweep_store *store, const char *sql, const char *folder,
+                        bool any_build) {
     sqlite3_stmt *s;
     if (sqlite_host_prepare(store->db, sql, &s) != SQLITE_OK) {
         return sweep_store_fail(store, EXIT_INPUT, folder);
     }
+    sqlite3_bind_int(s, 1, any_build); /* only the first one asks */
     int status = EXIT_HELD, step = sqlite3_step(s);
     if (step == SQLITE_ROW) {
         snprintf(store->error, sizeof store->error, "%s %s",
@@ -77,7 +80,7 @@ static int execute_with(struct sweep_store *store, const char *sql, const char *
     return status;
 }
 
-int sweep_store_join(struct sweep_store *store, const char *folder) {
+int sweep_store_join(struct sweep_store *store, const char *folder, bool any_build) {
     char path[4096];
     snprintf(path, sizeof path, "%s/" SWEEP_FILE, folder);
     if (sqlite3_exec(store->db, origins, NULL, NULL, NULL) != SQLITE_OK) {
@@ -92,7 +95,7 @@ int sweep_store_join(struct sweep_store *store, const char *folder) {
     }
     for (size_t i = 0; status == EXIT_HELD && i < sizeof contradictions / sizeof *contradictions;
          i++) {
-        status = contradicted(store, contradictions[i], folder);
+        status = contradicted(store, contradictions[i], folder, any_build);
     }
     if (status == EXIT_HELD && sqlite3_exec(store->db, copy, NULL, NULL, NULL) != SQLITE_OK) {
         status = sweep_store_fail(store, EXIT_INPUT, folder);

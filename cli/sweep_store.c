@@ -213,6 +213,9 @@ int sweep_store_begin(struct sweep_store *store, const struct sweep *sweep) {
         status = same_about(store, "version", MURPHY_VERSION);
     }
     if (status == EXIT_HELD) {
+        status = same_about(store, "build", sweep->build);
+    }
+    if (status == EXIT_HELD) {
         status = same_about(store, "bug", sweep->bug == NULL ? "" : sweep->bug);
     }
     if (status == EXIT_HELD) {

@@ -4,7 +4,8 @@
  *   run    a row for each run: scenario, seed, verdict, trace_hash, end_state, wall_ns, cause,
  *          error, failed_checks and breached (JSON arrays), reproduce
  *   asked  what was asked for: a scenario's seeds from..to, of those a shard
- *   about  the version, the planted bug, the settings: the same for all rows
+ *   about  the version, the digest of the program, the planted bug, the settings: the same for
+ *          all rows
  *   scenario  the digest of each scenario's file
  *
  * Every row is committed as it comes (write-ahead log), so a sweep that is killed at any moment
@@ -43,14 +44,14 @@ int sweep_store_open(struct sweep_store *store, const char *folder);
 int sweep_store_file(struct sweep_store *store, const char *path);
 /* Opens the file in a folder for reading. */
 int sweep_store_read(struct sweep_store *store, const char *folder);
-/* Writes the request down. EXIT_USAGE when what is there was made by another version, bug, setting
+/* Writes the request down. EXIT_USAGE when what is there was made by another build, bug, setting
  * or scenario text. */
 int sweep_store_begin(struct sweep_store *store, const struct sweep *sweep);
 int sweep_store_add(struct sweep_store *store, const struct sweep_row *row);
 /* Adds all that a folder holds. EXIT_INPUT when it contradicts what is there: another version, bug
- * or setting, another text of a scenario, or the same scenario and seed with another trace hash,
- * end state or verdict; the error names both folders. */
-int sweep_store_join(struct sweep_store *store, const char *folder);
+ * or setting, another build unless any will do, another text of a scenario, or the same scenario
+ * and seed with another trace hash, end state or verdict; the error names both folders. */
+int sweep_store_join(struct sweep_store *store, const char *folder, bool any_build);
 /* Folds the log into the file. */
 int sweep_store_finish(struct sweep_store *store);
 void sweep_store_close(struct sweep_store *store);
