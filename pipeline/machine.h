@@ -100,6 +100,10 @@ struct feed_observation {
     uint64_t records; /* appended since the run began */
     uint64_t upserts, deletes;
     vtime last_append; /* meaningless while records is 0 */
+    /* The group that is furthest behind, if what it has to read next is past half the time that the
+     * topic keeps it, and when that was appended; NULL: none is. */
+    const char *laggard;
+    vtime unread;
 };
 
 enum command_kind {

@@ -1,7 +1,8 @@
 /*
  * The watch over the feeds (B10): freshness against warn and error thresholds, in the manner of
  * dbt's source freshness, and the volume of deletes and of upserts against what is usual, so that
- * an accident upstream that empties the catalogue, or floods it, is seen when it happens.
+ * an accident upstream that empties the catalogue, or floods it, is seen when it happens. And over
+ * those who read: whether a group is about to lose what it has not read (A16).
  *
  * No data is a state of its own: a feed that never carried a record is not fresh. Alerts are raised
  * and cleared on change of state, not on every look.
@@ -34,6 +35,7 @@ struct volume {
 
 struct feed {
     bool seen;
+    bool at_risk; /* a group is about to lose what it has not read */
     enum alert_state freshness;
     struct volume volumes[VOLUME_COUNT];
 };
@@ -108,6 +110,35 @@ static void freshness_look(struct watch *watch, const struct feed_observation *s
         add_threshold(&evidence, "; error after ", config->feed_error_ns[seen->topic]);
     }
     alert(effects, "feed-freshness", seen->topic, state, &evidence);
+}
+
+/* ---- Retention ---- */
+
+/* Warns while there is time: what a group has not read is past half the time that it is kept
+ * (A16). */
+static void retention_look(struct watch *watch, const struct feed_observation *seen, vtime now,
+                           struct effects *effects) {
+    int64_t kept_ns = watch->machine.config->topics_kept_ns;
+    struct feed *feed = &watch->feeds[seen->topic];
+    bool at_risk =
+        seen->laggard != NULL && kept_ns > 0 && vtime_diff(now, seen->unread) > kept_ns / 2;
+    if (at_risk == feed->at_risk) {
+        return;
+    }
+    feed->at_risk = at_risk;
+    struct sentence evidence = sentence_begin();
+    if (at_risk) {
+        sentence_add(&evidence, seen->laggard);
+        sentence_add(&evidence, " has not read what came at ");
+        sentence_add_time(&evidence, seen->unread);
+        sentence_add(&evidence, ", ");
+        sentence_add_duration(&evidence, vtime_diff(now, seen->unread));
+        sentence_add(&evidence, " ago; the topic keeps it for ");
+        sentence_add_duration(&evidence, kept_ns);
+    } else {
+        sentence_add(&evidence, "nothing unread is past half its time");
+    }
+    alert(effects, "retention-risk", seen->topic, at_risk ? ALERT_WARN : ALERT_CLEARED, &evidence);
 }
 
 /* ---- Volume ---- */
@@ -186,6 +217,10 @@ static int observed(struct watch *watch, const struct event *event, struct effec
         return 0; /* the next look comes anyway */
     }
     for (size_t i = 0; i < event->observed.count; i++) {
+        retention_look(watch, &event->observed.feeds[i], event->now, effects);
+        if (event->observed.feeds[i].topic >= TOPIC_FEED_COUNT) {
+            continue; /* what the pipeline itself writes is no feed */
+        }
         freshness_look(watch, &event->observed.feeds[i], event->now, effects);
         for (int op = 0; op < VOLUME_COUNT; op++) {
             volume_look(watch, (enum volume_op)op, &event->observed.feeds[i], event->now, effects);

@@ -553,8 +553,9 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
         read_scan(s, effect, &event);
         break;
     case EVENT_OBSERVED:
+        simulation_find_laggards(s);
         event.observed.feeds = s->feeds;
-        event.observed.count = TOPIC_FEED_COUNT;
+        event.observed.count = TOPIC_COUNT;
         break;
     case EVENT_VECTORS:
         event.error = read_vectors(s, effect);

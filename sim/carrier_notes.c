@@ -308,7 +308,8 @@ void carrier_note_outcome(struct simulation *s, const struct effect *effect, int
 static void note_feeds(struct simulation *s, const struct event *event) {
     for (size_t i = 0; i < event->observed.count; i++) {
         const struct feed_observation *feed = &event->observed.feeds[i];
-        NOTE(s, feed->records, feed->upserts, feed->deletes, number(feed->last_append.ns));
+        NOTE(s, feed->records, feed->upserts, feed->deletes, number(feed->last_append.ns),
+             number(feed->laggard == NULL ? 0 : feed->unread.ns));
     }
 }
 

@@ -490,6 +490,57 @@ static unsigned group_topics(enum machine_kind kind) {
     }
 }
 
+/* Appended when: the first record that the group has to read in a partition; VTIME_NEVER when there
+ * is none, or the group does not read it. */
+static vtime group_unread(const struct simulation *s, enum machine_kind kind, enum topic_id topic,
+                          uint32_t partition) {
+    struct fake_kafka_partition log = fake_kafka_partition(s->kafka, topic, partition);
+    int64_t next = fake_kafka_group_committed(s->kafka, machine_group(kind), topic, partition);
+    if (next == FAKE_KAFKA_NO_OFFSET && (group_topics(kind) >> topic & 1) == 0) {
+        return VTIME_NEVER;
+    }
+    for (next = next > log.start ? next : log.start; next < log.end; next++) {
+        const struct log_record *record = fake_kafka_record(s->kafka, topic, partition, next);
+        if (record != NULL) {
+            return record->append;
+        }
+    }
+    return VTIME_NEVER;
+}
+
+static bool holds_old_records(const struct simulation *s, enum topic_id topic, uint32_t partition) {
+    struct fake_kafka_partition log = fake_kafka_partition(s->kafka, topic, partition);
+    const struct log_record *oldest = fake_kafka_record(s->kafka, topic, partition, log.start);
+    return oldest != NULL && vtime_diff(s->now, oldest->append) > s->config.topics_kept_ns / 2;
+}
+
+void simulation_find_laggards(struct simulation *s) {
+    fake_kafka_expire(s->kafka, s->now);
+    for (int topic = 0; topic < TOPIC_COUNT; topic++) {
+        struct feed_observation *feed = &s->feeds[topic];
+        feed->laggard = NULL;
+        feed->unread = vtime_add(s->now, -s->config.topics_kept_ns / 2);
+        if (topic == TOPIC_CONTROL || s->config.topics_kept_ns < 0) {
+            continue; /* kept for ever */
+        }
+        for (uint32_t p = 0; p < s->config.partitions; p++) {
+            if (!holds_old_records(s, (enum topic_id)topic, p)) {
+                continue; /* no group can be that far behind */
+            }
+            for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
+                vtime unread =
+                    machine_group((enum machine_kind)kind) == NULL
+                        ? VTIME_NEVER
+                        : group_unread(s, (enum machine_kind)kind, (enum topic_id)topic, p);
+                if (vtime_before(unread, feed->unread)) {
+                    feed->unread = unread;
+                    feed->laggard = machine_group((enum machine_kind)kind);
+                }
+            }
+        }
+    }
+}
+
 static void assignment_send(struct simulation *s, uint32_t index,
                             const struct fake_kafka_change *change) {
     struct effects effects;

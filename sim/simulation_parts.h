@@ -133,4 +133,7 @@ void simulation_note_bytes(struct simulation *s, struct bytes bytes);
 void simulation_step(struct simulation *s, uint32_t index, const struct event *event,
                      struct flight *answered);
 
+/* Fills in which group is about to lose what it has not read (A16). */
+void simulation_find_laggards(struct simulation *s);
+
 #endif

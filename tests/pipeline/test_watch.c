@@ -41,8 +41,11 @@ static void look(struct script *s, struct feed_observation seen) {
 
 /* The listing feed had so many records, the last of them now. */
 static struct feed_observation fresh(const struct script *s, uint64_t records, uint64_t deletes) {
-    return (struct feed_observation){TOPIC_LISTING, records, records - deletes, deletes,
-                                     vtime_add(s->now, VTIME_MINUTE)};
+    return (struct feed_observation){.topic = TOPIC_LISTING,
+                                     .records = records,
+                                     .upserts = records - deletes,
+                                     .deletes = deletes,
+                                     .last_append = vtime_add(s->now, VTIME_MINUTE)};
 }
 
 /* It looks at a steady pace. */
@@ -258,16 +261,46 @@ static void test_volume_of_upserts(void **state) {
     static const uint64_t windows[] = {20, 20, 60, 400};
     for (size_t i = 0; i < 4; i++) {
         upserts += windows[i];
-        look(s, (struct feed_observation){TOPIC_LISTING, upserts, upserts, 0, s->now});
+        look(s, (struct feed_observation){.topic = TOPIC_LISTING,
+                                          .records = upserts,
+                                          .upserts = upserts,
+                                          .last_append = s->now});
         if (i == 3) {
             script_expect(s, "alert feed-volume listing-changes error: 400 upserts in the window "
                              "that began at 2026-03-02T00:30:00Z; usual is 33\n");
         }
         for (int minute = 0; minute < 9; minute++) {
-            look(s, (struct feed_observation){TOPIC_LISTING, upserts, upserts, 0, s->now});
+            look(s, (struct feed_observation){.topic = TOPIC_LISTING,
+                                              .records = upserts,
+                                              .upserts = upserts,
+                                              .last_append = s->now});
         }
         script_expect(s, "");
     }
+    script_free(s);
+}
+
+/* A group that leaves records unread until half of their time is over is named while there is time
+ * to act, once; when it has caught up, the alert goes (A16). */
+static void test_retention_risk(void **state) {
+    (void)state;
+    struct pipeline_config config = config_of_watch();
+    config.topics_kept_ns = 10 * VTIME_DAY;
+    struct script *s = begun(&config);
+    struct feed_observation seen = {.topic = TOPIC_LISTING_LOG, .records = 5};
+    look(s, seen);
+    script_expect(s, "");
+    seen.laggard = "loader";
+    seen.unread = vtime_add(s->now, -5 * VTIME_DAY);
+    look(s, seen);
+    script_expect(s, "alert retention-risk listing-log warn: loader has not read what came at "
+                     "2026-02-25T00:01:00Z, 120h01m ago; the topic keeps it for 240h00m\n");
+    look(s, seen);
+    script_expect(s, "");
+    seen.laggard = NULL;
+    look(s, seen);
+    script_expect(s, "alert retention-risk listing-log cleared: nothing unread is past half its "
+                     "time\n");
     script_free(s);
 }
 
@@ -282,6 +315,7 @@ int main(void) {
         cmocka_unit_test(test_volume_needs_enough),
         cmocka_unit_test(test_an_accident_does_not_teach),
         cmocka_unit_test(test_volume_of_snapshots),
+        cmocka_unit_test(test_retention_risk),
     };
     return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }
