@@ -289,21 +289,25 @@ static vtime earlier(vtime a, vtime b) {
     return vtime_before(b, a) ? b : a;
 }
 
-/* When something is to be done for the request: its next sweep, or its next alert. */
+/* A sweep of the request has its turn as soon as no other is under way. */
+static bool is_due(const struct eraser_task *task, const struct erasure_request *request,
+                   vtime now) {
+    return request->due.ns <= now.ns && erasure_request_complete(&task->requests, request);
+}
+
+/* When something will be to do for the request that nothing else leads to: a sweep later on, or its
+ * next alert. */
 static vtime wake_for(const struct partitioned *eraser, const struct eraser_task *task,
-                      const struct erasure_request *request) {
-    bool complete = erasure_request_complete(&task->requests, request);
-    vtime at = complete ? request->due : VTIME_NEVER;
-    if (request->certified) {
+                      const struct erasure_request *request, vtime now) {
+    bool later = request->due.ns > now.ns && erasure_request_complete(&task->requests, request);
+    vtime at = later ? request->due : VTIME_NEVER;
+    if (request->certified || request->alert == ALERT_ERROR) {
         return at;
     }
     const struct pipeline_config *config = eraser->machine.config;
-    if (request->alert == ALERT_CLEARED) {
-        at = earlier(at, vtime_add(request->asked, config->erasure_warn_ns));
-    } else if (request->alert == ALERT_WARN) {
-        at = earlier(at, vtime_add(request->asked, config->erasure_error_ns));
-    }
-    return at;
+    int64_t limit_ns =
+        request->alert == ALERT_WARN ? config->erasure_error_ns : config->erasure_warn_ns;
+    return earlier(at, vtime_add(request->asked, limit_ns));
 }
 
 /* Begins the sweep that is due first, if one is and none is under way; arms the timer for what
@@ -315,12 +319,11 @@ static int look_ahead(struct partitioned *eraser, struct eraser_task *task, vtim
     for (size_t i = 0; i < task->requests.count; i++) {
         struct erasure_request *request = &task->requests.items[i];
         alert_overdue(eraser, request, now, effects);
-        bool due = request->due.ns <= now.ns && erasure_request_complete(&task->requests, request);
-        if (due &&
+        if (is_due(task, request, now) &&
             (first == SIZE_MAX || vtime_before(request->due, task->requests.items[first].due))) {
             first = i;
         }
-        wake_at = due ? wake_at : earlier(wake_at, wake_for(eraser, task, request));
+        wake_at = earlier(wake_at, wake_for(eraser, task, request, now));
     }
     if (vtime_before(wake_at, task->wake_at)) {
         task->wake_at = wake_at;
