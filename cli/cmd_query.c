@@ -44,6 +44,7 @@ struct query {
 
     sqlite3 *db;
     vtime start, end;
+    vtime warehouse_from; /* from when on the warehouse tells everything; the start: of all */
 };
 
 /* One sentence on stderr; returns the status. */
@@ -152,12 +153,16 @@ static char *find_file(const char *run, int *status) {
 
 static bool read_times(struct query *q) {
     sqlite3_stmt *s = 0;
-    bool ok = sqlite_host_prepare(q->db, "SELECT start_at_ns, end_at_ns FROM run_info", &s) ==
-                  SQLITE_OK &&
-              sqlite3_step(s) == SQLITE_ROW;
+    bool ok =
+        sqlite_host_prepare(
+            q->db,
+            "SELECT start_at_ns, end_at_ns, coalesce(warehouse_from_ns, start_at_ns) FROM run_info",
+            &s) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW;
     if (ok) {
         q->start = (vtime){sqlite3_column_int64(s, 0)};
         q->end = (vtime){sqlite3_column_int64(s, 1)};
+        q->warehouse_from = (vtime){sqlite3_column_int64(s, 2)};
     }
     sqlite3_finalize(s);
     return ok;
@@ -260,12 +265,25 @@ static int allow(void *ctx, int action, const char *first, const char *second, c
     }
 }
 
+/* Silver, bronze and the audit would show a hole where nothing was missing at the time (A16). */
+static void warn_of_hole(const struct query *q, vtime at) {
+    char text[MOMENT_TEXT_MAX];
+    if (q->at != 0 && vtime_before(at, q->warehouse_from)) {
+        moment_format(q->warehouse_from, text);
+        complain(0,
+                 "the warehouse keeps silver, bronze and the audit from %s on; of the moment "
+                 "asked for they show only what was still kept at the end",
+                 text);
+    }
+}
+
 /* Shows the run as of the moment asked for, and lets nothing but reading through from here on. */
 static int set_moment(struct query *q) {
     vtime at = VTIME_NEVER;
     if (q->at != 0 && !moment_parse(q->at, q->start, &at)) {
         return usage_error("query", "a time is 2026-01-05T03:00:00Z or +2h30m, not", q->at);
     }
+    warn_of_hole(q, at);
     sqlite_host_set_time(q->at != 0 ? at : q->end);
     if (stores_export_views(q->db, at) != SQLITE_OK || add_functions(q) != SQLITE_OK) {
         return complain(EXIT_INTERNAL, "%s: %s", q->run, sqlite3_errmsg(q->db));

@@ -50,6 +50,8 @@ enum table_id {
     SILVER_ORDER,
     GOLD_DOCUMENT,
     GOLD_SALES,
+    GOLD_BATCH,
+    SALES_BATCH,
     VECTOR_ROW,
     KEYWORD_ROW,
     ARTIFACT,
@@ -144,6 +146,22 @@ static const struct table tables[TABLE_COUNT] = {
                      {"orders", AS_IS},
                      {"quantity", AS_IS},
                      {"amount", AS_IS}}},
+    [GOLD_BATCH] = {"gold_batch",
+                    GROWING,
+                    {{"listing_id", AS_IS},
+                     {"version", AS_IS},
+                     {"source_hash", HEX},
+                     {"whole_hash", HEX},
+                     {"changed_at_ns", AS_IS},
+                     {"alive", AS_IS},
+                     {"suppressed", AS_IS}}},
+    [SALES_BATCH] = {"sales_batch",
+                     GROWING,
+                     {{"category", AS_IS},
+                      {"hour_ns", AS_IS},
+                      {"orders", AS_IS},
+                      {"quantity", AS_IS},
+                      {"amount", AS_IS}}},
     [VECTOR_ROW] = {"vector_row",
                     CHANGING,
                     {{"collection", AS_IS},
@@ -579,11 +597,50 @@ static int add_audit(struct stores_export *x, const struct warehouse_audit *audi
     return 0;
 }
 
+/* What the nightly batch made, as it stands at the end of the run. */
+static int add_batch(struct stores_export *x, const struct warehouse_rebuilt *made) {
+    for (size_t i = 0; i < made->count; i++) {
+        const struct scan_row *d = &made->documents[i];
+        struct cell cells[] = {
+            cell_pattern(d->listing_id),    cell_integer(d->version),
+            cell_pattern(d->source_hash),   cell_pattern(d->whole_hash),
+            cell_integer(d->changed_at.ns), cell_integer(d->alive),
+            cell_integer(d->suppressed),
+        };
+        if (add_row(x, GOLD_BATCH, cells, 7, x->end, VTIME_NEVER) != 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < made->sales_count; i++) {
+        const struct sales_row *row = &made->sales[i];
+        struct cell cells[] = {
+            cell_text(row->category),    cell_integer(row->hour.ns), cell_integer(row->orders),
+            cell_integer(row->quantity), cell_integer(row->amount),
+        };
+        if (add_row(x, SALES_BATCH, cells, 5, x->end, VTIME_NEVER) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* From when on the warehouse tells everything, if it has dropped something. */
+static int set_warehouse_from(struct stores_export *x, vtime from) {
+    char update[80];
+    if (failed(x) || from.ns == INT64_MIN) {
+        return failed(x) ? -1 : 0;
+    }
+    snprintf(update, sizeof update, "UPDATE run_info SET warehouse_from_ns = %" PRId64, from.ns);
+    return sqlite3_exec(x->db, update, 0, 0, 0) == SQLITE_OK ? 0 : fail_sqlite(x);
+}
+
 int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w) {
     if (add_journal(x, GOLD_DOCUMENT, fake_warehouse_gold_journal(w)) != 0 ||
         add_journal(x, GOLD_SALES, fake_warehouse_sales_journal(w)) != 0 ||
         add_journal(x, SILVER_ORDER, fake_warehouse_order_journal(w)) != 0 ||
         add_audit(x, fake_warehouse_audit(w)) != 0 ||
+        add_batch(x, fake_warehouse_rebuilt(w)) != 0 ||
+        set_warehouse_from(x, fake_warehouse_from(w)) != 0 ||
         walked(x, fake_warehouse_each_bronze(w, add_bronze, x)) != 0) {
         return -1;
     }
@@ -720,9 +777,9 @@ static int write_run_info(struct stores_export *x, const struct export_run *run)
     sqlite3_stmt *insert = 0;
     if (sqlite3_exec(x->db,
                      "CREATE TABLE run_info(murphy, scenario, seed, trace_hash, start_at_ns,"
-                     " end_at_ns)",
+                     " end_at_ns, warehouse_from_ns)",
                      0, 0, 0) != SQLITE_OK ||
-        sqlite_host_prepare(x->db, "INSERT INTO run_info VALUES(?,?,?,?,?,?)", &insert) !=
+        sqlite_host_prepare(x->db, "INSERT INTO run_info VALUES(?,?,?,?,?,?,NULL)", &insert) !=
             SQLITE_OK) {
         return fail_sqlite(x);
     }

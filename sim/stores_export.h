@@ -8,6 +8,7 @@
  *
  *   changing   oltp_listing oltp_seller outbox gold_document gold_sales silver_order vector_row
  *              keyword_row artifact
+ *   at the end gold_batch sales_batch (what the nightly batch made)
  *   growing    oltp_order bronze_event silver_listing embedding_audit dead_letter
  *              freshness_sample check_result
  *   one row    run_info

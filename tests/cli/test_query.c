@@ -315,7 +315,17 @@ static void add_special_rows(struct world *w, vtime now) {
         {TOPIC_MEDIA, 0, 0, 8, now, 0, row.stamp, 0, {"\0\1", 2}},
     };
     struct warehouse_port port = fake_warehouse_port(w->warehouse);
-    struct warehouse_batch batch = {.bronze = raw, .bronze_count = 2, .dedupe = true};
+    struct document_row made = {.listing_id = 1000, .version = 5, .alive = true};
+    struct sales_row sales = {.category = bytes_of("home"), .hour = {START}, .orders = 2};
+    struct warehouse_batch batch = {.bronze = raw,
+                                    .bronze_count = 2,
+                                    .rebuilt = &made,
+                                    .rebuilt_count = 1,
+                                    .rebuilt_sales_given = true,
+                                    .rebuilt_to = VTIME_NEVER,
+                                    .rebuilt_sales = &sales,
+                                    .rebuilt_sales_count = 1,
+                                    .dedupe = true};
     assert_int_equal(port.ops->load(port.ctx, now, &batch), 0);
 }
 
@@ -569,6 +579,18 @@ static void embeddings_are_on_record(void **state) {
     sqlite3_close(db);
 }
 
+/* What the nightly batch made stands beside what the stream made (A17). */
+static void the_batch_is_shown(void **state) {
+    (void)state;
+    sqlite3 *db = open_at(INT64_MAX);
+    assert_string_equal(rows_of(db, "SELECT listing_id || ' ' || version || ' ' || alive"
+                                    " FROM gold_batch"),
+                        "1000 5 1\n");
+    assert_string_equal(rows_of(db, "SELECT category || ' ' || orders FROM sales_batch"),
+                        "home 2\n");
+    sqlite3_close(db);
+}
+
 /* An export that cannot be written says why and leaves nothing; one that is given up leaves the
  * file that was there. */
 static void exports_are_whole_or_absent(void **state) {
@@ -765,6 +787,65 @@ static void harmless_variants_are_taken(void **state) {
     assert_non_null(strstr(output, "3,42"));
 }
 
+/* A version of day 0, with its vector kept as an artifact, and one of day 1; the run ends so many
+ * days later. */
+static void export_old_run(int days) {
+    vtime end = {START + days * VTIME_DAY};
+    struct fake_warehouse *w =
+        fake_warehouse_new(&(struct fake_warehouse_options){.journal = true});
+    struct warehouse_port port = fake_warehouse_port(w);
+    for (int i = 0; i < 2; i++) {
+        vtime at = {START + i * VTIME_DAY};
+        struct document_row row = {
+            .listing_id = 8, .version = i + 1, .changed_at = at, .alive = true};
+        struct audit_row audit = {8, i + 1, MODALITY_TEXT, 3, 10, true};
+        struct warehouse_batch batch = {
+            .silver = &row, .silver_count = 1, .audits = &audit, .audit_count = 1, .dedupe = true};
+        assert_int_equal(port.ops->load(port.ctx, at, &batch), 0);
+    }
+    struct fake_object_store *objects = fake_object_store_new(NULL);
+    struct object_port store = fake_object_store_port(objects);
+    static const float vector[TEXT_DIMENSION] = {1};
+    const float *vectors[] = {vector};
+    struct artifact_key key = {8, 10, 3, MODALITY_TEXT};
+    assert_int_equal(store.ops->put(store.ctx, (vtime){START}, &key, vectors, 1), 0);
+    assert_int_equal(fake_warehouse_expire(w, end), 0);
+    struct stores_export *x =
+        stores_export_new(folder, &(struct export_run){"0.1", "old", 1, "cafe", {START}, end});
+    stores_export_warehouse(x, w);
+    stores_export_objects(x, objects);
+    assert_int_equal(stores_export_finish(x), 0);
+    stores_export_free(x);
+    fake_object_store_free(objects);
+    fake_warehouse_free(w);
+}
+
+/* What an audit finds of a version: its artifact until day 90, which model made it for two years.
+ * Who asks for a moment before the edge is told that there may be a hole (A11, A16). */
+static void audits_end_with_what_is_kept(void **state) {
+    (void)state;
+    static const char *const audit = "%s --csv --at +36h 'SELECT version FROM embedding_audit'";
+    static const struct {
+        int days;
+        const char *found;
+        bool told;
+    } ends[] = {{700, "version\n1\n2\n", false}, {735, "version\n2\n", true}};
+    for (size_t i = 0; i < 2; i++) {
+        export_old_run(ends[i].days);
+        assert_int_equal(query(audit), 0);
+        assert_string_equal(output, ends[i].found);
+        assert_int_equal(strstr(errors, "the warehouse keeps silver, bronze and the audit from "
+                                        "2026-01-10T00:00:00Z on") != NULL,
+                         ends[i].told);
+        assert_int_equal(query("%s --csv --at +700d 'SELECT version FROM silver_listing'"), 0);
+        assert_string_equal(errors, "");
+    }
+    assert_int_equal(query("%s --csv --at +89d 'SELECT count(*) AS n FROM artifact'"), 0);
+    assert_string_equal(output, "n\n1\n");
+    assert_int_equal(query("%s --csv --at +92d 'SELECT count(*) AS n FROM artifact'"), 0);
+    assert_string_equal(output, "n\n0\n");
+}
+
 /* Ctrl-C ends a statement that would never end, within a second, with 130 and no output. */
 static void interrupt_ends_a_query(void **state) {
     (void)state;
@@ -807,6 +888,7 @@ int main(void) {
         cmocka_unit_test(the_end_is_the_present),
         cmocka_unit_test(columns_are_readable),
         cmocka_unit_test(embeddings_are_on_record),
+        cmocka_unit_test(the_batch_is_shown),
         cmocka_unit_test(exports_are_whole_or_absent),
         cmocka_unit_test(table_is_for_people),
         cmocka_unit_test(json_and_csv_are_exact),
@@ -814,6 +896,7 @@ int main(void) {
         cmocka_unit_test(refusals_say_why),
         cmocka_unit_test(harmless_variants_are_taken),
         cmocka_unit_test(interrupt_ends_a_query),
+        cmocka_unit_test(audits_end_with_what_is_kept), /* puts another run in its place */
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
