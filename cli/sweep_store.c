@@ -126,10 +126,17 @@ int sweep_store_read(struct sweep_store *store, const char *folder) {
     }
     /* What a killed sweep left in its log is read too, which takes writing. */
     int status = open_file(store, path, SQLITE_OPEN_READWRITE);
+    sqlite3_stmt *s = NULL;
     if (status == EXIT_HELD &&
-        sqlite3_exec(store->db, "SELECT count(*) FROM run, about", NULL, NULL, NULL) != SQLITE_OK) {
+        (sqlite_host_prepare(store->db, "SELECT count(*) FROM asked", &s) != SQLITE_OK ||
+         sqlite3_step(s) != SQLITE_ROW)) {
         status = sweep_store_fail(store, EXIT_INPUT, path);
+    } else if (status == EXIT_HELD && sqlite3_column_int64(s, 0) == 0) {
+        /* Killed before it began: nothing asked and nothing found is no pass. */
+        snprintf(store->error, sizeof store->error, "nothing was asked in %.500s", path);
+        status = EXIT_INPUT;
     }
+    sqlite3_finalize(s);
     return status;
 }
 

@@ -182,6 +182,8 @@ shards_are_joined() {
         grep -qF "in $folder/joined" "$folder/err"
     holds 'a contradiction names the run and both folders' $?
     LC_ALL=C sed -i 's/0\.1\.0/0.0.9/' "$folder/shard-3/sweep.db"
+    mkdir "$folder/empty" && : >"$folder/empty/sweep.db"
+    wants 65 "$folder/empty/sweep.db" "$murphy" merge "$folder/shard-1" "$folder/empty"
     wants 65 "the version of" "$murphy" merge "$folder/shard-1" "$folder/shard-3"
 }
 
