@@ -352,10 +352,12 @@ static int sweep_end(struct partitioned *eraser, struct eraser_task *task, bool 
     request->artifacts_gone =
         request->artifacts_gone || task->sweep.looks[ERASED_IN_STATE].found == 0;
     task->sweep.on = false;
-    if (nothing != request->certified) {
+    if (request->wanted || nothing != request->certified) {
+        bool news = nothing && !request->certified;
         request->certified = nothing;
+        request->wanted = false;
         request->dirty = true;
-        machine_count(&eraser->machine, COUNTER_ERASURES_CERTIFIED, nothing);
+        machine_count(&eraser->machine, COUNTER_ERASURES_CERTIFIED, news);
         task_changed(eraser, &task->task, now, effects);
     }
     if (!nothing) {
@@ -541,6 +543,7 @@ static void take_command(struct eraser_task *task, const struct record *record, 
         bool meant = control->to.ns == 0 ||
                      (request->asked.ns >= control->from.ns && request->asked.ns < control->to.ns);
         if (meant) {
+            request->wanted = request->dirty = true;
             sweep_soon(request, now);
         }
     }
@@ -644,8 +647,9 @@ static int task_begin(struct partitioned *eraser, struct task *head, const struc
         }
     }
     for (size_t i = 0; i < task->requests.count; i++) {
-        if (!task->requests.items[i].certified) {
-            task->requests.items[i].due = event->now;
+        struct erasure_request *request = &task->requests.items[i];
+        if (!request->certified || request->wanted) {
+            request->due = event->now;
         }
     }
     return look_ahead(eraser, task, event->now, effects);

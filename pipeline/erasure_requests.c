@@ -174,7 +174,8 @@ void erasure_request_encode(const struct erasure_requests *requests,
     char *at = name_put(buffer, request->scope, request->id, request->stamp);
     at = wire_put(at, (uint64_t)request->asked.ns, 8);
     at = wire_put(at, request->wave, 4);
-    at = wire_put(at, (uint64_t)(request->certified | request->closed << 1), 1);
+    at = wire_put(at, (uint64_t)(request->certified | request->closed << 1 | request->wanted << 2),
+                  1);
     at = wire_put(at, request->subject_count, 4);
     for (uint32_t i = 0; i < requests->partitions; i++) {
         at = wire_put(at, request->parts[i], 1);
@@ -221,6 +222,7 @@ int erasure_request_decode(struct erasure_requests *requests, struct wire_reader
     }
     request->certified = (flags & 1) != 0;
     request->closed = (flags & 2) != 0;
+    request->wanted = (flags & 4) != 0;
     request->dirty = false;
     return reader->failed ? -EINVAL : 0;
 }

@@ -36,8 +36,9 @@ struct erasure_request {
     size_t next; /* the next wave's index, or SIZE_MAX */
     bool closed; /* takes no more listings */
     bool certified;
-    bool dirty; /* the last checkpoint does not have it as it is */
-    vtime due;  /* of its next sweep; VTIME_NEVER: none */
+    bool wanted; /* an operator wants it swept again */
+    bool dirty;  /* the last checkpoint does not have it as it is */
+    vtime due;   /* of its next sweep; VTIME_NEVER: none */
     enum alert_state alert;
     bool artifacts_gone; /* dropped while no checkpoint held what they were made of: what comes
                             since is of a new life */

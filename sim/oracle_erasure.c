@@ -84,11 +84,11 @@ static void said(void *ctx, struct stamp stamp, struct bytes text) {
     struct needle needle = {eye, text, false};
     reference_each_text(eye->o->reference, eye->listing_id, said_since, &needle);
     for (size_t i = 0; i < sizeof groups / sizeof *groups && !needle.said_since; i++) {
-        struct simulation *s = eye->o->watched;
-        uint32_t partitions = fake_kafka_partitions(simulation_kafka(s), TOPIC_LISTING_LOG);
+        const struct erasure_stores *stores = &eye->o->watched;
+        uint32_t partitions = fake_kafka_partitions(stores->kafka, TOPIC_LISTING_LOG);
         uint32_t partition = topic_partition(eye->listing_id, partitions);
-        struct bytes value = fake_state_store_value(simulation_state_store(s), groups[i], partition,
-                                                    eye->listing_id);
+        struct bytes value =
+            fake_state_store_value(stores->state, groups[i], partition, eye->listing_id);
         found(eye, groups[i], holds(value, text));
     }
 }
@@ -102,7 +102,7 @@ static doc_version erased_from(const struct erasure_eye *eye) {
 
 /* Archived embeddings that were stored before the log told of the erasure. */
 static void look_at_artifacts(const struct erasure_eye *eye) {
-    struct fake_object_store *objects = simulation_object_store(eye->o->watched);
+    struct fake_object_store *objects = eye->o->watched.objects;
     const struct oracle_listing *l = oracle_listing_find(eye->o, eye->listing_id);
     size_t count = fake_object_store_count(objects, eye->now);
     uint64_t kept = 0;
@@ -116,12 +116,12 @@ static void look_at_artifacts(const struct erasure_eye *eye) {
 
 static void look_at_listing(struct erasure_eye *eye, uint64_t listing_id) {
     struct oracle *o = eye->o;
-    struct simulation *s = o->watched;
+    const struct erasure_stores *stores = &o->watched;
     eye->listing_id = listing_id;
     o->checks[CHECK_ERASURE].looked_at++;
     doc_version version = erased_from(eye);
     struct warehouse_held held;
-    if (fake_warehouse_held(simulation_warehouse(s), eye->now, listing_id, eye->of->stamp, version,
+    if (fake_warehouse_held(stores->warehouse, eye->now, listing_id, eye->of->stamp, version,
                             &held) != 0) {
         o->out_of_memory = true;
         return;
@@ -132,10 +132,9 @@ static void look_at_listing(struct erasure_eye *eye, uint64_t listing_id) {
     found(eye, "gold", held.gold);
     found(eye, "the time travel", held.time_travel);
     found(eye, "the fail-safe", held.fail_safe);
-    found(eye, "the vector collections",
-          fake_vector_db_held(simulation_vector_db(s), listing_id, version));
-    found(eye, "the keyword index", fake_keyword_held(simulation_keyword(s), listing_id, version));
-    int source = fake_oltp_held(simulation_oltp(s), listing_id, eye->of->stamp);
+    found(eye, "the vector collections", fake_vector_db_held(stores->vectors, listing_id, version));
+    found(eye, "the keyword index", fake_keyword_held(stores->keyword, listing_id, version));
+    int source = fake_oltp_held(stores->oltp, listing_id, eye->of->stamp);
     found(eye, "oltp", source == 1);
     look_at_artifacts(eye);
     reference_each_text(o->reference, listing_id, said, eye);
@@ -159,7 +158,7 @@ static bool letter_is_erased(const struct erasure_eye *eye, const struct dead_le
 }
 
 static void look_at_letters(struct erasure_eye *eye) {
-    struct fake_kafka *kafka = simulation_kafka(eye->o->watched);
+    struct fake_kafka *kafka = eye->o->watched.kafka;
     for (uint32_t p = 0; p < fake_kafka_partitions(kafka, TOPIC_DEAD_LETTER); p++) {
         struct fake_kafka_partition partition = fake_kafka_partition(kafka, TOPIC_DEAD_LETTER, p);
         for (int64_t at = partition.start; at < partition.end; at++) {
@@ -308,11 +307,11 @@ void erasure_certified(struct oracle *o, vtime now, struct bytes value) {
             o->out_of_memory = true;
             return;
         }
-        if (o->watched != NULL && is_to_be_certified(&eye, listing_id)) {
+        if (o->watched.kafka != NULL && is_to_be_certified(&eye, listing_id)) {
             look_at_listing(&eye, listing_id);
         }
     }
-    if (o->watched != NULL) {
+    if (o->watched.kafka != NULL) {
         look_at_letters(&eye);
     }
 }
@@ -336,7 +335,7 @@ void erasure_log(struct oracle *o, vtime now, enum topic_id topic, const struct 
 /* ---- Judgement ---- */
 
 void erasure_tick(struct oracle *o, vtime now) {
-    for (size_t i = 0; i < o->erasure_count && o->watched != NULL; i++) {
+    for (size_t i = 0; i < o->erasure_count && o->watched.kafka != NULL; i++) {
         struct erasure_case *of = &o->erasures[i];
         if (of->judged || vtime_diff(now, of->asked) <= o->options.erasure_within_ns) {
             continue;
@@ -391,7 +390,7 @@ uint64_t erasure_waiting(struct oracle *o) {
 }
 
 void erasure_finish(struct oracle *o, vtime now) {
-    for (size_t i = 0; i < o->erasure_count && o->watched != NULL; i++) {
+    for (size_t i = 0; i < o->erasure_count && o->watched.kafka != NULL; i++) {
         const struct erasure_case *of = &o->erasures[i];
         if (!of->certified) {
             continue; /* its time is not up, or it was judged when it was */
@@ -416,6 +415,13 @@ struct oracle_erasures oracle_erasures(const struct oracle *o) {
                                     .longest_ns = o->erasure_longest_ns};
 }
 
+void erasure_watch(struct oracle *o, const struct erasure_stores *stores) {
+    o->watched = *stores;
+}
+
 void oracle_watch(struct oracle *o, struct simulation *s) {
-    o->watched = s;
+    erasure_watch(o, &(struct erasure_stores){simulation_oltp(s), simulation_warehouse(s),
+                                              simulation_vector_db(s), simulation_keyword(s),
+                                              simulation_kafka(s), simulation_state_store(s),
+                                              simulation_object_store(s)});
 }

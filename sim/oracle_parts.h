@@ -306,6 +306,17 @@ struct poison {
     uint64_t letters;
 };
 
+/* Where erasures are looked for while the run goes on: the fakes themselves. */
+struct erasure_stores {
+    struct fake_oltp *oltp;
+    struct fake_warehouse *warehouse;
+    struct fake_vector_db *vectors;
+    struct fake_keyword *keyword;
+    struct fake_kafka *kafka;
+    struct fake_state_store *state;
+    struct fake_object_store *objects;
+};
+
 /* An erasure that somebody asked for. */
 struct erasure_case {
     enum erasure_scope scope;
@@ -415,7 +426,7 @@ struct oracle {
     uint64_t poison_unanswered;
 
     /* erasures */
-    struct simulation *watched; /* whose stores are looked at; NULL: none */
+    struct erasure_stores watched; /* that are looked at; all NULL: none */
     struct erasure_case *erasures;
     size_t erasure_count, erasure_capacity;
     uint64_t erasures_open; /* without a certificate */
@@ -537,6 +548,8 @@ uint64_t contracts_unmended(const struct oracle *o);
 /* ---- oracle_erasure.c ---- */
 
 void erasure_release(struct oracle *o);
+/* What oracle_watch does, for tests that have stores and no simulation. */
+void erasure_watch(struct oracle *o, const struct erasure_stores *stores);
 void erasure_asked(struct oracle *o, vtime now, const struct workload_op *op);
 void erasure_certified(struct oracle *o, vtime now, struct bytes value);
 /* The record was appended to the listing log or the late queue. */

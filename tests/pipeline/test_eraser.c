@@ -226,6 +226,12 @@ static void test_sweep_on_command(void **state) {
     answer_no_letters(s);
     assert_int_equal(script_newest(s, EFFECT_PRODUCE), 0);
     script_records(s, script_newest_of(s, TOPIC_CONTROL), 2, TEXTS("control sweep @22"));
+    /* A crash now loses the sweep, and not that it is wanted. */
+    script_timer(s);
+    script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
+    script_restart(s);
+    script_assign(s, 2, 1, (const uint32_t[]){0});
+    script_load(s, 1);
     answer_stores(s, 1);
     answer_no_letters(s);
     assert_int_equal(script_newest(s, EFFECT_PRODUCE), 0);
