@@ -4,6 +4,9 @@
 #   [words](FILE)             FILE is beside the page; web addresses and #places are not looked at
 #   [FILE.c:FUNCTION](FILE)   FUNCTION stands in that file as well
 #   `FOLDER/FILE.c:FUNCTION`  the same of a path from the root
+#
+# The diagram, docs/architecture.svg, names every machine of pipeline/machine.h, runs no script and
+# fetches nothing.
 set -u
 status=0
 fault() {
@@ -61,5 +64,16 @@ for page in README.md docs/*.md; do
         }
     }' "$page")
 done
+
+page=docs/architecture.svg
+if [ -e "$page" ]; then
+    line=1
+    for machine in $(sed -n 's/^    X([A-Z]*, \([a-z]*\), [A-Z]*).*/\1/p' pipeline/machine.h); do
+        grep -q "\b$machine\b" "$page" || fault "the machine $machine is not in the diagram"
+    done
+    while IFS=: read -r line _; do
+        fault 'a diagram runs no script and fetches nothing'
+    done < <(grep -niE '<script|\bon[a-z]+=|href=|@import|url\([^#]' "$page")
+fi
 echo "links: $links looked up"
 exit $status

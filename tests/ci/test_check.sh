@@ -231,6 +231,15 @@ pipeline/core.c has no function core_nam
 END
 rm docs/page.md
 expect_fail 'README is looked at too' '^README.md:1: there is no docs/page.md' check links
+rm README.md
+printf '    X(RELAY, relay, LEASED)  \\\n    X(GATE, gate, LEASED)\n' >pipeline/machine.h
+printf '<svg>\n<text>relay, gate</text>\n<path marker-end="url(#tip)"/></svg>\n' >docs/architecture.svg
+expect_pass 'a diagram that names every machine passes' check links
+sed -i 's/gate/gates/' docs/architecture.svg
+expect_fail 'a machine that it forgets is missed' \
+    '^docs/architecture.svg:1: the machine gate is not in' check links
+printf '<text>relay, gate</text>\n<script href="x"/>\n' >docs/architecture.svg
+expect_fail 'and it runs no script' '^docs/architecture.svg:2: a diagram runs no script' check links
 
 # --- all of them ---
 
