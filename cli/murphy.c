@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"list", cmd_list, "scenarios, faults, checks, points or bugs, a line each"},
     {"query", cmd_query, "ask the stores of a finished run, as of any moment, in SQL"},
     {"tune", cmd_tune, "draw recall against latency of the vector index, pick a point"},
+    {"relevance", cmd_relevance, "how well search ranks by words, by vectors and by both"},
     {"demo", cmd_demo, "the story live: flow, break, catch, repair"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -32,7 +33,7 @@ static void help(FILE *out) {
           "usage: murphy COMMAND [OPTIONS]\n\n",
           out);
     for (size_t i = 0; i < COMMANDS; i++) {
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].about);
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].about);
     }
     fputs("\nmurphy COMMAND --help says what a command takes. To begin: murphy demo\n"
           "Exit status: 0 all held, 1 a check failed, 2 only an objective failed, 64 usage,\n"

@@ -27,6 +27,7 @@ int cmd_query(int argc, char **argv);
 int cmd_tune(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
+int cmd_relevance(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 
 /* Folder of the scenario files, found from where the program lies. Static storage; NULL with a

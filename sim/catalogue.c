@@ -495,6 +495,22 @@ size_t catalogue_search(const struct catalogue *c, const struct product *product
     return (size_t)(at - out);
 }
 
+struct bytes catalogue_trait(const struct catalogue *c, const struct product *product,
+                             enum catalogue_trait trait) {
+    struct filling f = filling_of(c, product);
+    switch (trait) {
+    case TRAIT_COLOUR:
+        return colour_of(&f);
+    case TRAIT_BRAND:
+        return brand_of(&f);
+    case TRAIT_NOUN:
+        return noun_of(&f);
+    default:
+        assert(trait == TRAIT_MATERIAL);
+        return material_of(&f);
+    }
+}
+
 /* ---- attributes ---- */
 
 static struct bytes item_of(const struct list *list, uint8_t value) {

@@ -89,6 +89,10 @@ size_t catalogue_descriptor(const struct catalogue *c, const struct product *pro
 /* What a buyer who looks for this product might type; draws from p. Fits CATALOGUE_TITLE_MAX. */
 size_t catalogue_search(const struct catalogue *c, const struct product *product, struct prng *p,
                         char *out);
+/* What a product is, whatever its texts say of it; in the words of its locale. Static text. */
+enum catalogue_trait { TRAIT_COLOUR, TRAIT_BRAND, TRAIT_NOUN, TRAIT_MATERIAL, CATALOGUE_TRAITS };
+struct bytes catalogue_trait(const struct catalogue *c, const struct product *product,
+                             enum catalogue_trait trait);
 /*
  * The field of attribute `key` (not ABSENT); its text, of at most CATALOGUE_ATTRIBUTE_MAX bytes, is
  * static or written to out.
