@@ -244,6 +244,25 @@ static void test_loads_the_audit(void **state) {
     script_free(s);
 }
 
+/* What expired before the loader read it is lost to bronze, from which others would read it: an
+ * error for each source, and on from the oldest record that is kept (A16). */
+static void test_expired_unread(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    s->quiet_fetch = false;
+    script_fail(s, FETCH_LOG, PORT_OUT_OF_RANGE);
+    assert_non_null(strstr(script_told(s), "alert offset-out-of-range listing-log error"));
+    assert_non_null(strstr(script_told(s), "fetch listing-log/0 from -1\n"));
+    script_skip(s);
+    script_fail(s, FETCH_ORDERS, PORT_OUT_OF_RANGE);
+    assert_non_null(strstr(script_told(s), "alert offset-out-of-range orders error"));
+    script_skip(s);
+    script_records(s, script_newest_of(s, TOPIC_LISTING_LOG), 40, TEXTS("listing 7 @9 title=Lamp"));
+    assert_non_null(strstr(script_told(s), "alert offset-out-of-range listing-log cleared"));
+    assert_non_null(strstr(script_told(s), "bronze listing-log/0/40 listing 7"));
+    script_free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loads_a_batch),
@@ -257,6 +276,7 @@ int main(void) {
         cmocka_unit_test(test_bug_no_dedupe),
         cmocka_unit_test(test_bug_offset_before_state),
         cmocka_unit_test(test_loads_the_audit),
+        cmocka_unit_test(test_expired_unread),
     };
     return cmocka_run_group_tests_name("loader", tests, NULL, NULL);
 }
