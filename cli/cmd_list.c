@@ -10,6 +10,7 @@
 #include "faults/faults.h"
 #include "faults/injector.h"
 #include "pipeline/bugs.h"
+#include "pipeline/control.h"
 #include "scenarios/scenario.h"
 #include "sim/oracle.h"
 
@@ -52,6 +53,16 @@ static int list_scenarios(struct listing *listing) {
         listing_add(listing, list.entries[i].name, list.entries[i].about, NULL, NULL);
     }
     scenario_list_release(&list);
+    return EXIT_HELD;
+}
+
+static int list_operations(struct listing *listing) {
+    for (enum control_kind kind = CONTROL_NONE + 1; kind < CONTROL_KIND_END; kind++) {
+        const struct control_about *about = control_about(kind);
+        if ((about->parameters & CONTROL_ANNOUNCED) == 0) {
+            listing_add(listing, about->name, about->about, "precondition", about->precondition);
+        }
+    }
     return EXIT_HELD;
 }
 
@@ -100,12 +111,12 @@ static const struct {
     const char *name;
     int (*list)(struct listing *listing);
 } kinds[] = {
-    {"scenarios", list_scenarios}, {"faults", list_faults}, {"checks", list_checks},
-    {"points", list_points},       {"bugs", list_bugs},
+    {"scenarios", list_scenarios},   {"faults", list_faults}, {"checks", list_checks},
+    {"operations", list_operations}, {"points", list_points}, {"bugs", list_bugs},
 };
 
 static void help(void) {
-    puts("usage: murphy list scenarios|faults|checks|points|bugs [--json]\n\n"
+    puts("usage: murphy list scenarios|faults|checks|operations|points|bugs [--json]\n\n"
          "Prints what there is, a line each. --json prints an array of objects with at least\n"
          "`name` and `about`.");
 }

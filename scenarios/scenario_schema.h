@@ -14,4 +14,8 @@ char *scenario_schema_text(void);
  * NULL when out of memory. */
 char *scenario_guide_text(void);
 
+/* The table of docs/operators.md: every command of an operator's, in Markdown. Allocated; NULL when
+ * out of memory. */
+char *operator_guide_text(void);
+
 #endif

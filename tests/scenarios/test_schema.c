@@ -29,6 +29,7 @@
 
 #define SCHEMA "scenarios/scenario.schema.json"
 #define GUIDE "docs/scenarios.md"
+#define OPERATORS "docs/operators.md"
 #define BAD "tests/scenarios/bad"
 
 static char *read_file(const char *path) {
@@ -71,11 +72,9 @@ static void schema_is_that_of_the_keys(void **state) {
     free(made);
 }
 
-static void guide_shows_every_key(void **state) {
-    (void)state;
-    static const char begin[] = "<!-- keys -->\n", end[] = "<!-- end of keys -->\n";
-    char *made = scenario_guide_text();
-    char *text = read_file(GUIDE);
+/* Between two lines of a page stands what is made. */
+static void page_holds(const char *page, const char *begin, const char *end, char *made) {
+    char *text = read_file(page);
     assert_non_null(made);
     char *from = strstr(text, begin);
     assert_non_null(from);
@@ -83,18 +82,51 @@ static void guide_shows_every_key(void **state) {
     char *to = strstr(from, end);
     assert_non_null(to);
     if (writing()) {
-        FILE *file = fopen(GUIDE, "wb");
+        FILE *file = fopen(page, "wb");
         assert_non_null(file);
         fprintf(file, "%.*s\n%s\n%s", (int)(from - text), text, made, to);
         assert_int_equal(fclose(file), 0);
     } else {
         *to = '\0';
         if (strlen(from) != strlen(made) + 2 || memcmp(from + 1, made, strlen(made)) != 0) {
-            fail_msg("%s is out of date: run this test with MURPHY_WRITE=1", GUIDE);
+            fail_msg("%s is out of date: run this test with MURPHY_WRITE=1", page);
         }
     }
     free(text);
     free(made);
+}
+
+static void guide_shows_every_key(void **state) {
+    (void)state;
+    page_holds(GUIDE, "<!-- keys -->\n", "<!-- end of keys -->\n", scenario_guide_text());
+}
+
+/* The page of operators has every command, and for each what a crash leaves, how it goes on, and a
+ * test that is there and shows it (A10, A12, A17, C8). */
+static void operators_know_every_command(void **state) {
+    (void)state;
+    page_holds(OPERATORS, "<!-- commands -->\n", "<!-- end of commands -->\n",
+               operator_guide_text());
+    for (enum control_kind kind = CONTROL_NONE + 1; kind < CONTROL_KIND_END; kind++) {
+        const struct control_about *about = control_about(kind);
+        if ((about->parameters & CONTROL_ANNOUNCED) != 0) {
+            continue;
+        }
+        const char *colon = strchr(about->test, ':');
+        if (about->precondition[0] == '\0' || about->crash[0] == '\0' ||
+            about->resumes[0] == '\0' || colon == NULL) {
+            fail_msg("%s: what its precondition is, what a crash leaves, how it goes on or what "
+                     "shows it is not said",
+                     about->name);
+        }
+        char path[160];
+        snprintf(path, sizeof path, "%.*s", (int)(colon - about->test), about->test);
+        char *text = read_file(path);
+        if (strstr(text, colon + 1) == NULL) {
+            fail_msg("%s: %s has no %s", about->name, path, colon + 1);
+        }
+        free(text);
+    }
 }
 
 /* ---- A validator ---- */
@@ -593,6 +625,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schema_is_that_of_the_keys),
         cmocka_unit_test(guide_shows_every_key),
+        cmocka_unit_test(operators_know_every_command),
         cmocka_unit_test(shipped_scenarios_are_valid),
         cmocka_unit_test(bad_files_are_refused_where_a_schema_can),
         cmocka_unit_test(every_key_and_name_is_in_the_schema),
