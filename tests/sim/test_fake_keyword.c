@@ -30,8 +30,8 @@ static void hear(void *ctx, vtime now, const struct row_change *change) {
 
 static struct fake_keyword *open_keyword(void) {
     changes = 0;
-    struct fake_keyword *k =
-        fake_keyword_new(&(struct fake_keyword_options){.observer = {hear, 0}, .journal = true});
+    struct fake_keyword *k = fake_keyword_new(
+        &(struct fake_keyword_options){.observer = {.row_changed = hear}, .journal = true});
     assert_non_null(k);
     return k;
 }

@@ -33,7 +33,7 @@ static void hear(void *ctx, vtime now, const struct row_change *change) {
 static struct fake_warehouse *open_warehouse(void) {
     memset(&heard, 0, sizeof(heard));
     struct fake_warehouse *w = fake_warehouse_new(
-        &(struct fake_warehouse_options){.observer = {hear, 0}, .journal = true});
+        &(struct fake_warehouse_options){.observer = {.row_changed = hear}, .journal = true});
     assert_non_null(w);
     return w;
 }
