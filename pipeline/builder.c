@@ -175,14 +175,23 @@ static int models_obey(struct partitioned *builder, struct builder_task *task,
     return lane_serve(builder, task, lane_of_model(task, models[0]), effects);
 }
 
+/* Announcements are numbered in the upgrader's checkpoint. One with a lower number than the last
+ * comes from an upgrader that does not know yet that another took its place, whatever its clock
+ * says. */
+static bool overtaken(const struct builder_task *task, const struct record *record) {
+    uint64_t last = task->announced.id.lo;
+    return record->control.id != last ? record->control.id < last
+                                      : vtime_before(record->stamp.ts, task->announced.ts);
+}
+
 static int announced(struct partitioned *builder, struct builder_task *task,
                      const struct log_record *logged, const struct record *record,
                      struct effects *effects) {
     if (record->control.kind != CONTROL_MODELS || record->control.model_version == 0 ||
-        stamp_compare(record->stamp, task->announced) < 0) {
+        overtaken(task, record)) {
         return 0;
     }
-    task->announced = record->stamp;
+    task->announced = (struct stamp){record->stamp.ts, {CONTROL_MODELS, record->control.id}};
     return models_obey(builder, task, &record->control,
                        doc_version_pack(logged->epoch, logged->offset), effects);
 }

@@ -129,7 +129,7 @@ struct builder_task {
     struct listings listings;
     struct lane lanes[LANE_COUNT];
     uint32_t lane_serial_last;
-    struct stamp announced; /* of the announcement that was obeyed last */
+    struct stamp announced; /* of the announcement obeyed last; its number is the low id */
     bool lanes_unsaved;
     struct index_queue keywords[2]; /* [1]: of listings that went, ahead of the others (A8) */
     size_t keywords_under_way;

@@ -34,7 +34,7 @@ enum control_parameter {
     X(MODELS, "models", "builder", CONTROL_MODEL | CONTROL_ANNOUNCED,                              \
       "the model version that is served, and another one (0: none) whose collections are written " \
       "as well",                                                                                   \
-      "it is younger than the one that was obeyed last",                                           \
+      "its number is not below that of the one that was obeyed last",                              \
       "some partitions write the collections that are named, others do not yet",                   \
       "a builder reads the announcements to their end before it reads the log, and so writes a "   \
       "change that it folds anew to all collections that its forerunner wrote it to",              \

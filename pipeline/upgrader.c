@@ -415,8 +415,13 @@ static int records(struct partitioned *upgrader, struct task *head, size_t index
         source->next = source->safe = logged->offset + 1;
         task_changed(upgrader, head, event->now, effects);
         machine_count(&upgrader->machine, COUNTER_RECORDS_READ, 1);
-        if (record_of_topic(source->topic, logged->value, &record, &error) == 0 &&
-            upgrader_obey(upgrader, task, &record.control, effects) != 0) {
+        if (record_of_topic(source->topic, logged->value, &record, &error) != 0) {
+            continue;
+        }
+        if (record.control.kind == CONTROL_MODELS && record.control.id > task->plan.announced) {
+            task->plan.announced = record.control.id; /* builders obey no lower number any more */
+        }
+        if (upgrader_obey(upgrader, task, &record.control, effects) != 0) {
             return -ENOMEM;
         }
     }
@@ -463,10 +468,7 @@ static int save_entries(struct partitioned *upgrader, struct task *head, struct 
 static int restore_entry(struct partitioned *upgrader, struct task *head, uint64_t key,
                          struct bytes value) {
     (void)upgrader;
-    assert(key == 0);
-    (void)key;
-    upgrader_plan_decode(&((struct upgrader_task *)head)->plan, value);
-    return 0;
+    return key != 0 ? -EINVAL : upgrader_plan_decode(&((struct upgrader_task *)head)->plan, value);
 }
 
 struct machine *upgrader_new(void) {

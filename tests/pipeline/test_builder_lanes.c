@@ -164,6 +164,21 @@ static void test_announcements_repeat(void **state) {
     script_free(s);
 }
 
+/* An upgrader that was replaced and does not know it yet has a later clock and a lower number: the
+ * number counts. */
+static void test_overtaken_announcement(void **state) {
+    (void)state;
+    struct script *s = shadowed();
+    builder_announce(
+        s, TEXTS("control models @20 model=1 other=2 id=7", "control models @30 model=1 id=6"));
+    builder_settle(s);
+    script_skip(s);
+    builder_log(s, TEXTS("listing 7 @31 price=4"));
+    builder_settle(s);
+    assert_true(script_said(s, "write-vectors text v2\n"));
+    script_free(s);
+}
+
 /* A closed lane is forgotten: what was under way for it is not heard, and not sent again, whatever
  * its collections say. Opened again it is another: nothing of the former one is taken for granted.
  */
@@ -358,6 +373,7 @@ int main(void) {
         cmocka_unit_test(test_restart_at_every_step),
         cmocka_unit_test(test_restart_without_a_checkpoint),
         cmocka_unit_test(test_announcements_repeat),
+        cmocka_unit_test(test_overtaken_announcement),
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_reopened_lane_after_a_restart),
         cmocka_unit_test(test_cutover_and_rollback),
