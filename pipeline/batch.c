@@ -670,16 +670,18 @@ static int save_entries(struct partitioned *batch, struct task *head, struct eff
 
 static int restore_entry(struct partitioned *batch, struct task *head, uint64_t key,
                          struct bytes value) {
-    (void)batch;
-    (void)key;
     struct batch_task *task = (struct batch_task *)head;
     struct wire_reader reader = wire_reader_of(value);
-    if (value.len != STATE_BYTES) {
+    enum phase phase = (enum phase)wire_get(&reader, 1);
+    uint32_t run = (uint32_t)wire_get(&reader, 4);
+    uint32_t partition = (uint32_t)wire_get(&reader, 4);
+    if (key != 0 || value.len != STATE_BYTES || phase > PHASE_COMPARE_SALES ||
+        partition > batch->machine.config->partitions) {
         return -EINVAL;
     }
-    task->phase = (enum phase)wire_get(&reader, 1);
-    task->report.run = (uint32_t)wire_get(&reader, 4);
-    task->partition = (uint32_t)wire_get(&reader, 4);
+    task->phase = phase;
+    task->report.run = run;
+    task->partition = partition;
     task->report.from.ns = (int64_t)wire_get(&reader, 8);
     task->report.to.ns = (int64_t)wire_get(&reader, 8);
     task->report.began.ns = (int64_t)wire_get(&reader, 8);

@@ -70,6 +70,9 @@ int erasure_ledger_restore(struct erasure_ledger *ledger, uint64_t entry,
     stamp.ts.ns = (int64_t)wire_get(reader, 8);
     stamp.id.hi = wire_get(reader, 8);
     stamp.id.lo = wire_get(reader, 8);
+    if (reader->failed || (scope != ERASURE_LISTING && scope != ERASURE_SELLER)) {
+        return -EINVAL;
+    }
     int learnt = erasure_ledger_learn(ledger, scope, id, stamp);
     if (learnt < 0) {
         return learnt;

@@ -220,9 +220,9 @@ int erasure_request_decode(struct erasure_requests *requests, struct wire_reader
             return -ENOMEM;
         }
     }
-    request->certified = (flags & 1) != 0;
-    request->closed = (flags & 2) != 0;
+    request->certified = (flags & 1) != 0 && !reader->failed;
+    request->closed = (flags & 2) != 0 && !reader->failed;
     request->wanted = (flags & 4) != 0;
-    request->dirty = false;
+    request->dirty = reader->failed;
     return reader->failed ? -EINVAL : 0;
 }

@@ -267,19 +267,22 @@ size_t sources_encode(const struct source *sources, size_t count, bool use_next,
     return (size_t)(at - buffer);
 }
 
-void sources_decode(struct source *sources, size_t count, struct bytes offsets) {
+int sources_decode(struct source *sources, size_t count, struct bytes offsets) {
     struct wire_reader reader = wire_reader_of(offsets);
     while (reader.at != reader.end) {
         uint64_t topic = wire_get(&reader, 1);
         uint64_t partition = wire_get(&reader, 4);
         int64_t offset = (int64_t)wire_get(&reader, 8);
-        assert(!reader.failed);
+        if (reader.failed || offset < FETCH_OLDEST) {
+            return -EINVAL;
+        }
         for (size_t i = 0; i < count; i++) {
             if (sources[i].topic == topic && sources[i].partition == partition) {
                 sources[i].next = sources[i].safe = offset;
             }
         }
     }
+    return 0;
 }
 
 int record_of_topic(enum topic_id topic, struct bytes input, struct record *out,

@@ -104,8 +104,9 @@ struct source {
 /* Offsets of a checkpoint: (topic, partition, safe offset) of each source. */
 #define SOURCE_ENCODED_BYTES 13
 size_t sources_encode(const struct source *sources, size_t count, bool use_next, char *buffer);
-/* Sets next and safe of every source that the bytes name; others keep 0. */
-void sources_decode(struct source *sources, size_t count, struct bytes offsets);
+/* Sets next and safe of every source that the bytes name; others keep 0. 0, or -EINVAL when the
+ * bytes are corrupt. */
+int sources_decode(struct source *sources, size_t count, struct bytes offsets);
 
 /*
  * record_decode for bytes that stand in that topic, record_decode_claimed in a feed: a record of a

@@ -273,8 +273,7 @@ static void alert(struct effects *effects, const char *name, const char *subject
 
 static int restored(struct partitioned *machine, struct task *task, const struct event *event,
                     struct effects *effects) {
-    bool corrupt = false;
-    sources_decode(task->sources, task->source_count, event->state.offsets);
+    bool corrupt = sources_decode(task->sources, task->source_count, event->state.offsets) != 0;
     for (size_t i = 0; i < event->state.count; i++) {
         const struct state_entry *entry = &event->state.entries[i];
         int error = machine->ops->restore_entry(machine, task, entry->key, entry->value);

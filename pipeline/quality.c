@@ -452,7 +452,7 @@ static int save_entries(struct partitioned *quality, struct task *head, struct e
     return 0;
 }
 
-static int restore_state(struct quality_task *task, struct bytes value) {
+static int state_decode(struct quality_task *task, struct bytes value) {
     struct wire_reader reader = wire_reader_of(value);
     quality_feed_decode(&task->feed, &reader);
     task->model_served = (uint32_t)wire_get(&reader, 4);
@@ -488,13 +488,25 @@ static int restore_state(struct quality_task *task, struct bytes value) {
     return reader.failed || reader.at != reader.end || !walkable ? -EINVAL : 0;
 }
 
+static int restore_state(struct quality_task *task, const struct pipeline_config *config,
+                         struct bytes value) {
+    int error = state_decode(task, value);
+    if (error == -EINVAL) { /* nothing was learnt yet */
+        quality_drift_release(&task->drift);
+        task->feed = (struct quality_feed){.windows = 0};
+        task->walk = (struct walk){.active = false};
+        task->reference_saved = 0;
+        task->model_served = config->model_version;
+    }
+    return error;
+}
+
 /* Entries come in the order of their keys: the state says how many rows of the reference count. */
 static int restore_entry(struct partitioned *quality, struct task *head, uint64_t key,
                          struct bytes value) {
-    (void)quality;
     struct quality_task *task = (struct quality_task *)head;
     if (key == STATE_KEY) {
-        return restore_state(task, value);
+        return restore_state(task, quality->machine.config, value);
     }
     if (key == REGISTRY_KEY) {
         return registry_decode(&task->registry, value);

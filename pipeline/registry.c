@@ -29,12 +29,11 @@ static void subject_release(struct subject *subject) {
     *subject = (struct subject){0};
 }
 
-/* Adds a schema that is known to be right. 0 or -ENOMEM. */
+/* Adds a schema behind the others. 0, -EINVAL when it is none, or -ENOMEM. */
 static int subject_read(struct subject *subject, struct bytes text) {
     struct sentence error;
     struct schema schema;
     int failed = schema_parse(text, &schema, &error);
-    assert(failed != -EINVAL);
     if (failed == 0) {
         failed = subject_put(subject, subject->count, &schema);
         schema_release(&schema);
@@ -216,19 +215,31 @@ size_t registry_encode(const struct registry *registry, char *buffer) {
     return length;
 }
 
+static int subject_decode(struct subject *subject, struct wire_reader *reader) {
+    subject->mode = (enum schema_mode)wire_get(reader, 1);
+    subject->refused = wire_get(reader, 1) != 0;
+    uint64_t left = wire_get(reader, 4);
+    int error = subject->mode < SCHEMA_MODE_COUNT && left > 0 ? 0 : -EINVAL;
+    for (; left > 0 && error == 0; left--) {
+        struct bytes text = wire_get_bytes(reader);
+        error = reader->failed ? -EINVAL : subject_read(subject, text);
+    }
+    return error;
+}
+
 int registry_decode(struct registry *registry, struct bytes input) {
     struct wire_reader reader = wire_reader_of(input);
-    for (int feed = 0; feed < TOPIC_FEED_COUNT; feed++) {
-        struct subject *subject = &registry->subjects[feed];
-        subject_release(subject);
-        subject->mode = (enum schema_mode)wire_get(&reader, 1);
-        subject->refused = wire_get(&reader, 1) != 0;
-        for (uint64_t left = wire_get(&reader, 4); left > 0; left--) {
-            if (subject_read(subject, wire_get_bytes(&reader)) != 0) {
-                return -ENOMEM;
-            }
-        }
+    int error = 0;
+    for (int feed = 0; feed < TOPIC_FEED_COUNT && error == 0; feed++) {
+        subject_release(&registry->subjects[feed]);
+        error = subject_decode(&registry->subjects[feed], &reader);
     }
-    assert(!reader.failed && reader.at == reader.end);
-    return 0;
+    if (error == 0 && reader.at != reader.end) {
+        error = -EINVAL;
+    }
+    if (error == -EINVAL) {
+        registry_release(registry);
+        return registry_init(registry) != 0 ? -ENOMEM : -EINVAL;
+    }
+    return error;
 }

@@ -83,7 +83,7 @@ static void task_release(struct task *head) {
 static int drain_start(struct partitioned *router, struct router_task *task,
                        struct effects *effects) {
     bool under_way = task->task.sources[SOURCE_LISTING].waiting > 0;
-    if (!task->drain_wanted || task->draining || under_way) {
+    if (!has_quarantine(router) || !task->drain_wanted || task->draining || under_way) {
         return 0;
     }
     task->drain_wanted = false;

@@ -229,11 +229,12 @@ static int save_entries(struct partitioned *steward, struct task *head, struct e
 
 static int restore_entry(struct partitioned *steward, struct task *head, uint64_t key,
                          struct bytes value) {
-    assert(key == KEY_REPLAYS);
-    (void)key;
     struct steward_task *task = (struct steward_task *)head;
     struct wire_reader reader = wire_reader_of(value);
     size_t count = (size_t)wire_get(&reader, 4);
+    if (key != KEY_REPLAYS || reader.failed || value.len != 4 + count * REPLAY_BYTES) {
+        return -EINVAL;
+    }
     if (ARRAY_RESERVE(task->replays, task->replay_capacity, count) != 0) {
         return -ENOMEM;
     }
@@ -242,7 +243,6 @@ static int restore_entry(struct partitioned *steward, struct task *head, uint64_
         task->replays[i].from.ns = (int64_t)wire_get(&reader, 8);
         task->replays[i].to.ns = (int64_t)wire_get(&reader, 8);
     }
-    assert(!reader.failed && reader.at == reader.end);
     task->replay_count = bug_on(steward->machine.bugs, BUG_REPLAY_FORGETS) ? 0 : count;
     return 0;
 }

@@ -174,7 +174,8 @@ struct upgrader_task {
 bool upgrader_phase_is_short(enum phase phase);
 enum { PLAN_BYTES = 1 + 4 + 4 + 2 + 8 + 8 + 8 + COMMAND_COUNT };
 void upgrader_plan_encode(const struct plan *plan, char bytes[PLAN_BYTES]);
-void upgrader_plan_decode(struct plan *plan, struct bytes bytes);
+/* 0, or -EINVAL: it is corrupt, and *plan is as it was. */
+int upgrader_plan_decode(struct plan *plan, struct bytes bytes);
 
 void upgrader_say(struct effects *effects, const char *name, const char *subject,
                   enum alert_state state, const struct sentence *evidence);

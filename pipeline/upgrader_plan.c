@@ -4,6 +4,7 @@
 #include "pipeline/upgrader_parts.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "pipeline/wire.h"
@@ -125,15 +126,26 @@ void upgrader_plan_encode(const struct plan *plan, char bytes[PLAN_BYTES]) {
     memcpy(at, plan->refused, COMMAND_COUNT);
 }
 
-void upgrader_plan_decode(struct plan *plan, struct bytes bytes) {
-    assert(bytes.len == PLAN_BYTES);
+int upgrader_plan_decode(struct plan *plan, struct bytes bytes) {
+    if (bytes.len != PLAN_BYTES) {
+        return -EINVAL;
+    }
     struct wire_reader reader = wire_reader_of(bytes);
-    plan->phase = (enum phase)wire_get(&reader, 1);
-    plan->served = (uint32_t)wire_get(&reader, 4);
-    plan->other = (uint32_t)wire_get(&reader, 4);
-    plan->last = (enum control_kind)wire_get(&reader, 2);
-    plan->cursor = wire_get(&reader, 8);
-    plan->announced = wire_get(&reader, 8);
-    plan->walked.ns = (int64_t)wire_get(&reader, 8);
-    memcpy(plan->refused, reader.at, COMMAND_COUNT);
+    struct plan read = {.phase = (enum phase)wire_get(&reader, 1)};
+    read.served = (uint32_t)wire_get(&reader, 4);
+    read.other = (uint32_t)wire_get(&reader, 4);
+    read.last = (enum control_kind)wire_get(&reader, 2);
+    read.cursor = wire_get(&reader, 8);
+    read.announced = wire_get(&reader, 8);
+    read.walked.ns = (int64_t)wire_get(&reader, 8);
+    memcpy(read.refused, reader.at, COMMAND_COUNT);
+    bool sound = read.phase < PHASE_COUNT && (read.phase == IDLE || read.served != 0);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        sound = sound && read.refused[i] < LACKING_COUNT;
+    }
+    if (!sound) {
+        return -EINVAL;
+    }
+    *plan = read;
+    return 0;
 }
