@@ -57,6 +57,27 @@ static void test_router(void **state) {
     holds(MACHINE_ROUTER, (struct world_options){.crash_percent = 3, .fault_percent = 30});
 }
 
+/* Deletes that were held back and released are in the log, none lost, whatever crashed between the
+ * quarantine, the operator's word and the checkpoint (B10). */
+static void test_router_quarantine(void **state) {
+    (void)state;
+    struct world_options options = {.crash_percent = 3, .fault_percent = 30, .quarantine = true};
+    size_t held = 0;
+    for (options.seed = 1; options.seed <= SEEDS; options.seed++) {
+        struct world *w = world_new(MACHINE_ROUTER, &options);
+        world_story(w, EVENTS);
+        world_run(w, STEPS);
+        world_settle(w);
+        const char *wrong = world_wrong(w);
+        if (wrong != NULL) {
+            fail_msg("seed %u: %s", (unsigned)options.seed, wrong);
+        }
+        held += world_records(w, TOPIC_QUARANTINE) > 0;
+        world_free(w);
+    }
+    assert_true(held > SEEDS / 3);
+}
+
 /* Every row is what its document says, vectors included, one version in all (A6, A9). */
 static void test_builder(void **state) {
     (void)state;
@@ -170,6 +191,7 @@ int main(void) {
         cmocka_unit_test(test_calm),
         cmocka_unit_test(test_relay),
         cmocka_unit_test(test_router),
+        cmocka_unit_test(test_router_quarantine),
         cmocka_unit_test(test_builder),
         cmocka_unit_test(test_builder_upgrade),
         cmocka_unit_test(test_builder_refused),

@@ -224,6 +224,11 @@ struct world *world_new(enum machine_kind kind, const struct world_options *opti
     w->options = *options;
     w->config = (struct pipeline_config){
         .partitions = 1, .fetch_records_max = 4, .embed_batch_max = 3, .backlog_max = 6};
+    if (options->quarantine) {
+        w->config.volume_window_ns = 50 * VTIME_MILLISECOND;
+        w->config.volume_factor = 1;
+        w->config.quarantine_deletes_min = 1;
+    }
     w->random = options->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     w->now = text_time(4 * 3600);
     w->models[0] = 1;
@@ -967,6 +972,9 @@ void world_story(struct world *w, size_t events) {
         if (w->options.upgrade) {
             story_upgrade(w, i, events);
         }
+        if (w->options.quarantine && i == events / 2) {
+            world_feed(w, TOPIC_CONTROL, "control release @9000 to=100000000");
+        }
         if (w->kind == MACHINE_LOADER && world_random(w, 5) == 0) {
             snprintf(text, sizeof text, "order %" PRIu64 " of %" PRIu64 " @%zu",
                      1 + world_random(w, events), 1 + world_random(w, WORLD_LISTINGS - 1), i);
@@ -984,6 +992,10 @@ void world_story(struct world *w, size_t events) {
         struct bytes value = record_from_text(again);
         plan(w, (struct planned){false, in_log ? TOPIC_LISTING_LOG : feed_of(value), value});
     }
+}
+
+size_t world_records(const struct world *w, enum topic_id topic) {
+    return w->log[topic].count;
 }
 
 /* ---- Running ---- */

@@ -36,6 +36,7 @@ struct world_options {
     unsigned fault_percent; /* of requests */
     bool embed_fatal;       /* some content can never be embedded */
     bool upgrade;           /* a story of builders has upgrades of the embedding model in it */
+    bool quarantine;        /* routers hold deletes back until all are released in the middle */
 };
 
 struct world *world_new(enum machine_kind kind, const struct world_options *options);
@@ -56,6 +57,9 @@ void world_run(struct world *w, size_t steps);
 /* No more faults: the last process works off what there is; then late writes arrive, and their
  * consequences are worked off as well. */
 void world_settle(struct world *w);
+
+/* Records of a topic. */
+size_t world_records(const struct world *w, enum topic_id topic);
 
 /* What is wrong, in words, or NULL when all is right. Good until the next call. */
 const char *world_wrong(struct world *w);
