@@ -284,13 +284,8 @@ static void alert(struct batch_task *task, uint64_t documents, uint64_t buckets,
     sentence_add_number(&sentence, buckets);
     sentence_add(&sentence, " buckets of sales are not what bronze says, up to ");
     sentence_add_time(&sentence, task->report.to);
-    struct effect *told = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (told != NULL) {
-        told->alert.name = "batch-differs";
-        told->alert.subject = "warehouse";
-        told->alert.state = differs ? ALERT_ERROR : ALERT_CLEARED;
-        told->alert.evidence = effect_copy(effects, told, sentence_bytes(&sentence));
-    }
+    effects_alert(effects, "batch-differs", "warehouse", differs ? ALERT_ERROR : ALERT_CLEARED,
+                  sentence_bytes(&sentence));
 }
 
 static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
@@ -329,13 +324,8 @@ static void tell_beyond(struct partitioned *batch, struct batch_task *task,
     } else {
         sentence_add(&sentence, "bronze tells everything of the range");
     }
-    struct effect *told = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (told != NULL) {
-        told->alert.name = "batch-beyond-retention";
-        told->alert.subject = "warehouse";
-        told->alert.state = beyond ? ALERT_WARN : ALERT_CLEARED;
-        told->alert.evidence = effect_copy(effects, told, sentence_bytes(&sentence));
-    }
+    effects_alert(effects, "batch-beyond-retention", "warehouse",
+                  beyond ? ALERT_WARN : ALERT_CLEARED, sentence_bytes(&sentence));
 }
 
 static void run_begin(struct partitioned *batch, struct batch_task *task, vtime from, vtime to,

@@ -117,13 +117,7 @@ static int vectors_too_large(struct partitioned *builder, struct builder_task *t
 static void alert_model(struct lane *lane, enum alert_state state, const char *evidence,
                         struct effects *effects) {
     lane->model_alert = state != ALERT_CLEARED;
-    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (alert != NULL) {
-        alert->alert.name = "embedding-model";
-        alert->alert.subject = "embedding";
-        alert->alert.state = state;
-        alert->alert.evidence = effect_copy(effects, alert, bytes_of(evidence));
-    }
+    effects_alert(effects, "embedding-model", "embedding", state, bytes_of(evidence));
 }
 
 /* True when each item was made, by the model that was asked for, or refused. */

@@ -97,15 +97,9 @@ int contract_gate_looked(struct contract_gate *gate, struct partitioned *machine
 
 static int alert(const struct subject *subject, enum topic_id feed, const struct sentence *why,
                  struct effects *effects) {
-    struct effect *effect = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (effect == NULL) {
-        return -ENOMEM;
-    }
-    effect->alert.name = "schema-refused";
-    effect->alert.subject = topic_name(feed);
-    effect->alert.state = subject->refused ? ALERT_ERROR : ALERT_CLEARED;
-    effect->alert.evidence = effect_copy(effects, effect, sentence_bytes(why));
-    return 0;
+    effects_alert(effects, "schema-refused", topic_name(feed),
+                  subject->refused ? ALERT_ERROR : ALERT_CLEARED, sentence_bytes(why));
+    return effects->out_of_memory ? -ENOMEM : 0;
 }
 
 static int fold(struct contract_gate *gate, bool speaks, const struct log_record *logged,

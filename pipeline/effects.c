@@ -133,6 +133,17 @@ struct bytes effect_copy(struct effects *effects, struct effect *effect, struct 
     return (struct bytes){copy, bytes.len};
 }
 
+void effects_alert(struct effects *effects, const char *name, const char *subject,
+                   enum alert_state state, struct bytes evidence) {
+    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
+    if (alert != NULL) {
+        alert->alert.name = name;
+        alert->alert.subject = subject;
+        alert->alert.state = state;
+        alert->alert.evidence = effect_copy(effects, alert, evidence);
+    }
+}
+
 struct effect *effects_take(struct effects *effects) {
     struct effect *effect = effects->first;
     if (effect != NULL) {

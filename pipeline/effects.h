@@ -342,6 +342,9 @@ void *effect_alloc(struct effects *effects, struct effect *effect, size_t size);
 void *effect_alloc_raw(struct effects *effects, struct effect *effect, size_t size);
 /* A copy of the bytes in the effect's memory; empty when out of memory or empty. */
 struct bytes effect_copy(struct effects *effects, struct effect *effect, struct bytes bytes);
+/* States an alert; name and subject are static, the evidence is copied. */
+void effects_alert(struct effects *effects, const char *name, const char *subject,
+                   enum alert_state state, struct bytes evidence);
 /* Takes the first effect out, or NULL. The caller releases it when it is done with. */
 struct effect *effects_take(struct effects *effects);
 void effect_release(struct effect_pool *pool, struct effect *effect);

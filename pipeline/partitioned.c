@@ -121,13 +121,8 @@ static int fetch_elsewhere(struct partitioned *machine, struct task *task, size_
 
 static void tell_expired(const struct source *source, enum alert_state state, const char *evidence,
                          struct effects *effects) {
-    struct effect *told = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (told != NULL) {
-        told->alert.name = "offset-out-of-range";
-        told->alert.subject = topic_name(source->topic);
-        told->alert.state = state;
-        told->alert.evidence = effect_copy(effects, told, bytes_of(evidence));
-    }
+    effects_alert(effects, "offset-out-of-range", topic_name(source->topic), state,
+                  bytes_of(evidence));
 }
 
 /* The topic kept less than the task had still to read (A16): bronze has what is missing of the
@@ -262,13 +257,7 @@ static void task_lost(struct partitioned *machine, struct task *task) {
 
 static void alert(struct effects *effects, const char *name, const char *subject,
                   const char *evidence) {
-    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (alert != NULL) {
-        alert->alert.name = name;
-        alert->alert.subject = subject;
-        alert->alert.state = ALERT_ERROR;
-        alert->alert.evidence = effect_copy(effects, alert, bytes_of(evidence));
-    }
+    effects_alert(effects, name, subject, ALERT_ERROR, bytes_of(evidence));
 }
 
 static int restored(struct partitioned *machine, struct task *task, const struct event *event,

@@ -94,17 +94,6 @@ static void task_release(struct task *head) {
 
 /* ---- Alerts ---- */
 
-static void alert(struct effects *effects, const char *name, const char *subject,
-                  enum alert_state state, const struct sentence *evidence) {
-    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (alert != NULL) {
-        alert->alert.name = name;
-        alert->alert.subject = subject;
-        alert->alert.state = state;
-        alert->alert.evidence = effect_copy(effects, alert, sentence_bytes(evidence));
-    }
-}
-
 static const char *monitor_subject(enum quality_monitor monitor) {
     return topic_name(monitor == QUALITY_LOADS ? TOPIC_DEAD_LETTER : TOPIC_LISTING);
 }
@@ -116,8 +105,8 @@ static void look(struct partitioned *quality, struct quality_task *task, vtime n
         enum quality_monitor monitor = (enum quality_monitor)i;
         struct sentence evidence;
         if (quality_feed_strikes(&task->feed, monitor, &evidence)) {
-            alert(effects, quality_monitor_name(monitor), monitor_subject(monitor), ALERT_ERROR,
-                  &evidence);
+            effects_alert(effects, quality_monitor_name(monitor), monitor_subject(monitor),
+                          ALERT_ERROR, sentence_bytes(&evidence));
             task_changed(quality, &task->task, now, effects);
         }
     }
@@ -132,8 +121,8 @@ static void window_close(struct partitioned *quality, struct quality_task *task,
             enum quality_monitor monitor = (enum quality_monitor)i;
             struct sentence evidence = sentence_begin();
             sentence_add(&evidence, "a whole window passed without");
-            alert(effects, quality_monitor_name(monitor), monitor_subject(monitor), ALERT_CLEARED,
-                  &evidence);
+            effects_alert(effects, quality_monitor_name(monitor), monitor_subject(monitor),
+                          ALERT_CLEARED, sentence_bytes(&evidence));
         }
     }
 }
@@ -195,8 +184,9 @@ static int vectors_seen(struct partitioned *quality, struct quality_task *task,
         return -ENOMEM;
     }
     if (verdict != QUALITY_DRIFT_NOTHING) {
-        alert(effects, "embedding-drift", scan_store_name(SCAN_VECTOR_TEXT),
-              verdict == QUALITY_DRIFT_RAISED ? ALERT_ERROR : ALERT_CLEARED, &evidence);
+        effects_alert(effects, "embedding-drift", scan_store_name(SCAN_VECTOR_TEXT),
+                      verdict == QUALITY_DRIFT_RAISED ? ALERT_ERROR : ALERT_CLEARED,
+                      sentence_bytes(&evidence));
     }
     task_changed(quality, &task->task, event->now, effects);
     return 0;

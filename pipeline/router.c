@@ -143,13 +143,8 @@ int produce_record(const struct record *record, enum topic_id topic, uint64_t ke
 
 static void alert_quarantine(enum alert_state state, const struct sentence *evidence,
                              struct effects *effects) {
-    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (alert != NULL) {
-        alert->alert.name = "mass-delete";
-        alert->alert.subject = topic_name(TOPIC_LISTING);
-        alert->alert.state = state;
-        alert->alert.evidence = effect_copy(effects, alert, sentence_bytes(evidence));
-    }
+    effects_alert(effects, "mass-delete", topic_name(TOPIC_LISTING), state,
+                  sentence_bytes(evidence));
 }
 
 /* Whether a record of the listing feed goes to the quarantine, where what is discarded stays. */

@@ -33,13 +33,7 @@ static const char *lacking_name(enum lacking lacking) {
 
 void upgrader_say(struct effects *effects, const char *name, const char *subject,
                   enum alert_state state, const struct sentence *evidence) {
-    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (alert != NULL) {
-        alert->alert.name = name;
-        alert->alert.subject = subject;
-        alert->alert.state = state;
-        alert->alert.evidence = effect_copy(effects, alert, sentence_bytes(evidence));
-    }
+    effects_alert(effects, name, subject, state, sentence_bytes(evidence));
 }
 
 static void add_model(struct sentence *sentence, const char *text, uint32_t model_version) {

@@ -48,13 +48,7 @@ struct watch {
 
 static void alert(struct effects *effects, const char *name, enum topic_id topic,
                   enum alert_state state, const struct sentence *evidence) {
-    struct effect *alert = effects_add(effects, EFFECT_ALERT, 0, 0);
-    if (alert != NULL) {
-        alert->alert.name = name;
-        alert->alert.subject = topic_name(topic);
-        alert->alert.state = state;
-        alert->alert.evidence = effect_copy(effects, alert, sentence_bytes(evidence));
-    }
+    effects_alert(effects, name, topic_name(topic), state, sentence_bytes(evidence));
 }
 
 /* ---- Freshness ---- */
