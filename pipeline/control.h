@@ -121,8 +121,7 @@ enum control_parameter {
     X(SWEEP, "sweep", "eraser", CONTROL_RANGE,                                                     \
       "looks again whether what was to be erased in requests of [from, to) is gone, and "          \
       "erases what is not",                                                                        \
-      "none: what is gone still needs no second certificate",                                      \
-      "the sweep is lost",                                                                         \
+      "none: what is gone still needs no second certificate", "the sweep is lost",                 \
       "the checkpoint says which requests are to be swept: that begins at once; a command that "   \
       "it does not have is read again",                                                            \
       "tests/pipeline/test_eraser.c:test_sweep_on_command")                                        \

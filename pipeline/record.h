@@ -232,8 +232,8 @@ struct record {
      */
     enum erasure_scope erasure_scope;
     uint64_t erasure_id;
-    uint32_t erasure_part; /* of the register: 0, or 1 + the router's partition in which every
-                              listing that it knew was named before this record; elsewhere 0 */
+    uint32_t erasure_part;     /* of the register: 0, or 1 + the router's partition in which every
+                                  listing that it knew was named before this record; elsewhere 0 */
     uint32_t certificate_wave; /* certificates of the request before it: of other listings */
     struct bytes certificate_looks;
     struct bytes certificate_ids; /* of listings, 8 bytes each, little-endian */
@@ -296,10 +296,10 @@ size_t record_sections_size(const struct record *r);
 
 /*
  * Copies the encoded record `input` into buffer with the sections (and, for RECORD_POLICY and
- * RECORD_REFERENCE fanned out to a listing, the subject) of r in place of its own; body bytes are kept as they are. r must
- * have been decoded from input and then edited. Returns the length, or -1 when it does not fit;
- * input.len + record_sections_size(r) always suffices, and that is at most RECORD_SECTIONS_MAX
- * more.
+ * RECORD_REFERENCE fanned out to a listing, the subject) of r in place of its own; body bytes are
+ * kept as they are. r must have been decoded from input and then edited. Returns the length, or -1
+ * when it does not fit; input.len + record_sections_size(r) always suffices, and that is at most
+ * RECORD_SECTIONS_MAX more.
  */
 #define RECORD_SECTIONS_MAX 704
 int64_t record_reframe(struct bytes input, const struct record *r, char *buffer, size_t capacity);

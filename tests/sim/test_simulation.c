@@ -491,7 +491,8 @@ static void test_idle_is_quiet(void **state) {
     assert_int_equal(simulation_run(s, after(120)), SIMULATION_RUNNING);
     uint64_t events = simulation_events(s);
     assert_int_equal(simulation_run(s, after(720)), SIMULATION_RUNNING);
-    /* The watch looks twice a minute, a timer and an answer each; others once in several minutes. */
+    /* The watch looks twice a minute, a timer and an answer each; others once in several minutes.
+     */
     assert_in_range(simulation_events(s) - events, 38, 60);
     simulation_free(s);
 }
