@@ -395,7 +395,9 @@ static int answered(struct partitioned *machine, const struct event *event,
     if (again) {
         pending = pending_find(&machine->pending, event->request);
         pending->failures = failures + 1;
-        machine_resend(&machine->machine, effects, event, failures + 1);
+        /* A store that answers item by item is up: those that failed need not wait for long. */
+        bool up = event->kind == EVENT_WRITTEN && event->error == PORT_OK;
+        machine_resend(&machine->machine, effects, event, up ? 1 : failures + 1);
     } else {
         pending_remove(&machine->pending, event->request);
     }
