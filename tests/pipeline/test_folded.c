@@ -131,6 +131,43 @@ static void test_checkpointed_form(void **state) {
     folded_release(&folded);
 }
 
+/* An erasure is a version of its own for every store, also of a listing that was deleted before;
+ * one that is known, or is covered by a greater one, is none (A12). */
+static void test_erasure_is_visible(void **state) {
+    (void)state;
+    struct folded folded;
+    folded_init(&folded, 7);
+    fold(&folded, 0, "listing 7 @10 title=Lamp", NULL);
+    fold(&folded, 1, "listing 7 @20 delete", NULL);
+    assert_int_equal(fold(&folded, 2, "erasure listing 7 @15", NULL), FOLD_VISIBLE);
+    assert_int_equal(folded.visible_version, at(2));
+    assert_int_equal(fold(&folded, 3, "erasure listing 7 @15", NULL), FOLD_NOT_NEWS);
+    assert_int_equal(fold(&folded, 4, "erasure seller 3 of 7 @14", NULL), FOLD_NOT_NEWS);
+    assert_int_equal(fold(&folded, 5, "media 7 @18 image=1 front", NULL), FOLD_NOT_NEWS);
+    assert_int_equal(fold(&folded, 6, "erasure seller 3 of 7 @30", NULL), FOLD_VISIBLE);
+    assert_int_equal(fold(&folded, 7, "listing 7 @29 title=Old", NULL), FOLD_NOT_NEWS);
+    assert_int_equal(fold(&folded, 8, "listing 7 @31 title=Lamp", NULL), FOLD_VISIBLE);
+    folded_release(&folded);
+}
+
+/* A checkpoint's entry keeps what was said until it is taken after the erasure. */
+static void test_keeps_until_it_is_erased(void **state) {
+    (void)state;
+    struct folded folded;
+    folded_init(&folded, 7);
+    fold(&folded, 0, "listing 7 @10 title=Lamp", NULL);
+    struct stamp stamp = {text_time(15), {0, 15}};
+    for (int erased = 0; erased < 2; erased++) {
+        char *buffer = malloc(folded_encoded_size(&folded));
+        struct bytes entry = {buffer, folded_encode(&folded, buffer)};
+        assert_int_equal(folded_keeps(entry, stamp), !erased);
+        assert_true(folded_keeps((struct bytes){buffer, 20}, stamp)); /* cannot be told */
+        free(buffer);
+        fold(&folded, 1, "erasure listing 7 @15", NULL);
+    }
+    folded_release(&folded);
+}
+
 static void expect_text(size_t (*text)(const struct folded *, char *, size_t),
                         const struct folded *folded, const char *expected) {
     char buffer[256];
@@ -200,6 +237,8 @@ int main(void) {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_bug_no_dedupe),
         cmocka_unit_test(test_checkpointed_form),
+        cmocka_unit_test(test_erasure_is_visible),
+        cmocka_unit_test(test_keeps_until_it_is_erased),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_row_meta),

@@ -172,6 +172,28 @@ static void test_restart_goes_on(void **state) {
     script_free(s);
 }
 
+/* An erasure goes to the warehouse with the version that it makes; what comes after it and is
+ * covered is not loaded, not even as raw bytes (A12). */
+static void test_erasure(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LOG, 0,
+                   TEXTS("listing 7 @9 title=Lamp", "erasure seller 3 of 7 @10",
+                         "listing 7 @8 title=Old", "media 7 @9 image=1 front",
+                         "listing 7 @11 title=Desk"));
+    const struct warehouse_batch *batch = &script_request(s, load_request(s))->warehouse;
+    assert_int_equal(batch->erasure_count, 1);
+    assert_int_equal(batch->erasures[0].listing_id, 7);
+    assert_int_equal(batch->erasures[0].stamp.ts.ns, text_time(10).ns);
+    assert_int_equal(batch->erasures[0].version, doc_version_pack(0, 1));
+    assert_int_equal(batch->bronze_count, 3); /* the first is removed by the mark */
+    assert_int_equal(batch->silver_count, 3);
+    assert_int_equal(batch->gold_count, 1);
+    assert_true(batch->gold[0].alive);
+    assert_true(bytes_equal(batch->gold[0].title, bytes_of("Desk")));
+    script_free(s);
+}
+
 /* The dashboard is brought up to date once after orders came, and once after a start, since a crash
  * may have swallowed it. */
 static void test_refreshes_the_dashboard(void **state) {
@@ -272,6 +294,7 @@ int main(void) {
         cmocka_unit_test(test_resends_a_batch),
         cmocka_unit_test(test_checkpoint_waits_for_the_batch),
         cmocka_unit_test(test_restart_goes_on),
+        cmocka_unit_test(test_erasure),
         cmocka_unit_test(test_refreshes_the_dashboard),
         cmocka_unit_test(test_bug_no_dedupe),
         cmocka_unit_test(test_bug_offset_before_state),

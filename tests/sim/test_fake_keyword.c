@@ -478,6 +478,38 @@ static void history_is_kept(void **state) {
     fake_keyword_free(k);
 }
 
+/* What the index masks of an erased listing is found until it is merged away; what was written from
+ * the erasure's position on stays (A12). */
+static void erasure_merges_masked_texts_away(void **state) {
+    (void)state;
+    struct fake_keyword *k = open_keyword();
+    struct keyword_port port = fake_keyword_port(k);
+    write_one(k, upsert(1, 10, "lamp"));
+    write_one(k, upsert(2, 11, "desk"));
+    assert_string_equal(found(k, "lamp", 9, 0), "1"); /* the index has it */
+    erase(k, 1, 20, VERSION_GREATER);
+    assert_string_equal(found(k, "lamp", 9, 0), "");
+    assert_true(fake_keyword_held(k, 1, 20) > 0);
+    struct erasure_subject subjects[] = {{1, STAMP_NONE, 20}, {2, STAMP_NONE, 5}};
+    struct erasure_look looks[ERASURE_PLACE_COUNT] = {{0}};
+    assert_int_equal(port.ops->erase(port.ctx, (vtime){30}, subjects, 2, looks), 0);
+    assert_true(looks[ERASED_IN_KEYWORD].found > 0);
+    assert_int_equal(looks[ERASED_IN_KEYWORD].at.ns, 30);
+    assert_int_equal(fake_keyword_held(k, 1, 20), 0);
+    assert_string_equal(found(k, "desk", 9, 0), "2");
+    write_one(k, upsert(1, 31, "chair"));
+    found(k, "chair", 9, 0);
+    write_one(k, upsert(1, 32, "table"));
+    found(k, "chair", 9, 0);
+    assert_int_equal(fake_keyword_held(k, 1, 20), 0); /* its new life's */
+    assert_true(fake_keyword_held(k, 1, 32) > 0);
+    struct erasure_look again[ERASURE_PLACE_COUNT] = {{0}};
+    assert_int_equal(port.ops->erase(port.ctx, (vtime){40}, subjects, 2, again), 0);
+    assert_int_equal(again[ERASED_IN_KEYWORD].found, 0);
+    fake_keyword_check(k);
+    fake_keyword_free(k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_rule),
@@ -489,6 +521,7 @@ int main(void) {
         cmocka_unit_test(logarithm_is_right),
         cmocka_unit_test(index_equals_a_naive_map),
         cmocka_unit_test(history_is_kept),
+        cmocka_unit_test(erasure_merges_masked_texts_away),
     };
     return cmocka_run_group_tests(tests, 0, 0);
 }

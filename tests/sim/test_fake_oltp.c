@@ -192,6 +192,47 @@ static void scan_is_in_id_order(void **state) {
     fake_oltp_free(o);
 }
 
+static int take_order(void *ctx, vtime created, const struct order_row *order) {
+    (void)created;
+    *(struct order_row *)ctx = *order;
+    return 0;
+}
+
+/* An erasure empties rows and leaves them as deletions, a seller's all of its rows; what changed
+ * later stays, and so do orders. The eraser's look finds nothing more (A12). */
+static void erasure_empties_rows(void **state) {
+    (void)state;
+    struct fake_oltp *o = open_oltp();
+    struct oltp_port port = fake_oltp_port(o);
+    for (uint64_t id = 1; id <= 4; id++) {
+        struct oltp_listing row = plain_row(id, id == 4 ? 50 : 10);
+        row.seller_id = id == 3 ? 8 : 7;
+        assert_int_equal(fake_oltp_write_listing(o, at(10), &row, 0), 0);
+    }
+    struct order_row order = {.order_id = 1, .listing_id = 1, .quantity = 1, .amount = 5};
+    assert_int_equal(fake_oltp_write_order(o, at(11), &order, 0), 0);
+    struct outbox_item item = {TOPIC_PRIVACY, 7, bytes_of("erasure")};
+    assert_int_equal(fake_oltp_erase(o, at(20), ERASURE_SELLER, 7, stamp_of(20), &item), 0);
+    assert_string_equal(outbox(o, 0, 9), "1:erasure");
+    for (uint64_t id = 1; id <= 4; id++) {
+        struct oltp_listing row;
+        bool emptied = id <= 2;
+        assert_int_equal(fake_oltp_read_listing(o, id, &row), 1);
+        assert_int_equal(row.deleted, emptied);
+        assert_int_equal(row.title.len, emptied ? 0 : 4);
+        assert_int_equal(fake_oltp_held(o, id, stamp_of(30)), id == 3);
+    }
+    struct erasure_subject subject = {3, stamp_of(30), 1};
+    struct erasure_look looks[ERASURE_PLACE_COUNT] = {{0}};
+    assert_int_equal(port.ops->erase(port.ctx, at(40), &subject, 1, looks), 0);
+    assert_int_equal(looks[ERASED_IN_SOURCE].found, 1);
+    assert_int_equal(fake_oltp_held(o, 3, stamp_of(30)), 0);
+    struct order_row found = {0};
+    assert_int_equal(fake_oltp_each_order(o, take_order, &found), 0);
+    assert_int_equal(found.listing_id, 1);
+    fake_oltp_free(o);
+}
+
 /* ---- random histories of one listing ---- */
 
 #define SLOTS 10
@@ -438,6 +479,7 @@ int main(void) {
         cmocka_unit_test(dual_write_is_unpublished),
         cmocka_unit_test(rows_come_back_whole),
         cmocka_unit_test(scan_is_in_id_order),
+        cmocka_unit_test(erasure_empties_rows),
         cmocka_unit_test(rows_equal_the_fold_of_their_events),
         cmocka_unit_test(unknown_listings_are_republished_as_deletions),
         cmocka_unit_test(broken_rows_equal_nothing),

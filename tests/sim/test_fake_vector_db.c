@@ -1015,8 +1015,44 @@ static void scans_page(void **state) {
     fake_vector_db_free(db);
 }
 
+/* An erasure takes rows below its position from every collection, and the vectors that a graph
+ * masks; what a new life wrote stays (A12). */
+static void erasure_reaches_every_collection(void **state) {
+    (void)state;
+    struct fake_vector_db_options options = {0};
+    options.index[TEXT] = (struct vector_index_options){.on = true, .seal_rows_min = 4};
+    struct fake_vector_db *db = new_db(&options);
+    struct vector_port port = fake_vector_db_port(db);
+    assert_int_equal(fake_vector_db_create_collection(db, TEXT, 2), 0);
+    for (uint64_t id = 1; id <= 12; id++) {
+        put(db, at(0), write_of(ROW_UPSERT, id, 10, id));
+    }
+    struct vector_write other = write_of(ROW_UPSERT, 1, 10, 1);
+    enum item_status status;
+    assert_int_equal(port.ops->write(port.ctx, at(0), TEXT, 2, &other, 1, &status), 0);
+    struct search_hit hits[ROOM];
+    search(db, pool[1], 3, 32, false, 0, hits); /* seals */
+    put(db, at(1), write_of(ROW_DELETE, 1, 20, 0));
+    assert_int_equal(fake_vector_db_held(db, 1, 20), 2); /* masked here, there in the other */
+    struct erasure_subject subject = {1, STAMP_NONE, 20};
+    struct erasure_look looks[ERASURE_PLACE_COUNT] = {{0}};
+    assert_int_equal(port.ops->erase(port.ctx, at(2), 1, &subject, 1, looks), 0);
+    assert_int_equal(looks[ERASED_IN_VECTORS].found, 1);
+    assert_int_equal(looks[ERASED_IN_VECTORS].examined, 1);
+    assert_int_equal(fake_vector_db_held(db, 1, 20), 1);
+    assert_int_equal(port.ops->erase(port.ctx, at(3), 0, &subject, 1, looks), 0);
+    assert_int_equal(fake_vector_db_held(db, 1, 20), 0);
+    put(db, at(4), write_of(ROW_UPSERT, 1, 30, 2));
+    put(db, at(5), write_of(ROW_UPSERT, 1, 31, 3));
+    assert_int_equal(fake_vector_db_held(db, 1, 20), 0);
+    assert_true(fake_vector_db_row(db, TEXT, 1, 1).present);
+    fake_vector_db_check(db);
+    fake_vector_db_free(db);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(erasure_reaches_every_collection),
         cmocka_unit_test(agrees_with_the_model),
         cmocka_unit_test(tombstones_hold),
         cmocka_unit_test(bad_vectors_are_refused),

@@ -115,6 +115,94 @@ static void silver_tiles_when_the_clock_goes_back(void **state) {
     fake_warehouse_free(w);
 }
 
+static struct bronze_row raw_at(int64_t offset, enum record_type type, int64_t ts) {
+    return (struct bronze_row){.topic = TOPIC_LISTING_LOG,
+                               .offset = offset,
+                               .type = type,
+                               .stamp = {{ts}, {1, 1}},
+                               .subject_id = 1,
+                               .value = bytes_of("raw")};
+}
+
+static struct warehouse_held held_of(struct fake_warehouse *w, int64_t now, int64_t ts,
+                                     doc_version version) {
+    struct warehouse_held held;
+    struct stamp stamp = {{ts}, {1, 1}};
+    assert_int_equal(fake_warehouse_held(w, (vtime){now}, 1, stamp, version, &held), 0);
+    return held;
+}
+
+/* An erasure removes raw records by their stamp and versions by their position, refuses them from
+ * then on, and leaves all else: what is newer, policy, other listings (A12). */
+static void erasure_removes_and_refuses(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    struct bronze_row bronze[] = {raw_at(0, RECORD_LISTING, 100), raw_at(1, RECORD_MEDIA, 150),
+                                  raw_at(2, RECORD_POLICY, 120), raw_at(3, RECORD_LISTING, 300)};
+    struct document_row silver[] = {document(1, 10, 100), document(1, 20, 200),
+                                    document(2, 15, 150)};
+    struct warehouse_batch before = {.bronze = bronze,
+                                     .bronze_count = 4,
+                                     .silver = silver,
+                                     .silver_count = 3,
+                                     .gold = silver + 1,
+                                     .gold_count = 2,
+                                     .dedupe = true};
+    load(w, 1000, before);
+    struct erasure_row erasure = {1, {{200}, {1, 1}}, 30};
+    struct document_row emptied = document(1, 30, 400);
+    struct warehouse_batch batch = {.silver = &emptied,
+                                    .silver_count = 1,
+                                    .gold = &emptied,
+                                    .gold_count = 1,
+                                    .erasures = &erasure,
+                                    .erasure_count = 1,
+                                    .dedupe = true};
+    load(w, 2000, batch);
+    assert_int_equal(fake_warehouse_counts(w).bronze, 2);
+    assert_string_equal(silver_of(w), "15 [150,-1);30 [400,-1);");
+    assert_int_equal(fake_warehouse_gold(w, 1).version, 30);
+    load(w, 3000, before); /* by a loader that knows nothing of it */
+    load(w, 3000, batch);
+    assert_int_equal(fake_warehouse_counts(w).bronze, 2);
+    assert_string_equal(silver_of(w), "15 [150,-1);30 [400,-1);");
+    assert_int_equal(fake_warehouse_gold(w, 1).version, 30);
+    struct warehouse_held held = held_of(w, 3000, 200, 30);
+    assert_true(held.marked && held.bronze == 0 && held.silver == 0 && held.gold == 0);
+    fake_warehouse_free(w);
+}
+
+/* Three deadlines: a removed row is not found any more, then not in the time travel, then not in
+ * the fail-safe; a later erasure does not put the earlier one's off. */
+static void erasure_has_three_deadlines(void **state) {
+    (void)state;
+    struct fake_warehouse *w = fake_warehouse_new(
+        &(struct fake_warehouse_options){.time_travel_ns = 100, .fail_safe_ns = 50});
+    struct bronze_row bronze = raw_at(0, RECORD_LISTING, 10);
+    struct document_row silver = document(1, 10, 10);
+    struct erasure_row first = {1, {{20}, {1, 1}}, 20};
+    struct erasure_row second = {1, {{60}, {1, 1}}, 60};
+    load(w, 0,
+         (struct warehouse_batch){.bronze = &bronze,
+                                  .bronze_count = 1,
+                                  .silver = &silver,
+                                  .silver_count = 1,
+                                  .dedupe = true});
+    assert_int_equal(held_of(w, 1000, 20, 20).bronze, 1);
+    load(w, 1000, (struct warehouse_batch){.erasures = &first, .erasure_count = 1, .dedupe = true});
+    assert_int_equal(held_of(w, 1099, 20, 20).time_travel, 2);
+    assert_int_equal(held_of(w, 1100, 20, 20).time_travel, 0);
+    assert_int_equal(held_of(w, 1149, 20, 20).fail_safe, 2);
+    assert_int_equal(held_of(w, 1150, 20, 20).fail_safe, 0);
+    silver = document(1, 30, 30);
+    load(w, 1160, (struct warehouse_batch){.silver = &silver, .silver_count = 1, .dedupe = true});
+    load(w, 1170,
+         (struct warehouse_batch){.erasures = &second, .erasure_count = 1, .dedupe = true});
+    assert_int_equal(held_of(w, 1180, 60, 60).time_travel, 1);
+    assert_int_equal(held_of(w, 1180, 20, 20).time_travel, 0);
+    fake_warehouse_free(w);
+}
+
 static size_t scan(struct fake_warehouse *w, uint64_t first, uint64_t last, struct scan_row *rows,
                    size_t max) {
     struct warehouse_port port = fake_warehouse_port(w);
@@ -627,6 +715,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silver_intervals_close_in_any_order),
         cmocka_unit_test(silver_tiles_when_the_clock_goes_back),
+        cmocka_unit_test(erasure_removes_and_refuses),
+        cmocka_unit_test(erasure_has_three_deadlines),
         cmocka_unit_test(gold_keeps_the_greatest_version),
         cmocka_unit_test(bronze_is_read_as_a_log),
         cmocka_unit_test(keeps_its_time),
