@@ -190,6 +190,21 @@ static void worker_arm(struct injector *in, struct armed *armed, vtime now) {
                         worker_misfortune, in, (uint64_t)(armed - in->armed));
 }
 
+/* One of the fault's workers that are up, or SIMULATION_ACTOR_NONE; one draw either way. */
+static uint32_t worker_up(struct injector *in, struct armed *armed) {
+    uint32_t up[SIMULATION_WORKERS_MAX], count = 0, actor;
+    for (uint32_t member = 0;
+         (actor = simulation_actor_find(in->simulation, armed->fault.worker, member)) !=
+         SIMULATION_ACTOR_NONE;
+         member++) {
+        if (simulation_actor_up(in->simulation, actor)) {
+            up[count++] = actor;
+        }
+    }
+    uint64_t drawn = prng_next(&armed->stream);
+    return count == 0 ? SIMULATION_ACTOR_NONE : up[drawn % count];
+}
+
 static void worker_misfortune(void *ctx, vtime now, uint64_t index) {
     struct injector *in = ctx;
     struct armed *armed = &in->armed[index];
@@ -197,15 +212,9 @@ static void worker_misfortune(void *ctx, vtime now, uint64_t index) {
         (armed->fault.until_ns != 0 && vtime_diff(now, in->start) >= armed->fault.until_ns)) {
         return;
     }
-    uint32_t members = 0;
-    while (simulation_actor_find(in->simulation, armed->fault.worker, members) !=
-           SIMULATION_ACTOR_NONE) {
-        members++;
-    }
-    uint32_t member = (uint32_t)prng_below(&armed->stream, members);
-    uint32_t actor = simulation_actor_find(in->simulation, armed->fault.worker, member);
+    uint32_t actor = worker_up(in, armed);
     in->passed[PASS_WORKER]++;
-    if (simulation_actor_up(in->simulation, actor)) {
+    if (actor != SIMULATION_ACTOR_NONE) {
         if (armed->fault.kind == FAULT_WORKER_CRASH) {
             crash(in, armed, actor, PASS_WORKER, now);
         } else {
