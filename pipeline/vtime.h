@@ -25,13 +25,22 @@ typedef struct {
 /* Later than every moment of a run: "never". */
 #define VTIME_NEVER ((vtime){INT64_MAX})
 
+/* Both stop at the ends of int64_t: times come from outside too, and may be anything. */
 static inline vtime vtime_add(vtime t, int64_t duration_ns) {
-    return (vtime){t.ns + duration_ns};
+    int64_t sum;
+    if (__builtin_add_overflow(t.ns, duration_ns, &sum)) {
+        sum = duration_ns < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return (vtime){sum};
 }
 
 /* a - b, in nanoseconds. */
 static inline int64_t vtime_diff(vtime a, vtime b) {
-    return a.ns - b.ns;
+    int64_t difference;
+    if (__builtin_sub_overflow(a.ns, b.ns, &difference)) {
+        difference = b.ns > 0 ? INT64_MIN : INT64_MAX;
+    }
+    return difference;
 }
 
 static inline bool vtime_before(vtime a, vtime b) {
