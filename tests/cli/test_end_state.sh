@@ -51,7 +51,7 @@ a_wrong_row_shows() {
     verdict $? "the bug never-reembed spoils what it should not, or nothing: $right, then $wrong"
 }
 
-for scenario in ${SCENARIOS:-calm-day bad-day late-two-hours upgrade-under-load registry-breaking}; do
+for scenario in ${SCENARIOS:-calm-day bad-day late-two-hours upgrade-under-load registry-breaking erasure-seller}; do
     for seed in ${SEEDS:-1 2}; do
         worker_counts_agree "$scenario" "$seed"
     done
