@@ -43,6 +43,8 @@ enum statement {
     READ_ORDER,
     READ_BRONZE,
     READ_LOG,
+    READ_LOG_OF_EPOCH,
+    LATER_EPOCH,
     READ_SILVER,
     SCAN_GOLD,
     SCAN_GOLD_SECOND,
@@ -74,6 +76,9 @@ static const char *const sql[STATEMENT_COUNT] = {
     [READ_ORDER] = "SELECT * FROM silver_order WHERE key = ?",
     [READ_BRONZE] = "SELECT * FROM bronze_event UNION ALL"
                     " SELECT position," BRONZE_COLUMNS " FROM bronze_second",
+    [READ_LOG_OF_EPOCH] =
+        "SELECT * FROM bronze_event WHERE position BETWEEN ?1 AND ?2 ORDER BY position",
+    [LATER_EPOCH] = "SELECT 1 FROM bronze_event WHERE position > ?1 AND position <= ?2 LIMIT 1",
     [READ_LOG] = "SELECT * FROM bronze_event WHERE position >= ?1 AND position <= ?2"
                  " AND (position & ?3) >= ?4 ORDER BY position & ?3, position DESC",
     [READ_SILVER] = "SELECT * FROM silver_listing ORDER BY row",
@@ -354,6 +359,39 @@ static int take_logged(struct fake_warehouse *w, sqlite3_stmt *s, const struct b
     return 0;
 }
 
+/* The records of the partition from the offset on, in the order of offsets, the later of two first.
+ * Where no leader ever changed that is the order in which bronze keeps them. */
+static sqlite3_stmt *log_statement(struct fake_warehouse *w, enum topic_id topic,
+                                   uint32_t partition, int64_t offset) {
+    int64_t offset_max = (INT64_C(1) << OFFSET_BITS) - 1;
+    struct bronze_row place = {
+        .topic = topic, .partition = partition, .offset = offset < 0 ? 0 : offset};
+    int64_t from = pack_position(&place);
+    place.offset = 0;
+    int64_t first = pack_position(&place);
+    place.offset = offset_max;
+    int64_t epoch_end = pack_position(&place);
+    place.epoch = (1u << EPOCH_BITS) - 1;
+    int64_t end = pack_position(&place);
+    sqlite3_stmt *later = w->statements[LATER_EPOCH];
+    sqlite3_bind_int64(later, 1, epoch_end);
+    sqlite3_bind_int64(later, 2, end);
+    bool changed = statement_row(later) != 0;
+    sqlite3_reset(later);
+    if (!changed) {
+        sqlite3_stmt *s = w->statements[READ_LOG_OF_EPOCH];
+        sqlite3_bind_int64(s, 1, from);
+        sqlite3_bind_int64(s, 2, epoch_end);
+        return s;
+    }
+    sqlite3_stmt *s = w->statements[READ_LOG];
+    sqlite3_bind_int64(s, 1, first);
+    sqlite3_bind_int64(s, 2, end);
+    sqlite3_bind_int64(s, 3, offset_max);
+    sqlite3_bind_int64(s, 4, offset);
+    return s;
+}
+
 static int port_read_log(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
                          int64_t offset, struct log_record *out, size_t max, size_t *count) {
     struct fake_warehouse *w = ctx;
@@ -361,15 +399,7 @@ static int port_read_log(void *ctx, vtime now, enum topic_id topic, uint32_t par
     if (fake_warehouse_expire(w, now) != 0) {
         return PORT_NO_MEMORY;
     }
-    struct bronze_row first = {.topic = topic, .partition = partition};
-    struct bronze_row last = first;
-    last.epoch = (1u << EPOCH_BITS) - 1;
-    last.offset = (INT64_C(1) << OFFSET_BITS) - 1;
-    sqlite3_stmt *s = w->statements[READ_LOG];
-    sqlite3_bind_int64(s, 1, pack_position(&first));
-    sqlite3_bind_int64(s, 2, pack_position(&last));
-    sqlite3_bind_int64(s, 3, last.offset);
-    sqlite3_bind_int64(s, 4, offset);
+    sqlite3_stmt *s = log_statement(w, topic, partition, offset);
     size_t used = 0;
     int more = statement_row(s), rc = 0;
     for (; more == 1 && rc == 0 && *count < max; more = statement_row(s)) {
