@@ -19,7 +19,7 @@ static const struct command commands[] = {
     {"run", cmd_run, "play one scenario under one seed and judge it"},
     {"sweep", cmd_sweep, "many seeds of many scenarios over many processes"},
     {"merge", cmd_merge, "the shards of a sweep as one"},
-    {"list", cmd_list, "scenarios, faults, checks, points or bugs, a line each"},
+    {"list", cmd_list, "scenarios, faults, checks, operations, points or bugs"},
     {"query", cmd_query, "ask the stores of a finished run, as of any moment, in SQL"},
     {"tune", cmd_tune, "draw recall against latency of the vector index, pick a point"},
     {"relevance", cmd_relevance, "how well search ranks by words, by vectors and by both"},

@@ -193,9 +193,8 @@ static void worker_arm(struct injector *in, struct armed *armed, vtime now) {
 /* One of the fault's workers that are up, or SIMULATION_ACTOR_NONE; one draw either way. */
 static uint32_t worker_up(struct injector *in, struct armed *armed) {
     uint32_t up[SIMULATION_WORKERS_MAX], count = 0, actor;
-    for (uint32_t member = 0;
-         (actor = simulation_actor_find(in->simulation, armed->fault.worker, member)) !=
-         SIMULATION_ACTOR_NONE;
+    for (uint32_t member = 0; (actor = simulation_actor_find(in->simulation, armed->fault.worker,
+                                                             member)) != SIMULATION_ACTOR_NONE;
          member++) {
         if (simulation_actor_up(in->simulation, actor)) {
             up[count++] = actor;
