@@ -23,7 +23,14 @@ enum { PURPOSE_BLOCK = TASK_PURPOSE_OWN }; /* argument: the source that waits */
 static const enum scan_store stores[] = {SCAN_VECTOR_FUSED, SCAN_KEYWORD};
 enum { STORES = sizeof stores / sizeof *stores };
 
+/* What is urgent does not wait half a minute for a store that came back. */
+#define RETRY_NS_MAX (3 * VTIME_SECOND)
+
 static int task_init(struct partitioned *gate, struct task *task) {
+    struct pipeline_config *config = &gate->machine.config_storage;
+    if (config->retry_max_ns > RETRY_NS_MAX) {
+        config->retry_max_ns = RETRY_NS_MAX;
+    }
     if (task_sources(task, gate->machine.config->partitions) != 0) {
         return -ENOMEM;
     }
