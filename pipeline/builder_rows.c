@@ -5,6 +5,7 @@
 #include "pipeline/record.h"
 
 void wants_update(struct listing *listing) {
+    folded_digest_keep(&listing->head.folded);
     const struct document_digest *digest = &listing->head.folded.digest;
     bool served = document_served(&listing->head.folded.document);
     const uint64_t wanted[ROW_COUNT] = {

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pipeline/document_parts.h"
 #include "pipeline/fact.h"
@@ -21,18 +22,19 @@ void document_init(struct document *d, uint64_t listing_id) {
 
 void document_release(struct document *d) {
     for (uint32_t i = 0; i < d->field_count; i++) {
-        free(d->fields[i].data);
+        document_free_data(d->fields[i].data, d->fields[i].capacity);
     }
     for (uint32_t i = 0; i < d->image_count; i++) {
-        free(d->images[i].data);
+        document_free_data(d->images[i].data, d->images[i].capacity);
     }
     free(d->fields);
     free(d->images);
     for (uint32_t i = 0; i < d->fact_count; i++) {
-        free(d->facts[i].data);
+        document_free_data(d->facts[i].data, d->facts[i].capacity);
     }
     free(d->facts);
     free(d->namings);
+    free(d->block);
     document_init(d, d->listing_id);
 }
 
@@ -137,7 +139,7 @@ uint32_t document_drop_orphans(struct document *d, vtime horizon) {
         struct document_image *image = &d->images[i];
         bool due = horizon.ns - image->stamp.ts.ns > d->orphan_after_ns;
         if (image->delivered && !image->dropped && due && is_orphan(d, image)) {
-            free(image->data);
+            document_free_data(image->data, image->capacity);
             image->data = NULL;
             image->capacity = image->len = 0;
             image->dropped = true;
@@ -213,13 +215,33 @@ int document_reserve_namings(struct document *d, size_t count) {
     return 0;
 }
 
+/* A slice is never freed alone, and its room tells it: an odd multiple of 8. */
+static bool is_slice(uint32_t capacity) {
+    return capacity % 16 == 8;
+}
+
+uint32_t document_slice_room(size_t size) {
+    assert(size <= UINT32_MAX - 16);
+    return size == 0 ? 0 : (uint32_t)((size + 7) & ~(size_t)15) + 8;
+}
+
+void document_free_data(char *data, uint32_t capacity) {
+    if (!is_slice(capacity)) {
+        free(data);
+    }
+}
+
 int document_reserve_data(char **data, uint32_t *capacity, size_t size) {
     if (size > *capacity) {
         /* Heaps hand out multiples of 16 anyway. */
         size_t rounded = (size + 15) & ~(size_t)15;
-        char *moved = rounded <= UINT32_MAX ? memory_resize(*data, rounded) : NULL;
+        bool slice = is_slice(*capacity);
+        char *moved = rounded <= UINT32_MAX ? memory_resize(slice ? NULL : *data, rounded) : NULL;
         if (moved == NULL) {
             return -ENOMEM;
+        }
+        if (slice) {
+            memcpy(moved, *data, *capacity);
         }
         *data = moved;
         *capacity = (uint32_t)rounded;

@@ -40,7 +40,7 @@
  * event: of two records with the same stamp that disagree on a field, the first one folded stays.
  *
  * Memory: a document owns copies of all text; document_fold may allocate. A value that fits in the
- * room of the one before needs no allocation.
+ * room of the one before needs no allocation, and all that document_decode reads shares one.
  */
 #ifndef MURPHY_PIPELINE_DOCUMENT_H
 #define MURPHY_PIPELINE_DOCUMENT_H
@@ -70,6 +70,7 @@ struct document {
     struct document_image *images;
     struct document_fact *facts;
     struct document_naming *namings;
+    char *block;             /* where the data of parts stands that were decoded at once, or NULL */
     int64_t orphan_after_ns; /* no part of the document: the rule that it is read by */
     uint32_t field_count, field_capacity;
     uint32_t image_count, image_capacity;

@@ -19,6 +19,7 @@
 #include "pipeline/document_parts.h"
 #include "pipeline/fact.h"
 #include "pipeline/little_endian.h"
+#include "pipeline/memory.h"
 
 enum {
     DOCUMENT_FORMAT = 3,
@@ -27,7 +28,8 @@ enum {
     FIELD_BYTES = 8 + STAMP_BYTES + 8,
     IMAGE_BYTES = 13 + STAMP_BYTES,
     FACT_BYTES = 11 + STAMP_BYTES,
-    NAMING_BYTES = 8 + STAMP_BYTES
+    NAMING_BYTES = 8 + STAMP_BYTES,
+    SLICE_SPARE = 15 /* by which the room of a slice is greater than its data, at most */
 };
 
 /* ---- encoding ---- */
@@ -131,10 +133,13 @@ size_t document_encode(const struct document *d, char *buffer, size_t capacity) 
 
 /* ---- decoding: every function returns 0, -EINVAL or -ENOMEM ---- */
 
-/* What is left to read. */
+/* What is left to read, how much of that can be the parts' data, and where in the document's block
+ * they go. */
 struct reader {
     const char *at;
     size_t left;
+    size_t data_left;
+    char *room;
 };
 
 /* The next `size` bytes, or NULL when there are fewer. */
@@ -146,6 +151,25 @@ static const char *take(struct reader *in, size_t size) {
     in->at += size;
     in->left -= size;
     return at;
+}
+
+/* The next bytes as a part's data; NULL when they reach into what the parts behind it need. */
+static const char *take_data(struct reader *in, size_t size) {
+    if (size > in->data_left) {
+        return NULL;
+    }
+    in->data_left -= size;
+    return take(in, size);
+}
+
+/* Gives a part its slice of the block. */
+static void take_slice(struct reader *in, size_t size, char **data, uint32_t *capacity) {
+    *data = NULL;
+    *capacity = document_slice_room(size);
+    if (size > 0) {
+        *data = in->room;
+        in->room += *capacity;
+    }
 }
 
 static struct stamp stamp_get(const char *at) {
@@ -209,7 +233,7 @@ static int decode_field(struct document *d, struct reader *in) {
     }
     size_t name_len = le16_get(head + 2);
     size_t text_len = le32_get(head + 4);
-    const char *data = take(in, name_len + text_len);
+    const char *data = take_data(in, name_len + text_len);
     if (data == NULL) {
         return -EINVAL;
     }
@@ -226,9 +250,7 @@ static int decode_field(struct document *d, struct reader *in) {
     }
     struct document_field *held = &d->fields[d->field_count];
     *held = (struct document_field){0};
-    if (document_reserve_data(&held->data, &held->capacity, name_len + text_len) != 0) {
-        return -ENOMEM;
-    }
+    take_slice(in, name_len + text_len, &held->data, &held->capacity);
     document_set_field(held, &f, stamp);
     d->field_count++;
     return 0;
@@ -243,7 +265,7 @@ static int decode_image(struct document *d, struct reader *in) {
     uint8_t delivered = le8_get(head + 8);
     struct stamp stamp = stamp_get(head + 13);
     struct bytes descriptor = {NULL, le32_get(head + 9)};
-    descriptor.data = take(in, descriptor.len);
+    descriptor.data = take_data(in, descriptor.len);
     struct record_error error;
     if (descriptor.data == NULL || delivered > 2 || (delivered != 1 && descriptor.len > 0) ||
         text_check(descriptor, "image_descriptor", RECORD_TEXT_MAX, "", &error) != 0 ||
@@ -253,9 +275,7 @@ static int decode_image(struct document *d, struct reader *in) {
     }
     struct document_image *held = &d->images[d->image_count];
     *held = (struct document_image){0};
-    if (document_reserve_data(&held->data, &held->capacity, descriptor.len) != 0) {
-        return -ENOMEM;
-    }
+    take_slice(in, descriptor.len, &held->data, &held->capacity);
     document_set_image(held, image_id, delivered != 0, descriptor, stamp);
     held->dropped = delivered == 2;
     d->image_count++;
@@ -274,7 +294,7 @@ static int decode_fact(struct document *d, struct reader *in) {
         .stamp = stamp_get(head + 10),
         .value = {NULL, le8_get(head + 10 + STAMP_BYTES)},
     };
-    fact.value.data = take(in, fact.value.len);
+    fact.value.data = take_data(in, fact.value.len);
     struct record_error error;
     if (fact.value.data == NULL || !fact_sound(&fact) ||
         text_check(fact.value, "fact", FACT_VALUE_MAX, "", &error) != 0 ||
@@ -284,9 +304,7 @@ static int decode_fact(struct document *d, struct reader *in) {
     }
     struct document_fact *held = &d->facts[d->fact_count];
     *held = (struct document_fact){0};
-    if (document_reserve_data(&held->data, &held->capacity, fact.value.len) != 0) {
-        return -ENOMEM;
-    }
+    take_slice(in, fact.value.len, &held->data, &held->capacity);
     document_set_fact(held, &fact);
     d->fact_count++;
     return 0;
@@ -307,13 +325,32 @@ static int decode_naming(struct document *d, struct reader *in) {
     return 0;
 }
 
+/* Bytes that parts take besides their data. */
+static size_t fixed_bytes(const struct part_counts *counts) {
+    return (size_t)counts->fields * FIELD_BYTES + (size_t)counts->images * IMAGE_BYTES +
+           (size_t)counts->facts * FACT_BYTES + (size_t)counts->namings * NAMING_BYTES;
+}
+
+/* One block for the data of all parts: what is left to read behind the head, and what rounding a
+ * slice's room up may add. */
+static int reserve_block(struct document *d, struct reader *in, const struct part_counts *counts) {
+    size_t parts = (size_t)counts->fields + counts->images + counts->facts;
+    in->data_left = in->left - fixed_bytes(counts);
+    if (in->data_left > 0) {
+        d->block = memory_resize(NULL, in->data_left + parts * SLICE_SPARE);
+        in->room = d->block;
+    }
+    return in->data_left > 0 && d->block == NULL ? -ENOMEM : 0;
+}
+
 static int decode_parts(struct document *d, struct reader *in) {
     struct part_counts counts;
     int status = decode_head(d, in, &counts);
-    if (status == 0 && (document_reserve_fields(d, counts.fields) != 0 ||
-                        document_reserve_images(d, counts.images) != 0 ||
-                        document_reserve_facts(d, counts.facts) != 0 ||
-                        document_reserve_namings(d, counts.namings) != 0)) {
+    if (status == 0 &&
+        (reserve_block(d, in, &counts) != 0 || document_reserve_fields(d, counts.fields) != 0 ||
+         document_reserve_images(d, counts.images) != 0 ||
+         document_reserve_facts(d, counts.facts) != 0 ||
+         document_reserve_namings(d, counts.namings) != 0)) {
         status = -ENOMEM;
     }
     for (uint32_t i = 0; status == 0 && i < counts.fields; i++) {
@@ -340,7 +377,7 @@ int document_peek_erased(struct bytes input, struct stamp *erased) {
 }
 
 int document_decode(struct document *d, struct bytes input) {
-    struct reader in = {input.data, input.len};
+    struct reader in = {.at = input.data, .left = input.len};
     document_init(d, 0);
     int status = decode_parts(d, &in);
     if (status != 0) {

@@ -10,7 +10,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "pipeline/document_parts.h"
 #include "pipeline/fact.h"
@@ -284,7 +283,7 @@ static void bury_fields(struct intake *in) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < d->field_count; i++) {
         if (buried(in, d->fields[i].stamp)) {
-            free(d->fields[i].data);
+            document_free_data(d->fields[i].data, d->fields[i].capacity);
             in->changed = true;
         } else {
             d->fields[kept++] = d->fields[i];
@@ -298,7 +297,7 @@ static void bury_images(struct intake *in) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < d->image_count; i++) {
         if (buried(in, d->images[i].stamp)) {
-            free(d->images[i].data);
+            document_free_data(d->images[i].data, d->images[i].capacity);
             in->changed = true;
         } else {
             d->images[kept++] = d->images[i];
@@ -336,13 +335,16 @@ static void raise_last_set(struct intake *in, struct stamp stamp) {
 static int give_up(struct intake *in) {
     struct document *d = in->d;
     for (uint32_t i = 0; i < in->staged_fields; i++) {
-        free(d->fields[d->field_count + i].data);
+        const struct document_field *staged = &d->fields[d->field_count + i];
+        document_free_data(staged->data, staged->capacity);
     }
     for (uint32_t i = 0; i < in->staged_images; i++) {
-        free(d->images[d->image_count + i].data);
+        const struct document_image *staged = &d->images[d->image_count + i];
+        document_free_data(staged->data, staged->capacity);
     }
     for (uint32_t i = 0; i < in->staged_facts; i++) {
-        free(d->facts[d->fact_count + i].data);
+        const struct document_fact *staged = &d->facts[d->fact_count + i];
+        document_free_data(staged->data, staged->capacity);
     }
     in->staged_fields = in->staged_images = in->staged_facts = 0;
     return -ENOMEM;

@@ -92,6 +92,11 @@ const struct document_image *document_image_ready(const struct document *d, uint
 int document_reserve_facts(struct document *d, size_t count);
 int document_reserve_namings(struct document *d, size_t count);
 int document_reserve_data(char **data, uint32_t *capacity, size_t size);
+/* The same for a part that is decoded: its data takes a slice of the document's block, of which it
+ * has so much room to itself. */
+uint32_t document_slice_room(size_t size);
+/* Frees a part's data, unless the block holds it. */
+void document_free_data(char *data, uint32_t capacity);
 
 /* Fill a part whose data has the room. */
 void document_set_field(struct document_field *held, const struct field *f, struct stamp stamp);

@@ -4,6 +4,7 @@
 
 int document_row_of(struct effects *effects, struct effect *load, const struct folded *folded,
                     struct document_row *row) {
+    struct document_digest digest = folded_digest(folded);
     size_t attributes_length = folded_attributes_json(folded, NULL, 0);
     size_t images_length = folded_images_json(folded, NULL, 0);
     char *attributes = effect_alloc(effects, load, attributes_length);
@@ -18,8 +19,8 @@ int document_row_of(struct effects *effects, struct effect *load, const struct f
         .version = folded->visible_version,
         .changed_at = folded->visible_at,
         .stamp = folded->visible_stamp,
-        .source_hash = folded->digest.source,
-        .whole_hash = folded->digest.whole,
+        .source_hash = digest.source,
+        .whole_hash = digest.whole,
         .alive = document_alive(&folded->document),
         .policy = document_policy(&folded->document),
         .seller_id = folded_seller(folded),

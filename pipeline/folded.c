@@ -5,7 +5,8 @@
 
 void folded_init(struct folded *folded, uint64_t listing_id) {
     document_init(&folded->document, listing_id);
-    document_digest(&folded->document, &folded->digest);
+    folded->digest = (struct document_digest){0};
+    folded->digested = false;
     folded->visible_version = DOC_VERSION_NONE;
     folded->visible_at = (vtime){0};
     folded->visible_stamp = STAMP_NONE;
@@ -15,20 +16,40 @@ void folded_release(struct folded *folded) {
     document_release(&folded->document);
 }
 
+struct document_digest folded_digest(const struct folded *folded) {
+    if (folded->digested) {
+        return folded->digest;
+    }
+    struct document_digest digest;
+    document_digest(&folded->document, &digest);
+    return digest;
+}
+
+void folded_digest_keep(struct folded *folded) {
+    if (!folded->digested) {
+        document_digest(&folded->document, &folded->digest);
+        folded->digested = true;
+    }
+}
+
 int folded_fold(struct folded *folded, const struct record *record, const struct log_record *logged,
                 const struct bugs *bugs) {
     doc_version position = doc_version_pack(logged->epoch, logged->offset);
+    /* The first record is visible even when it is a tombstone: it says that the listing is gone. */
+    bool first = folded->visible_version == DOC_VERSION_NONE;
+    if (!first) {
+        folded_digest_keep(folded);
+    }
     int changed = document_fold(&folded->document, record, position, logged->append, bugs);
     if (changed <= 0) {
         return changed < 0 ? changed : FOLD_NOT_NEWS;
     }
     uint64_t before = folded->digest.whole;
-    document_digest(&folded->document, &folded->digest);
-    /* The first record is visible even when it is a tombstone: it says that the listing is gone. */
-    bool first = folded->visible_version == DOC_VERSION_NONE;
+    folded->digested = false;
+    folded_digest_keep(folded);
     /* An erasure is one for every store, also where nothing is served any more (A12). */
     bool erased = record->type == RECORD_ERASURE;
-    if (folded->digest.whole == before && !first && !erased && !bug_on(bugs, BUG_NO_DEDUPE)) {
+    if (!first && folded->digest.whole == before && !erased && !bug_on(bugs, BUG_NO_DEDUPE)) {
         return FOLD_LEARNED;
     }
     folded->visible_version = position;
@@ -75,7 +96,7 @@ int folded_decode_by(struct folded *folded, struct wire_reader *reader, int64_t 
         return error;
     }
     folded->document.orphan_after_ns = orphan_after_ns;
-    document_digest(&folded->document, &folded->digest);
+    folded->digested = false;
     folded->visible_version = version;
     folded->visible_at = at;
     folded->visible_stamp = stamp;
@@ -232,11 +253,11 @@ uint64_t folded_seller(const struct folded *folded) {
 }
 
 struct row_meta folded_row_meta(const struct folded *folded) {
-    const struct document_digest *digest = &folded->digest;
+    struct document_digest digest = folded_digest(folded);
     struct row_meta meta = {
         .version = folded->visible_version,
-        .source_hash = digest->source,
-        .whole_hash = digest->whole,
+        .source_hash = digest.source,
+        .whole_hash = digest.whole,
         .seller_id = folded_seller(folded),
         .price = folded_price(folded),
         .category = document_category(&folded->document),
@@ -245,7 +266,7 @@ struct row_meta folded_row_meta(const struct folded *folded) {
         .active = document_alive(&folded->document),
     };
     meta.modalities =
-        (uint8_t)((digest->text != 0) << MODALITY_TEXT | (digest->image != 0) << MODALITY_IMAGE |
-                  (digest->fused != 0) << MODALITY_FUSED);
+        (uint8_t)((digest.text != 0) << MODALITY_TEXT | (digest.image != 0) << MODALITY_IMAGE |
+                  (digest.fused != 0) << MODALITY_FUSED);
     return meta;
 }

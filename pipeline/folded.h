@@ -23,14 +23,21 @@
 
 struct folded {
     struct document document;
-    struct document_digest digest;
-    doc_version visible_version; /* NONE until something was visible */
-    vtime visible_at;            /* append time of that record */
-    struct stamp visible_stamp;  /* its event's stamp */
+    struct document_digest digest; /* private: made when asked for, see folded_digest */
+    bool digested;                 /* it is that of the document as it is */
+    doc_version visible_version;   /* NONE until something was visible */
+    vtime visible_at;              /* append time of that record */
+    struct stamp visible_stamp;    /* its event's stamp */
 };
 
 void folded_init(struct folded *folded, uint64_t listing_id);
 void folded_release(struct folded *folded);
+
+/* The document's hashes. Of a document that was read from a checkpoint they are made anew each
+ * time until a fold or folded_digest_keep keeps them: most are asked for none before the next
+ * restart. */
+struct document_digest folded_digest(const struct folded *folded);
+void folded_digest_keep(struct folded *folded);
 
 enum fold_outcome {
     FOLD_NOT_NEWS, /* nothing that was not known */

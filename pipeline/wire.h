@@ -11,9 +11,21 @@
 #include <string.h>
 
 #include "pipeline/bytes.h"
+#include "pipeline/little_endian.h"
 
-/* Writes the low `size` bytes of value; returns the position behind them. */
+/* Writes the low `size` bytes of value; returns the position behind them. With the sizes that are
+ * in use, which callers spell out, it is one store. */
 static inline char *wire_put(char *at, uint64_t value, size_t size) {
+    switch (size) {
+    case 1:
+        return le8_put(at, (uint8_t)value);
+    case 4:
+        return le32_put(at, (uint32_t)value);
+    case 8:
+        return le64_put(at, value);
+    default:
+        break;
+    }
     for (size_t i = 0; i < size; i++) {
         at[i] = (char)(unsigned char)(value >> (8 * i));
     }
@@ -47,11 +59,22 @@ static inline uint64_t wire_get(struct wire_reader *reader, size_t size) {
         reader->at = reader->end;
         return 0;
     }
+    const char *at = reader->at;
+    reader->at += size;
+    switch (size) {
+    case 1:
+        return le8_get(at);
+    case 4:
+        return le32_get(at);
+    case 8:
+        return le64_get(at);
+    default:
+        break;
+    }
     uint64_t value = 0;
     for (size_t i = 0; i < size; i++) {
-        value |= (uint64_t)(unsigned char)reader->at[i] << (8 * i);
+        value |= (uint64_t)(unsigned char)at[i] << (8 * i);
     }
-    reader->at += size;
     return value;
 }
 

@@ -62,7 +62,7 @@ static int scan(struct reading *r, enum place place, const struct vector_collect
 /* All rows of a place, read again with more room until they fit. */
 static int read_rows(struct reading *r, enum end_state_part part, enum place place,
                      const struct vector_collection_info *c) {
-    size_t wanted = 1024;
+    size_t wanted = 8192; /* a second reading of the source costs as much as all the rest */
     do {
         if (ARRAY_RESERVE(r->rows, r->capacity, wanted) != 0) {
             return -ENOMEM;

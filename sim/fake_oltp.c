@@ -137,7 +137,7 @@ struct fake_oltp *fake_oltp_new(const struct fake_oltp_options *options) {
     row_journal_init(&o->listings, options->journal);
     row_journal_init(&o->sellers, options->journal);
     row_journal_init(&o->outbox, options->journal);
-    int rc = sqlite_host_open(&o->db, SQLITE_HOST_MEMORY, 0);
+    int rc = sqlite_host_open(&o->db, SQLITE_HOST_UNDO, 0);
     if (rc == SQLITE_OK) {
         rc = sqlite3_exec(o->db, schema, 0, 0, 0);
     }

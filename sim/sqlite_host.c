@@ -134,14 +134,19 @@ int64_t sqlite_host_slept_ns(void) {
 int sqlite_host_open(sqlite3 **db, enum sqlite_host_mode mode, const char *name) {
     static const int flags[] = {
         [SQLITE_HOST_MEMORY] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+        [SQLITE_HOST_UNDO] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
         [SQLITE_HOST_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
         [SQLITE_HOST_READ] = SQLITE_OPEN_READONLY,
     };
     static const char *const setup[] = {
         [SQLITE_HOST_MEMORY] = "PRAGMA page_size=16384; PRAGMA encoding='UTF-8';"
                                "PRAGMA secure_delete=OFF; PRAGMA auto_vacuum=NONE;"
-                               "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=MEMORY;"
+                               "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=OFF;"
                                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; BEGIN;",
+        [SQLITE_HOST_UNDO] = "PRAGMA page_size=4096; PRAGMA encoding='UTF-8';"
+                             "PRAGMA secure_delete=OFF; PRAGMA auto_vacuum=NONE;"
+                             "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=MEMORY;"
+                             "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; BEGIN;",
         [SQLITE_HOST_CREATE] = "PRAGMA page_size=4096; PRAGMA encoding='UTF-8';"
                                "PRAGMA secure_delete=OFF; PRAGMA auto_vacuum=NONE;"
                                "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=OFF;"
@@ -154,8 +159,9 @@ int sqlite_host_open(sqlite3 **db, enum sqlite_host_mode mode, const char *name)
         return SQLITE_MISUSE;
     }
     sqlite3 *opened = 0;
+    bool in_memory = mode == SQLITE_HOST_MEMORY || mode == SQLITE_HOST_UNDO;
     int rc =
-        sqlite3_open_v2(mode == SQLITE_HOST_MEMORY ? ":memory:" : name, &opened,
+        sqlite3_open_v2(in_memory ? ":memory:" : name, &opened,
                         flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, "murphy");
     if (rc == SQLITE_OK) {
         rc = sqlite3_exec(opened, setup[mode], 0, 0, 0);

@@ -41,7 +41,10 @@ vtime sqlite_host_time(void);
 int64_t sqlite_host_slept_ns(void);
 
 enum sqlite_host_mode {
-    SQLITE_HOST_MEMORY, /* a database of this run, name ignored; a transaction is open */
+    SQLITE_HOST_MEMORY, /* a database of this run, name ignored; a transaction is open, and nothing
+                           in it is ever rolled back: there is no journal to do it with */
+    SQLITE_HOST_UNDO,   /* the same with savepoints that can be rolled back to; its pages are
+                           small, since each that a savepoint sees changed is copied */
     SQLITE_HOST_CREATE, /* a file; written without a rollback journal, for temp-and-rename */
     SQLITE_HOST_READ,   /* an existing file, never written */
 };

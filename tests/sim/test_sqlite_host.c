@@ -101,10 +101,25 @@ static void settings_are_fixed(void **state) {
     assert_string_equal(answer(db, "PRAGMA page_size"), "16384");
     assert_string_equal(answer(db, "PRAGMA encoding"), "UTF-8");
     assert_string_equal(answer(db, "PRAGMA secure_delete"), "0");
-    assert_string_equal(answer(db, "PRAGMA journal_mode"), "memory");
+    assert_string_equal(answer(db, "PRAGMA journal_mode"), "off");
     assert_true(sqlite3_memory_used() == 0);
     assert_true(sqlite3_soft_heap_limit64(-1) == 0);
     assert_true(sqlite3_get_autocommit(db) == 0);
+    sqlite3_close(db);
+}
+
+/* A database that is opened for it rolls back to a savepoint. */
+static void savepoints_are_undone(void **state) {
+    (void)state;
+    sqlite3 *db = 0;
+    assert_int_equal(sqlite_host_open(&db, SQLITE_HOST_UNDO, 0), SQLITE_OK);
+    assert_string_equal(answer(db, "PRAGMA journal_mode"), "memory");
+    assert_true(sqlite3_get_autocommit(db) == 0);
+    const char *steps = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SAVEPOINT s;"
+                        " UPDATE t SET a = 2; INSERT INTO t VALUES(zeroblob(20000));"
+                        " ROLLBACK TO s; RELEASE s;";
+    assert_int_equal(sqlite3_exec(db, steps, 0, 0, 0), SQLITE_OK);
+    assert_string_equal(answer(db, "SELECT group_concat(a) FROM t"), "1");
     sqlite3_close(db);
 }
 
@@ -183,7 +198,8 @@ int main(void) {
         cmocka_unit_test(time_is_virtual),       cmocka_unit_test(randomness_is_the_seeds),
         cmocka_unit_test(sleep_returns_at_once), cmocka_unit_test(files_pass_through),
         cmocka_unit_test(settings_are_fixed),    cmocka_unit_test(journal_gives_intervals),
-        cmocka_unit_test(journal_rewinds),       cmocka_unit_test(journal_can_be_off),
+        cmocka_unit_test(savepoints_are_undone), cmocka_unit_test(journal_rewinds),
+        cmocka_unit_test(journal_can_be_off),
     };
     return cmocka_run_group_tests(tests, 0, 0);
 }

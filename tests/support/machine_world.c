@@ -1152,8 +1152,8 @@ static float vector_wanted(const struct folded *folded, int m, uint32_t model,
 static const char *row_wrong(struct world *w, const struct folded *folded, int i, uint32_t model) {
     uint64_t id = folded->document.listing_id;
     const struct stored_row *row = i == KEYWORD ? &w->keywords[id] : &w->vectors[model][i][id];
-    const uint64_t content[ROWS] = {folded->digest.text, folded->digest.image, folded->digest.fused,
-                                    folded->digest.text};
+    struct document_digest digest = folded_digest(folded);
+    const uint64_t content[ROWS] = {digest.text, digest.image, digest.fused, digest.text};
     bool wanted = document_served(&folded->document) && content[i] != 0;
     struct text_input text;
     float vector = vector_wanted(folded, i, model, &text);
@@ -1172,7 +1172,7 @@ static const char *row_wrong(struct world *w, const struct folded *folded, int i
             w, "row %d of listing %" PRIu64 " and model %u is of version %" PRId64 ", not %" PRId64,
             i, id, model, row->version, folded->visible_version);
     }
-    if (row->content != content[i] || row->whole != folded->digest.whole) {
+    if (row->content != content[i] || row->whole != digest.whole) {
         return wrong(w, "row %d of listing %" PRIu64 " has other content", i, id);
     }
     if (i != KEYWORD && row->vector != vector) {
@@ -1187,8 +1187,8 @@ static const char *audit_wrong(struct world *w, const struct folded *folded,
     if (outcome != FOLD_VISIBLE || !document_served(&folded->document)) {
         return NULL;
     }
-    const uint64_t content[MODALITY_COUNT] = {folded->digest.text, folded->digest.image,
-                                              folded->digest.fused};
+    struct document_digest digest = folded_digest(folded);
+    const uint64_t content[MODALITY_COUNT] = {digest.text, digest.image, digest.fused};
     bool found = content[MODALITY_FUSED] == 0;
     for (size_t i = 0; i < w->log[TOPIC_AUDIT].count && !found; i++) {
         struct record record;
@@ -1232,7 +1232,7 @@ static const char *silver_wrong(struct world *w, const struct folded *folded,
     for (size_t i = 0; i < w->silver_count; i++) {
         found += w->silver[i].listing_id == folded->document.listing_id &&
                  w->silver[i].version == folded->visible_version &&
-                 w->silver[i].whole == folded->digest.whole;
+                 w->silver[i].whole == folded_digest(folded).whole;
     }
     return found == 1
                ? NULL
@@ -1275,7 +1275,7 @@ static const char *loader_wrong(struct world *w, struct folded *folded) {
     for (size_t id = 1; id < WORLD_LISTINGS && found == NULL; id++) {
         if (w->gold[id].version != folded[id].visible_version ||
             (folded[id].visible_version != DOC_VERSION_NONE &&
-             w->gold[id].whole != folded[id].digest.whole)) {
+             w->gold[id].whole != folded_digest(&folded[id]).whole)) {
             found = wrong(w, "gold of listing %zu is wrong", id);
         }
     }
@@ -1334,7 +1334,7 @@ static const char *router_wrong(struct world *w, struct folded *folded) {
     }
     found = found == NULL ? fold_feeds(w, direct) : found;
     for (size_t id = 1; id < WORLD_LISTINGS && found == NULL; id++) {
-        if (direct[id].digest.whole != folded[id].digest.whole ||
+        if (folded_digest(&direct[id]).whole != folded_digest(&folded[id]).whole ||
             document_served(&direct[id].document) != document_served(&folded[id].document)) {
             found = wrong(w, "listing %zu is not in the log what it is in the feeds", id);
         }
