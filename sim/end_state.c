@@ -109,11 +109,9 @@ static int read_vectors(struct reading *r) {
 /* ---- The warehouse ---- */
 
 static int silver_row(void *ctx, const struct silver_row *row) {
-    if (row->valid_to.ns == VTIME_NEVER.ns) {
-        uint64_t words[] = {row->document.listing_id, row->document.source_hash,
-                            row->document.whole_hash, row->document.alive, row->document.policy};
-        say(ctx, END_STATE_SILVER, words, sizeof words / sizeof *words);
-    }
+    uint64_t words[] = {row->document.listing_id, row->document.source_hash,
+                        row->document.whole_hash, row->document.alive, row->document.policy};
+    say(ctx, END_STATE_SILVER, words, sizeof words / sizeof *words);
     return 0;
 }
 
@@ -174,7 +172,7 @@ int end_state_read(struct simulation *s, struct end_state *out) {
                  read_rows(&r, END_STATE_GOLD, PLACE_GOLD, NULL) != 0 ||
                  read_rows(&r, END_STATE_KEYWORDS, PLACE_KEYWORDS, NULL) != 0 ||
                  read_vectors(&r) != 0 ||
-                 fake_warehouse_each_silver(simulation_warehouse(s), silver_row, out) != 0 ||
+                 fake_warehouse_each_current(simulation_warehouse(s), silver_row, out) != 0 ||
                  read_letters(&r) != 0;
     read_sales(&r);
     free(r.rows);

@@ -46,6 +46,8 @@ enum statement {
     READ_LOG_OF_EPOCH,
     LATER_EPOCH,
     READ_SILVER,
+    READ_SILVER_KEYS,
+    READ_SILVER_ROW,
     SCAN_GOLD,
     SCAN_GOLD_SECOND,
     SUM_BUCKET,
@@ -82,6 +84,8 @@ static const char *const sql[STATEMENT_COUNT] = {
     [READ_LOG] = "SELECT * FROM bronze_event WHERE position >= ?1 AND position <= ?2"
                  " AND (position & ?3) >= ?4 ORDER BY position & ?3, position DESC",
     [READ_SILVER] = "SELECT * FROM silver_listing ORDER BY row",
+    [READ_SILVER_KEYS] = "SELECT row, listing_id, version FROM silver_listing ORDER BY row",
+    [READ_SILVER_ROW] = "SELECT * FROM silver_listing WHERE row = ?",
     [SCAN_GOLD] =
         "SELECT " SCAN_COLUMNS " FROM gold_document WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
     [SCAN_GOLD_SECOND] =
@@ -603,18 +607,29 @@ static int load_silver(struct fake_warehouse *w, vtime now, const struct documen
     return 0;
 }
 
-int fake_warehouse_each_silver(struct fake_warehouse *w,
-                               int (*each)(void *ctx, const struct silver_row *row), void *ctx) {
-    sqlite3_stmt *s = w->statements[READ_SILVER];
+/* The row that the statement stands at; of its document the keys alone, unless it is wanted whole.
+ */
+static struct silver_row silver_at(const struct fake_warehouse *w, sqlite3_stmt *s, bool whole) {
+    const struct silver_entry *entry = &w->silver[sqlite3_column_int64(s, 0) - 1];
+    uint64_t listing_id = (uint64_t)sqlite3_column_int64(s, 1);
+    struct silver_row row = {
+        .document = {.listing_id = listing_id, .version = sqlite3_column_int64(s, 2)},
+        .valid_from = {entry->valid_from_ns},
+        .valid_to = {entry->valid_to_ns},
+        .recorded = {entry->recorded_ns},
+    };
+    if (whole) {
+        row.document = read_document(s, 2, listing_id);
+    }
+    return row;
+}
+
+static int each_silver(struct fake_warehouse *w, enum statement which,
+                       int (*each)(void *ctx, const struct silver_row *row), void *ctx) {
+    sqlite3_stmt *s = w->statements[which];
     int more = statement_row(s);
     for (; more == 1; more = statement_row(s)) {
-        const struct silver_entry *entry = &w->silver[sqlite3_column_int64(s, 0) - 1];
-        struct silver_row row = {
-            .document = read_document(s, 2, (uint64_t)sqlite3_column_int64(s, 1)),
-            .valid_from = {entry->valid_from_ns},
-            .valid_to = {entry->valid_to_ns},
-            .recorded = {entry->recorded_ns},
-        };
+        struct silver_row row = silver_at(w, s, which != READ_SILVER_KEYS);
         int rc = each(ctx, &row);
         if (rc != 0) {
             sqlite3_reset(s);
@@ -622,6 +637,28 @@ int fake_warehouse_each_silver(struct fake_warehouse *w,
         }
     }
     return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+int fake_warehouse_each_silver(struct fake_warehouse *w,
+                               int (*each)(void *ctx, const struct silver_row *row), void *ctx) {
+    return each_silver(w, READ_SILVER, each, ctx);
+}
+
+int fake_warehouse_each_version(struct fake_warehouse *w,
+                                int (*each)(void *ctx, const struct silver_row *row), void *ctx) {
+    return each_silver(w, READ_SILVER_KEYS, each, ctx);
+}
+
+int fake_warehouse_each_current(struct fake_warehouse *w,
+                                int (*each)(void *ctx, const struct silver_row *row), void *ctx) {
+    int rc = 0;
+    for (size_t i = 0; i < w->silver_count && rc == 0; i++) {
+        if (w->silver[i].valid_to_ns == VTIME_NEVER.ns) {
+            sqlite3_bind_int64(w->statements[READ_SILVER_ROW], 1, (int64_t)i + 1);
+            rc = each_silver(w, READ_SILVER_ROW, each, ctx);
+        }
+    }
+    return rc;
 }
 
 /* ---- gold ---- */

@@ -118,6 +118,12 @@ int fake_warehouse_each_bronze(struct fake_warehouse *w,
                                void *ctx);
 int fake_warehouse_each_silver(struct fake_warehouse *w,
                                int (*each)(void *ctx, const struct silver_row *row), void *ctx);
+/* The same rows, of whose documents only listing_id and version are read. */
+int fake_warehouse_each_version(struct fake_warehouse *w,
+                                int (*each)(void *ctx, const struct silver_row *row), void *ctx);
+/* Those of the current versions. */
+int fake_warehouse_each_current(struct fake_warehouse *w,
+                                int (*each)(void *ctx, const struct silver_row *row), void *ctx);
 
 /*
  * For the export. Cells of gold: listing_id, then those of a document (version, changed_at_ns,

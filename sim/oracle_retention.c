@@ -99,7 +99,7 @@ static void audit_look(struct comparison *c) {
 void retention_compare(struct comparison *c) {
     audit_look(c);
     if (fake_warehouse_each_bronze(c->stores->warehouse, bronze_look, c) != 0 ||
-        fake_warehouse_each_silver(c->stores->warehouse, silver_look, c) != 0) {
+        fake_warehouse_each_version(c->stores->warehouse, silver_look, c) != 0) {
         c->o->out_of_memory = true;
     }
 }
