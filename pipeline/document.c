@@ -300,6 +300,13 @@ bool document_alive(const struct document *d) {
 
 /* What is told of what a field names, or NULL. */
 static const struct document_fact *told(const struct document *d, enum field_id id) {
+    /* Most documents have no fact of a category or a locale, and hashing their names costs. */
+    enum fact_kind least = id == FIELD_LOCALE     ? FACT_LOCALE
+                           : id == FIELD_CATEGORY ? FACT_CATEGORY
+                                                  : FACT_SELLER;
+    if (d->fact_count == 0 || d->facts[d->fact_count - 1].kind < (uint8_t)least) {
+        return NULL;
+    }
     const struct document_field *held = document_find(d, id);
     enum fact_kind kind;
     uint64_t key;

@@ -60,6 +60,10 @@ static inline size_t skip_ascii(const unsigned char *s, size_t i, size_t len) {
     while (len - i >= 8 && word_special(word_at(s + i)) == 0) {
         i += 8;
     }
+    /* Less than a word is left: looked at together with what stands in front of it. */
+    if (len - i < 8 && len >= 8 && word_special(word_at(s + len - 8)) == 0) {
+        return len;
+    }
     while (i < len && is_between(s[i], 0x01, 0x7F)) {
         i++;
     }
