@@ -3,18 +3,16 @@
 #include "cli/murphy.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/moment.h"
 #include "cli/query_rows.h"
+#include "cli/run_stores.h"
 #include "pipeline/stamp.h"
-#include "sim/sqlite_host.h"
 #include "sim/stores_export.h"
 
 static const char help[] =
@@ -42,21 +40,8 @@ struct query {
     enum query_form form;
     bool help;
 
-    sqlite3 *db;
-    vtime start, end;
-    vtime warehouse_from; /* from when on the warehouse tells everything; the start: of all */
+    struct run_stores stores;
 };
-
-/* One sentence on stderr; returns the status. */
-static int complain(int status, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("murphy query: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    return status;
-}
 
 /* ---- the command line ---- */
 
@@ -121,70 +106,6 @@ static int parse_arguments(struct query *q, int argc, char **argv) {
     return 0;
 }
 
-/* ---- the run ---- */
-
-/* The path of the run's file, on the heap; NULL after an error, with *status. */
-static char *find_file(const char *run, int *status) {
-    struct stat info;
-    *status = EXIT_INPUT;
-    if (stat(run, &info) != 0) {
-        complain(0, "%s: there is no such run", run);
-        return 0;
-    }
-    bool directory = S_ISDIR(info.st_mode);
-    size_t size = strlen(run) + sizeof("./"
-                                       "/" STORES_FILE);
-    char *path = malloc(size);
-    if (path == 0) {
-        *status = complain(EXIT_INTERNAL, "no memory");
-        return 0;
-    }
-    /* A name that starts like a URI is a name all the same. */
-    snprintf(path, size, "%s%s%s", run[0] == '/' ? "" : "./", run,
-             directory ? "/" STORES_FILE : "");
-    if (directory && stat(path, &info) != 0) {
-        complain(0, "%s: holds no " STORES_FILE "; was the run made with --out, and is it over?",
-                 run);
-        free(path);
-        return 0;
-    }
-    return path;
-}
-
-static bool read_times(struct query *q) {
-    sqlite3_stmt *s = 0;
-    bool ok =
-        sqlite_host_prepare(
-            q->db,
-            "SELECT start_at_ns, end_at_ns, coalesce(warehouse_from_ns, start_at_ns) FROM run_info",
-            &s) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW;
-    if (ok) {
-        q->start = (vtime){sqlite3_column_int64(s, 0)};
-        q->end = (vtime){sqlite3_column_int64(s, 1)};
-        q->warehouse_from = (vtime){sqlite3_column_int64(s, 2)};
-    }
-    sqlite3_finalize(s);
-    return ok;
-}
-
-static int open_run(struct query *q) {
-    int status = 0;
-    char *path = find_file(q->run, &status);
-    if (path == 0) {
-        return status;
-    }
-    int rc = sqlite_host_open(&q->db, SQLITE_HOST_READ, path);
-    free(path);
-    if (rc == SQLITE_NOMEM) {
-        return complain(EXIT_INTERNAL, "no memory");
-    }
-    if (rc != SQLITE_OK || !read_times(q)) {
-        return complain(EXIT_INPUT, "%s: is not the " STORES_FILE " of a run", q->run);
-    }
-    return 0;
-}
-
 /* ---- functions of SQL ---- */
 
 static void sql_iso(sqlite3_context *result, int count, sqlite3_value **values) {
@@ -204,7 +125,7 @@ static void sql_ns(sqlite3_context *result, int count, sqlite3_value **values) {
     if (text == 0) {
         return;
     }
-    if (moment_parse(text, q->start, &moment)) {
+    if (moment_parse(text, q->stores.start, &moment)) {
         sqlite3_result_int64(result, moment.ns);
     } else {
         sqlite3_result_error(result, "ns() knows 2026-01-05T03:00:00Z and +2h30m", -1);
@@ -237,7 +158,7 @@ static int add_functions(struct query *q) {
                      {"version_offset", sql_version_offset}};
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]) && rc == SQLITE_OK; i++) {
-        rc = sqlite3_create_function_v2(q->db, functions[i].name, 1,
+        rc = sqlite3_create_function_v2(q->stores.db, functions[i].name, 1,
                                         SQLITE_UTF8 | SQLITE_DETERMINISTIC, q, functions[i].call, 0,
                                         0, 0);
     }
@@ -265,46 +186,35 @@ static int allow(void *ctx, int action, const char *first, const char *second, c
     }
 }
 
-/* Silver, bronze and the audit would show a hole where nothing was missing at the time (A16). */
-static void warn_of_hole(const struct query *q, vtime at) {
-    char text[MOMENT_TEXT_MAX];
-    if (q->at != 0 && vtime_before(at, q->warehouse_from)) {
-        moment_format(q->warehouse_from, text);
-        complain(0,
-                 "the warehouse keeps silver, bronze and the audit from %s on; of the moment "
-                 "asked for they show only what was still kept at the end",
-                 text);
-    }
-}
-
 /* Shows the run as of the moment asked for, and lets nothing but reading through from here on. */
 static int set_moment(struct query *q) {
-    vtime at = VTIME_NEVER;
-    if (q->at != 0 && !moment_parse(q->at, q->start, &at)) {
-        return usage_error("query", "a time is 2026-01-05T03:00:00Z or +2h30m, not", q->at);
+    vtime at;
+    int status = run_stores_as_of(&q->stores, q->at, &at);
+    if (status != 0) {
+        return status;
     }
-    warn_of_hole(q, at);
-    sqlite_host_set_time(q->at != 0 ? at : q->end);
-    if (stores_export_views(q->db, at) != SQLITE_OK || add_functions(q) != SQLITE_OK) {
-        return complain(EXIT_INTERNAL, "%s: %s", q->run, sqlite3_errmsg(q->db));
+    if (add_functions(q) != SQLITE_OK) {
+        return run_stores_failed(&q->stores);
     }
-    sqlite3_set_authorizer(q->db, allow, 0);
+    sqlite3_set_authorizer(q->stores.db, allow, 0);
     return 0;
 }
 
 /* ---- the statement ---- */
 
 static int sql_error(const struct query *q) {
-    int code = sqlite3_errcode(q->db);
+    int code = sqlite3_errcode(q->stores.db);
     if (code == SQLITE_AUTH) {
-        return complain(EXIT_INPUT, "SQL: only statements that read are allowed");
+        return run_stores_complain(&q->stores, EXIT_INPUT,
+                                   "SQL: only statements that read are allowed");
     }
-    int at = sqlite3_error_offset(q->db);
+    int at = sqlite3_error_offset(q->stores.db);
     if (at >= 0) {
-        return complain(EXIT_INPUT, "SQL, character %d: %s", at + 1, sqlite3_errmsg(q->db));
+        return run_stores_complain(&q->stores, EXIT_INPUT, "SQL, character %d: %s", at + 1,
+                                   sqlite3_errmsg(q->stores.db));
     }
-    return complain(code == SQLITE_NOMEM ? EXIT_INTERNAL : EXIT_INPUT, "SQL: %s",
-                    sqlite3_errmsg(q->db));
+    return run_stores_complain(&q->stores, code == SQLITE_NOMEM ? EXIT_INTERNAL : EXIT_INPUT,
+                               "SQL: %s", sqlite3_errmsg(q->stores.db));
 }
 
 /* Whether a second statement follows; comments and semicolons are none. */
@@ -312,7 +222,7 @@ static bool more_follows(const struct query *q, const char *rest) {
     while (*rest != 0) {
         sqlite3_stmt *next = 0;
         const char *after = rest;
-        int rc = sqlite3_prepare_v2(q->db, rest, -1, &next, &after);
+        int rc = sqlite3_prepare_v2(q->stores.db, rest, -1, &next, &after);
         sqlite3_finalize(next);
         if (rc != SQLITE_OK || next != 0) {
             return true;
@@ -327,18 +237,19 @@ static int prepare(struct query *q, sqlite3_stmt **out) {
     const char *rest = q->sql;
     *out = 0;
     while (*out == 0 && *rest != 0) {
-        if (sqlite3_prepare_v2(q->db, rest, -1, out, &rest) != SQLITE_OK) {
+        if (sqlite3_prepare_v2(q->stores.db, rest, -1, out, &rest) != SQLITE_OK) {
             return sql_error(q);
         }
     }
     if (*out == 0) {
-        return complain(EXIT_INPUT, "SQL: there is no statement in it");
+        return run_stores_complain(&q->stores, EXIT_INPUT, "SQL: there is no statement in it");
     }
     if (more_follows(q, rest)) {
-        return complain(EXIT_INPUT, "SQL: one statement only");
+        return run_stores_complain(&q->stores, EXIT_INPUT, "SQL: one statement only");
     }
     if (sqlite3_stmt_readonly(*out) == 0 || sqlite3_column_count(*out) == 0) {
-        return complain(EXIT_INPUT, "SQL: only statements that read are allowed");
+        return run_stores_complain(&q->stores, EXIT_INPUT,
+                                   "SQL: only statements that read are allowed");
     }
     return 0;
 }
@@ -355,7 +266,7 @@ static int run_statement(struct query *q, sqlite3_stmt *statement) {
     struct sigaction action = {.sa_handler = interrupt};
     struct sigaction before;
     sigemptyset(&action.sa_mask);
-    interruptible = q->db;
+    interruptible = q->stores.db;
     sigaction(SIGINT, &action, &before);
     int rc = query_rows_write(statement, q->form, stdout);
     sigaction(SIGINT, &before, 0);
@@ -365,16 +276,18 @@ static int run_statement(struct query *q, sqlite3_stmt *statement) {
     case SQLITE_INTERRUPT:
         return EXIT_INTERRUPTED;
     case SQLITE_NOMEM:
-        return complain(EXIT_INTERNAL, "no memory for a result of that size");
+        return run_stores_complain(&q->stores, EXIT_INTERNAL,
+                                   "no memory for a result of that size");
     case SQLITE_IOERR:
-        return complain(EXIT_INTERNAL, "the result could not be written to stdout");
+        return run_stores_complain(&q->stores, EXIT_INTERNAL,
+                                   "the result could not be written to stdout");
     default:
         return sql_error(q);
     }
 }
 
 static int run_query(struct query *q) {
-    int status = open_run(q);
+    int status = run_stores_open(&q->stores, "query", q->run);
     if (status == 0) {
         status = set_moment(q);
     }
@@ -386,7 +299,7 @@ static int run_query(struct query *q) {
         status = run_statement(q, statement);
     }
     sqlite3_finalize(statement);
-    sqlite3_close(q->db);
+    run_stores_close(&q->stores);
     return status;
 }
 

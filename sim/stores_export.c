@@ -795,7 +795,9 @@ static void open_part(struct stores_export *x, const struct export_run *run) {
         return;
     }
     x->part_made = true;
-    if (sqlite3_exec(x->db, "BEGIN", 0, 0, 0) != SQLITE_OK) {
+    char begin[64];
+    snprintf(begin, sizeof(begin), "PRAGMA user_version = %d; BEGIN", STORES_LAYOUT);
+    if (sqlite3_exec(x->db, begin, 0, 0, 0) != SQLITE_OK) {
         fail_sqlite(x);
         return;
     }

@@ -38,6 +38,9 @@
 #include "sim/fake_warehouse.h"
 
 #define STORES_FILE "stores.db"
+/* Which tables and columns there are, as SQLite's user_version: one more whenever they change, so
+ * that a file of another layout is refused instead of misread. */
+#define STORES_LAYOUT 1
 
 struct stores_export;
 
