@@ -1,0 +1,150 @@
+/*
+ * What the files of the injector share: its state, how a fault decides and puts a strike on record,
+ * and what happens to a request on its way to a store. Each port's faults are in a file of their
+ * own, which wraps the port with functions of the same kind that pass on to the one inside.
+ */
+#ifndef MURPHY_FAULTS_INJECTOR_PARTS_H
+#define MURPHY_FAULTS_INJECTOR_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "faults/faults.h"
+#include "faults/injector.h"
+#include "pipeline/effects.h"
+#include "pipeline/ports.h"
+#include "pipeline/vtime.h"
+#include "sim/prng.h"
+#include "sim/simulation.h"
+
+/* How long a store stays down after a crash, and a worker, unless the fault says. */
+#define SINK_DOWN_NS (20 * VTIME_SECOND)
+#define WORKER_DOWN_NS (5 * VTIME_SECOND)
+
+/* Named points where faults strike. */
+enum point {
+    PASS_VECTORS,
+    PASS_KEYWORDS,
+    PASS_WAREHOUSE,
+    PASS_EMBEDDING,
+    PASS_STATE,
+    PASS_PRODUCE, /* these six in the order of enum fault_sink */
+    PASS_APPEND,  /* a record on its way to a feed */
+    PASS_OUTBOX,  /* a change with its outbox row */
+    PASS_WORKER,  /* a worker's next misfortune */
+    PASS_COUNT
+};
+
+struct armed {
+    struct fault fault;
+    struct prng stream;
+    uint64_t struck;
+    bool banded; /* it has struck: its latest band is */
+    size_t band;
+};
+
+/* A write that will be carried out once more. */
+struct repeat {
+    struct repeat *next, **previous;
+    struct injector *injector;
+    bool done; /* carried out already, when the run healed */
+    bool keyword;
+    enum modality modality;
+    uint32_t model_version;
+    size_t count;
+    struct vector_write *vectors;
+    struct keyword_write *keywords;
+    struct effect_pool pool;
+    struct effect *memory;
+};
+
+struct held;
+
+struct injector {
+    struct simulation *simulation;
+    struct simulation_ports inner; /* what the ports were */
+    struct armed *armed;
+    size_t count;
+    bool healed;
+    vtime start;
+    vtime down_until[SINK_COUNT];
+    vtime *paused_until; /* by actor */
+    uint64_t passed[PASS_COUNT];
+    struct held *held, **held_end; /* in the order in which they were taken */
+    struct repeat *repeats;
+    struct decision *decisions;
+    size_t decision_count, decision_capacity;
+    struct fault_band *bands;
+    size_t band_count, band_capacity;
+    bool out_of_memory;
+};
+
+/* ---- Deciding: injector.c ---- */
+
+bool injector_in_window(const struct injector *in, const struct armed *armed, vtime now);
+/* True when the fault strikes this time. Draws only inside its window. */
+bool injector_draws(struct injector *in, struct armed *armed, vtime now);
+/* Puts a strike on record. What it does lasts until `until`. */
+void injector_note(struct injector *in, struct armed *armed, enum point point, vtime now,
+                   vtime until);
+int64_t injector_down_ns(const struct armed *armed, int64_t otherwise_ns);
+
+/* ---- Requests to a store: injector_requests.c ---- */
+
+enum verdict { PASSES, FAILS_BEFORE, REPLY_LOST, HALF_DONE, THROTTLED };
+
+/* What happens to a request. Every fault draws, also when another one was first: how often its
+ * stream was asked depends on how many requests came, and not on its neighbours. */
+enum verdict injector_judge(struct injector *in, enum fault_sink sink, vtime now);
+/* Reads are not struck one by one; but a store that is down, or out, answers nobody. */
+bool injector_unreachable(const struct injector *in, enum fault_sink sink, vtime now);
+/* What becomes of an item: APPLIED when it goes its way. What an index has against content it has
+ * not against a deletion. */
+enum item_status injector_item_fate(struct injector *in, enum fault_sink sink,
+                                    enum row_write_kind kind, vtime now);
+/* True when nothing of the request was done, and what the caller is then told. */
+bool verdict_refused(enum verdict verdict);
+int verdict_refusal(enum verdict verdict);
+/* How many of n items are carried out. */
+size_t verdict_share(enum verdict verdict, size_t n);
+/* What the caller of a request that was carried out is told. */
+int verdict_outcome(enum verdict verdict, int error);
+
+/* ---- Writes that come again: injector_repeats.c ---- */
+
+/* Draws whether a write comes again, and when; VTIME_NEVER when not. What was not carried out at
+ * all cannot. */
+vtime injector_repeat_draw(struct injector *in, enum fault_sink sink, vtime now,
+                           size_t carried_out);
+size_t repeat_carried_out(const enum item_status *statuses, size_t count);
+/* A repeat to be filled in, with memory of its own; NULL when there is none. */
+struct repeat *repeat_new(struct injector *in, struct effects *effects);
+void repeat_copy_meta(struct effects *effects, struct effect *memory, struct row_meta *meta);
+/* Has it carried out at `at`; frees it when memory ran out while it was filled in. */
+void repeat_schedule(struct injector *in, struct repeat *repeat, struct effects *effects, vtime at);
+void injector_repeats_heal(struct injector *in, vtime now);
+void injector_repeats_release(struct injector *in);
+
+/* ---- Workers and their checkpoints: injector_workers.c ---- */
+
+void injector_worker_arm(struct injector *in, struct armed *armed, vtime now);
+void injector_crash_worker(struct injector *in, struct armed *armed, uint32_t actor,
+                           enum point point, vtime now);
+void injector_wrap_state(struct injector *in);
+void injector_workers_heal(struct injector *in);
+
+/* ---- Records on their way to a feed: injector_log.c ---- */
+
+void injector_wrap_log(struct injector *in);
+void injector_log_heal(struct injector *in, vtime now);
+void injector_log_release(struct injector *in);
+
+/* ---- The stores ---- */
+
+void injector_wrap_embedding(struct injector *in);
+void injector_wrap_vectors(struct injector *in);
+void injector_wrap_keywords(struct injector *in);
+void injector_wrap_warehouse(struct injector *in);
+
+#endif

@@ -1,0 +1,95 @@
+#include "faults/injector_parts.h"
+
+/* Whether a fault of requests strikes this one. */
+static bool strikes(struct injector *in, struct armed *armed, vtime now) {
+    switch (armed->fault.kind) {
+    case FAULT_SINK_OUTAGE:
+        return injector_in_window(in, armed, now);
+    case FAULT_SINK_THROTTLE:
+    case FAULT_SINK_CRASH:
+    case FAULT_WORKER_CRASH_AT_WRITE:
+        return injector_draws(in, armed, now);
+    default:
+        return false;
+    }
+}
+
+/* What a fault that strikes does to a request; the caller may be crashed on the way. */
+static enum verdict strike(struct injector *in, struct armed *armed, enum fault_sink sink,
+                           vtime now) {
+    enum point point = (enum point)sink;
+    if (armed->fault.kind == FAULT_WORKER_CRASH_AT_WRITE) {
+        if (simulation_caller_up(in->simulation)) {
+            injector_crash_worker(in, armed, simulation_caller(in->simulation), point, now);
+        }
+        return PASSES;
+    }
+    if (armed->fault.kind != FAULT_SINK_CRASH) {
+        injector_note(in, armed, point, now, now);
+        return armed->fault.kind == FAULT_SINK_THROTTLE ? THROTTLED : FAILS_BEFORE;
+    }
+    in->down_until[sink] = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
+    injector_note(in, armed, point, now, in->down_until[sink]);
+    return armed->fault.point == POINT_BEFORE  ? FAILS_BEFORE
+           : armed->fault.point == POINT_AFTER ? REPLY_LOST
+                                               : HALF_DONE;
+}
+
+static bool is_down(const struct injector *in, enum fault_sink sink, vtime now) {
+    return !in->healed && vtime_before(now, in->down_until[sink]);
+}
+
+enum verdict injector_judge(struct injector *in, enum fault_sink sink, vtime now) {
+    in->passed[sink]++;
+    enum verdict verdict = is_down(in, sink, now) ? FAILS_BEFORE : PASSES;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.sink == sink && strikes(in, armed, now) && verdict == PASSES) {
+            verdict = strike(in, armed, sink, now);
+        }
+    }
+    return verdict;
+}
+
+bool injector_unreachable(const struct injector *in, enum fault_sink sink, vtime now) {
+    bool out = is_down(in, sink, now);
+    for (size_t i = 0; i < in->count && !out; i++) {
+        out = in->armed[i].fault.kind == FAULT_SINK_OUTAGE && in->armed[i].fault.sink == sink &&
+              injector_in_window(in, &in->armed[i], now);
+    }
+    return out;
+}
+
+enum item_status injector_item_fate(struct injector *in, enum fault_sink sink,
+                                    enum row_write_kind kind, vtime now) {
+    enum item_status fate = ITEM_APPLIED;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        bool for_good = armed->fault.kind == FAULT_ITEM_REFUSALS;
+        if (for_good && kind != ROW_UPSERT) {
+            continue;
+        }
+        if ((for_good || armed->fault.kind == FAULT_ITEM_FAILURES) && armed->fault.sink == sink &&
+            injector_draws(in, armed, now) && fate == ITEM_APPLIED) {
+            injector_note(in, armed, (enum point)sink, now, now);
+            fate = for_good ? ITEM_FATAL : ITEM_RETRYABLE;
+        }
+    }
+    return fate;
+}
+
+int verdict_refusal(enum verdict verdict) {
+    return verdict == THROTTLED ? PORT_THROTTLED : PORT_UNAVAILABLE;
+}
+
+bool verdict_refused(enum verdict verdict) {
+    return verdict == FAILS_BEFORE || verdict == THROTTLED;
+}
+
+size_t verdict_share(enum verdict verdict, size_t n) {
+    return verdict == HALF_DONE ? n / 2 : n;
+}
+
+int verdict_outcome(enum verdict verdict, int error) {
+    return error == PORT_OK && verdict != PASSES ? PORT_UNKNOWN : error;
+}

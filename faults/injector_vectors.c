@@ -1,0 +1,156 @@
+#include "faults/injector_parts.h"
+
+/* Copies the items that were carried out; the others' statuses are RETRYABLE. */
+static void repeat_vectors(struct injector *in, vtime at, enum modality modality,
+                           uint32_t model_version, const struct vector_write *items,
+                           const enum item_status *statuses, size_t count) {
+    struct effects effects;
+    struct repeat *repeat = repeat_new(in, &effects);
+    if (repeat == NULL) {
+        in->out_of_memory = true;
+        return;
+    }
+    repeat->modality = modality;
+    repeat->model_version = model_version;
+    repeat->vectors = effect_alloc(&effects, repeat->memory, count * sizeof *items);
+    size_t size = modality_dimension(modality) * sizeof(float);
+    for (size_t i = 0; repeat->vectors != NULL && i < count; i++) {
+        if (statuses[i] == ITEM_RETRYABLE) {
+            continue;
+        }
+        struct vector_write *item = &repeat->vectors[repeat->count++];
+        *item = items[i];
+        repeat_copy_meta(&effects, repeat->memory, &item->meta);
+        if (item->vector != NULL) {
+            item->vector =
+                (const float *)(const void *)effect_copy(
+                    &effects, repeat->memory, (struct bytes){(const char *)item->vector, size})
+                    .data;
+        }
+    }
+    repeat_schedule(in, repeat, &effects, at);
+}
+
+static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                         const struct vector_write *items, size_t count,
+                         enum item_status *statuses) {
+    struct injector *in = ctx;
+    enum verdict verdict = injector_judge(in, SINK_VECTORS, now);
+    if (verdict_refused(verdict)) {
+        injector_repeat_draw(in, SINK_VECTORS, now, 0);
+        return verdict_refusal(verdict);
+    }
+    const struct vector_port *vectors = &in->inner.vectors;
+    size_t done = verdict_share(verdict, count);
+    for (size_t i = 0; i < done;) {
+        /* A run of items that are carried out, then one that fails. */
+        size_t run = i;
+        enum item_status fate = ITEM_APPLIED;
+        while (run < done && (fate = injector_item_fate(in, SINK_VECTORS, items[run].kind, now)) ==
+                                 ITEM_APPLIED) {
+            run++;
+        }
+        if (run > i) {
+            int error = vectors->ops->write(vectors->ctx, now, modality, model_version, items + i,
+                                            run - i, statuses + i);
+            if (error != PORT_OK) {
+                return error;
+            }
+        }
+        if (run < done) {
+            statuses[run++] = fate;
+        }
+        i = run;
+    }
+    vtime again = injector_repeat_draw(in, SINK_VECTORS, now, repeat_carried_out(statuses, done));
+    if (again.ns != VTIME_NEVER.ns) {
+        repeat_vectors(in, again, modality, model_version, items, statuses, done);
+    }
+    return verdict_outcome(verdict, PORT_OK);
+}
+
+static int vectors_scan(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                        enum scan_path path, uint64_t first, uint64_t last, struct scan_row *out,
+                        size_t max, size_t *count) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    if (injector_unreachable(in, SINK_VECTORS, now)) {
+        return PORT_UNAVAILABLE;
+    }
+    return vectors->ops->scan(vectors->ctx, now, modality, model_version, path, first, last, out,
+                              max, count);
+}
+
+static int vectors_search(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                          const float *query, size_t k, uint32_t ef, bool exact,
+                          const struct row_filter *filter, struct search_hit *hits, size_t *count) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    if (injector_unreachable(in, SINK_VECTORS, now)) {
+        return PORT_UNAVAILABLE;
+    }
+    return vectors->ops->search(vectors->ctx, now, modality, model_version, query, k, ef, exact,
+                                filter, hits, count);
+}
+
+static int vectors_read(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                        const uint64_t *listing_ids, size_t count, float *out, bool *found) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    if (injector_unreachable(in, SINK_VECTORS, now)) {
+        return PORT_UNAVAILABLE;
+    }
+    return vectors->ops->read(vectors->ctx, now, modality, model_version, listing_ids, count, out,
+                              found);
+}
+
+static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
+                         enum item_status *status, struct vector_targets *targets) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    if (admin->kind == VECTOR_TARGETS) {
+        return injector_unreachable(in, SINK_VECTORS, now)
+                   ? PORT_UNAVAILABLE
+                   : vectors->ops->admin(vectors->ctx, now, admin, status, targets);
+    }
+    enum verdict verdict = injector_judge(in, SINK_VECTORS, now);
+    if (verdict_refused(verdict)) {
+        return verdict_refusal(verdict);
+    }
+    /* One action cannot be done by half: it is done or not. */
+    int error = verdict_share(verdict, 1) == 0
+                    ? PORT_OK
+                    : vectors->ops->admin(vectors->ctx, now, admin, status, targets);
+    return verdict_outcome(verdict, error);
+}
+
+static int vectors_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    enum verdict verdict = injector_judge(in, SINK_VECTORS, now);
+    if (verdict_refused(verdict)) {
+        return verdict_refusal(verdict);
+    }
+    return verdict_outcome(
+        verdict, vectors->ops->block(vectors->ctx, now, items, verdict_share(verdict, count)));
+}
+
+static int vectors_erase(void *ctx, vtime now, uint32_t model_version,
+                         const struct erasure_subject *subjects, size_t count,
+                         struct erasure_look *looks) {
+    struct injector *in = ctx;
+    const struct vector_port *vectors = &in->inner.vectors;
+    enum verdict verdict = injector_judge(in, SINK_VECTORS, now);
+    if (verdict_refused(verdict)) {
+        return verdict_refusal(verdict);
+    }
+    return verdict_outcome(verdict, vectors->ops->erase(vectors->ctx, now, model_version, subjects,
+                                                        verdict_share(verdict, count), looks));
+}
+
+void injector_wrap_vectors(struct injector *in) {
+    static const struct vector_port_ops vectors = {vectors_write, vectors_scan,  vectors_search,
+                                                   vectors_read,  vectors_admin, vectors_block,
+                                                   vectors_erase};
+    simulation_ports(in->simulation)->vectors = (struct vector_port){&vectors, in};
+}
