@@ -1,0 +1,232 @@
+#include "sim/warehouse_parts.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "pipeline/array.h"
+
+/* The bucket of a category and hour, made when there is none; NONE without memory. */
+static uint32_t ensure_bucket(struct fake_warehouse *w, struct bytes category, int64_t hour_ns) {
+    uint64_t hash = XXH3_64bits_withSeed(category.data, category.len, (XXH64_hash_t)hour_ns);
+    for (;; hash++) {
+        uint32_t at = id_map_get(&w->bucket_by_hash, hash);
+        if (at == NONE) {
+            break;
+        }
+        const struct bucket *b = &w->buckets[at];
+        if (b->hour_ns == hour_ns &&
+            bytes_equal((struct bytes){b->category, b->category_len}, category)) {
+            return at;
+        }
+    }
+    if (ARRAY_RESERVE(w->buckets, w->bucket_capacity, w->bucket_count + 1) != 0 ||
+        ARRAY_RESERVE(w->touched, w->touched_capacity, w->bucket_count + 1) != 0) {
+        return NONE;
+    }
+    char *copy = malloc(category.len + 1);
+    if (copy == 0 || id_map_put_index(&w->bucket_by_hash, hash, (uint32_t)w->bucket_count) != 0) {
+        free(copy);
+        return NONE;
+    }
+    if (category.len > 0) {
+        memcpy(copy, category.data, category.len);
+    }
+    w->buckets[w->bucket_count] =
+        (struct bucket){.category = copy, .category_len = category.len, .hour_ns = hour_ns};
+    return (uint32_t)w->bucket_count++;
+}
+
+static int keep_order_history(struct fake_warehouse *w, vtime now, const struct order_row *order,
+                              int64_t hour_ns, uint32_t copy) {
+    struct cell cells[] = {
+        cell_pattern(order->order_id),
+        cell_pattern(order->listing_id),
+        cell_text(order->category),
+        cell_integer(hour_ns),
+        cell_integer(order->quantity),
+        cell_integer(order->amount),
+        cell_integer(order->stamp.ts.ns),
+        cell_pattern(order->stamp.id.hi),
+        cell_pattern(order->stamp.id.lo),
+        cell_integer(order_placed(order->placed, order->stamp).ns),
+    };
+    struct row_key key = {order->order_id, copy};
+    return row_journal_put(&w->order_journal, now, key, cells, 10) == 0 ? 0 : PORT_NO_MEMORY;
+}
+
+/* An order as its bucket counts it. */
+struct counted_order {
+    uint32_t bucket;
+    int64_t quantity;
+    int64_t amount;
+    struct stamp stamp;
+};
+
+static int read_order(struct fake_warehouse *w, uint64_t order_id, struct counted_order *out) {
+    sqlite3_stmt *s = w->statements[READ_ORDER];
+    sqlite3_bind_int64(s, 1, warehouse_key(order_id));
+    int found = statement_row(s);
+    if (found < 0) {
+        return PORT_NO_MEMORY;
+    }
+    assert(found == 1);
+    *out = (struct counted_order){(uint32_t)sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 3),
+                                  sqlite3_column_int64(s, 4), warehouse_stamp(s, 5)};
+    sqlite3_reset(s);
+    return 0;
+}
+
+/* Counts an order into its bucket (sign 1) or out of it (-1). Sums wrap around, so what goes in
+ * comes out exactly. */
+static void count_order(struct fake_warehouse *w, vtime now, const struct counted_order *order,
+                        int sign) {
+    struct bucket *b = &w->buckets[order->bucket];
+    uint64_t factor = (uint64_t)(int64_t)sign;
+    b->present.changed_at = now;
+    b->present.orders += sign;
+    b->present.quantity =
+        (int64_t)((uint64_t)b->present.quantity + factor * (uint64_t)order->quantity);
+    b->present.amount = (int64_t)((uint64_t)b->present.amount + factor * (uint64_t)order->amount);
+    if (!b->touched) {
+        b->touched = true;
+        w->touched[w->touched_count++] = order->bucket;
+    }
+}
+
+int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
+                         bool dedupe) {
+    int64_t hour_ns = sales_hour(order_placed(order->placed, order->stamp)).ns;
+    struct counted_order counted = {ensure_bucket(w, order->category, hour_ns), order->quantity,
+                                    order->amount, order->stamp};
+    if (counted.bucket == NONE) {
+        return PORT_NO_MEMORY;
+    }
+    struct cell cells[] = {
+        cell_integer(warehouse_key(order->order_id)),
+        cell_integer(counted.bucket),
+        cell_pattern(order->listing_id),
+        cell_integer(order->quantity),
+        cell_integer(order->amount),
+        cell_integer(order->stamp.ts.ns),
+        cell_pattern(order->stamp.id.hi),
+        cell_pattern(order->stamp.id.lo),
+    };
+    if (warehouse_run(w, ADD_ORDER, cells, 8) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    bool added = sqlite3_changes(w->db) == 1;
+    uint32_t copy = 0;
+    if (!added) {
+        struct counted_order old;
+        if (read_order(w, order->order_id, &old) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        bool newer = stamp_compare(order->stamp, old.stamp) > 0;
+        if (!newer && dedupe) {
+            return 0;
+        }
+        if (warehouse_run(w, newer ? PUT_ORDER : PUT_ORDER_SECOND, cells, 8) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        if (newer) {
+            count_order(w, now, &old, -1);
+        } else {
+            copy = ++w->order_copies;
+            w->counts.duplicates++;
+        }
+    }
+    count_order(w, now, &counted, 1);
+    w->counts.orders += added || copy != 0;
+    return keep_order_history(w, now, order, hour_ns, copy);
+}
+
+bool fake_warehouse_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out) {
+    if (i >= w->bucket_count) {
+        return false;
+    }
+    *out = w->buckets[i].shown;
+    out->category = (struct bytes){w->buckets[i].category, w->buckets[i].category_len};
+    out->hour = (vtime){w->buckets[i].hour_ns};
+    return true;
+}
+
+static int refresh_bucket(struct fake_warehouse *w, vtime now, uint32_t at) {
+    struct bucket *b = &w->buckets[at];
+    b->shown = b->present;
+    b->touched = false;
+    struct row_key key = {at, 0};
+    if (b->shown.orders == 0) { /* its orders moved to other buckets */
+        return row_journal_gone(&w->sales_journal, now, key);
+    }
+    struct cell cells[] = {cell_text((struct bytes){b->category, b->category_len}),
+                           cell_integer(b->hour_ns), cell_integer(b->shown.orders),
+                           cell_integer(b->shown.quantity), cell_integer(b->shown.amount)};
+    return row_journal_put(&w->sales_journal, now, key, cells, 5);
+}
+
+int warehouse_refresh_sales(void *ctx, vtime now) {
+    struct fake_warehouse *w = ctx;
+    for (size_t i = 0; i < w->touched_count; i++) {
+        if (refresh_bucket(w, now, w->touched[i]) != 0) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    w->touched_count = 0;
+    return 0;
+}
+
+static int bucket_order(const void *left, const void *right) {
+    const struct bucket *a = *(const struct bucket *const *)left;
+    const struct bucket *b = *(const struct bucket *const *)right;
+    if (a->hour_ns != b->hour_ns) {
+        return a->hour_ns < b->hour_ns ? -1 : 1;
+    }
+    return bytes_compare((struct bytes){a->category, a->category_len},
+                         (struct bytes){b->category, b->category_len});
+}
+
+int warehouse_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, vtime to, size_t skip,
+                         struct sales_row *out, size_t max, size_t *count) {
+    struct fake_warehouse *w = ctx;
+    (void)now;
+    *count = 0;
+    if (rebuilt) {
+        *count = warehouse_rebuilt_sales(&w->rebuilt, from, to, skip, out, max);
+        return 0;
+    }
+    if (ARRAY_RESERVE(w->shown, w->shown_capacity, w->bucket_count + 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    size_t shown = 0;
+    for (size_t i = 0; i < w->bucket_count; i++) {
+        const struct bucket *b = &w->buckets[i];
+        if (b->shown.orders != 0 && b->hour_ns >= from.ns && b->hour_ns < to.ns) {
+            w->shown[shown++] = b;
+        }
+    }
+    qsort(w->shown, shown, sizeof *w->shown, bucket_order);
+    for (size_t i = skip; i < shown && *count < max; i++) {
+        out[*count] = w->shown[i]->shown;
+        out[*count].changed_at = w->shown[i]->present.changed_at; /* shown or not */
+        out[*count].category = (struct bytes){w->shown[i]->category, w->shown[i]->category_len};
+        out[(*count)++].hour = (vtime){w->shown[i]->hour_ns};
+    }
+    return 0;
+}
+
+/* Adds up a bucket's orders from the tables. */
+void warehouse_check_sales(struct fake_warehouse *w, uint32_t at) {
+    struct sales_row sum = {.orders = 0};
+    sqlite3_stmt *s = w->statements[SUM_BUCKET];
+    sqlite3_bind_int64(s, 1, at);
+    while (statement_row(s) == 1) {
+        sum.orders++;
+        sum.quantity += sqlite3_column_int64(s, 0);
+        sum.amount += sqlite3_column_int64(s, 1);
+    }
+    const struct sales_row *present = &w->buckets[at].present;
+    assert(sum.orders == present->orders && sum.quantity == present->quantity);
+    assert(sum.amount == present->amount);
+}
