@@ -66,10 +66,63 @@ static int list_operations(struct listing *listing) {
     return EXIT_HELD;
 }
 
+/* Names with a blank between. */
+static json_t *names_json(const char *names) {
+    json_t *array = json_array();
+    while (*names != '\0') {
+        size_t length = strcspn(names, " ");
+        json_array_append_new(array, json_stringn(names, length));
+        names += length + strspn(names + length, " ");
+    }
+    return array;
+}
+
+static json_t *parameters_json(unsigned bits) {
+    json_t *array = json_array();
+    const char *name;
+    unsigned bit;
+    for (size_t i = 0; (name = fault_parameter_name(i, &bit)) != NULL; i++) {
+        if ((bits & bit) != 0) {
+            json_array_append_new(array, json_string(name));
+        }
+    }
+    return array;
+}
+
+static json_t *fault_json(const struct fault_about *about) {
+    char places[FAULT_PLACES_TEXT];
+    fault_places_text(about->places, " ", places);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:b, s:s}", "name",
+                     about->name, "about", about->about, "strikes", names_json(places), "needs",
+                     parameters_json(about->required), "may_have", parameters_json(about->optional),
+                     "models", about->models, "survivable", fault_survival_name(about->survival),
+                     "bounds", about->bounds, "checks", names_json(about->checks), "bugs",
+                     names_json(about->bugs), "swarm", about->no_swarm[0] == '\0', "no_swarm",
+                     about->no_swarm);
+}
+
+static void fault_print(const struct fault_about *about) {
+    char places[FAULT_PLACES_TEXT];
+    fault_places_text(about->places, ", ", places);
+    printf("%-26s %s\n", about->name, about->about);
+    printf("%-26s strikes: %s\n", "", places);
+    printf("%-26s models: %s\n", "", about->models);
+    printf("%-26s survivable: %s%s%s\n", "", fault_survival_name(about->survival),
+           about->bounds[0] == '\0' ? "" : ": ", about->bounds);
+    printf("%-26s noticed by: %s\n", "", about->checks);
+    if (about->bugs[0] != '\0') {
+        printf("%-26s bugs: %s\n", "", about->bugs);
+    }
+}
+
 static int list_faults(struct listing *listing) {
     const struct fault_about *table = fault_table();
     for (int i = 0; i < FAULT_KIND_COUNT; i++) {
-        listing_add(listing, table[i].name, table[i].about, "models", table[i].models);
+        if (listing->array == NULL) {
+            fault_print(&table[i]);
+        } else if (json_array_append_new(listing->array, fault_json(&table[i])) != 0) {
+            listing->failed = true;
+        }
     }
     return EXIT_HELD;
 }

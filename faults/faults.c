@@ -7,8 +7,7 @@
 #include "sim/prng.h"
 
 static const struct fault_about table[FAULT_KIND_COUNT] = {
-#define FAULT_ROW(identifier, name, required, optional, about, models, checks)                     \
-    {name, required, optional, about, models, checks},
+#define FAULT_ROW(identifier, ...) {__VA_ARGS__},
     FAULTS(FAULT_ROW)
 #undef FAULT_ROW
 };
@@ -37,6 +36,7 @@ static int find(const char *const *names, int count, const char *name) {
 
 static const char *const sink_names[SINK_COUNT] = {"vectors",   "keywords", "warehouse",
                                                    "embedding", "state",    "log"};
+static const char *const survival_names[] = {"always", "within bounds", "never"};
 static const char *const point_names[POINT_COUNT] = {"before", "after", "half"};
 
 const char *fault_sink_name(enum fault_sink sink) {
@@ -44,8 +44,43 @@ const char *fault_sink_name(enum fault_sink sink) {
     return sink_names[sink];
 }
 
+void fault_places_text(unsigned places, const char *between, char text[FAULT_PLACES_TEXT]) {
+    static const char *const others[] = {"feed", "oltp", "worker"};
+    size_t length = 0;
+    text[0] = '\0';
+    for (unsigned i = 0; places >> i != 0; i++) {
+        if ((places >> i & 1) != 0 && length < FAULT_PLACES_TEXT) {
+            int added = snprintf(text + length, FAULT_PLACES_TEXT - length, "%s%s",
+                                 length == 0 ? "" : between,
+                                 i < SINK_COUNT ? sink_names[i] : others[i - SINK_COUNT]);
+            length += (size_t)added;
+        }
+    }
+}
+
+const char *fault_parameter_name(size_t i, unsigned *bit) {
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } parameters[] = {
+        {FAULT_FEED, "feed"},   {FAULT_SINK, "sink"},   {FAULT_WORKER, "worker"},
+        {FAULT_POINT, "point"}, {FAULT_RATIO, "ratio"}, {FAULT_EVERY, "every"},
+        {FAULT_DELAY, "delay"}, {FAULT_DOWN, "down"},
+    };
+    if (i >= sizeof parameters / sizeof *parameters) {
+        return NULL;
+    }
+    *bit = parameters[i].bit;
+    return parameters[i].name;
+}
+
 int fault_sink_find(const char *name) {
     return find(sink_names, SINK_COUNT, name);
+}
+
+const char *fault_survival_name(enum fault_survival survival) {
+    assert(survival <= SURVIVES_NOT);
+    return survival_names[survival];
 }
 
 const char *fault_point_name(enum fault_point point) {

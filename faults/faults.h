@@ -17,6 +17,37 @@
 #include "pipeline/topics.h"
 #include "pipeline/vtime.h"
 
+enum fault_sink {
+    SINK_VECTORS,
+    SINK_KEYWORDS,
+    SINK_WAREHOUSE,
+    SINK_EMBEDDING,
+    SINK_STATE, /* the checkpoint store */
+    SINK_LOG,   /* produce requests */
+    SINK_COUNT
+};
+const char *fault_sink_name(enum fault_sink sink);
+int fault_sink_find(const char *name);
+
+/* Where a fault strikes. A kind that takes `sink` strikes the one that is given of those that its
+ * row names. */
+enum fault_place {
+    PLACE_VECTORS = 1 << SINK_VECTORS,
+    PLACE_KEYWORDS = 1 << SINK_KEYWORDS,
+    PLACE_WAREHOUSE = 1 << SINK_WAREHOUSE,
+    PLACE_EMBEDDING = 1 << SINK_EMBEDDING,
+    PLACE_STATE = 1 << SINK_STATE,
+    PLACE_LOG = 1 << SINK_LOG,
+    PLACE_SINKS = (1 << SINK_COUNT) - 1,
+    PLACE_FEED = 1 << SINK_COUNT,       /* between a producer and its topic */
+    PLACE_OLTP = 1 << (SINK_COUNT + 1), /* the transaction of a change */
+    PLACE_WORKER = 1 << (SINK_COUNT + 2),
+};
+
+/* Names of places, with `between` between two of them. */
+#define FAULT_PLACES_TEXT 200
+void fault_places_text(unsigned places, const char *between, char text[FAULT_PLACES_TEXT]);
+
 /* What a fault can be given. Times count from the start of the run. */
 enum fault_parameter {
     FAULT_FEED = 1,        /* one of the feeds */
@@ -29,59 +60,105 @@ enum fault_parameter {
     FAULT_POINT = 1 << 7,  /* enum fault_point */
 };
 
-/* X(identifier, "name", required parameters, optional parameters, "what it does",
- *   "what it models", "checks that notice") */
+/* The key of the i-th parameter, and its bit; NULL behind the last. */
+const char *fault_parameter_name(size_t i, unsigned *bit);
+
+/* What becomes of a pipeline with all its protections. */
+enum fault_survival {
+    SURVIVES,        /* every promise holds, objectives of time apart */
+    SURVIVES_WITHIN, /* while the bounds of the row are kept */
+    SURVIVES_NOT,    /* it is noticed, and an operator mends it */
+};
+const char *fault_survival_name(enum fault_survival survival);
+
+/*
+ * X(identifier, "name", places, required parameters, optional parameters,
+ *   survival, "within which bounds; or what is left",
+ *   "why a swarm of all faults does without it": empty where it takes part,
+ *   "what it does",
+ *   "what it models [source]",
+ *   "checks that notice when the protection is missing": of `murphy list checks`, or an alert,
+ *   "bugs that take the protection away": of `murphy list bugs`)
+ */
 #define FAULTS(X)                                                                                  \
-    X(DUPLICATE_RECORDS, "duplicate-records", FAULT_FEED | FAULT_RATIO, FAULT_DELAY,               \
-      "a record is appended to its feed a second time, up to `delay` later",                       \
-      "a producer's retry after a lost acknowledgement; at-least-once delivery",                   \
-      "no-duplicate-row convergence dashboard")                                                    \
-    X(LATE_RECORDS, "late-records", FAULT_FEED | FAULT_RATIO | FAULT_DELAY, 0,                     \
-      "a record reaches its feed up to `delay` after its event, behind younger ones",              \
-      "an offline seller app, a mirror that falls behind", "convergence version-monotone")         \
-    X(STALLED_FEED, "stalled-feed", FAULT_FEED, 0,                                                 \
+    X(DUPLICATE_RECORDS, "duplicate-records", PLACE_FEED, FAULT_FEED | FAULT_RATIO, FAULT_DELAY,   \
+      SURVIVES, "", "", "a record is appended to its feed a second time, up to `delay` later",     \
+      "a producer's retry after a lost acknowledgement; at-least-once delivery [jepsen: "          \
+      "duplicate]",                                                                                \
+      "no-duplicate-row convergence dashboard", "no-dedupe")                                       \
+    X(LATE_RECORDS, "late-records", PLACE_FEED, FAULT_FEED | FAULT_RATIO | FAULT_DELAY, 0,         \
+      SURVIVES_WITHIN,                                                                             \
+      "up to the allowed lateness at once; what is later, with the next batch "                    \
+      "of the late queue",                                                                         \
+      "", "a record reaches its feed up to `delay` after its event, behind younger ones",          \
+      "an offline seller app, a mirror that falls behind [promise A3]",                            \
+      "convergence gone-in-time", "no-tombstone tombstone-early")                                  \
+    X(STALLED_FEED, "stalled-feed", PLACE_FEED, FAULT_FEED, 0, SURVIVES_WITHIN,                    \
+      "shorter than the topic's retention", "",                                                    \
       "nothing reaches the feed; what was sent comes when the stall ends",                         \
-      "a stuck mirror or connector", "feed-freshness convergence")                                 \
-    X(SINK_CRASH, "sink-crash", FAULT_SINK | FAULT_POINT | FAULT_RATIO, FAULT_DOWN,                \
+      "a stuck mirror or connector [promise D1]", "caught:feed-freshness", "")                     \
+    X(SINK_CRASH, "sink-crash", PLACE_SINKS, FAULT_SINK | FAULT_POINT | FAULT_RATIO, FAULT_DOWN,   \
+      SURVIVES, "", "",                                                                            \
       "a store dies before a write, after it with the reply lost, or with half a batch in",        \
-      "process crash, node loss, connection reset", "convergence version-monotone")                \
-    X(SINK_OUTAGE, "sink-outage", FAULT_SINK, 0, "a store refuses every request",                  \
-      "cluster red, network partition", "convergence freshness")                                   \
-    X(SINK_THROTTLE, "sink-throttle", FAULT_SINK | FAULT_RATIO, 0,                                 \
+      "process crash, node loss, connection reset: a write is done, not done, or nobody knows "    \
+      "[jepsen: outcome unknown]",                                                                 \
+      "convergence version-monotone", "no-version-check offset-before-state")                      \
+    X(SINK_OUTAGE, "sink-outage", PLACE_SINKS, FAULT_SINK, 0, SURVIVES_WITHIN,                     \
+      "shorter than the retention of the topic that is read", "", "a store refuses every request", \
+      "cluster red, network partition [opensearch status red]", "convergence backlog-bounded", "") \
+    X(SINK_THROTTLE, "sink-throttle", PLACE_SINKS, FAULT_SINK | FAULT_RATIO, 0, SURVIVES, "", "",  \
       "a store answers that there are too many requests",                                          \
-      "rate limits: 429 above 100 requests/s and namespace in Pinecone", "convergence")            \
-    X(ITEM_FAILURES, "item-failures", FAULT_SINK | FAULT_RATIO, 0,                                 \
-      "single items of a batch fail for now; the rest of the batch goes on",                       \
-      "OpenSearch bulk: items are answered one by one, `errors: true`", "convergence")             \
-    X(STALE_WRITE, "stale-write", FAULT_SINK | FAULT_RATIO | FAULT_DELAY, 0,                       \
+      "rate limits: 429 above 100 requests/s and namespace [pinecone limits]", "convergence", "")  \
+    X(ITEM_FAILURES, "item-failures", PLACE_VECTORS | PLACE_KEYWORDS, FAULT_SINK | FAULT_RATIO, 0, \
+      SURVIVES, "", "", "single items of a batch fail for now; the rest of the batch goes on",     \
+      "bulk requests: items are answered one by one, `errors: true` [opensearch bulk API]",        \
+      "convergence", "")                                                                           \
+    X(STALE_WRITE, "stale-write", PLACE_VECTORS | PLACE_KEYWORDS,                                  \
+      FAULT_SINK | FAULT_RATIO | FAULT_DELAY, 0, SURVIVES_WITHIN,                                  \
+      "while the store remembers its tombstones", "",                                              \
       "a write that was carried out is carried out once more up to `delay` later",                 \
-      "a client's retry that overtakes nothing and arrives last; a known hazard of Elasticsearch", \
-      "version-monotone convergence")                                                              \
-    X(WORKER_CRASH, "worker-crash", FAULT_WORKER | FAULT_EVERY, FAULT_DOWN,                        \
-      "a worker dies and another takes its place `down` later", "OOM kill, node loss, deploy",     \
-      "convergence no-duplicate-row")                                                              \
-    X(WORKER_CRASH_AT_WRITE, "worker-crash-at-write", FAULT_SINK | FAULT_RATIO, FAULT_DOWN,        \
+      "a client's retry that overtakes nothing and arrives last [elasticsearch#21095]",            \
+      "version-monotone convergence", "no-version-check")                                          \
+    X(WORKER_CRASH, "worker-crash", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY, FAULT_DOWN,          \
+      SURVIVES, "", "", "a worker dies and another takes its place `down` later",                  \
+      "OOM kill, node loss, deploy [promise C6]", "convergence no-duplicate-row",                  \
+      "offset-before-state replay-forgets")                                                        \
+    X(WORKER_CRASH_AT_WRITE, "worker-crash-at-write", PLACE_SINKS, FAULT_SINK | FAULT_RATIO,       \
+      FAULT_DOWN, SURVIVES, "", "",                                                                \
       "a worker dies at the moment at which a write of its arrives at a store",                    \
-      "a crash between the effect and its checkpoint", "convergence no-duplicate-row")             \
-    X(WORKER_PAUSE, "worker-pause", FAULT_WORKER | FAULT_EVERY | FAULT_DOWN, 0,                    \
+      "a crash between the effect and its checkpoint [promise C6]",                                \
+      "convergence no-duplicate-row", "offset-before-state")                                       \
+    X(WORKER_PAUSE, "worker-pause", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY | FAULT_DOWN, 0,      \
+      SURVIVES, "", "",                                                                            \
       "a worker stands still for `down`, loses its partitions, and goes on as a zombie",           \
-      "GC pause, VM migration, SIGSTOP", "version-monotone convergence")                           \
-    X(DUAL_WRITE, "dual-write", FAULT_RATIO, 0,                                                    \
+      "GC pause, VM migration, SIGSTOP: the evicted member keeps consuming and writing "           \
+      "[librdkafka changelog]",                                                                    \
+      "version-monotone convergence", "no-version-check")                                          \
+    X(DUAL_WRITE, "dual-write", PLACE_OLTP, FAULT_RATIO, 0, SURVIVES_WITHIN,                       \
+      "until the next reconciliation, which finds and repairs it",                                 \
+      "readers get what is gone until a reconciliation: the outbox is the protection, and this "   \
+      "takes it away",                                                                             \
       "a change of a listing or a seller is committed to OLTP and never reaches the log",          \
       "an application that writes to its database and to the log one after the other, without an " \
-      "outbox, and dies in between",                                                               \
-      "reconciliation")                                                                            \
-    X(ITEM_REFUSALS, "item-refusals", FAULT_SINK | FAULT_RATIO, 0,                                 \
+      "outbox, and dies in between [promise A2]",                                                  \
+      "reconciliation-clean convergence", "")                                                      \
+    X(ITEM_REFUSALS, "item-refusals", PLACE_VECTORS | PLACE_KEYWORDS, FAULT_SINK | FAULT_RATIO, 0, \
+      SURVIVES_WITHIN, "until the next reconciliation after the index was mended",                 \
+      "rows are missing until a reconciliation writes them",                                       \
       "single items of a batch are refused for good; the rest of the batch goes on",               \
-      "a mapping or a limit of an index that was changed by hand", "load-failures reconciliation") \
-    X(MODEL_DRIFT, "model-drift", FAULT_RATIO, 0,                                                  \
+      "a mapping or a limit of an index that was changed by hand [opensearch bulk API]",           \
+      "caught:load-failures reconciliation-clean", "")                                             \
+    X(MODEL_DRIFT, "model-drift", PLACE_EMBEDDING, FAULT_RATIO, 0, SURVIVES_NOT,                   \
+      "the vectors are wrong until an operator has them made anew",                                \
+      "vectors stay wrong until an operator asks for a re-embed",                                  \
       "an embedding is answered with vectors of another kind: well formed, of length 1, "          \
       "elsewhere",                                                                                 \
-      "a silent change of the model, or of its tokenizer, behind the service's gateway",           \
-      "embedding-drift")
+      "a silent change of the model, or of its tokenizer, behind the service's gateway "           \
+      "[Evidently: drift measures]",                                                               \
+      "caught:embedding-drift", "drift-self")
 
 enum fault_kind {
-#define FAULT_ENUM(identifier, name, required, optional, about, models, checks) FAULT_##identifier,
+#define FAULT_ENUM(identifier, ...) FAULT_##identifier,
     FAULTS(FAULT_ENUM)
 #undef FAULT_ENUM
         FAULT_KIND_COUNT
@@ -89,28 +166,21 @@ enum fault_kind {
 
 struct fault_about {
     const char *name;
+    unsigned places;   /* bits of enum fault_place */
     unsigned required; /* bits of enum fault_parameter; from and until are always allowed */
     unsigned optional;
+    enum fault_survival survival;
+    const char *bounds;
+    const char *no_swarm; /* empty: a swarm of all faults has it */
     const char *about;
     const char *models;
-    const char *checks;
+    const char *checks; /* names with a blank between */
+    const char *bugs;   /* likewise */
 };
 /* FAULT_KIND_COUNT rows. */
 const struct fault_about *fault_table(void);
 /* Index of a name, or -1. */
 int fault_find(const char *name);
-
-enum fault_sink {
-    SINK_VECTORS,
-    SINK_KEYWORDS,
-    SINK_WAREHOUSE,
-    SINK_EMBEDDING,
-    SINK_STATE, /* the checkpoint store */
-    SINK_LOG,   /* produce requests */
-    SINK_COUNT
-};
-const char *fault_sink_name(enum fault_sink sink);
-int fault_sink_find(const char *name);
 
 /* Where in a write a crash strikes. */
 enum fault_point {

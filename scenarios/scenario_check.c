@@ -135,11 +135,12 @@ static int check_fault(struct reader *r, const struct draft *draft, size_t i) {
         struct json_path path = path_of(text, "faults[%zu].until", i);
         return reader_fail(r, &path, PLACE_VALUE, "is not after \"from\"");
     }
-    if ((about->required & FAULT_SINK) != 0 && (fault_sinks(fault->kind) >> fault->sink & 1) == 0) {
+    if ((about->required & FAULT_SINK) != 0 && (about->places >> fault->sink & 1) == 0) {
         struct json_path path = path_of(text, "faults[%zu].sink", i);
-        return reader_fail(r, &path, PLACE_VALUE,
-                           "%s strikes vectors or keywords, not %s, which takes a batch as a whole",
-                           about->name, fault_sink_name(fault->sink));
+        char places[FAULT_PLACES_TEXT];
+        fault_places_text(about->places, " or ", places);
+        return reader_fail(r, &path, PLACE_VALUE, "%s strikes %s, not %s", about->name, places,
+                           fault_sink_name(fault->sink));
     }
     struct json_path path = path_of(text, "faults[%zu].from", i);
     return check_before_end(r, draft, fault->from_ns, &path, "begins");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scenarios/fault_guide.h"
 #include "scenarios/quantity.h"
 #include "scenarios/scenario_keys.h"
 #include "scenarios/scenario_schema.h"
@@ -118,35 +119,19 @@ static void write_section(FILE *out, const struct section *section, const char *
     }
 }
 
-static void write_parameters(FILE *out, unsigned bits) {
-    static const struct {
-        unsigned bit;
-        const char *name;
-    } parameters[] = {
-        {FAULT_FEED, "feed"},   {FAULT_SINK, "sink"},   {FAULT_WORKER, "worker"},
-        {FAULT_POINT, "point"}, {FAULT_RATIO, "ratio"}, {FAULT_EVERY, "every"},
-        {FAULT_DELAY, "delay"}, {FAULT_DOWN, "down"},
-    };
-    const char *between = "";
-    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
-        if ((bits & parameters[i].bit) != 0) {
-            fprintf(out, "%s`%s`", between, parameters[i].name);
-            between = ", ";
-        }
-    }
-}
-
 static void write_faults(FILE *out) {
-    fputs("### Kinds of faults\n\nAll take `from` and `until` too.\n\n"
-          "| kind | needs | may have | what it does | what it models |\n|---|---|---|---|---|\n",
-          out);
+    fputs(
+        "### Kinds of faults\n\nAll take `from`, `until` and `always` too. [faults.md](faults.md) "
+        "says what each models and what the pipeline makes of it.\n\n"
+        "| kind | needs | may have | what it does |\n|---|---|---|---|\n",
+        out);
     const struct fault_about *table = fault_table();
     for (int i = 0; i < FAULT_KIND_COUNT; i++) {
         fprintf(out, "| `%s` | ", table[i].name);
-        write_parameters(out, table[i].required);
+        fault_guide_parameters(out, table[i].required);
         fputs(" | ", out);
-        write_parameters(out, table[i].optional);
-        fprintf(out, " | %s | %s |\n", table[i].about, table[i].models);
+        fault_guide_parameters(out, table[i].optional);
+        fprintf(out, " | %s |\n", table[i].about);
     }
 }
 

@@ -1038,14 +1038,6 @@ static enum key_use fault_use(int kind, unsigned bits) {
                                                       : KEY_REFUSED;
 }
 
-unsigned fault_sinks(enum fault_kind kind) {
-    /* Only these two answer item by item and refuse by version; the others take a batch whole. */
-    const unsigned versioned = 1u << SINK_VECTORS | 1u << SINK_KEYWORDS;
-    bool by_item =
-        kind == FAULT_ITEM_FAILURES || kind == FAULT_ITEM_REFUSALS || kind == FAULT_STALE_WRITE;
-    return by_item ? versioned : (1u << SINK_COUNT) - 1;
-}
-
 static const struct key fault_keys[] = {
     {
         .name = "kind",

@@ -101,7 +101,4 @@ extern const struct section scenario_section;
 
 enum { LIST_LENGTH_MAX = 1000 };
 
-/* The stores that a kind of fault can strike: bits 1 << enum fault_sink. */
-unsigned fault_sinks(enum fault_kind kind);
-
 #endif

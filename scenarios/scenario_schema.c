@@ -136,13 +136,13 @@ static json_t *then_of(struct schema *s, const struct section *section, int kind
 
 /* Only some stores can be struck by that kind of fault. */
 static void add_sinks(struct schema *s, json_t *then, enum fault_kind kind) {
-    if ((fault_table()[kind].required & FAULT_SINK) == 0 ||
-        fault_sinks(kind) == (1u << SINK_COUNT) - 1) {
+    const struct fault_about *about = &fault_table()[kind];
+    if ((about->required & FAULT_SINK) == 0 || (about->places & PLACE_SINKS) == PLACE_SINKS) {
         return;
     }
     json_t *sinks = json_array();
     for (int i = 0; i < SINK_COUNT; i++) {
-        if ((fault_sinks(kind) >> i & 1) != 0) {
+        if ((about->places >> i & 1) != 0) {
             append(s, sinks, json_string(fault_sink_name((enum fault_sink)i)));
         }
     }

@@ -6,12 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "faults/faults.h"
-#include "sim/oracle.h"
+#include "pipeline/bugs.h"
 
 /* Every kind is found by its name and by no other, and says what it does and what it models. */
 static void kinds_have_names(void **state) {
@@ -45,35 +46,42 @@ static void parameters_make_sense(void **state) {
     }
 }
 
-static bool is_judged(const char *check, size_t length) {
-    static const char *const others[] = {"feed-freshness", "freshness", "reconciliation",
-                                         "load-failures", "embedding-drift"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (strlen(others[i]) == length && memcmp(check, others[i], length) == 0) {
-            return true;
-        }
-    }
-    size_t count;
-    const struct oracle_check_about *checks = oracle_check_table(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (strlen(checks[i].name) == length && memcmp(check, checks[i].name, length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The checks that ought to notice exist. */
-static void checks_that_notice_exist(void **state) {
+/* Each kind says where it strikes, what it models with the source of that, what becomes of a
+ * pipeline, and what notices; kinds that strike one of several stores are told which. */
+static void kinds_say_what_is_to_be_known(void **state) {
     (void)state;
     const struct fault_about *table = fault_table();
     for (int i = 0; i < FAULT_KIND_COUNT; i++) {
-        const char *at = table[i].checks;
-        assert_true(*at != '\0');
-        while (*at != '\0') {
+        const struct fault_about *about = &table[i];
+        const char *source = strrchr(about->models, '[');
+        if (source == NULL || source[strlen(source) - 1] != ']') {
+            fail_msg("%s: what it models has no [source]", about->name);
+        }
+        unsigned sinks = about->places & PLACE_SINKS;
+        assert_true(about->places != 0);
+        if ((about->required & FAULT_SINK) != 0 ? sinks == 0 || sinks != about->places
+                                                : (sinks & (sinks - 1)) != 0) {
+            fail_msg("%s: its places and `sink` do not go together", about->name);
+        }
+        assert_int_equal(about->survival == SURVIVES, about->bounds[0] == '\0');
+        assert_true(about->checks[0] != '\0');
+        if (about->survival == SURVIVES_NOT && about->no_swarm[0] == '\0') {
+            fail_msg("%s: no swarm survives it", about->name);
+        }
+    }
+}
+
+/* The bugs that take a kind's protection away exist. */
+static void bugs_exist(void **state) {
+    (void)state;
+    const struct fault_about *table = fault_table();
+    for (int i = 0; i < FAULT_KIND_COUNT; i++) {
+        for (const char *at = table[i].bugs; *at != '\0';) {
             size_t length = strcspn(at, " ");
-            if (!is_judged(at, length)) {
-                fail_msg("%s: there is no check %.*s", table[i].name, (int)length, at);
+            char name[60];
+            snprintf(name, sizeof name, "%.*s", (int)length, at);
+            if (bug_find(name) < 0) {
+                fail_msg("%s: there is no bug %s", table[i].name, name);
             }
             at += length + strspn(at + length, " ");
         }
@@ -97,7 +105,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_have_names),
         cmocka_unit_test(parameters_make_sense),
-        cmocka_unit_test(checks_that_notice_exist),
+        cmocka_unit_test(kinds_say_what_is_to_be_known),
+        cmocka_unit_test(bugs_exist),
         cmocka_unit_test(sinks_and_points_have_names),
     };
     return cmocka_run_group_tests_name("faults", tests, NULL, NULL);

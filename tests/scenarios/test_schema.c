@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "scenarios/fault_guide.h"
 #include "scenarios/scenario_files.h"
 #include "scenarios/scenario_keys.h"
 #include "scenarios/scenario_schema.h"
@@ -30,6 +31,7 @@
 #define SCHEMA "scenarios/scenario.schema.json"
 #define GUIDE "docs/scenarios.md"
 #define OPERATORS "docs/operators.md"
+#define FAULTS_PAGE "docs/faults.md"
 #define BAD "tests/scenarios/bad"
 
 static char *read_file(const char *path) {
@@ -99,6 +101,11 @@ static void page_holds(const char *page, const char *begin, const char *end, cha
 static void guide_shows_every_key(void **state) {
     (void)state;
     page_holds(GUIDE, "<!-- keys -->\n", "<!-- end of keys -->\n", scenario_guide_text());
+}
+
+static void faults_page_shows_every_kind(void **state) {
+    (void)state;
+    page_holds(FAULTS_PAGE, "<!-- faults -->\n", "<!-- end of faults -->\n", fault_guide_text());
 }
 
 /* The page of operators has every command, and for each what a crash leaves, how it goes on, and a
@@ -625,6 +632,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schema_is_that_of_the_keys),
         cmocka_unit_test(guide_shows_every_key),
+        cmocka_unit_test(faults_page_shows_every_kind),
         cmocka_unit_test(operators_know_every_command),
         cmocka_unit_test(shipped_scenarios_are_valid),
         cmocka_unit_test(bad_files_are_refused_where_a_schema_can),

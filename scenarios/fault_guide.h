@@ -1,0 +1,17 @@
+/*
+ * What is made for people from the table of faults.
+ */
+#ifndef MURPHY_SCENARIOS_FAULT_GUIDE_H
+#define MURPHY_SCENARIOS_FAULT_GUIDE_H
+
+#include <stdio.h>
+
+/* The table of docs/faults.md: every kind of fault, in Markdown. Allocated; NULL when out of
+ * memory.
+ */
+char *fault_guide_text(void);
+
+/* The keys of these parameters, with commas between. */
+void fault_guide_parameters(FILE *out, unsigned bits);
+
+#endif
