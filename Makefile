@@ -7,6 +7,8 @@
 #   tests/support/*.c                       linked into every cmocka program
 #   tests/FOLDER/*.c that is none of those  a plain program that a test runs: no Murphy, no sanitizer
 #   bench                                   $(BUILD)/murphy-bench
+#   conformance/PORT_*.c                    $(BUILD)/conformance/PORT, which `make conformance` runs;
+#                                           the only programs that talk to real systems
 #   sim/clock_shim*.c but _preload          linked into every program above as objects (an archive
 #                                           would drop them), never into the library
 #   sim/clock_shim_*.c, with _preload       $(BUILD)/libmurphyclock.so
@@ -73,6 +75,7 @@ CLI_C     := $(sort $(wildcard cli/*.c))
 BENCH_C   := $(sort $(wildcard bench/*.c))
 TEST_C    := $(sort $(wildcard tests/*/test_*.c))
 SUPPORT_C := $(sort $(wildcard tests/support/*.c))
+PORTS     := $(patsubst conformance/%_main.c,%,$(sort $(wildcard conformance/*_main.c)))
 HELPER_C  := $(filter-out $(TEST_C) $(SUPPORT_C),$(sort $(wildcard tests/*/*.c)))
 
 LIBRARY := $(BUILD)/libmurphy.a
@@ -84,6 +87,9 @@ OBJECTS := $(call objects,$(LIBRARY_C) $(SHIM_C) $(CLI_C) $(BENCH_C) $(TEST_C) $
 PIC_O   := $(patsubst %.c,$(BUILD)/%.pic.o,$(PRELOAD_C))
 
 MURPHY  := $(if $(CLI_C),$(BUILD)/murphy)
+# Of one port: its suite, the fake and the real system as its subjects.
+port_c   = $(sort $(wildcard conformance/$(1)_*.c))
+CONFORM := $(addprefix $(BUILD)/conformance/,$(PORTS))
 PRELOAD := $(if $(PRELOAD_C),$(BUILD)/libmurphyclock.so)
 BENCH   := $(if $(BENCH_C),$(BUILD)/murphy-bench)
 
@@ -92,7 +98,7 @@ say = $(if $(V),,@printf "  %s  %s\n" $(1) $@;)
 
 # --- build -------------------------------------------------------------------------------------
 
-.PHONY: all help demo test check bench format hashes clean tests objects core flags FORCE
+.PHONY: all help demo test conformance check bench format hashes clean tests objects core flags FORCE
 
 all: $(MURPHY) $(PRELOAD) ## build/murphy and build/libmurphyclock.so (the default)
 
@@ -142,11 +148,17 @@ $(BUILD)/libmurphyclock.so: $(PIC_O) $(BUILD)/sources
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(SUPPORT_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(LDLIBS)
 
+# No clock shim here: real systems run in real time. PORT_LIBS of a port are its client's libraries.
+log_LIBS := -lrdkafka
+.SECONDEXPANSION:
+$(CONFORM): $(BUILD)/conformance/%: $$(call objects,$$(call port_c,$$*)) $(LIBRARY) $(BUILD)/sources
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $($*_LIBS) $(LDLIBS)
+
 $(HELPERS): $(BUILD)/%: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CPPFLAGS) -MF $@.d $(PLAIN) -o $@ $< -pthread
 
--include $(OBJECTS:.o=.d) $(PIC_O:.o=.d) $(addsuffix .d,$(HELPERS))
+-include $(OBJECTS:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard conformance/*.c)) $(PIC_O:.o=.d) $(addsuffix .d,$(HELPERS))
 
 # --- what people call ----------------------------------------------------------------------------
 
@@ -163,6 +175,11 @@ test: ## install what is missing, build, and run every suite and scenario
 	@bash ci/install.sh test
 	@$(MAKE) --no-print-directory tests
 	@bash ci/test.sh '$(BUILD)' $(JOBS)
+
+conformance: ## install what is missing, and hold fakes and real systems to one suite per port
+	@bash ci/install.sh conformance
+	@$(MAKE) --no-print-directory $(CONFORM)
+	@bash ci/conformance.sh '$(BUILD)'
 
 check: ## what the code may not do: see ci/check.sh
 	@bash ci/install.sh test

@@ -1,7 +1,7 @@
 # Arrows between folders go one way: each includes only what the table allows, by its path from the
 # root, and neither folders nor headers include each other in a circle.
 set -u
-folders='pipeline sim faults scenarios reports cli tests bench'
+folders='pipeline sim faults scenarios reports cli tests bench conformance'
 found=()
 for folder in $folders; do
     [ -d "$folder" ] && found+=("$folder")
@@ -20,6 +20,7 @@ find "${found[@]}" -name '*.[ch]' | LC_ALL=C sort | xargs -r awk -v folders="$fo
         may["reports"] = " reports "
         may["cli"] = " cli pipeline sim faults scenarios reports "
         may["tests"] = " tests pipeline sim faults scenarios reports "
+        may["conformance"] = " conformance pipeline sim "
         may["bench"] = " bench pipeline sim faults scenarios reports "
     }
     /^[ \t]*#[ \t]*include[ \t]*["<]/ {

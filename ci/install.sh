@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what is missing on Debian or Ubuntu: `ci/install.sh run` for the program and its report,
-# `ci/install.sh test` for the suites and the checks as well. Looks for files and not for packages,
+# `ci/install.sh test` for the suites and the checks as well, `ci/install.sh conformance` for the real
+# systems that fakes are held against. Looks for files and not for packages,
 # so that a library brought in some other way counts, and so that it costs nothing when all is
 # there. Exit status: 0 all there, 1 something is missing and could not be installed, 64 bad usage.
 set -u
@@ -18,6 +19,9 @@ test="$run
 libcmocka-dev cmocka.h
 clang clang
 clang-format clang-format"
+conformance="$run
+libcmocka-dev cmocka.h
+librdkafka-dev librdkafka/rdkafka.h"
 
 # Folders that hold headers; INCLUDE_DIRS is for the tests of this script.
 dirs=${INCLUDE_DIRS-/usr/include /usr/local/include}
@@ -45,8 +49,9 @@ find_missing() {
 case ${1-} in
 run) wanted=$run ;;
 test) wanted=$test ;;
+conformance) wanted=$conformance ;;
 *)
-    echo 'usage: ci/install.sh run|test' >&2
+    echo 'usage: ci/install.sh run|test|conformance' >&2
     exit 64
     ;;
 esac
