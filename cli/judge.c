@@ -353,6 +353,27 @@ static void fill_reconciliation(struct scenario_run *run,
     }
 }
 
+/* What the pass found, by class: "3 differences: 2 stale, 1 resurrected". */
+static const char *drift_text(struct scenario_run *run,
+                              const struct reconciliation_report *report) {
+    const char *text =
+        run_result_textf(&run->result, "%llu differences", (unsigned long long)pass_drift(report));
+    const char *separator = ": ";
+    for (int c = 0; c < DRIFT_IN_FLIGHT; c++) {
+        uint64_t rows = 0;
+        for (int store = SCAN_GOLD; store < SCAN_STORE_COUNT; store++) {
+            rows += report->counts[store][c];
+        }
+        if (rows > 0) {
+            text =
+                run_result_textf(&run->result, "%s%s%llu %s", text, separator,
+                                 (unsigned long long)rows, drift_class_name((enum drift_class)c));
+            separator = ", ";
+        }
+    }
+    return text;
+}
+
 static void judge_expected_drift(struct scenario_run *run) {
     for (size_t i = 0; i < run->scenario->drift_count; i++) {
         const struct expected_drift *wanted = &run->scenario->drifts[i];
@@ -397,10 +418,8 @@ static void judge_reconciliation(struct scenario_run *run) {
                                    left->pass + 1),
                   run->passes[last].at.ns, "");
     if (run->scenario->drift_count == 0 && run->scenario->reconcile_at_end) {
-        add_own_check(
-            run, OWN_NO_DRIFT_FOUND, before == 0, "the pipeline needs no repair",
-            run_result_textf(&run->result, "%llu differences", (unsigned long long)before),
-            run->passes[first].at.ns, "");
+        add_own_check(run, OWN_NO_DRIFT_FOUND, before == 0, "the pipeline needs no repair",
+                      drift_text(run, found), run->passes[first].at.ns, "");
     }
 }
 

@@ -335,6 +335,13 @@ static int build(struct scenario_run *run) {
         .fail_safe_ns = scenario->fail_safe_ns,
         .artifacts_kept_ns = kept(scenario->retention.artifacts_ns),
     };
+    options.vectors = vector_profile_of((enum vector_profile_id)scenario->vectors.profile);
+    if (scenario->vectors.gc_deletes_ns != 0) {
+        options.vectors.gc_deletes_ns = scenario->vectors.gc_deletes_ns;
+    }
+    vector_profile_configure(&options.vectors, &options.pipeline);
+    options.keyword_gc_deletes_ns = scenario->keyword_gc_deletes_ns;
+    options.pipeline.keyword_tombstone_rows = scenario->keyword_gc_deletes_ns != 0;
     options.pipeline.topics_kept_ns = kept(scenario->retention.topics_ns);
     options.pipeline.warehouse_kept_ns = kept(scenario->retention.warehouse_ns);
     memcpy(options.workers, scenario->workers, sizeof options.workers);

@@ -115,10 +115,11 @@ const char *fault_survival_name(enum fault_survival survival);
       "convergence", "")                                                                           \
     X(STALE_WRITE, "stale-write", PLACE_VECTORS | PLACE_KEYWORDS,                                  \
       FAULT_SINK | FAULT_RATIO | FAULT_DELAY, 0, SURVIVES_WITHIN,                                  \
-      "while the store remembers its tombstones", "",                                              \
+      "where the store writes conditionally; elsewhere until the next reconciliation", "",         \
       "a write that was carried out is carried out once more up to `delay` later",                 \
       "a client's retry that overtakes nothing and arrives last [elasticsearch#21095]",            \
-      "version-monotone convergence", "no-version-check")                                          \
+      "version-monotone convergence no-drift-found",                                               \
+      "no-version-check row-deleted-outright text-deleted-outright")                               \
     X(WORKER_CRASH, "worker-crash", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY, FAULT_DOWN,          \
       SURVIVES, "", "", "a worker dies and another takes its place `down` later",                  \
       "OOM kill, node loss, deploy [promise C6]", "convergence no-duplicate-row",                  \
@@ -155,7 +156,15 @@ const char *fault_survival_name(enum fault_survival survival);
       "elsewhere",                                                                                 \
       "a silent change of the model, or of its tokenizer, behind the service's gateway "           \
       "[Evidently: drift measures]",                                                               \
-      "caught:embedding-drift", "drift-self")
+      "caught:embedding-drift", "drift-self")                                                      \
+    X(SINK_RESTART, "sink-restart", PLACE_VECTORS | PLACE_KEYWORDS, FAULT_SINK | FAULT_EVERY,      \
+      FAULT_DOWN, SURVIVES, "", "",                                                                \
+      "a store is restarted: it answers nobody for `down`, and what it held in memory only is "    \
+      "lost",                                                                                      \
+      "a rolling restart, a node that is replaced: tombstones live in memory only, deleted rows "  \
+      "come back [elasticsearch#101178, milvus#37782, weaviate#4227]",                             \
+      "no-drift-found version-monotone gone-in-time",                                              \
+      "row-deleted-outright text-deleted-outright")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

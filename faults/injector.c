@@ -35,6 +35,7 @@ static int64_t band_gap_ns(enum fault_kind kind) {
     case FAULT_STALLED_FEED:
     case FAULT_SINK_CRASH:
     case FAULT_SINK_OUTAGE:
+    case FAULT_SINK_RESTART:
     case FAULT_WORKER_CRASH:
     case FAULT_WORKER_CRASH_AT_WRITE:
     case FAULT_WORKER_PAUSE:
@@ -126,7 +127,12 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
         armed->fault = faults[i];
         stream_open(in, faults, i);
         if (faults[i].every_ns > 0 && !faults[i].off) {
-            injector_worker_arm(in, armed, vtime_add(in->start, faults[i].from_ns));
+            vtime from = vtime_add(in->start, faults[i].from_ns);
+            if (faults[i].kind == FAULT_SINK_RESTART) {
+                injector_restart_arm(in, armed, from);
+            } else {
+                injector_worker_arm(in, armed, from);
+            }
         }
     }
     return in;

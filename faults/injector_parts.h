@@ -98,6 +98,8 @@ enum verdict { PASSES, FAILS_BEFORE, REPLY_LOST, HALF_DONE, THROTTLED };
  * stream was asked depends on how many requests came, and not on its neighbours. */
 enum verdict injector_judge(struct injector *in, enum fault_sink sink, vtime now);
 /* Reads are not struck one by one; but a store that is down, or out, answers nobody. */
+/* Arms the next restart of the fault's store. */
+void injector_restart_arm(struct injector *in, struct armed *armed, vtime now);
 bool injector_unreachable(const struct injector *in, enum fault_sink sink, vtime now);
 /* What becomes of an item: APPLIED when it goes its way. What an index has against content it has
  * not against a deletion. */

@@ -14,6 +14,15 @@ static bool strikes(struct injector *in, struct armed *armed, vtime now) {
     }
 }
 
+/* The store's process ended: what it held in memory only is lost. */
+static void memory_lost(const struct injector *in, enum fault_sink sink) {
+    if (sink == SINK_VECTORS) {
+        fake_vector_db_restart(simulation_vector_db(in->simulation));
+    } else if (sink == SINK_KEYWORDS) {
+        fake_keyword_restart(simulation_keyword(in->simulation));
+    }
+}
+
 /* What a fault that strikes does to a request; the caller may be crashed on the way. */
 static enum verdict strike(struct injector *in, struct armed *armed, enum fault_sink sink,
                            vtime now) {
@@ -29,10 +38,34 @@ static enum verdict strike(struct injector *in, struct armed *armed, enum fault_
         return armed->fault.kind == FAULT_SINK_THROTTLE ? THROTTLED : FAILS_BEFORE;
     }
     in->down_until[sink] = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
+    memory_lost(in, sink);
     injector_note(in, armed, point, now, in->down_until[sink]);
     return armed->fault.point == POINT_BEFORE  ? FAILS_BEFORE
            : armed->fault.point == POINT_AFTER ? REPLY_LOST
                                                : HALF_DONE;
+}
+
+static void restart_due(void *ctx, vtime now, uint64_t index) {
+    struct injector *in = ctx;
+    struct armed *armed = &in->armed[index];
+    enum fault_sink sink = armed->fault.sink;
+    if (in->healed || (armed->fault.until_ns != 0 && !injector_in_window(in, armed, now))) {
+        return;
+    }
+    vtime until = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
+    in->down_until[sink] = vtime_max(in->down_until[sink], until);
+    memory_lost(in, sink);
+    injector_note(in, armed, (enum point)sink, now, until);
+    injector_restart_arm(in, armed, now);
+}
+
+void injector_restart_arm(struct injector *in, struct armed *armed, vtime now) {
+    vtime at = vtime_add(now, prng_exponential_ns(&armed->stream, armed->fault.every_ns));
+    uint64_t index = (uint64_t)(armed - in->armed);
+    if (simulation_schedule(in->simulation, at, "restart-store", index, restart_due, in, index) !=
+        0) {
+        in->out_of_memory = true;
+    }
 }
 
 static bool is_down(const struct injector *in, enum fault_sink sink, vtime now) {

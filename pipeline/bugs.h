@@ -90,7 +90,13 @@
       "remade-exactly")                                                                            \
     X(ORPHANS_SHOWN, "orphans-shown",                                                              \
       "an image that nobody named for longer than the limit is shown when it is named after all",  \
-      "convergence")
+      "convergence")                                                                               \
+    X(ROW_DELETED_OUTRIGHT, "row-deleted-outright",                                                \
+      "a vector row is deleted by its key and no row says so: a store that forgets tombstones "    \
+      "takes an older write in",                                                                   \
+      "no-drift-found")                                                                            \
+    X(TEXT_DELETED_OUTRIGHT, "text-deleted-outright", "the same of a row of the keyword index",    \
+      "no-drift-found")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

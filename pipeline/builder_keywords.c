@@ -46,8 +46,9 @@ static int keyword_fill(struct partitioned *builder, const struct listing *listi
     const struct folded *folded = &listing->head.folded;
     struct keyword_write *item = &write->keywords.items[write->keywords.count++];
     item->listing_id = folded->document.listing_id;
-    item->rule = row_rule(builder, row);
-    item->kind = row_kind(need);
+    item->kind = row_kind(need, builder->machine.config->keyword_tombstone_rows &&
+                                    !bug_on(builder->machine.bugs, BUG_TEXT_DELETED_OUTRIGHT));
+    item->rule = row_rule(builder, row, item->kind);
     if (need == NEED_CONTENT) {
         size_t length = folded_attributes_text(folded, NULL, 0);
         char *attributes = effect_alloc(effects, write, length + 1);

@@ -116,7 +116,9 @@ void lane_ended(struct lane *lane, struct lane_rows *rows) {
 
 static enum need vector_need(const struct partitioned *builder, const struct listing *listing,
                              const struct lane_rows *rows, size_t m) {
-    return row_need(builder, &listing->head.folded, &listing->wants[m], &rows->rows[m]);
+    enum need need = row_need(builder, &listing->head.folded, &listing->wants[m], &rows->rows[m]);
+    return need == NEED_METADATA && builder->machine.config->vector_whole_rows ? NEED_CONTENT
+                                                                               : need;
 }
 
 uint8_t vectors_wanted(const struct partitioned *builder, const struct listing *listing,
@@ -305,8 +307,9 @@ static int vector_fill(struct partitioned *builder, const struct lane *lane,
                        enum need need, const float *made, struct effect *write,
                        struct vector_write *item, struct effects *effects) {
     item->listing_id = listing->head.folded.document.listing_id;
-    item->rule = row_rule(builder, row);
-    item->kind = row_kind(need);
+    item->kind = row_kind(need, builder->machine.config->vector_tombstone_rows &&
+                                    !bug_on(builder->machine.bugs, BUG_ROW_DELETED_OUTRIGHT));
+    item->rule = row_rule(builder, row, item->kind);
     if (row_meta(listing, &listing->wants[m], row, need, effects, write, &item->meta) != 0) {
         return -ENOMEM;
     }

@@ -160,8 +160,10 @@ void wants_update(struct listing *listing);
 enum need { NEED_NOTHING, NEED_CONTENT, NEED_METADATA, NEED_DELETE };
 enum need row_need(const struct partitioned *builder, const struct folded *folded,
                    const struct want *want, const struct row *row);
-enum version_rule row_rule(const struct partitioned *builder, const struct row *row);
-enum row_write_kind row_kind(enum need need);
+/* tombstone_rows: the store forgets tombstones, so a deletion is a row. */
+enum row_write_kind row_kind(enum need need, bool tombstone_rows);
+enum version_rule row_rule(const struct partitioned *builder, const struct row *row,
+                           enum row_write_kind kind);
 /* The metadata to write, copied into the effect; a metadata-only write names the content that the
  * store should hold. 0 or -ENOMEM. */
 int row_meta(const struct listing *listing, const struct want *want, const struct row *row,

@@ -46,15 +46,18 @@ enum need row_need(const struct partitioned *builder, const struct folded *folde
     return lags ? NEED_METADATA : NEED_NOTHING;
 }
 
-enum version_rule row_rule(const struct partitioned *builder, const struct row *row) {
+enum version_rule row_rule(const struct partitioned *builder, const struct row *row,
+                           enum row_write_kind kind) {
     if (bug_on(builder->machine.bugs, BUG_NO_VERSION_CHECK)) {
         return VERSION_IGNORED;
     }
-    return row->repair ? VERSION_GREATER_OR_EQUAL : VERSION_GREATER;
+    /* A tombstone that the store left of its own accord, as an erasure does, must become a row. */
+    return row->repair || kind == ROW_TOMBSTONE ? VERSION_GREATER_OR_EQUAL : VERSION_GREATER;
 }
 
-enum row_write_kind row_kind(enum need need) {
-    return need == NEED_DELETE ? ROW_DELETE : need == NEED_METADATA ? ROW_METADATA : ROW_UPSERT;
+enum row_write_kind row_kind(enum need need, bool tombstone_rows) {
+    enum row_write_kind removal = tombstone_rows ? ROW_TOMBSTONE : ROW_DELETE;
+    return need == NEED_DELETE ? removal : need == NEED_METADATA ? ROW_METADATA : ROW_UPSERT;
 }
 
 int row_meta(const struct listing *listing, const struct want *want, const struct row *row,
@@ -78,7 +81,7 @@ void row_settle(struct partitioned *builder, struct row *row, enum item_status s
     row->known = true;
     row->repair = row->repair && rule == VERSION_GREATER;
     row->version = meta->version;
-    row->content = kind == ROW_DELETE ? 0 : meta->content_hash;
+    row->content = kind == ROW_DELETE || kind == ROW_TOMBSTONE ? 0 : meta->content_hash;
     if (status == ITEM_CONFLICT) {
         machine_count(&builder->machine, COUNTER_STALE_REJECTED, 1);
     }

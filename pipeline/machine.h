@@ -221,6 +221,13 @@ struct pipeline_config {
     int64_t backfill_resend_ns;        /* 60 s until a repair is asked for once more */
     int64_t backfill_lag_ns;           /* 30 s: live writes behind by more hold the walk */
     int64_t backfill_hold_max_ns;      /* 10 min: no page is held for longer */
+
+    /* What the stores of rows can do (docs/vector.md); each zero fits one that keeps versions and
+     * tombstones for ever. */
+    bool vector_tombstone_rows;  /* it forgets tombstones: a deletion is written as a row */
+    bool keyword_tombstone_rows; /* likewise */
+    bool vector_whole_rows; /* it changes metadata without a look at the content: rows are written
+                               as a whole */
 };
 /* A copy with every zero replaced by its default (feed thresholds stay). */
 struct pipeline_config pipeline_config_with_defaults(const struct pipeline_config *config);

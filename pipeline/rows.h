@@ -62,10 +62,13 @@ struct row_meta {
 
 /* Vector database: one collection per (modality, model version); row id = listing id. */
 enum row_write_kind {
-    ROW_UPSERT,   /* vector or text, and metadata */
-    ROW_METADATA, /* metadata alone; applied only where the stored content hash equals meta's,
-                     otherwise ITEM_MISSING */
-    ROW_DELETE,   /* leaves a tombstone at meta.version */
+    ROW_UPSERT,    /* vector or text, and metadata */
+    ROW_METADATA,  /* metadata alone; applied only where the stored content hash equals meta's,
+                      otherwise ITEM_MISSING */
+    ROW_DELETE,    /* leaves a tombstone at meta.version, for as long as the store remembers one */
+    ROW_TOMBSTONE, /* leaves a row at meta.version that says that there is none: without vector or
+                      text, in no search and no scan, and kept like any other row */
+    ROW_WRITE_KIND_COUNT
 };
 
 struct vector_write {

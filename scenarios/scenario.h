@@ -21,6 +21,7 @@
 #include "pipeline/control.h"
 #include "pipeline/machine.h"
 #include "sim/capacity.h"
+#include "sim/vector_profile.h"
 #include "sim/workload.h"
 
 /* Something that the pipeline's own monitors must notice: the scenario fails if they do not (D1).
@@ -99,6 +100,11 @@ struct scenario {
     } retention;
     bool explore_ties;
     struct capacity_rates capacity;
+    struct {
+        uint32_t profile;      /* enum vector_profile_id */
+        int64_t gc_deletes_ns; /* 0: the profile's */
+    } vectors;
+    int64_t keyword_gc_deletes_ns; /* 0: never */
 
     struct fault *faults;
     size_t fault_count;

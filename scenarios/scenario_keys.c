@@ -112,6 +112,8 @@ static size_t name_set_size(enum name_set set) {
         return COUNT_OF(statuses);
     case NAMES_COUNTERS:
         return MACHINE_COUNTER_COUNT;
+    case NAMES_PROFILES:
+        return VECTOR_PROFILE_COUNT;
     }
     return 0;
 }
@@ -162,6 +164,8 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
         return statuses[i];
     case NAMES_COUNTERS:
         return machine_counter_name((enum machine_counter)i);
+    case NAMES_PROFILES:
+        return vector_profile_name((enum vector_profile_id)i);
     }
     return NULL;
 }
@@ -1029,6 +1033,46 @@ static const struct section retention_section = {
     .key_count = COUNT_OF(retention_keys),
 };
 
+/* ---- Stores ---- */
+
+static const struct key vector_keys[] = {
+    {
+        .name = "profile",
+        .type = TAKES_NAME,
+        .names = NAMES_PROFILES,
+        AT(vectors.profile),
+        .fallback = "\"plain\"",
+        .about = "which vector database it behaves like: docs/vector.md says how",
+    },
+    {
+        .name = "gc_deletes",
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        AT(vectors.gc_deletes_ns),
+        .about = "age at which it forgets a tombstone; without it the profile's",
+    },
+};
+static const struct section vector_section = {
+    .about = "the vector database",
+    .keys = vector_keys,
+    .key_count = COUNT_OF(vector_keys),
+};
+
+static const struct key keyword_keys[] = {
+    {
+        .name = "gc_deletes",
+        .may_be_off = true,
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        AT(keyword_gc_deletes_ns),
+        .fallback = "\"off\"",
+        .about = "age at which it forgets a tombstone, as a restart then does; \"off\": never",
+    },
+};
+static const struct section keyword_section = {
+    .about = "the keyword index",
+    .keys = keyword_keys,
+    .key_count = COUNT_OF(keyword_keys),
+};
+
 /* ---- Faults ---- */
 
 static enum key_use fault_use(int kind, unsigned bits) {
@@ -1643,6 +1687,18 @@ static const struct key scenario_keys[] = {
         .type = TAKES_OBJECT,
         .section = &capacity_section,
         .about = "what services and workers can do in a second",
+    },
+    {
+        .name = "vectors",
+        .type = TAKES_OBJECT,
+        .section = &vector_section,
+        .about = "the vector database",
+    },
+    {
+        .name = "keywords",
+        .type = TAKES_OBJECT,
+        .section = &keyword_section,
+        .about = "the keyword index",
     },
     {
         .name = "faults",

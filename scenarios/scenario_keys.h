@@ -60,6 +60,7 @@ enum name_set {
     NAMES_GROUPED,    /* machines that share their partitions */
     NAMES_STATUSES,   /* of sellers */
     NAMES_COUNTERS,   /* of machines */
+    NAMES_PROFILES,   /* of vector databases */
 };
 /* The i-th name of a set and the number of its enum, or NULL behind the last. Static. */
 const char *name_set_item(enum name_set set, size_t i, int *value);

@@ -46,6 +46,7 @@ struct keyword_row {
     uint64_t id;
     bool known;      /* version says what was written last; else no write is remembered */
     bool present;    /* false: a tombstone */
+    bool lasting;    /* the tombstone is a document: it is not forgotten */
     bool waiting;    /* in the list of rows whose texts FTS5 has not got yet */
     uint8_t hidden;  /* bits of enum scan_path */
     uint8_t changed; /* bits of enum text_field: differs from what FTS5 has */
@@ -75,6 +76,7 @@ struct fake_keyword {
     sqlite3_stmt *find_marked;
     struct field_index fields[TEXT_FIELDS];
     struct store_observer observer;
+    int64_t gc_deletes_ns;
     struct row_journal journal;
     struct seller_blocks blocks;
 
@@ -138,6 +140,7 @@ struct fake_keyword *fake_keyword_new(const struct fake_keyword_options *options
         return 0;
     }
     k->observer = options->observer;
+    k->gc_deletes_ns = options->gc_deletes_ns;
     row_journal_init(&k->journal, options->journal);
     id_map_init(&k->by_id);
     if (open_index(k) != SQLITE_OK) {
@@ -320,6 +323,20 @@ static bool version_allows(const struct keyword_row *row, enum version_rule rule
     return rule == VERSION_GREATER ? v > row->meta.version : v >= row->meta.version;
 }
 
+/* A tombstone that is no document is remembered for a while only. */
+static void collect_tombstone(const struct fake_keyword *k, vtime now, struct keyword_row *row) {
+    bool tombstone = row->known && !row->present && !row->lasting;
+    if (tombstone && k->gc_deletes_ns != 0 && vtime_diff(now, row->written) >= k->gc_deletes_ns) {
+        row->known = false;
+    }
+}
+
+void fake_keyword_restart(struct fake_keyword *k) {
+    for (size_t i = 0; i < k->row_count && k->gc_deletes_ns != 0; i++) {
+        k->rows[i].known = k->rows[i].present || k->rows[i].lasting;
+    }
+}
+
 static enum item_status judge(const struct keyword_row *row, const struct keyword_write *w) {
     if (!version_allows(row, w->rule, w->meta.version)) {
         return ITEM_CONFLICT;
@@ -332,9 +349,10 @@ static enum item_status judge(const struct keyword_row *row, const struct keywor
 }
 
 static int apply(struct fake_keyword *k, struct keyword_row *row, const struct keyword_write *w) {
-    if (w->kind == ROW_DELETE) {
+    if (w->kind == ROW_DELETE || w->kind == ROW_TOMBSTONE) {
         drop_text(k, row);
         row->present = false;
+        row->lasting = w->kind == ROW_TOMBSTONE;
         /* An unconditional delete is one of an index without versions: nothing is remembered. */
         row->known = w->rule != VERSION_IGNORED;
         row->meta.version = w->meta.version;
@@ -384,6 +402,7 @@ static int write_item(struct fake_keyword *k, vtime now, const struct keyword_wr
     if (row == 0) {
         return PORT_NO_MEMORY;
     }
+    collect_tombstone(k, now, row);
     *status = judge(row, w);
     if (*status != ITEM_APPLIED) {
         return 0;

@@ -7,6 +7,10 @@
  *   modelled
  *     external versions  a write applies only over a lower (or equal) version; a delete leaves a
  *                        tombstone at its version, so an older write cannot revive a listing (A9)
+ *     forgetting         with gc_deletes_ns a tombstone is forgotten after that long, and at a
+ *                        restart, since it is held in memory only; a stale write after that revives
+ *                        the listing, as in Elasticsearch and OpenSearch
+ *     tombstone rows     ROW_TOMBSTONE is a document without text, which is kept like any other
  *     partial update     ROW_METADATA changes filters and leaves the text alone
  *     access paths       scan by the metadata, by point lookups, and by search through the inverted
  *                        index; a fault can hide a row from any one of them
@@ -24,8 +28,7 @@
  *     refresh            a write is searchable at once; the text enters FTS5 at the next search,
  *                        which no reader can tell and which spares texts that are overwritten first
  *   not modelled
- *     shards and replicas and their different scores, refresh intervals, circuit breakers, garbage
- *     collection of tombstones (real ones forget them: index.gc_deletes)
+ *     shards and replicas and their different scores, refresh intervals, circuit breakers
  *
  * Invariants (fake_keyword_check asserts them):
  *  1. every row is found by its id, and no id has two rows;
@@ -49,7 +52,8 @@ struct fake_keyword;
 
 struct fake_keyword_options {
     struct store_observer observer;
-    bool journal; /* keep what every row was at every moment, for the export */
+    bool journal;          /* keep what every row was at every moment, for the export */
+    int64_t gc_deletes_ns; /* age at which a tombstone is forgotten; 0: never, nor by a restart */
 };
 
 /* NULL when there is no memory. */
@@ -72,6 +76,9 @@ struct row_state fake_keyword_row(const struct fake_keyword *k, uint64_t listing
  * paths are not affected. The row may come later. 0 or PORT_NO_MEMORY. */
 int fake_keyword_hide(struct fake_keyword *k, uint64_t listing_id, enum scan_path path,
                       bool hidden);
+
+/* The process ends and starts again: what it held in memory only is lost. */
+void fake_keyword_restart(struct fake_keyword *k);
 
 /* Drops masked texts from the index, so that statistics count what is there. */
 int fake_keyword_merge(struct fake_keyword *k);

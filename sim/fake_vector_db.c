@@ -49,8 +49,8 @@ struct fake_vector_db *fake_vector_db_new(const struct fake_vector_db_options *o
         return 0;
     }
     db->options = *options;
-    if (db->options.batch_items_max == 0) {
-        db->options.batch_items_max = BATCH_ITEMS_MAX_DEFAULT;
+    if (db->options.profile.batch_items_max == 0) {
+        db->options.profile.batch_items_max = BATCH_ITEMS_MAX_DEFAULT;
     }
     for (size_t m = 0; m < MODALITY_COUNT; m++) {
         struct vector_index_options *index = &db->options.index[m];
@@ -106,7 +106,8 @@ int fake_vector_db_create_collection(struct fake_vector_db *db, enum modality mo
     const struct vector_collection_options options = {
         .modality = modality,
         .labels = &db->labels,
-        .gc_deletes_ns = db->options.gc_deletes_ns,
+        .gc_deletes_ns = db->options.profile.gc_deletes_ns,
+        .unconditional = db->options.profile.unconditional,
         .journal = db->options.journal,
         .segments =
             {
@@ -209,7 +210,7 @@ static int port_write(void *ctx, vtime now, enum modality modality, uint32_t mod
                       const struct vector_write *items, size_t count, enum item_status *statuses) {
     struct fake_vector_db *db = ctx;
     struct vector_collection *collection = find_collection(db, modality, model_version);
-    if (collection == 0 || count > db->options.batch_items_max) {
+    if (collection == 0 || count > db->options.profile.batch_items_max) {
         db->counts.batches_refused++;
         return collection == 0 ? PORT_NOT_FOUND : PORT_TOO_LARGE;
     }
@@ -257,7 +258,7 @@ static int port_read(void *ctx, vtime now, enum modality modality, uint32_t mode
     if (find_collection(db, modality, model_version) == 0) {
         return PORT_NOT_FOUND;
     }
-    if (count > db->options.batch_items_max) {
+    if (count > db->options.profile.batch_items_max) {
         return PORT_TOO_LARGE;
     }
     size_t dimension = modality_dimension(modality);
@@ -548,4 +549,14 @@ void fake_vector_db_forget(struct fake_vector_db *db) {
     for (size_t i = 0; i < db->entry_count; i++) {
         vector_collection_forget(db->entries[i].collection);
     }
+}
+
+void fake_vector_db_restart(struct fake_vector_db *db) {
+    if (db->options.profile.tombstones_in_memory) {
+        fake_vector_db_forget(db);
+    }
+}
+
+const struct vector_profile *fake_vector_db_profile(const struct fake_vector_db *db) {
+    return &db->options.profile;
 }

@@ -74,6 +74,7 @@
 #include "pipeline/rows.h"
 #include "sim/row_journal.h"
 #include "sim/store.h"
+#include "sim/vector_profile.h"
 
 struct fake_vector_db;
 
@@ -98,10 +99,9 @@ struct vector_alias_observer {
 struct fake_vector_db_options {
     struct store_observer observer;
     struct vector_alias_observer alias_observer;
-    bool journal;           /* keep what every row was at every moment, for the export */
-    int64_t gc_deletes_ns;  /* age at which a tombstone is forgotten; 0: never */
-    size_t batch_items_max; /* 0: 4,096; a larger batch is PORT_TOO_LARGE, and nothing is done */
-    uint64_t seed;          /* of the graphs' levels */
+    bool journal;  /* keep what every row was at every moment, for the export */
+    uint64_t seed; /* of the graphs' levels */
+    struct vector_profile profile;
     struct vector_index_options index[MODALITY_COUNT];
 };
 
@@ -159,7 +159,6 @@ struct vector_row_view {
 bool fake_vector_db_find(const struct fake_vector_db *db, enum modality modality,
                          uint32_t model_version, uint64_t listing_id, struct vector_row_view *view);
 
-#define ROW_WRITE_KIND_COUNT (ROW_DELETE + 1)
 struct fake_vector_db_counts {
     uint64_t writes[MODALITY_COUNT][ROW_WRITE_KIND_COUNT][ITEM_STATUS_COUNT]; /* items */
     uint64_t batches_refused;             /* of unknown collections, or too large */
@@ -226,7 +225,10 @@ int fake_vector_db_corrupt_row(struct fake_vector_db *db, vtime now, enum modali
 int fake_vector_db_duplicate_row(struct fake_vector_db *db, vtime now, enum modality modality,
                                  uint32_t model_version, uint64_t listing_id);
 
-/* Forgets the tombstones of all collections, as a restart does where they live in memory only. */
+/* Forgets the tombstones of all collections. */
 void fake_vector_db_forget(struct fake_vector_db *db);
+/* The process ends and starts again: what the profile holds in memory only is lost. */
+void fake_vector_db_restart(struct fake_vector_db *db);
+const struct vector_profile *fake_vector_db_profile(const struct fake_vector_db *db);
 
 #endif

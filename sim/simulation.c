@@ -208,8 +208,8 @@ static int fakes_make(struct simulation *s) {
     s->kafka = fake_kafka_new(&kafka);
     s->oltp = fake_oltp_new(&(struct fake_oltp_options){.journal = o->journal});
     s->state_store = fake_state_store_new();
-    s->keyword = fake_keyword_new(
-        &(struct fake_keyword_options){.journal = o->journal, .observer = observer});
+    s->keyword = fake_keyword_new(&(struct fake_keyword_options){
+        .journal = o->journal, .observer = observer, .gc_deletes_ns = o->keyword_gc_deletes_ns});
     s->warehouse =
         fake_warehouse_new(&(struct fake_warehouse_options){.journal = o->journal,
                                                             .kept_ns = s->config.warehouse_kept_ns,
@@ -223,6 +223,7 @@ static int fakes_make(struct simulation *s) {
         .journal = o->journal,
         .observer = observer,
         .alias_observer = {alias_switched, unseen_row_changed, s},
+        .profile = o->vectors,
         .seed = o->seed};
     /* Small, since it is built inside the run: a few thousand rows reach recall 0.99 with it. */
     vectors.index[MODALITY_TEXT] = (struct vector_index_options){

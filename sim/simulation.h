@@ -63,8 +63,11 @@ struct simulation_options {
     bool journal;               /* keep the history of every store, for the export */
     int64_t time_travel_ns;     /* of the warehouse; 0: 24 h */
     int64_t fail_safe_ns;
-    bool index_text;        /* build an approximate index over the text vectors */
-    uint32_t seal_rows_min; /* of it: rows that are searched exactly before; 0: 1,536 */
+    struct vector_profile vectors;
+    int64_t
+        keyword_gc_deletes_ns; /* age at which the keyword index forgets a tombstone; 0: never */
+    bool index_text;           /* build an approximate index over the text vectors */
+    uint32_t seal_rows_min;    /* of it: rows that are searched exactly before; 0: 1,536 */
 };
 
 /* What a reader could know at the moment it happens. Any member may be NULL. */

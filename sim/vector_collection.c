@@ -24,6 +24,7 @@ struct vector_row {
     uint8_t kind;       /* enum row_write_kind of the last write */
     bool known;         /* the version counts; else no write is remembered */
     bool present;       /* false: a tombstone, or nothing */
+    bool lasting;       /* the tombstone is a row: it is not forgotten */
     bool in_table;      /* the row table has it */
     bool spare;         /* the id table does not lead to it */
     doc_version masked; /* oldest of the versions whose vectors the graph masks, when it does */
@@ -160,7 +161,7 @@ static struct vector_row *ensure_row(struct vector_collection *c, uint64_t id) {
 
 /* A present row or a tombstone that is not forgotten. */
 static bool remembered(const struct vector_collection *c, const struct vector_row *row) {
-    if (row == 0 || !row->known || row->present) {
+    if (row == 0 || !row->known || row->present || row->lasting) {
         return row != 0 && row->known;
     }
     int64_t gc = c->options.gc_deletes_ns;
@@ -358,9 +359,10 @@ static int delete_row(struct vector_collection *c, vtime now, const struct vecto
         return PORT_NO_MEMORY;
     }
     row->known = w->rule != VERSION_IGNORED;
+    row->lasting = w->kind == ROW_TOMBSTONE;
     row->meta.version = w->meta.version;
     row->written = now;
-    row->kind = ROW_DELETE;
+    row->kind = (uint8_t)w->kind;
     return 0;
 }
 
@@ -368,7 +370,7 @@ static int delete_row(struct vector_collection *c, vtime now, const struct vecto
 
 static bool version_allows(const struct vector_collection *c, const struct vector_row *row,
                            const struct vector_write *w) {
-    if (w->rule == VERSION_IGNORED || !remembered(c, row)) {
+    if (c->options.unconditional || w->rule == VERSION_IGNORED || !remembered(c, row)) {
         return true;
     }
     return w->rule == VERSION_GREATER ? w->meta.version > row->meta.version
@@ -411,9 +413,9 @@ int vector_collection_write(struct vector_collection *c, vtime now, const struct
     if (by_key && strike_spares(c, now, w->listing_id) != 0) {
         return PORT_NO_MEMORY;
     }
-    int rc = w->kind == ROW_UPSERT   ? upsert(c, now, w)
-             : w->kind == ROW_DELETE ? delete_row(c, now, w)
-                                     : change_meta(c, now, row, ROW_METADATA, &w->meta);
+    int rc = w->kind == ROW_UPSERT     ? upsert(c, now, w)
+             : w->kind == ROW_METADATA ? change_meta(c, now, row, ROW_METADATA, &w->meta)
+                                       : delete_row(c, now, w);
     *after = vector_collection_row(c, w->listing_id);
     return rc;
 }
@@ -620,7 +622,7 @@ int vector_collection_tamper(struct vector_collection *c, vtime now, uint64_t li
 
 void vector_collection_forget(struct vector_collection *c) {
     for (size_t i = 0; i < c->row_count; i++) {
-        c->rows[i].known = c->rows[i].present;
+        c->rows[i].known = c->rows[i].present || c->rows[i].lasting;
     }
 }
 

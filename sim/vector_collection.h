@@ -29,6 +29,7 @@ struct vector_collection_options {
     uint32_t model_version;
     struct label_set *labels; /* outlives the collection */
     int64_t gc_deletes_ns;    /* 0: never */
+    bool unconditional;       /* every write applies */
     bool journal;
     struct vector_segments_options segments;
 };

@@ -278,7 +278,7 @@ static void run_against_model(uint64_t seed, bool index_on, int64_t gc_ns) {
     struct prng p;
     prng_init(&p, seed, "test-writes");
     struct fake_vector_db_options options = {
-        .gc_deletes_ns = gc_ns,
+        .profile = {.gc_deletes_ns = gc_ns},
         .seed = seed,
         .index[TEXT] = {.on = index_on, .m = 8, .ef_construction = 40, .seal_rows_min = 20},
     };
@@ -332,7 +332,7 @@ static void agrees_with_the_model(void **state) {
 /* A9: of a tombstone only newer writes revive the row; an unconditional delete leaves none. */
 static void tombstones_hold(void **state) {
     (void)state;
-    struct fake_vector_db_options options = {.gc_deletes_ns = 60 * VTIME_SECOND};
+    struct fake_vector_db_options options = {.profile = {.gc_deletes_ns = 60 * VTIME_SECOND}};
     struct fake_vector_db *db = new_db(&options);
     assert_int_equal(put(db, at(0), write_of(ROW_DELETE, 1, 5, 0)), ITEM_APPLIED);
     assert_int_equal(put(db, at(1), write_of(ROW_UPSERT, 1, 5, 0)), ITEM_CONFLICT);
@@ -380,7 +380,8 @@ static void bad_vectors_are_refused(void **state) {
 /* A batch goes on after a failed item; one that is too large, or for nobody, does nothing. */
 static void batches_and_limits(void **state) {
     (void)state;
-    struct fake_vector_db *db = new_db(&(struct fake_vector_db_options){.batch_items_max = 3});
+    struct fake_vector_db *db =
+        new_db(&(struct fake_vector_db_options){.profile = {.batch_items_max = 3}});
     struct vector_write items[4] = {write_of(ROW_UPSERT, 1, 1, 1), write_of(ROW_UPSERT, 1, 1, 1),
                                     write_of(ROW_METADATA, 2, 1, 1), write_of(ROW_UPSERT, 2, 1, 1)};
     enum item_status statuses[4];

@@ -1,0 +1,37 @@
+#include "sim/vector_profile.h"
+
+#include <assert.h>
+
+static const struct {
+    const char *name;
+    struct vector_profile profile;
+} profiles[VECTOR_PROFILE_COUNT] = {
+    [VECTORS_PLAIN] = {"plain", {.unconditional = false}},
+    [VECTORS_OPENSEARCH] = {"opensearch-like",
+                            {.gc_deletes_ns = 60 * VTIME_SECOND, .tombstones_in_memory = true}},
+    [VECTORS_MILVUS] = {"milvus-like",
+                        {.unconditional = true, .batch_bytes_max = (size_t)64 << 20}},
+    [VECTORS_PINECONE] = {"pinecone-like",
+                          {.unconditional = true,
+                           .batch_items_max = 1000,
+                           .batch_bytes_max = (size_t)2 << 20,
+                           .requests_per_second_max = 100}},
+    /* DELETE leaves nothing that a later INSERT ... ON CONFLICT could be held against. */
+    [VECTORS_PGVECTOR] = {"pgvector-like", {.gc_deletes_ns = 1, .transactional = true}},
+};
+
+const char *vector_profile_name(enum vector_profile_id id) {
+    assert(id < VECTOR_PROFILE_COUNT);
+    return profiles[id].name;
+}
+
+struct vector_profile vector_profile_of(enum vector_profile_id id) {
+    assert(id < VECTOR_PROFILE_COUNT);
+    return profiles[id].profile;
+}
+
+void vector_profile_configure(const struct vector_profile *profile,
+                              struct pipeline_config *config) {
+    config->vector_tombstone_rows = !profile->unconditional && profile->gc_deletes_ns != 0;
+    config->vector_whole_rows = profile->unconditional;
+}

@@ -1,0 +1,50 @@
+/*
+ * What kinds of vector database there are, reduced to what a pipeline has to know of them
+ * (docs/vector.md says which source says what). A profile is plain data: the fake behaves by it,
+ * and the pipeline is configured by it.
+ *
+ *     plain            versions and tombstones for ever; every write is seen at once
+ *     opensearch-like  external versions; tombstones in memory, for a minute; a refresh each second
+ *     milvus-like      no conditional write, no primary key that is one; four levels of consistency
+ *     pinecone-like    no conditional write; eventual, with a log sequence number; 429
+ *     pgvector-like    transactions; a deletion leaves nothing; dead rows until a vacuum
+ */
+#ifndef MURPHY_SIM_VECTOR_PROFILE_H
+#define MURPHY_SIM_VECTOR_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/machine.h"
+
+enum vector_profile_id {
+    VECTORS_PLAIN,
+    VECTORS_OPENSEARCH,
+    VECTORS_MILVUS,
+    VECTORS_PINECONE,
+    VECTORS_PGVECTOR,
+    VECTOR_PROFILE_COUNT
+};
+
+/* A zero member asks nothing of the pipeline: all of them zero are the plain profile. */
+struct vector_profile {
+    /* Versions. */
+    bool unconditional;        /* every write applies, whatever the version that is there */
+    int64_t gc_deletes_ns;     /* age at which a tombstone is forgotten; 0: never */
+    bool tombstones_in_memory; /* a restart forgets them */
+
+    /* Limits. */
+    size_t batch_items_max; /* 0: 4,096; a larger batch is PORT_TOO_LARGE, and nothing is done */
+    size_t batch_bytes_max; /* of vectors and metadata; 0: no limit */
+    uint32_t requests_per_second_max; /* of one collection; more are PORT_THROTTLED; 0: no limit */
+    bool transactional;               /* a batch is in as a whole or not at all */
+};
+
+const char *vector_profile_name(enum vector_profile_id id);
+struct vector_profile vector_profile_of(enum vector_profile_id id);
+
+/* What the pipeline does differently before such a database. */
+void vector_profile_configure(const struct vector_profile *profile, struct pipeline_config *config);
+
+#endif

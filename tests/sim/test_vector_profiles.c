@@ -1,0 +1,168 @@
+/*
+ * What sets the vector databases of the profiles apart (C3): each behaviour of docs/vector.md that
+ * the fake claims, by the smallest sequence of calls that shows it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sim/fake_keyword.h"
+#include "sim/fake_vector_db.h"
+
+#define TEXT MODALITY_TEXT
+
+static const vtime start = {INT64_C(1700000000000000000)};
+
+static vtime at(int64_t ms) {
+    return vtime_add(start, ms * VTIME_MILLISECOND);
+}
+
+static struct fake_vector_db *open_like(enum vector_profile_id id) {
+    struct fake_vector_db *db =
+        fake_vector_db_new(&(struct fake_vector_db_options){.profile = vector_profile_of(id)});
+    assert_non_null(db);
+    assert_int_equal(fake_vector_db_create_collection(db, TEXT, 1), 0);
+    const struct vector_alias alias = {TEXT, 1};
+    assert_int_equal(fake_vector_db_switch_aliases(db, start, &alias, 1), 0);
+    return db;
+}
+
+/* The unit vector along one axis. */
+static const float *axis(size_t i) {
+    static float vector[TEXT_DIMENSION];
+    memset(vector, 0, sizeof vector);
+    vector[i] = 1;
+    return vector;
+}
+
+static struct vector_write write_of(enum row_write_kind kind, uint64_t id, doc_version version) {
+    return (struct vector_write){.listing_id = id,
+                                 .kind = kind,
+                                 .rule = VERSION_GREATER,
+                                 .meta = {.version = version,
+                                          .whole_hash = (uint64_t)version,
+                                          .content_hash = 7,
+                                          .model_version = 1,
+                                          .policy = POLICY_ACTIVE,
+                                          .active = true},
+                                 .vector = axis(id % TEXT_DIMENSION)};
+}
+
+static enum item_status put(struct fake_vector_db *db, vtime now, struct vector_write w) {
+    enum item_status status = ITEM_UNKNOWN;
+    struct vector_port port = fake_vector_db_port(db);
+    assert_int_equal(port.ops->write(port.ctx, now, TEXT, 1, &w, 1, &status), 0);
+    return status;
+}
+
+/* A deletion that is a row keeps an older write out for good: after the store forgot its tombstones
+ * and after a restart, which both revive a row that was deleted by its key. */
+static void tombstone_rows_last(void **state) {
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct fake_vector_db *db = open_like(VECTORS_OPENSEARCH);
+        put(db, at(0), write_of(ROW_DELETE, 1, 5));
+        put(db, at(0), write_of(ROW_TOMBSTONE, 2, 5));
+        vtime then = at(restart ? 1 : 60000);
+        if (restart) {
+            fake_vector_db_restart(db);
+        }
+        assert_int_equal(put(db, then, write_of(ROW_UPSERT, 1, 3)), ITEM_APPLIED);
+        assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 3)), ITEM_CONFLICT);
+        assert_int_equal(fake_vector_db_collection(db, 0).rows, 1);
+        /* Its listing may live again, and die for good. */
+        assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 6)), ITEM_APPLIED);
+        assert_int_equal(put(db, then, write_of(ROW_DELETE, 2, 7)), ITEM_APPLIED);
+        fake_vector_db_restart(db);
+        assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 6)), ITEM_APPLIED);
+        fake_vector_db_check(db);
+        fake_vector_db_free(db);
+    }
+}
+
+/* The keyword index forgets as the vector database does, and keeps deletions that are documents. */
+static void keyword_tombstones(void **state) {
+    (void)state;
+    struct fake_keyword *k =
+        fake_keyword_new(&(struct fake_keyword_options){.gc_deletes_ns = 60 * VTIME_SECOND});
+    assert_non_null(k);
+    struct keyword_port port = fake_keyword_port(k);
+    enum item_status statuses[4];
+    struct keyword_write removals[] = {
+        {.listing_id = 1, .kind = ROW_DELETE, .meta = {.version = 5}},
+        {.listing_id = 2, .kind = ROW_TOMBSTONE, .meta = {.version = 5}},
+        {.listing_id = 3, .kind = ROW_DELETE, .meta = {.version = 5}}};
+    struct keyword_write upserts[] = {
+        {.listing_id = 1, .kind = ROW_UPSERT, .meta = {.version = 3, .active = true}},
+        {.listing_id = 2, .kind = ROW_UPSERT, .meta = {.version = 3, .active = true}},
+        {.listing_id = 3, .kind = ROW_UPSERT, .meta = {.version = 3, .active = true}}};
+    assert_int_equal(port.ops->write(port.ctx, at(0), removals, 3, statuses), 0);
+    assert_int_equal(port.ops->write(port.ctx, at(59999), upserts, 2, statuses), 0);
+    assert_int_equal(statuses[0], ITEM_CONFLICT);
+    assert_int_equal(port.ops->write(port.ctx, at(60000), upserts, 2, statuses), 0);
+    assert_int_equal(statuses[0], ITEM_APPLIED);
+    assert_int_equal(statuses[1], ITEM_CONFLICT);
+    fake_keyword_restart(k);
+    assert_int_equal(port.ops->write(port.ctx, at(1), upserts + 1, 2, statuses), 0);
+    assert_int_equal(statuses[0], ITEM_CONFLICT);
+    assert_int_equal(statuses[1], ITEM_APPLIED);
+    fake_keyword_check(k);
+    fake_keyword_free(k);
+}
+
+/* Where writes are not conditional, the last one to arrive wins, whatever its version. */
+static void last_write_wins(void **state) {
+    (void)state;
+    static const enum vector_profile_id blind[] = {VECTORS_MILVUS, VECTORS_PINECONE};
+    for (size_t i = 0; i < sizeof blind / sizeof *blind; i++) {
+        struct fake_vector_db *db = open_like(blind[i]);
+        put(db, at(0), write_of(ROW_UPSERT, 1, 9));
+        assert_int_equal(put(db, at(100), write_of(ROW_UPSERT, 1, 4)), ITEM_APPLIED);
+        assert_int_equal(fake_vector_db_row(db, TEXT, 1, 1).version, 4);
+        put(db, at(200), write_of(ROW_DELETE, 1, 10));
+        assert_int_equal(put(db, at(300), write_of(ROW_UPSERT, 1, 4)), ITEM_APPLIED);
+        assert_true(fake_vector_db_row(db, TEXT, 1, 1).present);
+        fake_vector_db_check(db);
+        fake_vector_db_free(db);
+    }
+}
+
+/* A row that a transaction deleted leaves nothing that an older write could be held against. */
+static void deletions_leave_nothing(void **state) {
+    (void)state;
+    struct fake_vector_db *db = open_like(VECTORS_PGVECTOR);
+    put(db, at(0), write_of(ROW_UPSERT, 1, 5));
+    assert_int_equal(put(db, at(1), write_of(ROW_UPSERT, 1, 4)), ITEM_CONFLICT);
+    put(db, at(2), write_of(ROW_DELETE, 1, 6));
+    assert_int_equal(put(db, at(3), write_of(ROW_UPSERT, 1, 4)), ITEM_APPLIED);
+    fake_vector_db_free(db);
+}
+
+/* The pipeline is told what it has to do about it; the plain profile asks nothing of it. */
+static void profiles_configure_the_pipeline(void **state) {
+    (void)state;
+    for (int id = 0; id < VECTOR_PROFILE_COUNT; id++) {
+        struct vector_profile profile = vector_profile_of((enum vector_profile_id)id);
+        struct pipeline_config config = {0};
+        vector_profile_configure(&profile, &config);
+        assert_int_equal(config.vector_tombstone_rows,
+                         id == VECTORS_OPENSEARCH || id == VECTORS_PGVECTOR);
+        assert_int_equal(config.vector_whole_rows, id == VECTORS_MILVUS || id == VECTORS_PINECONE);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tombstone_rows_last),
+        cmocka_unit_test(keyword_tombstones),
+        cmocka_unit_test(last_write_wins),
+        cmocka_unit_test(deletions_leave_nothing),
+        cmocka_unit_test(profiles_configure_the_pipeline),
+    };
+    return cmocka_run_group_tests(tests, 0, 0);
+}
