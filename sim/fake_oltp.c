@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "pipeline/array.h"
-#include "pipeline/document.h"
 #include "pipeline/fact.h"
-#include "pipeline/little_endian.h"
 #include "sim/cell.h"
 #include "sim/sqlite_host.h"
 
@@ -92,8 +90,6 @@ enum {
     SELLER_STATUS = LISTING_COLUMNS /* of the scan */
 };
 
-#define OWN_FIELDS 7 /* fields of a listing that are no attributes */
-
 struct buffer {
     char *data;
     size_t capacity;
@@ -110,10 +106,8 @@ struct fake_oltp {
     struct row_journal listings, sellers, outbox;
     char reference_value[FACT_VALUE_MAX]; /* that was read last */
     struct buffer packed;                 /* attributes of the row being written */
-    struct buffer encoded;                /* a record being made */
     struct buffer handed;                 /* what the last call handed out */
-    struct field *fields;                 /* of a row that was read */
-    size_t field_capacity;
+    struct oltp_encoder encoder;          /* of rows that were read */
 };
 
 /* Listing ids in the order of signed integers: SQLite knows no others. */
@@ -164,9 +158,8 @@ void fake_oltp_free(struct fake_oltp *o) {
     row_journal_release(&o->sellers);
     row_journal_release(&o->outbox);
     free(o->packed.data);
-    free(o->encoded.data);
     free(o->handed.data);
-    free(o->fields);
+    oltp_encoder_release(&o->encoder);
     free(o);
 }
 
@@ -241,14 +234,6 @@ int fake_oltp_publish(struct fake_oltp *o, vtime now, const struct outbox_item *
 
 /* ---- rows ---- */
 
-static size_t packed_bound(const struct field *attributes, size_t count) {
-    size_t bound = 0;
-    for (size_t i = 0; i < count; i++) {
-        bound += 1 + 2 + 8 + attributes[i].name.len + attributes[i].text.len;
-    }
-    return bound;
-}
-
 static char *put_bytes(char *at, struct bytes bytes) {
     if (bytes.len > 0) {
         memcpy(at, bytes.data, bytes.len);
@@ -256,50 +241,14 @@ static char *put_bytes(char *at, struct bytes bytes) {
     return at + bytes.len;
 }
 
-/* One attribute: type, length of name, name, then 8 bytes of integer or of length and text. */
-static char *pack_attribute(char *at, const struct field *f) {
-    assert(f->id == FIELD_ATTRIBUTE && f->name.len <= UINT16_MAX);
-    at = le8_put(at, (uint8_t)f->type);
-    at = le16_put(at, (uint16_t)f->name.len);
-    at = put_bytes(at, f->name);
-    if (f->type == VALUE_TEXT || f->type == VALUE_NUMBER) {
-        at = le64_put(at, f->text.len);
-        return put_bytes(at, f->text);
-    }
-    return le64_put(at, (uint64_t)(f->type == VALUE_INTEGER ? f->integer : 0));
-}
-
-bool fake_oltp_attribute_next(struct bytes packed, size_t *at, struct field *out) {
-    if (*at >= packed.len) {
-        return false;
-    }
-    const char *p = packed.data + *at;
-    *out = (struct field){.id = FIELD_ATTRIBUTE, .type = (enum value_type)le8_get(p)};
-    out->name = (struct bytes){p + 3, le16_get(p + 1)};
-    p += 3 + out->name.len;
-    uint64_t number = le64_get(p);
-    p += 8;
-    if (out->type == VALUE_TEXT || out->type == VALUE_NUMBER) {
-        out->text = (struct bytes){p, (size_t)number};
-        p += number;
-    } else if (out->type == VALUE_INTEGER) {
-        out->integer = (int64_t)number;
-    }
-    *at = (size_t)(p - packed.data);
-    return true;
-}
-
 static int pack_attributes(struct fake_oltp *o, const struct oltp_listing *row,
                            struct bytes *packed) {
-    if (reserve(&o->packed, packed_bound(row->attributes, row->attribute_count)) != 0) {
+    size_t bound = oltp_attributes_bound(row->attributes, row->attribute_count);
+    if (reserve(&o->packed, bound) != 0) {
         return PORT_NO_MEMORY;
     }
-    char *at = o->packed.data;
-    for (size_t i = 0; i < row->attribute_count; i++) {
-        assert(i == 0 || bytes_compare(row->attributes[i - 1].name, row->attributes[i].name) < 0);
-        at = pack_attribute(at, &row->attributes[i]);
-    }
-    *packed = (struct bytes){o->packed.data, (size_t)(at - o->packed.data)};
+    size_t length = oltp_attributes_pack(row->attributes, row->attribute_count, o->packed.data);
+    *packed = (struct bytes){o->packed.data, length};
     return 0;
 }
 
@@ -443,15 +392,6 @@ int fake_oltp_erase(struct fake_oltp *o, vtime now, enum erasure_scope scope, ui
 
 /* The present row of a statement; its pointers are good until the statement steps. */
 static int load_row(struct fake_oltp *o, sqlite3_stmt *s, struct oltp_listing *out) {
-    struct bytes packed = statement_bytes(s, ATTRIBUTES);
-    size_t count = 0;
-    struct field attribute;
-    for (size_t at = 0; fake_oltp_attribute_next(packed, &at, &attribute); count++) {
-        if (ARRAY_RESERVE(o->fields, o->field_capacity, OWN_FIELDS + count + 1) != 0) {
-            return PORT_NO_MEMORY;
-        }
-        o->fields[OWN_FIELDS + count] = attribute;
-    }
     *out = (struct oltp_listing){
         .listing_id = id_of(sqlite3_column_int64(s, KEY)),
         .seller_id = (uint64_t)sqlite3_column_int64(s, SELLER),
@@ -461,12 +401,10 @@ static int load_row(struct fake_oltp *o, sqlite3_stmt *s, struct oltp_listing *o
         .category = statement_bytes(s, CATEGORY),
         .price = sqlite3_column_type(s, PRICE) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, PRICE),
         .image_ids = statement_bytes(s, IMAGE_IDS),
-        .attributes = count == 0 ? 0 : o->fields + OWN_FIELDS,
-        .attribute_count = count,
         .deleted = sqlite3_column_int(s, DELETED) != 0,
         .stamp = stamp_at(s, UPDATED_AT),
     };
-    return 0;
+    return oltp_attributes_unpack(&o->encoder, statement_bytes(s, ATTRIBUTES), out);
 }
 
 static void move_text(char **at, struct bytes *text) {
@@ -480,7 +418,8 @@ static void move_text(char **at, struct bytes *text) {
 /* Moves what a row points to into the buffer that lasts until the next call. */
 static int keep_row(struct fake_oltp *o, struct oltp_listing *row) {
     size_t needed = row->title.len + row->description.len + row->locale.len + row->category.len +
-                    row->image_ids.len + packed_bound(row->attributes, row->attribute_count);
+                    row->image_ids.len +
+                    oltp_attributes_bound(row->attributes, row->attribute_count);
     if (reserve(&o->handed, needed) != 0) {
         return PORT_NO_MEMORY;
     }
@@ -491,8 +430,9 @@ static int keep_row(struct fake_oltp *o, struct oltp_listing *row) {
     move_text(&at, &row->category);
     move_text(&at, &row->image_ids);
     for (size_t i = 0; i < row->attribute_count; i++) {
-        move_text(&at, &o->fields[OWN_FIELDS + i].name);
-        move_text(&at, &o->fields[OWN_FIELDS + i].text);
+        struct field *attribute = oltp_attribute(&o->encoder, i);
+        move_text(&at, &attribute->name);
+        move_text(&at, &attribute->text);
     }
     return 0;
 }
@@ -512,84 +452,12 @@ int fake_oltp_read_listing(struct fake_oltp *o, uint64_t listing_id, struct oltp
     return rc == 0 ? 1 : rc;
 }
 
-/* ---- records made from rows ---- */
-
-static struct field text_field(enum field_id id, struct bytes text) {
-    return (struct field){.id = id, .type = text.data == 0 ? VALUE_NULL : VALUE_TEXT, .text = text};
-}
-
-static struct field integer_field(enum field_id id, bool null, int64_t value) {
-    return (struct field){
-        .id = id, .type = null ? VALUE_NULL : VALUE_INTEGER, .integer = null ? 0 : value};
-}
-
-/* Encodes a record of this listing into o->encoded. A whole row is an UPSERT of every column. */
-static int encode(struct fake_oltp *o, uint64_t listing_id, struct stamp stamp,
-                  const struct oltp_listing *row, struct bytes *out) {
-    struct record record = {
-        .type = RECORD_LISTING,
-        .op = row == 0 ? RECORD_DELETE : RECORD_UPSERT,
-        .contract_version = RECORD_CONTRACT_VERSION,
-        .stamp = stamp,
-        .subject_id = listing_id,
-        .sections = SECTION_REPAIR,
-    };
-    size_t count = 0;
-    if (row != 0) {
-        if (ARRAY_RESERVE(o->fields, o->field_capacity, OWN_FIELDS) != 0) {
-            return PORT_NO_MEMORY;
-        }
-        o->fields[count++] = text_field(FIELD_TITLE, row->title);
-        o->fields[count++] = text_field(FIELD_DESCRIPTION, row->description);
-        o->fields[count++] = text_field(FIELD_LOCALE, row->locale);
-        o->fields[count++] = text_field(FIELD_CATEGORY, row->category);
-        o->fields[count++] =
-            integer_field(FIELD_SELLER, row->seller_id == 0, (int64_t)row->seller_id);
-        o->fields[count++] = integer_field(FIELD_PRICE, row->price < 0, row->price);
-        o->fields[count] = text_field(FIELD_IMAGE_IDS, row->image_ids);
-        if (o->fields[count].type == VALUE_TEXT) {
-            o->fields[count].type = VALUE_IDS;
-        }
-        count += 1 + row->attribute_count; /* attributes stand behind the row's own fields */
-    }
-    if (reserve(&o->encoded, record_encoded_bound(&record, o->fields, count)) != 0) {
-        return PORT_NO_MEMORY;
-    }
-    int64_t length = record_encode(&record, o->fields, count, o->encoded.data, o->encoded.capacity);
-    assert(length > 0);
-    *out = (struct bytes){o->encoded.data, (size_t)length};
-    return 0;
-}
-
-/* The source hash that a document holds which was told this row and nothing else; 0 for a row that
- * breaks the contract, which no document can equal. */
-static int hash_row(struct fake_oltp *o, const struct oltp_listing *row, uint64_t *hash) {
-    *hash = 0;
-    struct bytes encoded;
-    if (encode(o, row->listing_id, row->stamp, row->deleted ? 0 : row, &encoded) != 0) {
-        return PORT_NO_MEMORY;
-    }
-    struct record record;
-    struct record_error error;
-    if (record_decode(encoded, &record, &error) != 0) {
-        return 0;
-    }
-    struct document document;
-    document_init(&document, row->listing_id);
-    int rc = document_fold(&document, &record, doc_version_pack(0, 0), row->stamp.ts, 0);
-    if (rc >= 0) {
-        struct document_digest digest;
-        document_digest(&document, &digest);
-        *hash = digest.source;
-    }
-    document_release(&document);
-    return rc < 0 ? PORT_NO_MEMORY : 0;
-}
+/* ---- rows said again ---- */
 
 static int publish_record(struct fake_oltp *o, vtime now, uint64_t listing_id, struct stamp stamp,
                           const struct oltp_listing *row) {
     struct bytes encoded;
-    if (encode(o, listing_id, stamp, row, &encoded) != 0) {
+    if (oltp_encode_listing(&o->encoder, listing_id, stamp, row, &encoded) != 0) {
         return PORT_NO_MEMORY;
     }
     struct outbox_item item = {TOPIC_LISTING, listing_id, encoded};
@@ -639,44 +507,31 @@ static int republish_seller(struct fake_oltp *o, vtime now, uint64_t seller_id) 
     if (found <= 0) {
         return found < 0 ? PORT_NO_MEMORY : 0;
     }
-    struct record record = {
-        .type = RECORD_POLICY,
-        .op = RECORD_UPSERT,
-        .contract_version = RECORD_CONTRACT_VERSION,
-        .stamp = stamp_at(s, 2),
-        .subject_id = seller_id,
-        .seller_id = seller_id,
-        .status = (enum policy_status)sqlite3_column_int(s, 1),
-        .sections = SECTION_REPAIR,
-    };
+    enum policy_status status = (enum policy_status)sqlite3_column_int(s, 1);
+    struct stamp stamp = stamp_at(s, 2);
     sqlite3_reset(s);
-    char encoded[256];
-    int64_t length = record_encode(&record, NULL, 0, encoded, sizeof encoded);
-    assert(length > 0);
-    struct outbox_item item = {TOPIC_POLICY, seller_id, {encoded, (size_t)length}};
+    struct bytes encoded;
+    if (oltp_encode_seller(&o->encoder, seller_id, status, stamp, &encoded) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    struct outbox_item item = {TOPIC_POLICY, seller_id, encoded};
     return finish_write(o, now, &item);
 }
 
 /* What the table says of what the listing names, if it says anything. */
 static int republish_reference(struct fake_oltp *o, vtime now, enum fact_kind table,
                                struct bytes text) {
-    struct record record = {
-        .type = RECORD_REFERENCE,
-        .op = RECORD_UPSERT,
-        .contract_version = RECORD_CONTRACT_VERSION,
-        .sections = SECTION_REPAIR,
-    };
-    int found = text.data == NULL
-                    ? 0
-                    : fake_oltp_read_reference(o, table, text, &record.reference, &record.stamp);
+    struct reference_row row;
+    struct stamp stamp;
+    int found = text.data == NULL ? 0 : fake_oltp_read_reference(o, table, text, &row, &stamp);
     if (found <= 0) {
         return found;
     }
-    record.subject_id = reference_key(&record.reference);
-    char encoded[1024];
-    int64_t length = record_encode(&record, NULL, 0, encoded, sizeof encoded);
-    assert(length > 0);
-    struct outbox_item item = {TOPIC_REFERENCE, record.subject_id, {encoded, (size_t)length}};
+    struct bytes encoded;
+    if (oltp_encode_reference(&o->encoder, &row, stamp, &encoded) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    struct outbox_item item = {TOPIC_REFERENCE, reference_key(&row), encoded};
     return finish_write(o, now, &item);
 }
 
@@ -785,7 +640,8 @@ static int port_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct
         struct oltp_listing row;
         struct scan_row *line = &out[*count];
         *line = (struct scan_row){0};
-        if (load_row(o, s, &row) != 0 || hash_row(o, &row, &line->source_hash) != 0) {
+        if (load_row(o, s, &row) != 0 ||
+            oltp_hash_listing(&o->encoder, &row, &line->source_hash) != 0) {
             sqlite3_reset(s);
             return PORT_NO_MEMORY;
         }
@@ -817,10 +673,7 @@ int fake_oltp_held(struct fake_oltp *o, uint64_t listing_id, struct stamp stamp)
     if (found <= 0) {
         return found;
     }
-    bool says = row.seller_id != 0 || row.title.len > 0 || row.description.len > 0 ||
-                row.category.len > 0 || row.locale.len > 0 || row.image_ids.len > 0 ||
-                row.price >= 0 || row.attribute_count > 0;
-    return says && stamp_compare(row.stamp, stamp) <= 0;
+    return oltp_listing_says(&row) && stamp_compare(row.stamp, stamp) <= 0;
 }
 
 static int port_erase(void *ctx, vtime now, const struct erasure_subject *subjects, size_t count,

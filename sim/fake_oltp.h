@@ -35,6 +35,7 @@
 #include "pipeline/ports.h"
 #include "pipeline/record.h"
 #include "pipeline/rows.h"
+#include "sim/oltp_row.h"
 #include "sim/row_journal.h"
 
 struct fake_oltp;
@@ -48,27 +49,6 @@ struct fake_oltp *fake_oltp_new(const struct fake_oltp_options *options);
 void fake_oltp_free(struct fake_oltp *o);
 
 struct oltp_port fake_oltp_port(struct fake_oltp *o);
-
-/*
- * A whole row of oltp_listing. Text whose data is NULL is a NULL column; an empty text has data.
- * Any listing id will do; seller ids start at 1. A column or attribute that was set to nothing is
- * NULL, and an attribute that was taken away stays in the row as VALUE_NULL, so that republishing
- * the row can say so.
- */
-struct oltp_listing {
-    uint64_t listing_id;
-    uint64_t seller_id; /* 0: NULL */
-    struct bytes title;
-    struct bytes description;
-    struct bytes locale;
-    struct bytes category;
-    int64_t price;                  /* 1/10,000 of the currency unit; -1: NULL */
-    struct bytes image_ids;         /* packed as in a VALUE_IDS field */
-    const struct field *attributes; /* FIELD_ATTRIBUTE, in name order, no name twice */
-    size_t attribute_count;
-    bool deleted;
-    struct stamp stamp; /* updated_at and event_id of the last change */
-};
 
 /* What goes into the outbox with a change. NULL in place of one: the change is not published. */
 struct outbox_item {
@@ -128,7 +108,7 @@ int64_t fake_oltp_last_sequence(const struct fake_oltp *o);
 
 /*
  * For the export of a finished run. Cells of a listing: listing_id, seller_id, title, description,
- * locale, category, price, image_ids, attributes (both packed, see the two functions below),
+ * locale, category, price, image_ids, attributes (both packed, see oltp_attribute_next),
  * deleted, updated_at_ns, event id high and low half. Of a seller: seller_id, status,
  * updated_at_ns, event id halves. Of an outbox row: sequence, topic, key, value, created_at_ns.
  */
@@ -140,8 +120,5 @@ const struct row_journal *fake_oltp_outbox_journal(const struct fake_oltp *o);
 int fake_oltp_each_order(struct fake_oltp *o,
                          int (*each)(void *ctx, vtime created, const struct order_row *order),
                          void *ctx);
-
-/* Reads the i-th attribute of a packed attributes column; *at starts at 0. False at the end. */
-bool fake_oltp_attribute_next(struct bytes packed, size_t *at, struct field *out);
 
 #endif

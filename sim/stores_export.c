@@ -348,7 +348,7 @@ static int make_attributes(struct stores_export *x, struct bytes packed) {
     int rc = text_add(x, "{", 1);
     struct field f;
     const char *separator = "";
-    for (size_t at = 0; rc == 0 && fake_oltp_attribute_next(packed, &at, &f); separator = ",") {
+    for (size_t at = 0; rc == 0 && oltp_attribute_next(packed, &at, &f); separator = ",") {
         rc = text_addf(x, "%s", separator);
         rc = rc == 0 ? text_add_json(x, f.name) : rc;
         rc = rc == 0 ? text_add(x, ":", 1) : rc;
