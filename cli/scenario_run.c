@@ -12,6 +12,7 @@
 #include "pipeline/control.h"
 #include "pipeline/dead_letter.h"
 #include "sim/clock_shim.h"
+#include "sim/prng.h"
 #include "sim/stores_export.h"
 
 /* Between looks at progress, settling and interruption. */
@@ -273,6 +274,17 @@ static void operation_due(void *ctx, vtime now, uint64_t index) {
     }
 }
 
+/* When, from the start of the run. */
+static int64_t operation_at(const struct scenario_run *run, size_t i) {
+    const struct operation *operation = &run->scenario->operations[i];
+    char name[60];
+    struct prng stream;
+    snprintf(name, sizeof name, "operation %zu", i);
+    prng_init(&stream, run->options.seed, name);
+    return operation->at_ns +
+           (operation->within_ns > 0 ? prng_range(&stream, 0, operation->within_ns) : 0);
+}
+
 /* ---- Making ---- */
 
 struct scenario_run *scenario_run_new(const struct scenario *scenario,
@@ -397,7 +409,7 @@ static int build(struct scenario_run *run) {
                                             .alias_switched = hear_alias_switched,
                                             .unseen_row_changed = hear_unseen_row_changed});
     for (size_t i = 0; i < scenario->operation_count; i++) {
-        vtime at = vtime_add(options.start, scenario->operations[i].at_ns);
+        vtime at = vtime_add(options.start, operation_at(run, i));
         if (simulation_schedule(run->simulation, at, "operation", i, operation_due, run, i) != 0) {
             return -ENOMEM;
         }

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/prng.h"
-
 static const struct fault_about table[FAULT_KIND_COUNT] = {
 #define FAULT_ROW(identifier, ...) {__VA_ARGS__},
     FAULTS(FAULT_ROW)
@@ -104,14 +102,4 @@ void fault_stream_name(const struct fault *faults, size_t i, const char *use,
     snprintf(text, FAULT_STREAM_TEXT, "%s %s feed %u sink %u worker %u point %u number %u", use,
              fault_table()[fault->kind].name, (unsigned)fault->feed, (unsigned)fault->sink,
              (unsigned)fault->worker, (unsigned)fault->point, same);
-}
-
-void faults_swarm(struct fault *faults, size_t count, uint64_t seed) {
-    for (size_t i = 0; i < count; i++) {
-        char name[FAULT_STREAM_TEXT];
-        struct prng stream;
-        fault_stream_name(faults, i, "swarm", name);
-        prng_init(&stream, seed, name);
-        faults[i].off = !faults[i].always && prng_next(&stream) >> 63 != 0;
-    }
 }

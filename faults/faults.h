@@ -93,7 +93,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "", "a record reaches its feed up to `delay` after its event, behind younger ones",          \
       "an offline seller app, a mirror that falls behind [promise A3]",                            \
       "convergence gone-in-time", "no-tombstone tombstone-early")                                  \
-    X(STALLED_FEED, "stalled-feed", PLACE_FEED, FAULT_FEED, 0, SURVIVES_WITHIN,                    \
+    X(STALLED_FEED, "stalled-feed", PLACE_FEED, FAULT_FEED, FAULT_DOWN, SURVIVES_WITHIN,           \
       "shorter than the topic's retention", "",                                                    \
       "nothing reaches the feed; what was sent comes when the stall ends",                         \
       "a stuck mirror or connector [promise D1]", "caught:feed-freshness", "")                     \
@@ -103,7 +103,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "process crash, node loss, connection reset: a write is done, not done, or nobody knows "    \
       "[jepsen: outcome unknown]",                                                                 \
       "convergence version-monotone", "no-version-check offset-before-state")                      \
-    X(SINK_OUTAGE, "sink-outage", PLACE_SINKS, FAULT_SINK, 0, SURVIVES_WITHIN,                     \
+    X(SINK_OUTAGE, "sink-outage", PLACE_SINKS, FAULT_SINK, FAULT_DOWN, SURVIVES_WITHIN,            \
       "shorter than the retention of the topic that is read", "", "a store refuses every request", \
       "cluster red, network partition [opensearch status red]", "convergence backlog-bounded", "") \
     X(SINK_THROTTLE, "sink-throttle", PLACE_SINKS, FAULT_SINK | FAULT_RATIO, 0, SURVIVES, "", "",  \
@@ -227,9 +227,13 @@ void fault_stream_name(const struct fault *faults, size_t i, const char *use,
                        char text[FAULT_STREAM_TEXT]);
 
 /*
- * Swarm: switches each fault off with probability 1/2, decided by a stream of its own for each, so
- * that a seed tries some faults without the others. Faults that are all on, all the time, hide
- * what only the absence of one shows (Groce et al., Swarm Testing, 2012).
+ * Swarm: each seed draws what share of the kinds it has, from a quarter to three quarters, and does
+ * without the others altogether; of a kind's faults it has three quarters. Of those it draws how
+ * hard they strike: ratio, delay and down between an eighth and what the scenario states, which is
+ * the most; `every` up to eight times that. Faults that are all on, all the time, hide what only
+ * the absence of one shows (Groce et al., Swarm Testing, 2012). Kinds and faults have streams of
+ * their own, so that a fault more in the scenario changes nothing of the others. What is `always`
+ * on stays as it is stated.
  */
 void faults_swarm(struct fault *faults, size_t count, uint64_t seed);
 

@@ -103,6 +103,20 @@ static void stream_open(struct injector *in, const struct fault *faults, size_t 
     prng_init(&in->armed[i].stream, simulation_seed(in->simulation), name);
 }
 
+/* What stays down for a part of its window begins at a moment of the fault's own choice. */
+static void window_draw(struct armed *armed) {
+    struct fault *fault = &armed->fault;
+    bool lasts = fault->kind == FAULT_STALLED_FEED || fault->kind == FAULT_SINK_OUTAGE;
+    if (!lasts || fault->down_ns == 0 || fault->until_ns == 0) {
+        return;
+    }
+    int64_t room_ns = fault->until_ns - fault->from_ns - fault->down_ns;
+    if (room_ns > 0) {
+        fault->from_ns += prng_range(&armed->stream, 0, room_ns);
+        fault->until_ns = fault->from_ns + fault->down_ns;
+    }
+}
+
 struct injector *injector_new(struct simulation *simulation, const struct fault *faults,
                               size_t count) {
     struct injector *in = calloc(1, sizeof *in);
@@ -126,6 +140,7 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
         struct armed *armed = &in->armed[i];
         armed->fault = faults[i];
         stream_open(in, faults, i);
+        window_draw(armed);
         if (faults[i].every_ns > 0 && !faults[i].off) {
             vtime from = vtime_add(in->start, faults[i].from_ns);
             if (faults[i].kind == FAULT_SINK_RESTART) {

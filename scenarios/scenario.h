@@ -59,7 +59,8 @@ struct expected_count {
 /* Something that an operator asks for: a record of the control topic. */
 struct operation {
     enum control_kind control;
-    int64_t at_ns; /* from the start of the run */
+    int64_t at_ns;     /* from the start of the run */
+    int64_t within_ns; /* up to so long after that, drawn by the seed */
     uint32_t model_version;
     enum topic_id feed;
     int64_t from_ns, to_ns; /* [from, to) from the start of the run; to 0: without limits */
@@ -108,7 +109,7 @@ struct scenario {
 
     struct fault *faults;
     size_t fault_count;
-    bool swarm; /* each seed does without some of the faults */
+    bool swarm; /* faults_swarm draws which of them a seed has, and how hard they strike */
 
     struct operation *operations;
     size_t operation_count;

@@ -154,7 +154,7 @@ static int check_operation(struct reader *r, const struct draft *draft, size_t i
         return reader_fail(r, &path, PLACE_VALUE, "is not after \"from\"");
     }
     struct json_path path = path_of(text, "operations[%zu].at", i);
-    return check_before_end(r, draft, operation->at_ns, &path, "is");
+    return check_before_end(r, draft, operation->at_ns + operation->within_ns, &path, "is");
 }
 
 static int check_probes(struct reader *r, const struct draft *draft) {

@@ -1151,7 +1151,10 @@ static const struct key fault_keys[] = {
         .use = FAULT_DOWN,
         DURATION(VTIME_MILLISECOND, LONGEST),
         FAULT_AT(down_ns),
-        .about = "how long what was struck stays down; without it 20s for a store, 5s for a worker",
+        .about =
+            "how long what was struck stays down; without it 20s for a store, 5s for a worker, "
+            "and from \"from\" to \"until\" for what has no ratio; with it that begins at a "
+            "drawn moment of these",
     },
     {
         .name = "from",
@@ -1171,7 +1174,7 @@ static const struct key fault_keys[] = {
         .type = TAKES_FLAG,
         FAULT_AT(always),
         .fallback = "false",
-        .about = "a swarm never does without it",
+        .about = "a swarm never does without it, and leaves it as it is stated",
     },
 };
 static const struct section fault_section = {
@@ -1207,6 +1210,12 @@ static const struct key operation_keys[] = {
         DURATION(0, LONGEST),
         OPERATION_AT(at_ns),
         .about = "when, counted from the start",
+    },
+    {
+        .name = "within",
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        OPERATION_AT(within_ns),
+        .about = "up to so long after that, drawn by the seed",
     },
     {
         .name = "refused",
@@ -1714,7 +1723,9 @@ static const struct key scenario_keys[] = {
         .type = TAKES_FLAG,
         AT(swarm),
         .fallback = "false",
-        .about = "each seed switches each of the faults off with probability 1/2",
+        .about =
+            "each seed does without some kinds of faults and draws how hard the others strike; "
+            "what is stated is the most",
     },
     {
         .name = "operations",

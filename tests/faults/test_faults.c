@@ -101,6 +101,45 @@ static void sinks_and_points_have_names(void **state) {
     assert_int_equal(fault_point_find("between"), -1);
 }
 
+/* Under a seed a kind is there or is not, altogether; what is there strikes at most as hard as it
+ * is stated, and what is always on exactly so. Over many seeds each kind is missing at times, and
+ * each fault comes weak and strong. */
+static void swarm_draws_kinds_and_intensities(void **state) {
+    (void)state;
+    const struct fault stated[] = {
+        {.kind = FAULT_SINK_THROTTLE, .sink = SINK_VECTORS, .ratio_num = 1, .ratio_den = 10},
+        {.kind = FAULT_SINK_THROTTLE, .sink = SINK_LOG, .ratio_num = 1, .ratio_den = 10},
+        {.kind = FAULT_WORKER_PAUSE,
+         .worker = MACHINE_ROUTER,
+         .every_ns = VTIME_MINUTE,
+         .down_ns = VTIME_MINUTE},
+        {.kind = FAULT_LATE_RECORDS, .ratio_num = 1, .ratio_den = 2, .delay_ns = 8, .always = true},
+    };
+    enum { COUNT = sizeof stated / sizeof *stated, SEEDS = 400 };
+    unsigned both_off = 0, one_off = 0, weak = 0, strong = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct fault faults[COUNT];
+        memcpy(faults, stated, sizeof faults);
+        faults_swarm(faults, COUNT, seed);
+        both_off += faults[0].off && faults[1].off;
+        one_off += faults[0].off != faults[1].off;
+        uint64_t eighths = (uint64_t)faults[0].ratio_num * 80 / faults[0].ratio_den;
+        assert_in_range(eighths, 1, 8);
+        weak += eighths == 1;
+        strong += eighths == 8;
+        assert_in_range(faults[2].every_ns, VTIME_MINUTE, 8 * VTIME_MINUTE);
+        assert_in_range(faults[2].down_ns, VTIME_MINUTE / 8, VTIME_MINUTE);
+        assert_memory_equal(&faults[3], &stated[3], sizeof stated[3]);
+        struct fault alone = stated[1];
+        faults_swarm(&alone, 1, seed);
+        assert_int_equal(alone.off, faults[1].off);
+        assert_int_equal(alone.ratio_num, faults[1].ratio_num);
+    }
+    assert_true(both_off > SEEDS / 4 && both_off < 3 * SEEDS / 4);
+    assert_true(one_off > SEEDS / 20);
+    assert_true(weak > SEEDS / 20 && strong > SEEDS / 20);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_have_names),
@@ -108,6 +147,7 @@ int main(void) {
         cmocka_unit_test(kinds_say_what_is_to_be_known),
         cmocka_unit_test(bugs_exist),
         cmocka_unit_test(sinks_and_points_have_names),
+        cmocka_unit_test(swarm_draws_kinds_and_intensities),
     };
     return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
 }

@@ -1,0 +1,52 @@
+#include <stdio.h>
+
+#include "faults/faults.h"
+#include "sim/prng.h"
+
+/* Intensities are so many eighths of what is stated. */
+#define LEVELS 8
+
+/* The share of kinds that a seed has, in quarters: 1 to 3. */
+static uint64_t density(uint64_t seed) {
+    struct prng stream;
+    prng_init(&stream, seed, "swarm density");
+    return 1 + prng_below(&stream, 3);
+}
+
+static bool has_kind(uint64_t seed, enum fault_kind kind) {
+    char name[FAULT_STREAM_TEXT];
+    struct prng stream;
+    snprintf(name, sizeof name, "swarm kind %s", fault_table()[kind].name);
+    prng_init(&stream, seed, name);
+    return prng_below(&stream, 4) < density(seed);
+}
+
+static int64_t part(struct prng *stream, int64_t stated_ns) {
+    int64_t levels = (int64_t)prng_below(stream, LEVELS) + 1;
+    int64_t drawn_ns = stated_ns / LEVELS * levels;
+    return stated_ns == 0 || drawn_ns > 0 ? drawn_ns : 1;
+}
+
+static void temper(struct fault *fault, struct prng *stream) {
+    if (fault->ratio_num > 0) {
+        fault->ratio_num *= (uint32_t)prng_below(stream, LEVELS) + 1;
+        fault->ratio_den *= LEVELS;
+    }
+    fault->every_ns *= (int64_t)prng_below(stream, LEVELS) + 1;
+    fault->delay_ns = part(stream, fault->delay_ns);
+    fault->down_ns = part(stream, fault->down_ns);
+}
+
+void faults_swarm(struct fault *faults, size_t count, uint64_t seed) {
+    for (size_t i = 0; i < count; i++) {
+        if (faults[i].always) {
+            continue;
+        }
+        char name[FAULT_STREAM_TEXT];
+        struct prng stream;
+        fault_stream_name(faults, i, "swarm", name);
+        prng_init(&stream, seed, name);
+        faults[i].off = !has_kind(seed, faults[i].kind) || prng_below(&stream, 4) == 0;
+        temper(&faults[i], &stream);
+    }
+}
