@@ -6,14 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/murphy.h"
 #include "cli/scenario_run_parts.h"
 #include "pipeline/array.h"
 #include "pipeline/control.h"
-#include "pipeline/dead_letter.h"
 #include "sim/clock_shim.h"
 #include "sim/prng.h"
-#include "sim/stores_export.h"
 
 /* Between looks at progress, settling and interruption. */
 #define SLICE_NS VTIME_MINUTE
@@ -35,17 +32,26 @@ static void hear_appended(void *ctx, vtime now, enum topic_id topic, uint32_t pa
                           const struct log_record *record) {
     struct scenario_run *run = ctx;
     run->oracle_ear.appended(run->oracle_ear.ctx, now, topic, partition, record);
+    if (run->hops != NULL) {
+        hop_log_appended(run->hops, topic, partition, record);
+    }
 }
 
 static void hear_row_changed(void *ctx, vtime now, const struct row_change *change) {
     struct scenario_run *run = ctx;
     run->oracle_ear.row_changed(run->oracle_ear.ctx, now, change);
+    if (run->hops != NULL) {
+        hop_log_row_changed(run->hops, now, change, true);
+    }
 }
 
 static void hear_seller_changed(void *ctx, vtime now, enum store_id store, uint64_t seller_id,
                                 enum policy_status status) {
     struct scenario_run *run = ctx;
     run->oracle_ear.seller_changed(run->oracle_ear.ctx, now, store, seller_id, status);
+    if (run->hops != NULL) {
+        hop_log_seller_changed(run->hops, now, store, seller_id, status);
+    }
 }
 
 static void hear_embedded(void *ctx, vtime now, const struct embed_item *items,
@@ -58,6 +64,9 @@ static void hear_alias_switched(void *ctx, vtime now, enum modality modality, ui
                                 uint32_t to) {
     struct scenario_run *run = ctx;
     run->oracle_ear.alias_switched(run->oracle_ear.ctx, now, modality, from, to);
+    if (run->hops != NULL) {
+        hop_log_alias_switched(run->hops, now, modality, to);
+    }
     if (modality == MODALITY_TEXT) {
         prober_alias_switched(&run->prober, now);
     }
@@ -66,6 +75,26 @@ static void hear_alias_switched(void *ctx, vtime now, enum modality modality, ui
 static void hear_unseen_row_changed(void *ctx, vtime now, const struct row_change *change) {
     struct scenario_run *run = ctx;
     run->oracle_ear.unseen_row_changed(run->oracle_ear.ctx, now, change);
+    if (run->hops != NULL) {
+        hop_log_row_changed(run->hops, now, change, false);
+    }
+}
+
+/* What machines are told and ask for: of interest to the way of changes alone. */
+static void hear_told(void *ctx, uint32_t actor, const struct event *event) {
+    struct scenario_run *run = ctx;
+    hop_log_told(run->hops, actor, simulation_actor_kind(run->simulation, actor),
+                 simulation_actor_name(run->simulation, actor), event);
+}
+
+static void hear_asked(void *ctx, vtime now, uint32_t actor, const struct effect *effect) {
+    struct scenario_run *run = ctx;
+    hop_log_asked(run->hops, now, actor, effect);
+}
+
+static void hear_changed(void *ctx, const struct oracle_change *change) {
+    struct scenario_run *run = ctx;
+    hop_log_changed(run->hops, change);
 }
 
 static void hear_alert(void *ctx, vtime now, const char *name, const char *subject,
@@ -307,6 +336,7 @@ void scenario_run_free(struct scenario_run *run) {
     injector_free(run->injector);
     simulation_free(run->simulation);
     oracle_free(run->oracle);
+    hop_log_free(run->hops);
     workload_free(run->workload);
     free(run->faults);
     free(run->alerts);
@@ -373,6 +403,15 @@ static int build(struct scenario_run *run) {
     for (size_t i = 0; i < scenario->fault_count; i++) {
         refusals |= scenario->faults[i].kind == FAULT_ITEM_REFUSALS;
     }
+    bool history = run->options.keep_history;
+    if (history) {
+        run->hops = hop_log_new(run->start, scenario->pipeline.model_version == 0
+                                                ? 1
+                                                : scenario->pipeline.model_version);
+        if (run->hops == NULL) {
+            return -ENOMEM;
+        }
+    }
     run->oracle = oracle_new(&(struct oracle_options){
         .refusals = refusals,
         .start = options.start,
@@ -386,8 +425,9 @@ static int build(struct scenario_run *run) {
         .suppressed_within_ns = scenario->objectives.suppressed_within_ns,
         .needless_embeddings_max_ppm = scenario->objectives.needless_embeddings_ppm,
         .vectors_every = 1,
-        .sampled = run->options.keep_history ? hear_sample : NULL,
-        .sampled_ctx = run,
+        .sampled = history ? hear_sample : NULL,
+        .changed = history ? hear_changed : NULL,
+        .ctx = run,
     });
     run->simulation = run->oracle == NULL ? NULL : simulation_new(&options, run->workload);
     if (run->simulation == NULL) {
@@ -396,18 +436,20 @@ static int build(struct scenario_run *run) {
     oracle_reads(run->oracle, simulation_vector_db(run->simulation));
     oracle_watch(run->oracle, run->simulation);
     run->oracle_ear = oracle_observer(run->oracle);
-    simulation_observe(run->simulation, &(struct simulation_observer){
-                                            .ctx = run,
-                                            .operation = hear_operation,
-                                            .appended = hear_appended,
-                                            .row_changed = hear_row_changed,
-                                            .seller_changed = hear_seller_changed,
-                                            .alert = hear_alert,
-                                            .reconciled = hear_reconciled,
-                                            .batch_made = hear_batch_made,
-                                            .embedded = hear_embedded,
-                                            .alias_switched = hear_alias_switched,
-                                            .unseen_row_changed = hear_unseen_row_changed});
+    simulation_observe(run->simulation,
+                       &(struct simulation_observer){.ctx = run,
+                                                     .operation = hear_operation,
+                                                     .appended = hear_appended,
+                                                     .row_changed = hear_row_changed,
+                                                     .seller_changed = hear_seller_changed,
+                                                     .alert = hear_alert,
+                                                     .reconciled = hear_reconciled,
+                                                     .batch_made = hear_batch_made,
+                                                     .embedded = hear_embedded,
+                                                     .alias_switched = hear_alias_switched,
+                                                     .unseen_row_changed = hear_unseen_row_changed,
+                                                     .told = history ? hear_told : NULL,
+                                                     .asked = history ? hear_asked : NULL});
     for (size_t i = 0; i < scenario->operation_count; i++) {
         vtime at = vtime_add(options.start, operation_at(run, i));
         if (simulation_schedule(run->simulation, at, "operation", i, operation_due, run, i) != 0) {
@@ -567,6 +609,7 @@ enum scenario_run_status scenario_run_play(struct scenario_run *run) {
     run->result.wall_ns = clock_shim_real_monotonic_ns() - began_ns;
     scenario_run_judge(run);
     if (run->out_of_memory || oracle_out_of_memory(run->oracle) ||
+        (run->hops != NULL && hop_log_out_of_memory(run->hops)) ||
         run_result_incomplete(&run->result)) {
         return out_of_memory(run);
     }
@@ -586,83 +629,4 @@ const char *scenario_run_error(const struct scenario_run *run) {
 
 struct run_result *scenario_run_result(struct scenario_run *run) {
     return &run->result;
-}
-
-/* ---- Export ---- */
-
-static int export_dead_letters(struct scenario_run *run, struct stores_export *export) {
-    struct fake_kafka *kafka = simulation_kafka(run->simulation);
-    for (uint32_t p = 0; p < fake_kafka_partitions(kafka, TOPIC_DEAD_LETTER); p++) {
-        struct fake_kafka_partition partition = fake_kafka_partition(kafka, TOPIC_DEAD_LETTER, p);
-        for (int64_t offset = partition.start; offset < partition.end; offset++) {
-            const struct log_record *record =
-                fake_kafka_record(kafka, TOPIC_DEAD_LETTER, p, offset);
-            struct dead_letter letter;
-            if (record == NULL || dead_letter_decode(record->value, &letter) != 0) {
-                continue;
-            }
-            if (stores_export_dead_letter(export, record->append, &letter) != 0) {
-                return -1;
-            }
-        }
-    }
-    return 0;
-}
-
-static int export_samples(struct scenario_run *run, struct stores_export *export) {
-    for (size_t i = 0; i < run->sample_count; i++) {
-        const struct oracle_sample *sample = &run->samples[i];
-        struct export_freshness row = {.store = store_name(sample->store),
-                                       .listing_id = sample->listing_id,
-                                       .event = sample->event,
-                                       .log = sample->log,
-                                       .visible = sample->visible};
-        if (stores_export_freshness(export, &row) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int export_checks(struct scenario_run *run, struct stores_export *export) {
-    for (size_t i = 0; i < run->result.check_count; i++) {
-        const struct run_check *check = &run->result.checks[i];
-        struct export_check row = {
-            check->name,     check->kind,     run_check_status_name(check->status),
-            check->expected, check->observed, check->evidence,
-            {check->at_ns}};
-        if (stores_export_check(export, &row) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-int scenario_run_export(struct scenario_run *run, const char *directory, char *error,
-                        size_t error_size) {
-    struct export_run info = {
-        .murphy = MURPHY_VERSION,
-        .scenario = run->scenario->name,
-        .seed = run->options.seed,
-        .trace_hash = run->result.trace_hash,
-        .start = run->start,
-        .end = simulation_now(run->simulation),
-    };
-    struct stores_export *export = stores_export_new(directory, &info);
-    if (export == NULL) {
-        snprintf(error, error_size, "out of memory while writing the stores to %s", directory);
-        return -1;
-    }
-    int failed = stores_export_oltp(export, simulation_oltp(run->simulation)) != 0 ||
-                 stores_export_keyword(export, simulation_keyword(run->simulation)) != 0 ||
-                 stores_export_warehouse(export, simulation_warehouse(run->simulation)) != 0 ||
-                 stores_export_vector_db(export, simulation_vector_db(run->simulation)) != 0 ||
-                 stores_export_objects(export, simulation_object_store(run->simulation)) != 0 ||
-                 export_dead_letters(run, export) != 0 || export_samples(run, export) != 0 ||
-                 export_checks(run, export) != 0 || stores_export_finish(export) != 0;
-    if (failed) {
-        snprintf(error, error_size, "%s", stores_export_error(export));
-    }
-    stores_export_free(export);
-    return failed ? -1 : 0;
 }

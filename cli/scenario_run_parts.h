@@ -11,6 +11,7 @@
 #include "cli/prober.h"
 #include "cli/scenario_run.h"
 #include "faults/injector.h"
+#include "sim/hop_log.h"
 #include "sim/oracle.h"
 
 /* An alert that some monitor of the pipeline raised or cleared. */
@@ -45,6 +46,7 @@ struct scenario_run {
     size_t pass_count, pass_capacity;
     struct oracle_sample *samples; /* kept for the export alone */
     size_t sample_count, sample_capacity;
+    struct hop_log *hops;      /* likewise; NULL without an export */
     uint64_t removals;         /* operations after which something must be gone */
     bool batching;             /* a nightly batch that was asked for is not over */
     struct batch_report batch; /* the last one */

@@ -131,6 +131,9 @@ static struct waiting *waits_at(struct simulation *s, const struct effect *effec
 void carrier_send(struct simulation *s, struct flight *flight) {
     const struct effect *effect = flight->effect;
     flight->event = answer_of(effect->kind);
+    if (s->observer.asked != NULL) {
+        s->observer.asked(s->observer.ctx, s->now, flight->actor, effect);
+    }
     struct waiting *waiting = waits_at(s, effect);
     if (waiting != NULL) {
         park(flight, waiting);

@@ -324,13 +324,18 @@ static uint8_t wanted_rows(const struct seen *seen) {
                      (text || image) << MODALITY_FUSED);
 }
 
-static void position_keep(struct oracle *o, const struct oracle_listing *l) {
+static void position_keep(struct oracle *o, const struct oracle_listing *l, bool seen) {
     if (ARRAY_RESERVE(o->positions, o->position_capacity, o->position_count + 1) != 0) {
         o->out_of_memory = true;
         return;
     }
     o->positions[o->position_count++] =
         (struct position){l->id, l->visible, l->visible_at, wanted_rows(&l->view.seen)};
+    if (o->options.changed != NULL) {
+        o->options.changed(o->options.ctx,
+                           &(struct oracle_change){l->id, l->visible, l->visible_at,
+                                                   wanted_rows(&l->view.seen), seen});
+    }
 }
 
 static void log_appended(struct oracle *o, vtime now, const struct log_record *logged) {
@@ -367,7 +372,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     if (changed == 1 || first) {
         l->visible = position;
         l->visible_at = logged->append;
-        position_keep(o, l);
+        position_keep(o, l, changed == 1);
     }
     if (changed == 1) {
         o->counts.visible_changes++;

@@ -52,9 +52,20 @@ struct oracle;
 struct oracle_sample {
     uint64_t listing_id;
     enum store_id store;
-    vtime event; /* producer's time */
-    vtime log;   /* appended to its feed */
+    doc_version version; /* its position in the listing log */
+    vtime event;         /* producer's time */
+    vtime log;           /* appended to its feed */
     vtime visible;
+};
+
+/* A position of the listing log at which a listing is another one than before. */
+struct oracle_change {
+    uint64_t listing_id;
+    doc_version version;
+    vtime at;       /* append */
+    uint8_t wanted; /* bit (1 << enum modality) for each vector row that it asks for; with the text
+                       vector goes the keyword row */
+    bool seen;      /* readers see a difference: freshness is measured */
 };
 
 /* A zero member means its default. */
@@ -77,7 +88,8 @@ struct oracle_options {
                                   right */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
-    void *sampled_ctx;
+    void (*changed)(void *ctx, const struct oracle_change *change); /* likewise */
+    void *ctx;                                                      /* of both */
     uint32_t vectors_every; /* recompute the vectors of each n-th listing at the end; 1: of all */
 };
 

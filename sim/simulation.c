@@ -440,6 +440,9 @@ void simulation_step(struct simulation *s, uint32_t index, const struct event *e
     struct actor *actor = &s->actors[index];
     struct effects effects;
     effects_init(&effects, &s->pool);
+    if (s->observer.told != NULL) {
+        s->observer.told(s->observer.ctx, index, event);
+    }
     clock_shim_guard_begin(actor->name);
     int error = pipeline_step(actor->machine, event, &effects);
     clock_shim_guard_end();

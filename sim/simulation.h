@@ -94,6 +94,10 @@ struct simulation_observer {
                            uint32_t to);
     /* A vector row changed where no alias leads readers. */
     void (*unseen_row_changed)(void *ctx, vtime now, const struct row_change *change);
+    /* An actor is about to be told of an event. */
+    void (*told)(void *ctx, uint32_t actor, const struct event *event);
+    /* A request leaves an actor, for the first time or once more. */
+    void (*asked)(void *ctx, vtime now, uint32_t actor, const struct effect *effect);
 };
 
 /* The ports that effects go through. Replace members to wrap them. simulation_caller

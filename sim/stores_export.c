@@ -12,6 +12,7 @@
 #include "pipeline/little_endian.h"
 #include "sim/cell.h"
 #include "sim/sqlite_host.h"
+#include "sim/stores_export_parts.h"
 
 /* How a column is made from the cells of a row; all but UUID take one cell, NULL stays NULL. */
 enum format {
@@ -21,6 +22,7 @@ enum format {
     TOPIC,      /* enum topic_id, by name */
     POLICY,     /* enum policy_status, by name */
     TOKENISER,  /* enum tokeniser, by name */
+    OPERATION,  /* enum record_op, by name; 0: NULL */
     RECORD,     /* enum record_type, by name; 0: NULL */
     IDS,        /* packed image ids, as JSON */
     ATTRIBUTES, /* packed attributes, as JSON */
@@ -38,28 +40,6 @@ struct table {
     const char *name;
     enum history history;
     struct column columns[COLUMNS_MAX]; /* before those of its history; ends at a NULL name */
-};
-
-enum table_id {
-    OLTP_LISTING,
-    OLTP_SELLER,
-    OLTP_ORDER,
-    OUTBOX,
-    BRONZE_EVENT,
-    SILVER_LISTING,
-    SILVER_ORDER,
-    GOLD_DOCUMENT,
-    GOLD_SALES,
-    GOLD_BATCH,
-    SALES_BATCH,
-    VECTOR_ROW,
-    KEYWORD_ROW,
-    ARTIFACT,
-    EMBEDDING_AUDIT,
-    DEAD_LETTER,
-    FRESHNESS_SAMPLE,
-    CHECK_RESULT,
-    TABLE_COUNT
 };
 
 #define DOCUMENT_COLUMNS                                                                           \
@@ -229,6 +209,7 @@ static const struct table tables[TABLE_COUNT] = {
                           {{"feed", AS_IS},
                            {"store", AS_IS},
                            {"listing_id", AS_IS},
+                           {"version", AS_IS},
                            {"event_at_ns", AS_IS},
                            {"log_at_ns", AS_IS},
                            {"visible_at_ns", AS_IS},
@@ -243,6 +224,69 @@ static const struct table tables[TABLE_COUNT] = {
                        {"observed", AS_IS},
                        {"at_ns", AS_IS},
                        {"evidence", AS_IS}}},
+    [TOPIC_RECORD] = {"topic_record",
+                      GROWING,
+                      {{"topic", TOPIC},
+                       {"partition", AS_IS},
+                       {"epoch", AS_IS},
+                       {"offset", AS_IS},
+                       {"type", RECORD},
+                       {"op", OPERATION},
+                       {"event_at_ns", AS_IS},
+                       {"event_id", UUID},
+                       {"subject_id", AS_IS},
+                       {"image_id", AS_IS},
+                       {"repair", AS_IS},
+                       {"origin_topic", TOPIC},
+                       {"origin_partition", AS_IS},
+                       {"origin_offset", AS_IS}}},
+    [LOG_READ] = {"log_read",
+                  GROWING,
+                  {{"machine", AS_IS},
+                   {"topic", AS_IS},
+                   {"partition", AS_IS},
+                   {"first_offset", AS_IS},
+                   {"next_offset", AS_IS},
+                   {"from_bronze", AS_IS}}},
+    [EMBEDDING_CALL] = {"embedding_call",
+                        GROWING,
+                        {{"listing_id", AS_IS},
+                         {"model_version", AS_IS},
+                         {"text_hash", HEX},
+                         {"image_hash", HEX},
+                         {"fused_hash", HEX},
+                         {"asked_at_ns", AS_IS},
+                         {"returned_at_ns", AS_IS},
+                         {"status", AS_IS},
+                         {"reused", AS_IS}}},
+    [VISIBLE_CHANGE] = {"visible_change",
+                        GROWING,
+                        {{"listing_id", AS_IS},
+                         {"version", AS_IS},
+                         {"text", AS_IS},
+                         {"image", AS_IS},
+                         {"fused", AS_IS},
+                         {"seen", AS_IS}}},
+    [ROW_GONE] =
+        {"row_gone",
+         GROWING,
+         {{"store", AS_IS}, {"model_version", AS_IS}, {"listing_id", AS_IS}, {"version", AS_IS}}},
+    [REFUSED_WRITE] = {"refused_write",
+                       GROWING,
+                       {{"store", AS_IS},
+                        {"model_version", AS_IS},
+                        {"listing_id", AS_IS},
+                        {"version", AS_IS},
+                        {"reason", AS_IS},
+                        {"times", AS_IS},
+                        {"last_at_ns", AS_IS}}},
+    [ALIAS_SWITCH] = {"alias_switch", GROWING, {{"modality", AS_IS}, {"model_version", AS_IS}}},
+    [SELLER_GATE] = {"seller_gate",
+                     GROWING,
+                     {{"store", AS_IS}, {"seller_id", AS_IS}, {"status", POLICY}}},
+    [FAULT_BAND] = {"fault_band",
+                    GROWING,
+                    {{"kind", AS_IS}, {"subject", AS_IS}, {"from_ns", AS_IS}, {"to_ns", AS_IS}}},
 };
 
 /* Names are quoted: some are words of SQL, such as offset. */
@@ -380,23 +424,42 @@ static const char *record_name(int64_t type) {
     return type >= 0 && type < RECORD_TYPE_END ? names[type] : 0;
 }
 
+/* The lowest digits of a number. By hand: a run has half a million of such numbers. */
+static void hex_digits(char *out, uint64_t bits, int digits) {
+    for (int i = digits - 1; i >= 0; i--, bits >>= 4) {
+        out[i] = "0123456789abcdef"[bits & 15];
+    }
+}
+
+static int make_uuid(struct stores_export *x, uint64_t high, uint64_t low) {
+    char text[36];
+    memset(text, '-', sizeof text);
+    hex_digits(text, high >> 32, 8);
+    hex_digits(text + 9, high >> 16, 4);
+    hex_digits(text + 14, high, 4);
+    hex_digits(text + 19, low >> 48, 4);
+    hex_digits(text + 24, low, 12);
+    return text_add(x, text, sizeof text);
+}
+
 /* Makes the text of a cell that is not taken as it is. */
 static int make_text(struct stores_export *x, enum format format, const struct cell *cell) {
     uint64_t bits = (uint64_t)cell->integer;
     text_start(x);
     switch (format) {
-    case HEX:
-        return text_addf(x, "%016" PRIx64, bits);
-    case UUID: {
-        uint64_t low = (uint64_t)cell[1].integer;
-        return text_addf(x, "%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%012" PRIx64,
-                         bits >> 32, (bits >> 16) & 0xffff, bits & 0xffff, low >> 48,
-                         low & UINT64_C(0xffffffffffff));
+    case HEX: {
+        char digits[16];
+        hex_digits(digits, bits, 16);
+        return text_add(x, digits, sizeof digits);
     }
+    case UUID:
+        return make_uuid(x, bits, (uint64_t)cell[1].integer);
     case TOPIC:
         return text_addf(x, "%s", topic_name((enum topic_id)cell->integer));
     case TOKENISER:
         return text_addf(x, "%s", tokeniser_name(cell->integer));
+    case OPERATION:
+        return text_addf(x, "%s", cell->integer == RECORD_DELETE ? "delete" : "upsert");
     case POLICY:
         return text_addf(x, "%s", policy_name(cell->integer));
     case RECORD:
@@ -413,7 +476,8 @@ static int make_text(struct stores_export *x, enum format format, const struct c
 }
 
 static bool is_null(enum format format, const struct cell *cell) {
-    return cell->type == CELL_NULL || (format == RECORD && record_name(cell->integer) == 0);
+    return cell->type == CELL_NULL || (format == OPERATION && cell->integer == 0) ||
+           (format == RECORD && record_name(cell->integer) == 0);
 }
 
 /* Binds one column; returns how many cells it took, or -1. */
@@ -446,9 +510,8 @@ static size_t column_count(const struct table *table) {
     return count;
 }
 
-/* Adds a row; `from` is its recorded_at_ns, or the start of the time that it held to `to`. */
-static int add_row(struct stores_export *x, enum table_id id, const struct cell *cells,
-                   size_t count, vtime from, vtime to) {
+int stores_export_row(struct stores_export *x, enum export_table id, const struct cell *cells,
+                      size_t count, vtime from, vtime to) {
     const struct table *table = &tables[id];
     sqlite3_stmt *insert = x->inserts[id];
     if (failed(x)) {
@@ -479,15 +542,15 @@ static int add_row(struct stores_export *x, enum table_id id, const struct cell 
 
 struct journal_export {
     struct stores_export *x;
-    enum table_id table;
+    enum export_table table;
 };
 
 static int add_version(void *ctx, const struct row_version *v) {
     const struct journal_export *j = ctx;
-    return add_row(j->x, j->table, v->cells, v->count, v->from, v->to);
+    return stores_export_row(j->x, j->table, v->cells, v->count, v->from, v->to);
 }
 
-static int add_journal(struct stores_export *x, enum table_id table,
+static int add_journal(struct stores_export *x, enum export_table table,
                        const struct row_journal *journal) {
     assert(journal->on);
     struct journal_export j = {x, table};
@@ -507,7 +570,7 @@ static int add_order(void *ctx, vtime created, const struct order_row *order) {
         cell_integer(order->amount),      cell_integer(order->placed.ns),
         cell_pattern(order->stamp.id.hi), cell_pattern(order->stamp.id.lo),
     };
-    return add_row(ctx, OLTP_ORDER, cells, 8, created, VTIME_NEVER);
+    return stores_export_row(ctx, OLTP_ORDER, cells, 8, created, VTIME_NEVER);
 }
 
 /* A walk ended with rc; what it says of memory becomes the export's error. */
@@ -542,7 +605,7 @@ static int add_bronze(void *ctx, vtime ingested, const struct bronze_row *row) {
             cells[i] = cell_null();
         }
     }
-    return add_row(ctx, BRONZE_EVENT, cells, 11, ingested, VTIME_NEVER);
+    return stores_export_row(ctx, BRONZE_EVENT, cells, 11, ingested, VTIME_NEVER);
 }
 
 static int add_silver(void *ctx, const struct silver_row *row) {
@@ -574,8 +637,8 @@ static int add_silver(void *ctx, const struct silver_row *row) {
         current ? cell_null() : cell_integer(row->valid_to.ns),
         cell_integer(current),
     };
-    return add_row(ctx, SILVER_LISTING, cells, sizeof(cells) / sizeof(cells[0]), row->recorded,
-                   VTIME_NEVER);
+    return stores_export_row(ctx, SILVER_LISTING, cells, sizeof(cells) / sizeof(cells[0]),
+                             row->recorded, VTIME_NEVER);
 }
 
 static int add_audit(struct stores_export *x, const struct warehouse_audit *audit) {
@@ -589,8 +652,8 @@ static int add_audit(struct stores_export *x, const struct warehouse_audit *audi
             cell_pattern(row->content_hash),
             cell_integer(row->made),
         };
-        if (add_row(x, EMBEDDING_AUDIT, cells, sizeof cells / sizeof *cells,
-                    audit->entries[i].recorded, VTIME_NEVER) != 0) {
+        if (stores_export_row(x, EMBEDDING_AUDIT, cells, sizeof cells / sizeof *cells,
+                              audit->entries[i].recorded, VTIME_NEVER) != 0) {
             return -1;
         }
     }
@@ -607,7 +670,7 @@ static int add_batch(struct stores_export *x, const struct warehouse_rebuilt *ma
             cell_integer(d->changed_at.ns), cell_integer(d->alive),
             cell_integer(d->suppressed),
         };
-        if (add_row(x, GOLD_BATCH, cells, 7, x->end, VTIME_NEVER) != 0) {
+        if (stores_export_row(x, GOLD_BATCH, cells, 7, x->end, VTIME_NEVER) != 0) {
             return -1;
         }
     }
@@ -617,7 +680,7 @@ static int add_batch(struct stores_export *x, const struct warehouse_rebuilt *ma
             cell_text(row->category),    cell_integer(row->hour.ns), cell_integer(row->orders),
             cell_integer(row->quantity), cell_integer(row->amount),
         };
-        if (add_row(x, SALES_BATCH, cells, 5, x->end, VTIME_NEVER) != 0) {
+        if (stores_export_row(x, SALES_BATCH, cells, 5, x->end, VTIME_NEVER) != 0) {
             return -1;
         }
     }
@@ -660,7 +723,7 @@ static int add_vector(void *ctx, const struct row_version *v) {
     assert(v->count == V_CELLS);
     struct cell cells[V_CELLS + 1] = {e->collection, e->modality, v->cells[V_LISTING]};
     memcpy(cells + 3, v->cells + V_VERSION, (V_CELLS - V_VERSION) * sizeof(cells[0]));
-    return add_row(e->x, VECTOR_ROW, cells, V_CELLS + 1, v->from, v->to);
+    return stores_export_row(e->x, VECTOR_ROW, cells, V_CELLS + 1, v->from, v->to);
 }
 
 int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db *db) {
@@ -689,7 +752,7 @@ int stores_export_objects(struct stores_export *x, struct fake_object_store *o) 
             object.expires.ns == VTIME_NEVER.ns ? cell_null() : cell_integer(object.expires.ns),
         };
         vtime until = object.end == OBJECT_KEPT ? VTIME_NEVER : object.ended;
-        if (add_row(x, ARTIFACT, cells, 7, object.stored, until) != 0) {
+        if (stores_export_row(x, ARTIFACT, cells, 7, object.stored, until) != 0) {
             return -1;
         }
     }
@@ -710,7 +773,7 @@ int stores_export_dead_letter(struct stores_export *x, vtime recorded,
         cell_integer(letter->actual),
         cell_blob(letter->value),
     };
-    return add_row(x, DEAD_LETTER, cells, 10, recorded, VTIME_NEVER);
+    return stores_export_row(x, DEAD_LETTER, cells, 10, recorded, VTIME_NEVER);
 }
 
 static struct cell cell_string(const char *text) {
@@ -723,13 +786,15 @@ int stores_export_freshness(struct stores_export *x, const struct export_freshne
         cell_string(sample->feed),
         cell_string(sample->store),
         cell_pattern(sample->listing_id),
+        cell_integer(sample->version),
         cell_integer(sample->event.ns),
         cell_integer(sample->log.ns),
         seen ? cell_integer(sample->visible.ns) : cell_null(),
         seen ? cell_integer(vtime_diff(sample->visible, sample->log)) : cell_null(),
         seen ? cell_integer(vtime_diff(sample->visible, sample->event)) : cell_null(),
     };
-    return add_row(x, FRESHNESS_SAMPLE, cells, 8, seen ? sample->visible : x->end, VTIME_NEVER);
+    return stores_export_row(x, FRESHNESS_SAMPLE, cells, 9, seen ? sample->visible : x->end,
+                             VTIME_NEVER);
 }
 
 int stores_export_check(struct stores_export *x, const struct export_check *check) {
@@ -739,13 +804,13 @@ int stores_export_check(struct stores_export *x, const struct export_check *chec
         cell_string(check->expected), cell_string(check->observed), cell_integer(at.ns),
         cell_string(check->evidence),
     };
-    return add_row(x, CHECK_RESULT, cells, 7, at, VTIME_NEVER);
+    return stores_export_row(x, CHECK_RESULT, cells, 7, at, VTIME_NEVER);
 }
 
 /* ---- the file ---- */
 
 /* CREATE TABLE and INSERT of a table. */
-static int make_table(struct stores_export *x, enum table_id id) {
+static int make_table(struct stores_export *x, enum export_table id) {
     const struct table *table = &tables[id];
     char create[2048];
     char insert[512];
@@ -802,7 +867,7 @@ static void open_part(struct stores_export *x, const struct export_run *run) {
         return;
     }
     for (int i = 0; i < TABLE_COUNT && !failed(x); i++) {
-        make_table(x, (enum table_id)i);
+        make_table(x, (enum export_table)i);
     }
     if (!failed(x)) {
         write_run_info(x, run);
@@ -885,7 +950,7 @@ const char *const *stores_export_tables(void) {
 
 /* The columns of a table, each preceded by a comma but the first; of silver only those that do not
  * depend on the moment. */
-static void list_columns(char *out, size_t capacity, enum table_id id) {
+static void list_columns(char *out, size_t capacity, enum export_table id) {
     size_t used = 0;
     size_t count = column_count(&tables[id]) - (id == SILVER_LISTING ? 3 : 0);
     for (size_t i = 0; i < count; i++) {
@@ -910,7 +975,7 @@ static void silver_view(char *out, size_t capacity, const char *columns, int64_t
     assert(len > 0 && (size_t)len < capacity);
 }
 
-static void plain_view(char *out, size_t capacity, enum table_id id, const char *columns,
+static void plain_view(char *out, size_t capacity, enum export_table id, const char *columns,
                        int64_t at_ns) {
     const char *name = tables[id].name;
     int len;
@@ -950,7 +1015,7 @@ static const char order_as_of[] =
 int stores_export_views(sqlite3 *db, vtime at) {
     int rc = SQLITE_OK;
     for (int i = 0; i < TABLE_COUNT && rc == SQLITE_OK; i++) {
-        enum table_id id = (enum table_id)i;
+        enum export_table id = (enum export_table)i;
         char columns[1024];
         char view[4096];
         list_columns(columns, sizeof(columns), id);

@@ -11,6 +11,9 @@
  *   at the end gold_batch sales_batch (what the nightly batch made)
  *   growing    oltp_order bronze_event silver_listing embedding_audit dead_letter
  *              freshness_sample check_result
+ *   the way    topic_record log_read embedding_call visible_change row_gone refused_write
+ *              alias_switch seller_gate fault_band: growing too; what each change passed and when
+ *              (sim/hop_log.h), and the faults that struck meanwhile
  *   one row    run_info
  *
  * Units and forms: moments and durations in nanoseconds, columns end in _ns; prices and amounts in
@@ -36,11 +39,12 @@
 #include "sim/fake_oltp.h"
 #include "sim/fake_vector_db.h"
 #include "sim/fake_warehouse.h"
+#include "sim/hop_log.h"
 
 #define STORES_FILE "stores.db"
 /* Which tables and columns there are, as SQLite's user_version: one more whenever they change, so
  * that a file of another layout is refused instead of misread. */
-#define STORES_LAYOUT 1
+#define STORES_LAYOUT 2
 
 struct stores_export;
 
@@ -77,11 +81,19 @@ struct export_freshness {
     const char *feed;
     const char *store;
     uint64_t listing_id;
-    vtime event;   /* producer's time */
-    vtime log;     /* append */
-    vtime visible; /* first seen by a reader; VTIME_NEVER: not in this run */
+    doc_version version; /* position of the change in the listing log */
+    vtime event;         /* producer's time */
+    vtime log;           /* append to its feed */
+    vtime visible;       /* first seen by a reader; VTIME_NEVER: not in this run */
 };
 int stores_export_freshness(struct stores_export *x, const struct export_freshness *sample);
+
+/* topic_record and the others of the way but fault_band. */
+int stores_export_hops(struct stores_export *x, const struct hop_log *hops);
+
+/* A stretch of time in which a fault struck. */
+int stores_export_band(struct stores_export *x, const char *kind, const char *subject, vtime from,
+                       vtime to);
 
 struct export_check {
     const char *name, *kind, *status, *expected, *observed, *evidence;
