@@ -155,10 +155,9 @@ static void sample_close(struct oracle *o, vtime now, size_t store, uint32_t lis
         histogram_count(&fresh->minutes.current, lag_ns);
     }
     if (o->options.sampled != NULL) {
-        o->options.sampled(o->options.ctx,
-                           &(struct oracle_sample){o->listings[listing].id,
-                                                   oracle_fresh_store(store), sample->position,
-                                                   sample->event, sample->log, now});
+        o->options.sampled(o->options.ctx, &(struct oracle_sample){
+                                               o->listings[listing].id, oracle_fresh_store(store),
+                                               sample->position, sample->event, sample->log, now});
     }
     sample->next_of_listing = o->free_sample;
     o->free_sample = at;

@@ -360,6 +360,107 @@ static void write_vectors(struct world *w) {
     }
 }
 
+/* ---- the way of one change ---- */
+
+/* A record of listing 1001 is appended, with its place in the feed in the log. */
+static void way_appended(struct hop_log *hops, enum topic_id topic, int64_t offset, bool routed) {
+    static const struct field title = {.id = FIELD_TITLE, .type = VALUE_TEXT, .text = {"lamp", 4}};
+    struct record record = {.type = RECORD_LISTING,
+                            .op = RECORD_UPSERT,
+                            .contract_version = RECORD_CONTRACT_VERSION,
+                            .stamp = {{START}, {7, 9}},
+                            .subject_id = 1001,
+                            .sections = routed ? SECTION_ORIGIN : 0,
+                            .origin = {TOPIC_LISTING, 3, 40, {START + 5}}};
+    char buffer[512];
+    int64_t len = record_encode(&record, &title, 1, buffer, sizeof(buffer));
+    assert_true(len > 0);
+    struct log_record logged = {.offset = offset,
+                                .append = {START + (routed ? 20 : 5)},
+                                .key = 1001,
+                                .value = {buffer, (size_t)len}};
+    hop_log_appended(hops, topic, 3, &logged);
+}
+
+/* The router was handed the record, the outbox before it, and something of no interest. */
+static void way_read(struct hop_log *hops) {
+    struct effect fetch = {.kind = EFFECT_FETCH};
+    fetch.fetch.topic = TOPIC_LISTING;
+    fetch.fetch.partition = 3;
+    struct log_record record = {.offset = 40};
+    struct event event = {.kind = EVENT_RECORDS, .now = {START + 10}, .answered = &fetch};
+    event.records.records = &record;
+    event.records.count = 1;
+    hop_log_told(hops, 4, MACHINE_ROUTER, "router-2", &event);
+    hop_log_told(hops, 9, MACHINE_QUALITY, "quality", &event);
+    fetch.fetch.topic = TOPIC_CONTROL;
+    hop_log_told(hops, 4, MACHINE_ROUTER, "router-2", &event);
+    struct outbox_row row = {.sequence = 6};
+    struct event outbox = {.kind = EVENT_OUTBOX, .now = {START + 3}, .answered = &fetch};
+    outbox.outbox.rows = &row;
+    outbox.outbox.count = 1;
+    hop_log_told(hops, 1, MACHINE_RELAY, "relay", &outbox);
+}
+
+/* Its text is embedded at the second try; a first process never hears the answer. */
+static void way_embedded(struct hop_log *hops) {
+    struct embed_item item = {.listing_id = 1001, .modalities = 1 << MODALITY_TEXT, .content = {5}};
+    struct embed_result result = {.status = ITEM_RETRYABLE};
+    struct effect embed = {.kind = EFFECT_EMBED, .request = 8};
+    embed.embed.model_version = 1;
+    embed.embed.items = &item;
+    embed.embed.results = &result;
+    embed.embed.count = 1;
+    hop_log_asked(hops, (vtime){START + 28}, 6, &embed);
+    hop_log_asked(hops, (vtime){START + 30}, 6, &embed);
+    struct event event = {
+        .kind = EVENT_EMBEDDED, .now = {START + 35}, .request = 8, .answered = &embed};
+    hop_log_told(hops, 6, MACHINE_BUILDER, "builder-1", &event);
+    hop_log_asked(hops, (vtime){START + 40}, 6, &embed);
+    result = (struct embed_result){.status = ITEM_APPLIED, .reused = true};
+    event.now = (vtime){START + 45};
+    hop_log_told(hops, 6, MACHINE_BUILDER, "builder-1", &event);
+}
+
+/* The keyword index is down twice; then the rows go, and readers get the seller's no more. */
+static void way_ends(struct hop_log *hops) {
+    struct keyword_write item = {.listing_id = 1001, .meta = {.version = 12}};
+    enum item_status status = ITEM_APPLIED;
+    struct effect write = {.kind = EFFECT_WRITE_KEYWORDS};
+    write.keywords.items = &item;
+    write.keywords.statuses = &status;
+    write.keywords.count = 1;
+    struct event event = {
+        .kind = EVENT_WRITTEN, .now = {START + 50}, .error = PORT_UNAVAILABLE, .answered = &write};
+    hop_log_told(hops, 6, MACHINE_BUILDER, "builder-1", &event);
+    event.now = (vtime){START + 60};
+    hop_log_told(hops, 6, MACHINE_BUILDER, "builder-1", &event);
+    event.error = PORT_OK;
+    hop_log_told(hops, 6, MACHINE_BUILDER, "builder-1", &event);
+    struct row_change change = {
+        .store = STORE_VECTOR_TEXT, .listing_id = 1001, .after = {.version = 12}};
+    hop_log_row_changed(hops, (vtime){START + 70}, &change, true);
+    change.after.present = true;
+    hop_log_row_changed(hops, (vtime){START + 71}, &change, true);
+    hop_log_alias_switched(hops, (vtime){START + 80}, MODALITY_TEXT, 2);
+    hop_log_seller_changed(hops, (vtime){START + 90}, STORE_KEYWORD, 3, POLICY_SUPPRESSED);
+    hop_log_changed(hops, &(struct oracle_change){1001, 12, {START + 20}, 5, true});
+}
+
+static void export_way(struct stores_export *x) {
+    struct hop_log *hops = hop_log_new((vtime){START}, 1);
+    assert_non_null(hops);
+    way_appended(hops, TOPIC_LISTING, 40, false);
+    way_appended(hops, TOPIC_AUDIT, 1, false);
+    way_appended(hops, TOPIC_LISTING_LOG, 11, true);
+    way_read(hops);
+    way_embedded(hops);
+    way_ends(hops);
+    assert_false(hop_log_out_of_memory(hops));
+    stores_export_hops(x, hops);
+    hop_log_free(hops);
+}
+
 static void export_run(struct world *w, vtime end) {
     struct stores_export *x = stores_export_new(
         folder, &(struct export_run){"0.1", "test", UINT64_MAX, "cafe", {START}, end});
@@ -382,11 +483,13 @@ static void export_run(struct world *w, vtime end) {
                                                     .reason = bytes_of("text is not valid UTF-8"),
                                                     .field = bytes_of("title"),
                                                     .value = bytes_of("\xff")});
+    stores_export_freshness(x, &(struct export_freshness){
+                                   "listing", "gold", 1, 1, {START}, {START + 5}, {START + 1505}});
     stores_export_freshness(
-        x, &(struct export_freshness){"listing", "gold", 1, {START}, {START + 5}, {START + 1505}});
-    stores_export_freshness(
-        x, &(struct export_freshness){"listing", "gold", 2, {START}, {START + 5}, VTIME_NEVER});
+        x, &(struct export_freshness){"listing", "gold", 2, 1, {START}, {START + 5}, VTIME_NEVER});
     stores_export_check(x, &(struct export_check){.name = "convergence", .status = "pass"});
+    stores_export_band(x, "sink-outage", "keywords", (vtime){START}, (vtime){START + 60});
+    export_way(x);
     if (stores_export_finish(x) != 0) {
         fail_msg("%s", stores_export_error(x));
     }
@@ -525,6 +628,47 @@ static void the_end_is_the_present(void **state) {
     assert_string_equal(text, rows_of(end, asked[4][1]));
     sqlite3_close(present);
     sqlite3_close(end);
+}
+
+/* What a change passed, and nothing that is of no interest to it (B3). */
+static void the_way_is_shown(void **state) {
+    (void)state;
+    static const char *const wanted[][2] = {
+        {"SELECT topic || ' ' || partition || ' ' || \"offset\" || ' ' || type || ' ' || op || ' '"
+         " || event_id || ' ' || subject_id || ' ' || ifnull(origin_topic || origin_offset, '-')"
+         " FROM topic_record",
+         "listing-changes 3 40 listing upsert 00000000-0000-0007-0000-000000000009 1001 -\n"
+         "listing-log 3 11 listing upsert 00000000-0000-0007-0000-000000000009 1001"
+         " listing-changes40\n"},
+        {"SELECT machine || ' ' || topic || ' ' || ifnull(partition, '-') || ' ' || first_offset ||"
+         " ' ' || next_offset || ' ' || (recorded_at_ns - 1767571200000000000) FROM log_read",
+         "router-2 listing-changes 3 40 41 10\nrelay outbox - 6 7 3\n"},
+        {"SELECT listing_id || ' ' || text_hash || ' ' || ifnull(image_hash, '-') || ' ' ||"
+         " (asked_at_ns - 1767571200000000000) || ' ' ||"
+         " ifnull(returned_at_ns - 1767571200000000000, 'never') || ' ' || ifnull(status, '-') ||"
+         " ' ' || reused FROM embedding_call",
+         "1001 0000000000000005 - 28 never - 0\n1001 0000000000000005 - 30 35 retryable 0\n"
+         "1001 0000000000000005 - 40 45 applied 1\n"},
+        {"SELECT store || ' ' || version || ' ' || reason || ' ' || times || ' ' ||"
+         " (last_at_ns - recorded_at_ns) FROM refused_write",
+         "keyword 12 unavailable 2 10\n"},
+        {"SELECT store || ' ' || model_version || ' ' || listing_id || ' ' || version FROM "
+         "row_gone",
+         "vector-text 1 1001 12\n"},
+        {"SELECT modality || ' ' || model_version FROM alias_switch",
+         "text 1\nimage 1\nfused 1\ntext 2\n"},
+        {"SELECT store || ' ' || seller_id || ' ' || status FROM seller_gate",
+         "keyword 3 suppressed\n"},
+        {"SELECT version || ' ' || text || image || fused || ' ' || seen FROM visible_change",
+         "12 101 1\n"},
+        {"SELECT kind || ' ' || subject || ' ' || (to_ns - from_ns) FROM fault_band",
+         "sink-outage keywords 60\n"},
+    };
+    sqlite3 *db = open_at(INT64_MAX);
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        assert_string_equal(rows_of(db, wanted[i][0]), wanted[i][1]);
+    }
+    sqlite3_close(db);
 }
 
 /* Columns take the forms that the header names. */
@@ -886,6 +1030,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_as_of_any_moment),
         cmocka_unit_test(the_end_is_the_present),
+        cmocka_unit_test(the_way_is_shown),
         cmocka_unit_test(columns_are_readable),
         cmocka_unit_test(embeddings_are_on_record),
         cmocka_unit_test(the_batch_is_shown),
