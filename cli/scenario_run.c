@@ -361,6 +361,19 @@ static int64_t kept(int64_t ns) {
     return ns == 0 ? -1 : ns;
 }
 
+#define UNLESS_GIVEN(given, otherwise) ((given) != 0 ? (given) : (otherwise))
+
+/* The profile that the scenario names, with what it says otherwise. */
+static struct vector_profile vectors_of(const struct scenario *scenario) {
+    struct vector_profile p = vector_profile_of((enum vector_profile_id)scenario->vectors.profile);
+    p.gc_deletes_ns = UNLESS_GIVEN(scenario->vectors.gc_deletes_ns, p.gc_deletes_ns);
+    p.batch_items_max = UNLESS_GIVEN(scenario->vectors.batch_items_max, p.batch_items_max);
+    p.batch_bytes_max = UNLESS_GIVEN(scenario->vectors.batch_bytes_max, p.batch_bytes_max);
+    p.requests_per_second_max =
+        UNLESS_GIVEN(scenario->vectors.requests_per_second_max, p.requests_per_second_max);
+    return p;
+}
+
 static int build(struct scenario_run *run) {
     const struct scenario *scenario = run->scenario;
     struct simulation_options options = {
@@ -377,10 +390,7 @@ static int build(struct scenario_run *run) {
         .fail_safe_ns = scenario->fail_safe_ns,
         .artifacts_kept_ns = kept(scenario->retention.artifacts_ns),
     };
-    options.vectors = vector_profile_of((enum vector_profile_id)scenario->vectors.profile);
-    if (scenario->vectors.gc_deletes_ns != 0) {
-        options.vectors.gc_deletes_ns = scenario->vectors.gc_deletes_ns;
-    }
+    options.vectors = vectors_of(scenario);
     vector_profile_configure(&options.vectors, &options.pipeline);
     options.keyword_gc_deletes_ns = scenario->keyword_gc_deletes_ns;
     options.pipeline.keyword_tombstone_rows = scenario->keyword_gc_deletes_ns != 0;
@@ -414,6 +424,7 @@ static int build(struct scenario_run *run) {
     }
     run->oracle = oracle_new(&(struct oracle_options){
         .refusals = refusals,
+        .vectors_unconditional = options.vectors.unconditional,
         .start = options.start,
         .model_version = scenario->pipeline.model_version,
         .allowed_lateness_ns = scenario->pipeline.allowed_lateness_ns,

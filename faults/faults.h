@@ -108,18 +108,19 @@ const char *fault_survival_name(enum fault_survival survival);
       "cluster red, network partition [opensearch status red]", "convergence backlog-bounded", "") \
     X(SINK_THROTTLE, "sink-throttle", PLACE_SINKS, FAULT_SINK | FAULT_RATIO, 0, SURVIVES, "", "",  \
       "a store answers that there are too many requests",                                          \
-      "rate limits: 429 above 100 requests/s and namespace [pinecone limits]", "convergence", "")  \
+      "rate limits: 429 above 100 requests/s and namespace [pinecone limits]",                     \
+      "caught:retries convergence", "throttle-ignored")                                            \
     X(ITEM_FAILURES, "item-failures", PLACE_VECTORS | PLACE_KEYWORDS, FAULT_SINK | FAULT_RATIO, 0, \
       SURVIVES, "", "", "single items of a batch fail for now; the rest of the batch goes on",     \
       "bulk requests: items are answered one by one, `errors: true` [opensearch bulk API]",        \
-      "convergence", "")                                                                           \
+      "convergence no-drift-found", "batch-taken-whole")                                           \
     X(STALE_WRITE, "stale-write", PLACE_VECTORS | PLACE_KEYWORDS,                                  \
       FAULT_SINK | FAULT_RATIO | FAULT_DELAY, 0, SURVIVES_WITHIN,                                  \
       "where the store writes conditionally; elsewhere until the next reconciliation", "",         \
       "a write that was carried out is carried out once more up to `delay` later",                 \
       "a client's retry that overtakes nothing and arrives last [elasticsearch#21095]",            \
       "version-monotone convergence no-drift-found",                                               \
-      "no-version-check row-deleted-outright text-deleted-outright")                               \
+      "no-version-check row-deleted-outright text-deleted-outright resurrected-left")              \
     X(WORKER_CRASH, "worker-crash", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY, FAULT_DOWN,          \
       SURVIVES, "", "", "a worker dies and another takes its place `down` later",                  \
       "OOM kill, node loss, deploy [promise C6]", "convergence no-duplicate-row",                  \

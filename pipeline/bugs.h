@@ -96,7 +96,16 @@
       "takes an older write in",                                                                   \
       "no-drift-found")                                                                            \
     X(TEXT_DELETED_OUTRIGHT, "text-deleted-outright", "the same of a row of the keyword index",    \
-      "no-drift-found")
+      "no-drift-found")                                                                            \
+    X(BATCH_TAKEN_WHOLE, "batch-taken-whole",                                                      \
+      "a batch of vector rows that was answered counts as done, whatever is said of its items",    \
+      "no-drift-found")                                                                            \
+    X(THROTTLE_IGNORED, "throttle-ignored",                                                        \
+      "a request that was one too many is sent again at once", "caught: retries")                  \
+    X(TOO_LARGE_AGAIN, "too-large-again",                                                          \
+      "a batch that is too large for its store is sent again as it is", "settled")                 \
+    X(RESURRECTED_LEFT, "resurrected-left",                                                        \
+      "reconciliation reports rows that came back and repairs all others", "reconciliation-clean")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

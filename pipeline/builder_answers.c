@@ -46,7 +46,9 @@ static int vectors_written(struct partitioned *builder, struct builder_task *tas
     struct letters letters = {.source = SOURCE_LOG, .room = count};
     for (size_t i = 0; i < count; i++) {
         const struct vector_write *item = &write->vectors.items[i];
-        enum item_status status = write->vectors.statuses[i];
+        enum item_status status = bug_on(builder->machine.bugs, BUG_BATCH_TAKEN_WHOLE)
+                                      ? ITEM_APPLIED
+                                      : write->vectors.statuses[i];
         if (item_unsettled(status)) {
             *again = true;
             continue;
@@ -105,6 +107,7 @@ static int vectors_too_large(struct partitioned *builder, struct builder_task *t
         write->vectors.statuses[0] = ITEM_FATAL;
         return vectors_written(builder, task, lane, event, effects, again);
     }
+    machine_count(&builder->machine, COUNTER_BATCHES_SPLIT, 1);
     items_max_learn(&lane->write_items_max, count);
     if (send_part(builder, task, lane, argument, write, 0, count / 2, effects) != 0) {
         return -ENOMEM;
@@ -252,7 +255,7 @@ int lane_refused(struct partitioned *builder, struct builder_task *task, uint32_
         *again = false; /* such as PORT_NOT_FOUND of a collection that is dropped by now */
         return 0;
     }
-    if (event->error != PORT_TOO_LARGE) {
+    if (event->error != PORT_TOO_LARGE || bug_on(builder->machine.bugs, BUG_TOO_LARGE_AGAIN)) {
         return 0;
     }
     *again = false;

@@ -190,6 +190,9 @@ void machine_resend(struct machine *machine, struct effects *effects, const stru
     if (delay_ns > machine->config->retry_max_ns) {
         delay_ns = machine->config->retry_max_ns;
     }
+    if (event->error == PORT_THROTTLED && bug_on(machine->bugs, BUG_THROTTLE_IGNORED)) {
+        delay_ns = VTIME_MILLISECOND;
+    }
     char who[24];
     char *at = wire_put(who, machine->kind, 4);
     at = wire_put(at, machine->member, 4);

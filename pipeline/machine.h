@@ -264,7 +264,8 @@ struct machine;
     X(QUARANTINED, "quarantined")                                                                  \
     X(REFERENCE_FANOUT, "reference_fanout")                                                        \
     X(ORPHANS_DROPPED, "orphans_dropped")                                                          \
-    X(LETTERS_REPLAYED, "letters_replayed")
+    X(LETTERS_REPLAYED, "letters_replayed")                                                        \
+    X(BATCHES_SPLIT, "batches_split")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

@@ -349,6 +349,9 @@ static int classify(struct reconciler *self, const struct view *view) {
             continue;
         }
         drift_found(self, view, store, class);
+        if (class == DRIFT_RESURRECTED && bug_on(self->machine.bugs, BUG_RESURRECTED_LEFT)) {
+            continue;
+        }
         bool known = view->gold != NULL;
         struct ids *repair = right && known ? &self->repair[store] : &self->republish;
         if (ids_add(repair, view->listing_id) != 0) {

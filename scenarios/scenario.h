@@ -101,9 +101,12 @@ struct scenario {
     } retention;
     bool explore_ties;
     struct capacity_rates capacity;
+    /* Zero: the profile's. */
     struct {
-        uint32_t profile;      /* enum vector_profile_id */
-        int64_t gc_deletes_ns; /* 0: the profile's */
+        uint32_t profile; /* enum vector_profile_id */
+        int64_t gc_deletes_ns;
+        uint32_t batch_items_max, batch_bytes_max;
+        uint32_t requests_per_second_max;
     } vectors;
     int64_t keyword_gc_deletes_ns; /* 0: never */
 

@@ -1050,6 +1050,25 @@ static const struct key vector_keys[] = {
         AT(vectors.gc_deletes_ns),
         .about = "age at which it forgets a tombstone; without it the profile's",
     },
+    {
+        .name = "batch_items",
+        COUNT32(1, 1000000),
+        AT(vectors.batch_items_max),
+        .about = "rows of one request; without it the profile's",
+    },
+    {
+        .name = "batch_bytes",
+        COUNT32(1000, 1000000000),
+        AT(vectors.batch_bytes_max),
+        .about = "bytes of one request; without it the profile's",
+    },
+    {
+        .name = "requests_per_second",
+        COUNT32(1, 1000000),
+        AT(vectors.requests_per_second_max),
+        .about = "write requests to a collection, beyond which it answers 429; without it the "
+                 "profile's",
+    },
 };
 static const struct section vector_section = {
     .about = "the vector database",

@@ -23,6 +23,8 @@ struct collection_entry {
     uint32_t model_version;
     bool dropped;
     struct vector_collection *collection;
+    int64_t second; /* in which it was written to last, and how often */
+    uint32_t requests;
 };
 
 struct fake_vector_db {
@@ -126,7 +128,7 @@ int fake_vector_db_create_collection(struct fake_vector_db *db, enum modality mo
         return PORT_NO_MEMORY;
     }
     db->entries[db->entry_count++] =
-        (struct collection_entry){modality, model_version, false, collection};
+        (struct collection_entry){modality, model_version, false, collection, INT64_MIN, 0};
     return 0;
 }
 
@@ -206,17 +208,56 @@ static int write_item(struct fake_vector_db *db, struct vector_collection *colle
     return 0;
 }
 
+/* What a request weighs: vectors, and metadata in a form of some length. */
+static size_t batch_bytes(enum modality modality, const struct vector_write *items, size_t count) {
+    enum { META_BYTES = 160 };
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct row_meta *meta = &items[i].meta;
+        bytes += items[i].kind == ROW_UPSERT ? modality_dimension(modality) * sizeof(float) : 0;
+        bytes +=
+            items[i].kind == ROW_DELETE ? 0 : META_BYTES + meta->category.len + meta->locale.len;
+    }
+    return bytes;
+}
+
+/* More requests to the collection in this second than the profile allows. */
+static bool throttles(const struct vector_profile *profile, struct collection_entry *entry,
+                      vtime now) {
+    int64_t second = now.ns / VTIME_SECOND;
+    entry->requests = entry->second == second ? entry->requests : 0;
+    entry->second = second;
+    return profile->requests_per_second_max != 0 &&
+           ++entry->requests > profile->requests_per_second_max;
+}
+
+/* 0, or why nothing of the request is done. */
+static int request_refused(const struct fake_vector_db *db, struct collection_entry *entry,
+                           vtime now, const struct vector_write *items, size_t count) {
+    const struct vector_profile *profile = &db->options.profile;
+    if (entry == 0) {
+        return PORT_NOT_FOUND;
+    }
+    bool heavy = profile->batch_bytes_max != 0 &&
+                 batch_bytes(entry->modality, items, count) > profile->batch_bytes_max;
+    if (heavy || count > profile->batch_items_max) {
+        return PORT_TOO_LARGE;
+    }
+    return throttles(profile, entry, now) ? PORT_THROTTLED : 0;
+}
+
 static int port_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                       const struct vector_write *items, size_t count, enum item_status *statuses) {
     struct fake_vector_db *db = ctx;
-    struct vector_collection *collection = find_collection(db, modality, model_version);
-    if (collection == 0 || count > db->options.profile.batch_items_max) {
+    struct collection_entry *entry = find_entry(db, modality, model_version);
+    int refused = request_refused(db, entry, now, items, count);
+    if (refused != 0) {
         db->counts.batches_refused++;
-        return collection == 0 ? PORT_NOT_FOUND : PORT_TOO_LARGE;
+        return refused;
     }
     bool served = db->alias[modality] == model_version;
     for (size_t i = 0; i < count; i++) {
-        int rc = write_item(db, collection, now, modality, served, &items[i], &statuses[i]);
+        int rc = write_item(db, entry->collection, now, modality, served, &items[i], &statuses[i]);
         if (rc != 0) {
             return rc;
         }

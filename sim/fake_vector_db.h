@@ -161,7 +161,7 @@ bool fake_vector_db_find(const struct fake_vector_db *db, enum modality modality
 
 struct fake_vector_db_counts {
     uint64_t writes[MODALITY_COUNT][ROW_WRITE_KIND_COUNT][ITEM_STATUS_COUNT]; /* items */
-    uint64_t batches_refused;             /* of unknown collections, or too large */
+    uint64_t batches_refused; /* of unknown collections, too large, or too many */
     uint64_t searches[MODALITY_COUNT][2]; /* [0] approximate, [1] exact */
 };
 struct fake_vector_db_counts fake_vector_db_counts(const struct fake_vector_db *db);

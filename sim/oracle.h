@@ -83,9 +83,11 @@ struct oracle_options {
     int64_t
         erasure_within_ns; /* an erasure reached every store so long after it was asked for; 72 h
                             */
-    int64_t warehouse_kept_ns; /* as the warehouse is configured: 730 days; negative: for ever */
-    bool refusals;             /* stores refuse rows for good on purpose: letters that say so are
-                                  right */
+    int64_t warehouse_kept_ns;  /* as the warehouse is configured: 730 days; negative: for ever */
+    bool vectors_unconditional; /* any write to them applies: what arrives last stands until a
+                                   reconciliation, and no version or deletion is judged before */
+    bool refusals;              /* stores refuse rows for good on purpose: letters that say so are
+                                   right */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
     void (*changed)(void *ctx, const struct oracle_change *change); /* likewise */

@@ -91,7 +91,8 @@ void gone_update(struct oracle *o, uint32_t listing) {
     bool lingers = false;
     bool must_go = l->feed.gone && !l->feed.quarantined;
     for (int store = 0; must_go && store < STORE_OLTP; store++) {
-        lingers |= store_serves((enum store_id)store) && l->rows[store].present;
+        lingers |= store_serves((enum store_id)store) && l->rows[store].present &&
+                   store_conditional(o, (enum store_id)store);
     }
     o->lingering += lingers;
     o->lingering -= l->gone_lingers;
@@ -303,7 +304,7 @@ void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct re
 bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, enum store_id store,
                   vtime now) {
     const struct feed_view *feed = &listing->feed;
-    return feed->gone && vtime_diff(now, feed->gone_since) > bound_ns(o, feed, store);
+    return feed->gone && store_conditional(o, store) && vtime_diff(now, feed->gone_since) > bound_ns(o, feed, store);
 }
 
 void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store) {
@@ -339,7 +340,7 @@ static void deadline_judge(struct oracle *o, const struct deadline *deadline, bo
         enum store_id store = (enum store_id)i;
         bool there =
             removed ? l->rows[store].present : store != STORE_GOLD && readers_get(o, l, store);
-        if (store_serves(store) && there) {
+        if (store_serves(store) && store_conditional(o, store) && there) {
             check_violated(o, CHECK_GONE_IN_TIME, deadline->at,
                            "listing %" PRIu64 " still %s %s at version %" PRId64 ", gone since %s",
                            l->id, removed ? "in" : "served by", store_name(store),

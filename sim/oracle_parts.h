@@ -466,6 +466,11 @@ static inline bool store_serves(enum store_id store) {
     return store != STORE_SILVER && store != STORE_OLTP;
 }
 
+/* An older write can change nothing in the store, so what is there is judged at any moment. */
+static inline bool store_conditional(const struct oracle *o, enum store_id store) {
+    return !o->options.vectors_unconditional || store > STORE_VECTOR_FUSED;
+}
+
 /* ---- oracle_freshness.c ---- */
 
 void freshness_init(struct oracle *o);

@@ -27,7 +27,8 @@ static void check_monotone(struct oracle *o, vtime now, const struct oracle_list
     const struct seen_row *row = &l->rows[change->store];
     const struct row_state *after = &change->after;
     o->checks[CHECK_VERSION_MONOTONE].looked_at++;
-    if (after->version == DOC_VERSION_NONE || row->version == DOC_VERSION_NONE) {
+    if (after->version == DOC_VERSION_NONE || row->version == DOC_VERSION_NONE ||
+        !store_conditional(o, change->store)) {
         return;
     }
     if (after->version < row->version) {
@@ -118,7 +119,7 @@ void safety_unseen_row(struct oracle *o, vtime now, const struct oracle_listing 
                        " at version %" PRId64,
                        store_name(change->store), l->id, after->version);
     } else if (before->version != DOC_VERSION_NONE && after->version != DOC_VERSION_NONE &&
-               after->version < before->version) {
+               after->version < before->version && store_conditional(o, change->store)) {
         check_violated(o, CHECK_VERSION_MONOTONE, now,
                        "%s behind the alias: listing %" PRIu64 " went from version %" PRId64
                        " back to %" PRId64,

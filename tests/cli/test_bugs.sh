@@ -40,6 +40,10 @@ row-deleted-outright vector-stale-retry-after-gc 1
 row-deleted-outright vector-restart-loses-tombstones 2
 text-deleted-outright vector-stale-retry-after-gc 3
 text-deleted-outright vector-restart-loses-tombstones 5
+batch-taken-whole vector-partial-batch 1
+throttle-ignored vector-throttled 1
+too-large-again vector-too-large 1
+resurrected-left vector-no-conditional-write 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

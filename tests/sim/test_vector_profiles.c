@@ -143,6 +143,35 @@ static void deletions_leave_nothing(void **state) {
     fake_vector_db_free(db);
 }
 
+/* A request beyond a limit is refused as a whole, and the next second begins anew: rows and bytes
+ * of one call, calls of one second. */
+static void limits_refuse_whole_requests(void **state) {
+    (void)state;
+    struct fake_vector_db *db = open_like(VECTORS_PINECONE);
+    struct vector_port port = fake_vector_db_port(db);
+    static struct vector_write items[1001];
+    static enum item_status statuses[1001];
+    for (size_t i = 0; i < 1001; i++) {
+        items[i] = write_of(ROW_DELETE, i + 1, 1);
+    }
+    assert_int_equal(port.ops->write(port.ctx, at(0), TEXT, 1, items, 1001, statuses),
+                     PORT_TOO_LARGE);
+    assert_int_equal(port.ops->write(port.ctx, at(0), TEXT, 1, items, 1000, statuses), 0);
+    for (size_t i = 0; i < 1000; i++) {
+        items[i] = write_of(ROW_UPSERT, 1, 1);
+    }
+    assert_int_equal(port.ops->write(port.ctx, at(0), TEXT, 1, items, 700, statuses),
+                     PORT_TOO_LARGE);
+    for (int i = 1; i < 100; i++) {
+        assert_int_equal(port.ops->write(port.ctx, at(500), TEXT, 1, items, 1, statuses), 0);
+    }
+    assert_int_equal(port.ops->write(port.ctx, at(999), TEXT, 1, items, 1, statuses),
+                     PORT_THROTTLED);
+    assert_int_equal(port.ops->write(port.ctx, at(1000), TEXT, 1, items, 1, statuses), 0);
+    assert_int_equal(fake_vector_db_counts(db).batches_refused, 3);
+    fake_vector_db_free(db);
+}
+
 /* The pipeline is told what it has to do about it; the plain profile asks nothing of it. */
 static void profiles_configure_the_pipeline(void **state) {
     (void)state;
@@ -162,6 +191,7 @@ int main(void) {
         cmocka_unit_test(keyword_tombstones),
         cmocka_unit_test(last_write_wins),
         cmocka_unit_test(deletions_leave_nothing),
+        cmocka_unit_test(limits_refuse_whole_requests),
         cmocka_unit_test(profiles_configure_the_pipeline),
     };
     return cmocka_run_group_tests(tests, 0, 0);
