@@ -87,7 +87,7 @@ OBJECTS := $(call objects,$(LIBRARY_C) $(SHIM_C) $(CLI_C) $(BENCH_C) $(TEST_C) $
 PIC_O   := $(patsubst %.c,$(BUILD)/%.pic.o,$(PRELOAD_C))
 
 MURPHY  := $(if $(CLI_C),$(BUILD)/murphy)
-# Of one port: its suite, the fake and the real system as its subjects.
+# Of one port: its suite, the fake and the real system as its subjects; what several need is MORE.
 port_c   = $(sort $(wildcard conformance/$(1)_*.c))
 CONFORM := $(addprefix $(BUILD)/conformance/,$(PORTS))
 PRELOAD := $(if $(PRELOAD_C),$(BUILD)/libmurphyclock.so)
@@ -124,6 +124,9 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(DEFINES) $(CFLAGS) -c -o $@ $<
 
+$(BUILD)/conformance/postgres.o $(BUILD)/conformance/oltp_postgres.o: \
+	DEFINES = -I$(shell pg_config --includedir 2>/dev/null)
+
 $(BUILD)/cli/%.o $(BUILD)/scenarios/%.o $(BUILD)/tests/%.o: \
 	DEFINES = -DMURPHY_SCENARIOS_DIR='"$(SCENARIOS)"'
 
@@ -148,10 +151,12 @@ $(BUILD)/libmurphyclock.so: $(PIC_O) $(BUILD)/sources
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(SUPPORT_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(LDLIBS)
 
-# No clock shim here: real systems run in real time. PORT_LIBS of a port are its client's libraries.
-log_LIBS := -lrdkafka
+# No clock shim here: real systems run in real time. PORT_LIBS are the libraries of its client.
+log_LIBS  := -lrdkafka
+oltp_LIBS := -lpq
+oltp_MORE := conformance/postgres.c
 .SECONDEXPANSION:
-$(CONFORM): $(BUILD)/conformance/%: $$(call objects,$$(call port_c,$$*)) $(LIBRARY) $(BUILD)/sources
+$(CONFORM): $(BUILD)/conformance/%: $$(call objects,$$(call port_c,$$*) $$($$*_MORE)) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $($*_LIBS) $(LDLIBS)
 
 $(HELPERS): $(BUILD)/%: %.c $(BUILD)/flags

@@ -1,13 +1,40 @@
 #!/bin/bash
 # Holds each port's fake and the real system behind it to the same suite (conformance/): the programs
-# that `make conformance` built, by `ci/conformance.sh BUILD`. Starts what they need on the loopback
-# interface and stops it again. The last line sums up: 'N passed, N failed'. Exit status 1 when
+# that `make conformance` built, by `ci/conformance.sh BUILD`. Starts what they need where nobody else
+# can reach it (PostgreSQL on a socket in a folder of its own) and stops it again. The last line sums up: 'N passed, N failed'. Exit status 1 when
 # anything failed.
 set -u
 MURPHY_BUILD=$(realpath "${1:?usage: ci/conformance.sh BUILD}")
 export MURPHY_BUILD
 logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
+postgres=
+stop() {
+    [ -z "$postgres" ] || as_postgres "$postgres/pg_ctl" stop -m immediate -D "$logs/postgres" >/dev/null
+    rm -rf "$logs"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+# A PostgreSQL refuses to run as root, so then it runs as the user that its package made.
+as_postgres() {
+    if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+}
+
+start_postgres() {
+    local bin
+    bin=$(dirname "$(realpath "$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb | tail -n 1)")")
+    mkdir "$logs/postgres"
+    chmod 711 "$logs"
+    [ "$(id -u)" = 0 ] && chown postgres "$logs/postgres"
+    (
+        cd "$logs/postgres" || exit 1
+        as_postgres "$bin/initdb" -D "$logs/postgres" -U postgres -A trust -E UTF8 --no-sync &&
+            as_postgres "$bin/pg_ctl" start -w -t 60 -D "$logs/postgres" -l "$logs/postgres/server.log" \
+                -o "-c listen_addresses='' -c fsync=off -c unix_socket_directories='$logs/postgres'"
+    ) >"$logs/postgres.log" 2>&1 || return 1
+    postgres=$bin
+    export PGHOST=$logs/postgres PGUSER=postgres PGDATABASE=postgres
+}
 
 passed=0
 failed=0
@@ -33,6 +60,14 @@ hold() {
 
 hold log fake
 hold log librdkafka
+hold oltp fake
+if start_postgres; then
+    hold oltp postgres
+else
+    echo 'FAILED  conformance: PostgreSQL did not start'
+    sed 's/^/    /' "$logs/postgres.log"
+    failed=$((failed + 1))
+fi
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ] && [ $passed -gt 0 ]

@@ -6,7 +6,7 @@
 # there. Exit status: 0 all there, 1 something is missing and could not be installed, 64 bad usage.
 set -u
 
-# package, then a command or a header that shows that it is there
+# package, then a command, a header, or a path with wildcards that shows that it is there
 run='
 build-essential gcc
 make make
@@ -21,7 +21,9 @@ clang clang
 clang-format clang-format"
 conformance="$run
 libcmocka-dev cmocka.h
-librdkafka-dev librdkafka/rdkafka.h"
+librdkafka-dev librdkafka/rdkafka.h
+libpq-dev pg_config
+postgresql /usr/lib/postgresql/*/bin/initdb"
 
 # Folders that hold headers; INCLUDE_DIRS is for the tests of this script.
 dirs=${INCLUDE_DIRS-/usr/include /usr/local/include}
@@ -35,6 +37,7 @@ there() {
         done
         return 1
         ;;
+    /*) compgen -G "$1" >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
     esac
 }
