@@ -24,6 +24,7 @@ enum fault_sink {
     SINK_EMBEDDING,
     SINK_STATE, /* the checkpoint store */
     SINK_LOG,   /* produce requests */
+    SINK_OBJECTS,
     SINK_COUNT
 };
 const char *fault_sink_name(enum fault_sink sink);
@@ -38,6 +39,7 @@ enum fault_place {
     PLACE_EMBEDDING = 1 << SINK_EMBEDDING,
     PLACE_STATE = 1 << SINK_STATE,
     PLACE_LOG = 1 << SINK_LOG,
+    PLACE_OBJECTS = 1 << SINK_OBJECTS,
     PLACE_SINKS = (1 << SINK_COUNT) - 1,
     PLACE_FEED = 1 << SINK_COUNT,       /* between a producer and its topic */
     PLACE_OLTP = 1 << (SINK_COUNT + 1), /* the transaction of a change */
@@ -165,7 +167,30 @@ const char *fault_survival_name(enum fault_survival survival);
       "a rolling restart, a node that is replaced: tombstones live in memory only, deleted rows "  \
       "come back [elasticsearch#101178, milvus#37782, weaviate#4227]",                             \
       "no-drift-found version-monotone gone-in-time",                                              \
-      "row-deleted-outright text-deleted-outright")
+      "row-deleted-outright text-deleted-outright")                                                \
+    X(LOST_DELETES, "lost-deletes", PLACE_OBJECTS, FAULT_RATIO, 0, SURVIVES, "", "",               \
+      "the object store says that a listing's objects are gone, and they are not",                 \
+      "deletes that a store confirms and loses: deleted rows are back after a recovery "           \
+      "[milvus#37782]",                                                                            \
+      "erasure", "erasure-believes-deletes")                                                       \
+    X(LATE_DELETES, "late-deletes", PLACE_OBJECTS, FAULT_RATIO | FAULT_DELAY, 0, SURVIVES, "", "", \
+      "objects go up to `delay` after the store said that they are gone",                          \
+      "asynchronous bulk deletes; deletes that replicate behind reads [promise A12]", "erasure",   \
+      "erasure-believes-deletes")                                                                  \
+    X(SLOW_LISTING, "slow-listing", PLACE_OBJECTS, FAULT_DELAY, 0, SURVIVES_WITHIN,                \
+      "while a listing is less than half an hour behind", "",                                      \
+      "the object store's listings, by which objects are counted and dropped, are `delay` behind", \
+      "eventually consistent listings after a write [Amazon S3 before 2020]", "erasure",           \
+      "erasure-hasty")                                                                             \
+    X(EARLY_LIFECYCLE, "early-lifecycle", PLACE_OBJECTS, FAULT_DELAY, 0, SURVIVES, "", "",         \
+      "objects vanish `delay` before their time",                                                  \
+      "a lifecycle rule whose prefix covers too much "                                             \
+      "[promise A16]",                                                                             \
+      "convergence", "")                                                                           \
+    X(LATE_LIFECYCLE, "late-lifecycle", PLACE_OBJECTS, FAULT_DELAY, 0, SURVIVES, "", "",           \
+      "objects stay `delay` after their time",                                                     \
+      "a lifecycle sweep that was switched off, or that lags for weeks [promise A16]", "erasure",  \
+      "erasure-believes-deletes")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

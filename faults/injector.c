@@ -15,6 +15,7 @@ static const struct {
     {"embedding.embed", "a request reaches the embedding service"},
     {"state.save", "a checkpoint reaches the state store"},
     {"log.produce", "a produce request reaches the log"},
+    {"objects.request", "a request reaches the object store"},
     {"feed.append", "a record is about to be appended to a topic"},
     {"oltp.commit", "a change of a listing is committed with its outbox row"},
     {"worker.run", "a worker is chosen for a misfortune"},
@@ -94,6 +95,7 @@ static void wrap(struct injector *in) {
     injector_wrap_vectors(in);
     injector_wrap_keywords(in);
     injector_wrap_warehouse(in);
+    injector_wrap_objects(in);
     injector_wrap_state(in);
 }
 
@@ -159,6 +161,7 @@ void injector_free(struct injector *in) {
     }
     injector_log_release(in);
     injector_repeats_release(in);
+    injector_objects_release(in);
     free(in->armed);
     free(in->paused_until);
     free(in->decisions);
@@ -176,6 +179,7 @@ void injector_heal(struct injector *in) {
     }
     injector_log_heal(in, now);
     injector_repeats_heal(in, now);
+    injector_objects_heal(in, now);
     injector_workers_heal(in);
 }
 

@@ -29,7 +29,8 @@ enum point {
     PASS_WAREHOUSE,
     PASS_EMBEDDING,
     PASS_STATE,
-    PASS_PRODUCE, /* these six in the order of enum fault_sink */
+    PASS_PRODUCE,
+    PASS_OBJECTS, /* these seven in the order of enum fault_sink */
     PASS_APPEND,  /* a record on its way to a feed */
     PASS_OUTBOX,  /* a change with its outbox row */
     PASS_WORKER,  /* a worker's next misfortune */
@@ -60,6 +61,7 @@ struct repeat {
 };
 
 struct held;
+struct late_delete;
 
 struct injector {
     struct simulation *simulation;
@@ -73,6 +75,8 @@ struct injector {
     uint64_t passed[PASS_COUNT];
     struct held *held, **held_end; /* in the order in which they were taken */
     struct repeat *repeats;
+    struct late_delete *late_deletes;
+    int64_t listing_lag_ns, lifecycle_shift_ns; /* of the object store, as it is */
     struct decision *decisions;
     size_t decision_count, decision_capacity;
     struct fault_band *bands;
@@ -148,5 +152,8 @@ void injector_wrap_embedding(struct injector *in);
 void injector_wrap_vectors(struct injector *in);
 void injector_wrap_keywords(struct injector *in);
 void injector_wrap_warehouse(struct injector *in);
+void injector_wrap_objects(struct injector *in);
+void injector_objects_heal(struct injector *in, vtime now);
+void injector_objects_release(struct injector *in);
 
 #endif

@@ -105,7 +105,11 @@
     X(TOO_LARGE_AGAIN, "too-large-again",                                                          \
       "a batch that is too large for its store is sent again as it is", "settled")                 \
     X(RESURRECTED_LEFT, "resurrected-left",                                                        \
-      "reconciliation reports rows that came back and repairs all others", "reconciliation-clean")
+      "reconciliation reports rows that came back and repairs all others", "reconciliation-clean") \
+    X(ERASURE_BELIEVES_DELETES, "erasure-believes-deletes",                                        \
+      "the eraser takes an artifact for gone because it told the store to drop it", "erasure")     \
+    X(ERASURE_HASTY, "erasure-hasty",                                                              \
+      "the eraser believes the first listing of the object store that names nothing", "erasure")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -200,19 +200,12 @@ static int embedded(struct partitioned *builder, struct builder_task *task, stru
     return 0;
 }
 
-/* The service does not take so much at once: what it holds is asked for again in smaller parts. One
- * listing that is too large by itself is refused for good. */
-static int embed_too_large(struct partitioned *builder, struct builder_task *task,
-                           struct lane *lane, const struct event *event, struct effects *effects) {
+/* The request is given up: what still waits for it is asked for anew. */
+static int embed_again(struct partitioned *builder, struct builder_task *task, struct lane *lane,
+                       const struct event *event) {
     const struct effect *embed = event->answered;
-    size_t count = embed->embed.count;
-    if (count == 1) {
-        embed->embed.results[0].status = ITEM_FATAL;
-        return embedded(builder, task, lane, event, effects);
-    }
-    items_max_learn(&lane->embed_items_max, count);
     lane->embeds_under_way--;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < embed->embed.count; i++) {
         size_t at;
         listing_of(task, embed->embed.items[i].listing_id, &at);
         struct lane_rows *rows = &lane->rows[at];
@@ -228,6 +221,35 @@ static int embed_too_large(struct partitioned *builder, struct builder_task *tas
     return 0;
 }
 
+/* The service does not take so much at once: what it holds is asked for again in smaller parts. One
+ * listing that is too large by itself is refused for good. */
+static int embed_too_large(struct partitioned *builder, struct builder_task *task,
+                           struct lane *lane, const struct event *event, struct effects *effects) {
+    const struct effect *embed = event->answered;
+    size_t count = embed->embed.count;
+    if (count == 1) {
+        embed->embed.results[0].status = ITEM_FATAL;
+        return embedded(builder, task, lane, event, effects);
+    }
+    items_max_learn(&lane->embed_items_max, count);
+    return embed_again(builder, task, lane, event);
+}
+
+/* A request that failed is sent again as it is, unless a listing of it does not wait for it any
+ * more: the content of one that is gone must not reach the service, and its archive, hours later
+ * (A12). */
+static int embed_failed(struct partitioned *builder, struct builder_task *task, struct lane *lane,
+                        const struct event *event, bool *again) {
+    const struct effect *embed = event->answered;
+    *again = true;
+    for (size_t i = 0; i < embed->embed.count && *again; i++) {
+        size_t at;
+        listing_of(task, embed->embed.items[i].listing_id, &at);
+        *again = lane->rows[at].embed_request == event->request;
+    }
+    return *again ? 0 : embed_again(builder, task, lane, event);
+}
+
 /* ---- Either ---- */
 
 int lane_answered(struct partitioned *builder, struct builder_task *task, uint32_t purpose,
@@ -241,8 +263,7 @@ int lane_answered(struct partitioned *builder, struct builder_task *task, uint32
         return vectors_written(builder, task, lane, event, effects, again);
     }
     if (!embed_settled(lane, event->answered, effects)) {
-        *again = true;
-        return 0;
+        return embed_failed(builder, task, lane, event, again);
     }
     return embedded(builder, task, lane, event, effects);
 }
@@ -256,7 +277,7 @@ int lane_refused(struct partitioned *builder, struct builder_task *task, uint32_
         return 0;
     }
     if (event->error != PORT_TOO_LARGE || bug_on(builder->machine.bugs, BUG_TOO_LARGE_AGAIN)) {
-        return 0;
+        return purpose == PURPOSE_VECTORS ? 0 : embed_failed(builder, task, lane, event, again);
     }
     *again = false;
     return purpose == PURPOSE_VECTORS

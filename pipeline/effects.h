@@ -275,6 +275,7 @@ struct effect {
             uint32_t model_version; /* of vectors: 0 for every version */
             struct erasure_subject *subjects;
             size_t count;
+            vtime artifacts_until; /* of artifacts: those that were stored by then */
             struct erasure_look looks[ERASURE_PLACE_COUNT]; /* filled by the host */
         } erase;
         struct {

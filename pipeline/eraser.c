@@ -45,6 +45,10 @@ enum { TIMER_WAKE = TASK_TIMER_OWN };
 /* Listings that one request to a store names. */
 enum { SLICE = 512 };
 
+/* What was sent to the embedding service before a checkpoint forgot it may be stored so much later.
+ */
+#define ARTIFACTS_UNDER_WAY_NS VTIME_MINUTE
+
 /* Whom a sweep asks, in order; the letters come after them. */
 static const enum erase_target targets[] = {ERASE_WAREHOUSE, ERASE_VECTORS, ERASE_KEYWORD,
                                             ERASE_SOURCE,    ERASE_STATE,   ERASE_ARTIFACTS};
@@ -177,6 +181,7 @@ static int ask(struct partitioned *eraser, struct eraser_task *task, enum erase_
     erase->erase.model_version = old_models_too ? 0 : eraser->machine.config->model_version;
     erase->erase.subjects = effect_alloc(effects, erase, count * sizeof *erase->erase.subjects);
     erase->erase.count = count;
+    erase->erase.artifacts_until = request->artifacts_until;
     if (erase->erase.subjects == NULL) {
         return -ENOMEM;
     }
@@ -205,6 +210,17 @@ static bool sweep_found_nothing(const struct sweep *sweep) {
         }
     }
     return true;
+}
+
+/* A listing that says that no artifact is left may be from before the last one was stored: it is
+ * believed when it is so much younger. */
+static bool artifacts_settled(const struct partitioned *eraser, struct eraser_task *task) {
+    int64_t settle_ns = eraser->machine.config->artifacts_settle_ns;
+    vtime until = swept(task)->artifacts_until;
+    bool hasty = bug_on(eraser->machine.bugs, BUG_ERASURE_HASTY);
+    return settle_ns < 0 || hasty || swept(task)->subject_count == 0 ||
+           (until.ns != VTIME_NEVER.ns &&
+            vtime_diff(task->sweep.looks[ERASED_IN_ARTIFACTS].at, until) >= settle_ns);
 }
 
 static int certify(struct partitioned *eraser, struct eraser_task *task, struct effects *effects) {
@@ -349,8 +365,12 @@ static int look_ahead(struct partitioned *eraser, struct eraser_task *task, vtim
 static int sweep_end(struct partitioned *eraser, struct eraser_task *task, bool nothing, vtime now,
                      struct effects *effects) {
     struct erasure_request *request = swept(task);
-    request->artifacts_gone =
-        request->artifacts_gone || task->sweep.looks[ERASED_IN_STATE].found == 0;
+    if (request->artifacts_until.ns == VTIME_NEVER.ns &&
+        task->sweep.looks[ERASED_IN_STATE].found == 0) {
+        request->artifacts_until = vtime_add(now, ARTIFACTS_UNDER_WAY_NS);
+        request->dirty = true;
+        task_changed(eraser, &task->task, now, effects);
+    }
     task->sweep.on = false;
     if (request->wanted || nothing != request->certified) {
         bool news = nothing && !request->certified;
@@ -385,13 +405,20 @@ static int sweep_go_on(struct partitioned *eraser, struct eraser_task *task, vti
     if (sweep->partition < partitions_of(eraser) && !forgets_letters(eraser)) {
         return read_letters(eraser, task, effects);
     }
-    bool nothing = sweep_found_nothing(sweep);
+    bool nothing = sweep_found_nothing(sweep) && artifacts_settled(eraser, task);
     bool certifies = nothing && !swept(task)->certified;
     return certifies ? certify(eraser, task, effects)
                      : sweep_end(eraser, task, nothing, now, effects);
 }
 
 /* ---- Answers ---- */
+
+/* Artifacts that were told to go count as gone. */
+static bool deletes_believed(const struct partitioned *eraser,
+                             const struct erasure_request *request) {
+    return bug_on(eraser->machine.bugs, BUG_ERASURE_BELIEVES_DELETES) &&
+           request->artifacts_until.ns != VTIME_NEVER.ns;
+}
 
 static int erase_answered(struct partitioned *eraser, struct eraser_task *task,
                           const struct event *event, struct effects *effects) {
@@ -405,7 +432,7 @@ static int erase_answered(struct partitioned *eraser, struct eraser_task *task,
             task->sweep.looks[i].at = look->at;
         }
     }
-    if (erase->erase.target == ERASE_ARTIFACTS && request->artifacts_gone) {
+    if (erase->erase.target == ERASE_ARTIFACTS && deletes_believed(eraser, request)) {
         task->sweep.looks[ERASED_IN_ARTIFACTS].found = 0;
     }
     if (erase->erase.target == ERASE_WAREHOUSE) {

@@ -7,7 +7,7 @@
 
 #include "pipeline/array.h"
 
-enum { NAME_BYTES = 1 + 8 + 24, FIXED_BYTES = NAME_BYTES + 8 + 4 + 1 + 4 };
+enum { NAME_BYTES = 1 + 8 + 24, FIXED_BYTES = NAME_BYTES + 8 + 8 + 4 + 1 + 4 };
 
 void erasure_requests_init(struct erasure_requests *requests, uint32_t partitions) {
     *requests = (struct erasure_requests){.partitions = partitions};
@@ -58,6 +58,7 @@ static struct erasure_request *wave_make(struct erasure_requests *requests,
                                         .next = SIZE_MAX,
                                         .dirty = true,
                                         .due = VTIME_NEVER,
+                                        .artifacts_until = VTIME_NEVER,
                                         .alert = ALERT_CLEARED,
                                         .parts = parts};
     id_map_init(&request->index);
@@ -173,6 +174,7 @@ void erasure_request_encode(const struct erasure_requests *requests,
                             const struct erasure_request *request, char *buffer) {
     char *at = name_put(buffer, request->scope, request->id, request->stamp);
     at = wire_put(at, (uint64_t)request->asked.ns, 8);
+    at = wire_put(at, (uint64_t)request->artifacts_until.ns, 8);
     at = wire_put(at, request->wave, 4);
     at = wire_put(at, (uint64_t)(request->certified | request->closed << 1 | request->wanted << 2),
                   1);
@@ -193,6 +195,7 @@ int erasure_request_decode(struct erasure_requests *requests, struct wire_reader
     stamp.id.hi = wire_get(reader, 8);
     stamp.id.lo = wire_get(reader, 8);
     vtime asked = {(int64_t)wire_get(reader, 8)};
+    vtime artifacts_until = {(int64_t)wire_get(reader, 8)};
     uint64_t wave = wire_get(reader, 4);
     uint64_t flags = wire_get(reader, 1);
     uint64_t subjects = wire_get(reader, 4);
@@ -223,6 +226,7 @@ int erasure_request_decode(struct erasure_requests *requests, struct wire_reader
     request->certified = (flags & 1) != 0 && !reader->failed;
     request->closed = (flags & 2) != 0 && !reader->failed;
     request->wanted = (flags & 4) != 0;
+    request->artifacts_until = reader->failed ? VTIME_NEVER : artifacts_until;
     request->dirty = reader->failed;
     return reader->failed ? -EINVAL : 0;
 }

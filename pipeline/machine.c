@@ -141,6 +141,7 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(dashboard_interval_ns, 60 * VTIME_SECOND)
     DEFAULT(watch_interval_ns, 30 * VTIME_SECOND)
     DEFAULT(erasure_sweep_ns, VTIME_HOUR)
+    DEFAULT(artifacts_settle_ns, 30 * VTIME_MINUTE)
     DEFAULT(erasure_warn_ns, 48 * VTIME_HOUR)
     DEFAULT(erasure_error_ns, 60 * VTIME_HOUR)
     DEFAULT(quality_window_ns, 10 * VTIME_MINUTE)

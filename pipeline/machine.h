@@ -180,6 +180,8 @@ struct pipeline_config {
     int64_t feed_warn_ns[TOPIC_COUNT]; /* per feed; 0: no such threshold; both 0: not watched */
     int64_t feed_error_ns[TOPIC_COUNT];
     int64_t erasure_sweep_ns;    /* 1 h between looks at the places of an erasure */
+    int64_t artifacts_settle_ns; /* 30 min: so far behind a listing of the object store may be;
+                                    negative: not at all */
     int64_t erasure_warn_ns;     /* 48 h without a certificate */
     int64_t erasure_error_ns;    /* 60 h */
     int64_t volume_window_ns;    /* 1 h */

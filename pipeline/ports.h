@@ -309,10 +309,12 @@ struct object_port_ops {
     /* Fills the vectors that are kept, and says which. */
     int (*get)(void *ctx, vtime now, const struct artifact_key *keys, size_t count,
                float *const *vectors, bool *found);
-    /* Drops every object of these listings (A12); may be repeated. */
-    int (*erase)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count);
-    /* How many objects of these listings are kept. */
-    int (*count)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count,
+    /* Drops every object of these listings that was stored at or before `until` (A12); may be
+     * repeated. What the store's listings do not name yet stays, and an answer proves nothing: only
+     * a later count does. */
+    int (*erase)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until);
+    /* How many such objects are kept, as the store's listings have it: they may lag. */
+    int (*count)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until,
                  uint64_t *objects);
 };
 struct object_port {

@@ -184,7 +184,7 @@ static int look_at_state(struct simulation *s, struct effect *effect) {
                 return error;
             }
             look->examined++;
-            look->found += value.len > 0 && folded_keeps(value, subject->stamp);
+            look->found += value.len == 0 || folded_keeps(value, subject->stamp);
         }
     }
     look->at = s->now;
@@ -194,14 +194,15 @@ static int look_at_state(struct simulation *s, struct effect *effect) {
 static int erase_artifacts(struct simulation *s, struct effect *effect) {
     const struct object_port *objects = &s->ports.objects;
     struct erasure_look *look = &effect->erase.looks[ERASED_IN_ARTIFACTS];
+    vtime until = effect->erase.artifacts_until;
     int error = PORT_OK;
     for (size_t i = 0; i < effect->erase.count && error == PORT_OK; i++) {
         const uint64_t *listing_id = &effect->erase.subjects[i].listing_id;
         uint64_t count = 0;
-        error = objects->ops->count(objects->ctx, s->now, listing_id, 1, &count);
+        error = objects->ops->count(objects->ctx, s->now, listing_id, 1, until, &count);
         look->found += count;
         if (error == PORT_OK && count > 0) {
-            error = objects->ops->erase(objects->ctx, s->now, listing_id, 1);
+            error = objects->ops->erase(objects->ctx, s->now, listing_id, 1, until);
         }
     }
     look->examined = (uint32_t)effect->erase.count;

@@ -216,7 +216,8 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
         }
         break;
     case EFFECT_ERASE:
-        NOTE(s, effect->erase.target, effect->erase.model_version, effect->erase.count);
+        NOTE(s, effect->erase.target, effect->erase.model_version, effect->erase.count,
+             number(effect->erase.artifacts_until.ns));
         for (size_t i = 0; i < effect->erase.count; i++) {
             const struct erasure_subject *subject = &effect->erase.subjects[i];
             NOTE(s, subject->listing_id, number(subject->version));

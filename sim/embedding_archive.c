@@ -53,6 +53,9 @@ static int keep(struct embedding_archive *archive, vtime now, const struct embed
     float *vectors[MODALITY_COUNT];
     size_t count = wanted_of(result->model_version, item, result, keys, vectors);
     const struct object_port *objects = archive->objects;
+    if (count == 0) {
+        return PORT_OK;
+    }
     int error = objects->ops->put(objects->ctx, now, keys, (const float *const *)vectors, count);
     archive->unkept += error != PORT_OK ? count : 0;
     return error;

@@ -32,6 +32,9 @@ struct object {
 
 struct fake_object_store {
     int64_t retention_ns;
+    int64_t listing_lag_ns;
+    int64_t lifecycle_shift_ns;
+    vtime shifted;          /* since when */
     struct object *objects; /* in the order in which they were stored */
     size_t count, capacity;
     size_t oldest; /* objects before it are not kept */
@@ -98,7 +101,7 @@ static vtime expires(const struct fake_object_store *o, vtime stored) {
     if (o->retention_ns < 0) {
         return VTIME_NEVER;
     }
-    int64_t due_ns = stored.ns + o->retention_ns;
+    int64_t due_ns = stored.ns + o->retention_ns + o->lifecycle_shift_ns;
     return (vtime){(due_ns + VTIME_DAY - 1) / VTIME_DAY * VTIME_DAY};
 }
 
@@ -129,7 +132,7 @@ static void expire(struct fake_object_store *o, vtime now) {
             return;
         }
         if (object->end == OBJECT_KEPT) {
-            end(o, (uint32_t)o->oldest, OBJECT_EXPIRED, due);
+            end(o, (uint32_t)o->oldest, OBJECT_EXPIRED, vtime_max(due, o->shifted));
         }
     }
 }
@@ -268,12 +271,22 @@ static uint32_t newest_of(const struct fake_object_store *o, uint64_t listing_id
     return id_map_index(&o->by_listing, listing_id, &at) ? at : NONE;
 }
 
-static int port_erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t count) {
+/* A listing names what was there when it was made, a while ago. */
+static bool is_listed(const struct fake_object_store *o, const struct object *object, vtime now,
+                      vtime until) {
+    vtime made = vtime_add(now, -o->listing_lag_ns);
+    bool there = object->end == OBJECT_KEPT || vtime_before(made, object->ended);
+    return there && object->stored.ns <= until.ns && object->stored.ns <= made.ns;
+}
+
+static int port_erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t count,
+                      vtime until) {
     struct fake_object_store *o = ctx;
     expire(o, now);
     for (size_t i = 0; i < count; i++) {
         for (uint32_t at = newest_of(o, listing_ids[i]); at != NONE; at = o->objects[at].previous) {
-            if (o->objects[at].end == OBJECT_KEPT) {
+            const struct object *object = &o->objects[at];
+            if (object->end == OBJECT_KEPT && is_listed(o, object, now, until)) {
                 end(o, at, OBJECT_ERASED, now);
             }
         }
@@ -281,14 +294,14 @@ static int port_erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t 
     return 0;
 }
 
-static int port_count(void *ctx, vtime now, const uint64_t *listing_ids, size_t count,
+static int port_count(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until,
                       uint64_t *objects) {
     struct fake_object_store *o = ctx;
     expire(o, now);
     *objects = 0;
     for (size_t i = 0; i < count; i++) {
         for (uint32_t at = newest_of(o, listing_ids[i]); at != NONE; at = o->objects[at].previous) {
-            *objects += o->objects[at].end == OBJECT_KEPT;
+            *objects += is_listed(o, &o->objects[at], now, until);
         }
     }
     return 0;
@@ -301,6 +314,16 @@ struct object_port fake_object_store_port(struct fake_object_store *o) {
 }
 
 /* ---- Looking inside ---- */
+
+void fake_object_store_list_late(struct fake_object_store *o, int64_t lag_ns) {
+    o->listing_lag_ns = lag_ns;
+}
+
+void fake_object_store_shift_lifecycle(struct fake_object_store *o, vtime now, int64_t shift_ns) {
+    expire(o, now);
+    o->lifecycle_shift_ns = shift_ns;
+    o->shifted = now;
+}
 
 size_t fake_object_store_count(struct fake_object_store *o, vtime now) {
     expire(o, now);

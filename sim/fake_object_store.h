@@ -15,8 +15,14 @@
  *   approximated
  *     requests           take effect at once; latency belongs to who asks
  *     expiry             an object that is due is gone at midnight sharp; the real sweep takes
- * hours not modelled multipart uploads, versioned buckets, storage classes, listing in pages, lost
- * and late deletes (a fault's wrapper)
+ *                        hours
+ *   when a fault wants it
+ *     slow listings      what is counted and erased by prefix is what a listing of some time ago
+ *                        names (stores other than Amazon S3; its own before 2020)
+ *     lifecycle          a rule that comes early or late
+ *     deletes            that are lost, or late (in the fault's wrapper)
+ *   not modelled
+ *     multipart uploads, versioned buckets, storage classes, listing in pages
  *
  * Invariants (fake_object_store_check asserts them):
  *  1. objects stand in the order in which they were stored; none twice;
@@ -63,6 +69,12 @@ struct object_info {
  */
 size_t fake_object_store_count(struct fake_object_store *o, vtime now);
 struct object_info fake_object_store_object(const struct fake_object_store *o, size_t i);
+
+/* Surprises, which faults set. Listings, by which objects are counted and erased, are so far
+ * behind: what was stored since is missing, what was dropped since is there. */
+void fake_object_store_list_late(struct fake_object_store *o, int64_t lag_ns);
+/* From now on the lifecycle drops objects so much later (negative: earlier) than is stated. */
+void fake_object_store_shift_lifecycle(struct fake_object_store *o, vtime now, int64_t shift_ns);
 
 struct fake_object_store_counts {
     uint64_t puts, gets, found, kept, bytes; /* objects; kept and bytes as of now */

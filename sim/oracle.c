@@ -367,7 +367,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     doc_version position = doc_version_pack(logged->epoch, logged->offset);
     if (changed == 1 && record.type == RECORD_ERASURE) {
         l->history_from = position;
-        l->history_at = logged->append;
+        erasure_told(o, logged->append, record.subject_id, record.stamp);
     }
     if (changed == 1 || first) {
         l->visible = position;

@@ -24,6 +24,7 @@ void erasure_release(struct oracle *o) {
         id_map_release(&o->erasures[i].ids);
     }
     free(o->erasures);
+    free(o->erasure_news);
 }
 
 static const char *scope_name(enum erasure_scope scope) {
@@ -100,16 +101,29 @@ static doc_version erased_from(const struct erasure_eye *eye) {
                                                                            : DOC_VERSION_NONE;
 }
 
+/* When the log first told of an erasure that covers this one; the beginning of time when it did
+ * not. */
+static vtime told_at(const struct erasure_eye *eye) {
+    for (size_t i = 0; i < eye->o->erasure_news_count; i++) {
+        const struct erasure_news *news = &eye->o->erasure_news[i];
+        if (news->listing_id == eye->listing_id &&
+            stamp_compare(news->stamp, eye->of->stamp) >= 0) {
+            return news->at;
+        }
+    }
+    return (vtime){INT64_MIN};
+}
+
 /* Archived embeddings that were stored before the log told of the erasure. */
 static void look_at_artifacts(const struct erasure_eye *eye) {
     struct fake_object_store *objects = eye->o->watched.objects;
-    const struct oracle_listing *l = oracle_listing_find(eye->o, eye->listing_id);
     size_t count = fake_object_store_count(objects, eye->now);
+    vtime told = told_at(eye);
     uint64_t kept = 0;
-    for (size_t i = 0; l != NULL && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct object_info object = fake_object_store_object(objects, i);
         kept += object.key.listing_id == eye->listing_id && object.end == OBJECT_KEPT &&
-                object.stored.ns <= l->history_at.ns;
+                object.stored.ns <= told.ns;
     }
     found(eye, "the artifacts", kept);
 }
@@ -244,6 +258,14 @@ void erasure_asked(struct oracle *o, vtime now, const struct workload_op *op) {
         .scope = op->erasure, .id = op->key, .stamp = op->stamp, .asked = now};
     id_map_init(&o->erasures[o->erasure_count - 1].ids);
     o->erasures_open++;
+}
+
+void erasure_told(struct oracle *o, vtime at, uint64_t listing_id, struct stamp stamp) {
+    if (ARRAY_RESERVE(o->erasure_news, o->erasure_news_capacity, o->erasure_news_count + 1) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    o->erasure_news[o->erasure_news_count++] = (struct erasure_news){listing_id, stamp, at};
 }
 
 static struct erasure_case *case_of(struct oracle *o, const struct record *certificate) {

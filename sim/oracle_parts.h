@@ -162,7 +162,6 @@ struct oracle_listing {
     struct feed_view feed;
     doc_version visible;      /* position of the last log record that changed what readers see */
     doc_version history_from; /* of the last erasure: no older version may be kept */
-    vtime history_at;         /* when the log told it */
     vtime visible_at;         /* when it was appended to the log */
     struct seen_row rows[STORE_OLTP];
     struct sample_list waiting[ORACLE_FRESH_STORES];
@@ -328,6 +327,13 @@ struct erasure_case {
     struct id_map ids; /* listings that certificates named */
 };
 
+/* The log told that a listing is erased. */
+struct erasure_news {
+    uint64_t listing_id;
+    struct stamp stamp;
+    vtime at;
+};
+
 /* A position that changed what readers see of a listing. */
 struct position {
     uint64_t listing_id;
@@ -429,6 +435,8 @@ struct oracle {
     struct erasure_stores watched; /* that are looked at; all NULL: none */
     struct erasure_case *erasures;
     size_t erasure_count, erasure_capacity;
+    struct erasure_news *erasure_news;
+    size_t erasure_news_count, erasure_news_capacity;
     uint64_t erasures_open; /* without a certificate */
     int64_t erasure_longest_ns;
     vtime erasures_counted;
@@ -555,6 +563,8 @@ uint64_t contracts_unmended(const struct oracle *o);
 void erasure_release(struct oracle *o);
 /* What oracle_watch does, for tests that have stores and no simulation. */
 void erasure_watch(struct oracle *o, const struct erasure_stores *stores);
+/* The log told, at that moment, that the listing is erased up to the stamp. */
+void erasure_told(struct oracle *o, vtime at, uint64_t listing_id, struct stamp stamp);
 void erasure_asked(struct oracle *o, vtime now, const struct workload_op *op);
 void erasure_certified(struct oracle *o, vtime now, struct bytes value);
 /* The record was appended to the listing log or the late queue. */

@@ -15,6 +15,7 @@
 
 #include "faults/injector.h"
 #include "sim/fake_embedding.h"
+#include "sim/fake_object_store.h"
 
 static const vtime start = {INT64_C(1772409600) * VTIME_SECOND};
 
@@ -236,6 +237,25 @@ static int keywords_four(struct rig *rig) {
     return write_keywords(rig, 1, 4, 5, statuses);
 }
 
+static struct artifact_key artifact_of(uint64_t listing_id) {
+    return (struct artifact_key){listing_id, 1, 1, MODALITY_TEXT};
+}
+
+static uint64_t objects_kept(struct rig *rig) {
+    return fake_object_store_counts(simulation_object_store(rig->simulation)).kept;
+}
+
+static int put_four(struct rig *rig) {
+    struct artifact_key keys[4];
+    const float *vectors[4];
+    for (uint64_t i = 0; i < 4; i++) {
+        keys[i] = artifact_of(i + 1);
+        vectors[i] = unit_vector();
+    }
+    struct object_port *objects = &ports_of(rig)->objects;
+    return objects->ops->put(objects->ctx, now_of(rig), keys, vectors, 4);
+}
+
 /* One request of four parts to each sink, and how many parts of it are in. */
 static const struct {
     int (*request)(struct rig *rig);
@@ -248,6 +268,7 @@ static const struct {
     [SINK_EMBEDDING] = {embed, embedded, 4, 2},
     [SINK_STATE] = {save, saves, 1, 0},
     [SINK_LOG] = {produce_four, logged, 4, 2},
+    [SINK_OBJECTS] = {put_four, objects_kept, 4, 2},
 };
 
 /* ---- Reads by hand ---- */
@@ -989,6 +1010,96 @@ static void healing_ends_bands(void **state) {
     rig_free(rig);
 }
 
+/* ---- The object store ---- */
+
+static int erase_objects(struct rig *rig, const uint64_t *listing_ids, size_t count) {
+    struct object_port *objects = &ports_of(rig)->objects;
+    return objects->ops->erase(objects->ctx, now_of(rig), listing_ids, count, VTIME_NEVER);
+}
+
+static uint64_t objects_of(struct rig *rig, uint64_t listing_id) {
+    uint64_t found = 99;
+    struct object_port *objects = &ports_of(rig)->objects;
+    assert_int_equal(
+        objects->ops->count(objects->ctx, now_of(rig), &listing_id, 1, VTIME_NEVER, &found),
+        PORT_OK);
+    return found;
+}
+
+/* A lost delete is confirmed and never carried out; without the fault it is (A12, C5). */
+static void a_lost_delete_leaves_the_objects(void **state) {
+    (void)state;
+    const struct fault faults[] = {{.kind = FAULT_LOST_DELETES, .ratio_num = 1, .ratio_den = 1}};
+    struct rig *rig = rig_of(faults, 1);
+    put_four(rig);
+    assert_int_equal(erase_objects(rig, (const uint64_t[]){2, 3}, 2), PORT_OK);
+    run_to(rig, VTIME_DAY);
+    assert_int_equal(objects_of(rig, 2), 1);
+    assert_int_equal(injector_struck(rig->injector, 0), 2);
+    injector_heal(rig->injector);
+    assert_int_equal(erase_objects(rig, (const uint64_t[]){2, 3}, 2), PORT_OK);
+    assert_int_equal(objects_kept(rig), 2);
+    rig_free(rig);
+}
+
+/* A late delete is confirmed at once and carried out within its delay, or when the run heals. */
+static void a_late_delete_comes_within_its_delay(void **state) {
+    (void)state;
+    const struct fault faults[] = {
+        {.kind = FAULT_LATE_DELETES, .ratio_num = 1, .ratio_den = 1, .delay_ns = VTIME_HOUR}};
+    struct rig *rig = rig_of(faults, 1);
+    put_four(rig);
+    assert_int_equal(erase_objects(rig, (const uint64_t[]){2}, 1), PORT_OK);
+    assert_int_equal(objects_of(rig, 2), 1);
+    run_to(rig, VTIME_HOUR);
+    assert_int_equal(objects_of(rig, 2), 0);
+    assert_int_equal(erase_objects(rig, (const uint64_t[]){3}, 1), PORT_OK);
+    injector_heal(rig->injector);
+    assert_int_equal(objects_of(rig, 3), 0);
+    run_to(rig, VTIME_DAY);
+    assert_int_equal(objects_kept(rig), 2);
+    rig_free(rig);
+}
+
+/* A slow listing names nothing of what was stored lately, and is right once the fault ends. */
+static void a_slow_listing_misses_what_is_young(void **state) {
+    (void)state;
+    const struct fault faults[] = {
+        {.kind = FAULT_SLOW_LISTING, .delay_ns = VTIME_HOUR, .until_ns = 10 * VTIME_HOUR}};
+    struct rig *rig = rig_of(faults, 1);
+    put_four(rig);
+    assert_int_equal(objects_of(rig, 2), 0);
+    assert_int_equal(erase_objects(rig, (const uint64_t[]){2}, 1), PORT_OK);
+    assert_int_equal(objects_kept(rig), 4);
+    run_to(rig, VTIME_HOUR);
+    assert_int_equal(objects_of(rig, 2), 1);
+    assert_int_equal(erase_objects(rig, (const uint64_t[]){2}, 1), PORT_OK);
+    assert_int_equal(objects_kept(rig), 3);
+    assert_int_equal(objects_of(rig, 2), 1); /* it still names what is gone */
+    run_to(rig, 10 * VTIME_HOUR);
+    put_four(rig);
+    assert_int_equal(objects_of(rig, 2), 1);
+    assert_int_equal(injector_struck(rig->injector, 0), 1);
+    rig_free(rig);
+}
+
+/* The lifecycle comes as much too early, or too late, as the fault says (A16). */
+static void a_lifecycle_surprises(void **state) {
+    (void)state;
+    static const enum fault_kind kinds[] = {FAULT_EARLY_LIFECYCLE, FAULT_LATE_LIFECYCLE};
+    for (size_t i = 0; i < 2; i++) {
+        const struct fault faults[] = {{.kind = kinds[i], .delay_ns = 30 * VTIME_DAY}};
+        struct rig *rig = rig_of(faults, 1);
+        int64_t days = i == 0 ? 60 : 120;
+        put_four(rig);
+        run_to(rig, days * VTIME_DAY - VTIME_MINUTE);
+        assert_int_equal(objects_of(rig, 2), 1);
+        run_to(rig, days * VTIME_DAY + VTIME_MINUTE);
+        assert_int_equal(objects_of(rig, 2), 0);
+        rig_free(rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(duplicates_come_within_their_delay),
@@ -1012,6 +1123,10 @@ int main(void) {
         cmocka_unit_test(equal_faults_decide_differently),
         cmocka_unit_test(points_count_what_passes),
         cmocka_unit_test(healing_ends_bands),
+        cmocka_unit_test(a_lost_delete_leaves_the_objects),
+        cmocka_unit_test(a_late_delete_comes_within_its_delay),
+        cmocka_unit_test(a_slow_listing_misses_what_is_young),
+        cmocka_unit_test(a_lifecycle_surprises),
     };
     return cmocka_run_group_tests_name("injector", tests, NULL, NULL);
 }

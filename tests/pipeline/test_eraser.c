@@ -15,12 +15,18 @@
 /* Requests of an eraser of one partition that has just begun. */
 enum { FETCH_PRIVACY = 2, FETCH_REGISTER, FETCH_LETTERS, FETCH_CONTROL };
 
-static struct script *begun(const struct bugs *bugs) {
-    static const struct pipeline_config config = {.partitions = 1};
+static struct script *begun_with(int64_t artifacts_settle_ns, const struct bugs *bugs) {
+    static struct pipeline_config config;
+    config = (struct pipeline_config){.partitions = 1, .artifacts_settle_ns = artifacts_settle_ns};
     struct script *s = script_new(MACHINE_ERASER, &config, bugs);
     script_begin(s);
     s->quiet_fetch = true;
     return s;
+}
+
+/* Where the object store's listings are never behind. */
+static struct script *begun(const struct bugs *bugs) {
+    return begun_with(-1, bugs);
 }
 
 /* The newest question to a store: what it finds there. Answers it. */
@@ -34,14 +40,20 @@ static void answer_look(struct script *s, enum erasure_place place, uint64_t fou
     script_answer(s, request);
 }
 
-/* Answers a whole sweep up to the dead letters: that many are found in the time travel. */
-static void answer_stores(struct script *s, uint64_t in_time_travel) {
+/* Answers a whole sweep up to the dead letters: so many are found in the time travel, in
+ * checkpoints and among the artifacts. */
+static void answer_found(struct script *s, uint64_t in_time_travel, uint64_t in_state,
+                         uint64_t artifacts) {
     answer_look(s, ERASED_IN_TIME_TRAVEL, in_time_travel);
     answer_look(s, ERASED_IN_VECTORS, 0);
     answer_look(s, ERASED_IN_KEYWORD, 0);
     answer_look(s, ERASED_IN_SOURCE, 0);
-    answer_look(s, ERASED_IN_STATE, 0);
-    answer_look(s, ERASED_IN_ARTIFACTS, 0);
+    answer_look(s, ERASED_IN_STATE, in_state);
+    answer_look(s, ERASED_IN_ARTIFACTS, artifacts);
+}
+
+static void answer_stores(struct script *s, uint64_t in_time_travel) {
+    answer_found(s, in_time_travel, 0, 0);
 }
 
 /* There are no dead letters, or no more. */
@@ -281,6 +293,61 @@ static void test_failing_places(void **state) {
     script_free(s);
 }
 
+/* An artifact that was told to go and is still there holds the certificate up: a store may lose a
+ * delete. What was stored once no checkpoint held the old life is of a new one, and is left alone.
+ */
+static void test_deletes_are_not_believed(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_PRIVACY, 0, TEXTS("erasure listing 7 @10"));
+    answer_found(s, 0, 1, 2);
+    answer_no_letters(s);
+    for (int i = 0; i < 3; i++) {
+        script_wait(s, VTIME_HOUR);
+        answer_look(s, ERASED_IN_TIME_TRAVEL, 0);
+        answer_look(s, ERASED_IN_VECTORS, 0);
+        answer_look(s, ERASED_IN_KEYWORD, 0);
+        answer_look(s, ERASED_IN_SOURCE, 0);
+        answer_look(s, ERASED_IN_STATE, 0);
+        struct effect *look = script_request(s, script_newest(s, EFFECT_ERASE));
+        assert_true(i == 0 ? look->erase.artifacts_until.ns == VTIME_NEVER.ns
+                           : look->erase.artifacts_until.ns <
+                                 s->now.ns - i * VTIME_HOUR + 2 * VTIME_MINUTE);
+        answer_look(s, ERASED_IN_ARTIFACTS, i < 2);
+        answer_no_letters(s);
+        assert_int_equal(script_newest(s, EFFECT_PRODUCE) != 0, i == 2);
+    }
+    script_free(s);
+}
+
+/* A listing of the object store may be older than the last artifact: what it does not name counts
+ * as gone only once it is surely younger, also when the eraser was restarted meanwhile. */
+static void test_listings_settle(void **state) {
+    (void)state;
+    struct script *s = begun_with(90 * VTIME_MINUTE, NULL);
+    script_records(s, FETCH_PRIVACY, 0, TEXTS("erasure listing 7 @10"));
+    answer_stores(s, 0);
+    answer_no_letters(s);
+    assert_int_equal(script_newest(s, EFFECT_PRODUCE), 0);
+    script_timer(s);
+    script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
+    script_restart(s);
+    script_assign(s, 2, 1, (const uint32_t[]){0});
+    script_load(s, 1);
+    answer_stores(s, 0);
+    answer_no_letters(s);
+    assert_int_equal(script_newest(s, EFFECT_PRODUCE), 0);
+    script_wait(s, VTIME_HOUR);
+    answer_stores(s, 0);
+    answer_no_letters(s);
+    assert_int_equal(script_newest(s, EFFECT_PRODUCE), 0);
+    script_wait(s, VTIME_HOUR);
+    answer_stores(s, 0);
+    answer_no_letters(s);
+    assert_int_not_equal(script_newest(s, EFFECT_PRODUCE), 0);
+    script_free(s);
+}
+
 /* The planted bugs each leave a place out. */
 static void test_bugs(void **state) {
     (void)state;
@@ -310,6 +377,8 @@ int main(void) {
         cmocka_unit_test(test_sweep_on_command),
         cmocka_unit_test(test_overdue),
         cmocka_unit_test(test_failing_places),
+        cmocka_unit_test(test_deletes_are_not_believed),
+        cmocka_unit_test(test_listings_settle),
         cmocka_unit_test(test_bugs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

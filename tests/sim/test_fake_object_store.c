@@ -52,7 +52,7 @@ static float get(struct fake_object_store *o, vtime now, struct artifact_key key
 static uint64_t count(struct fake_object_store *o, vtime now, uint64_t listing) {
     uint64_t objects;
     struct object_port port = fake_object_store_port(o);
-    assert_int_equal(port.ops->count(port.ctx, now, &listing, 1, &objects), PORT_OK);
+    assert_int_equal(port.ops->count(port.ctx, now, &listing, 1, now, &objects), PORT_OK);
     return objects;
 }
 
@@ -107,7 +107,7 @@ static void a_listing_is_erased(void **state) {
     struct object_port port = fake_object_store_port(o);
     const uint64_t erased[] = {7, 9};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(port.ops->erase(port.ctx, day(1, 0), erased, 2), PORT_OK);
+        assert_int_equal(port.ops->erase(port.ctx, day(1, 0), erased, 2, day(1, 0)), PORT_OK);
         assert_int_equal(count(o, day(1, 0), 7), 0);
         assert_int_equal(count(o, day(1, 0), 8), 5);
     }
@@ -138,7 +138,7 @@ static void agrees_with_a_table(void **state) {
             break;
         case 1:
             if (prng_ratio(&p, 1, 20)) {
-                assert_int_equal(port.ops->erase(port.ctx, now, &listing, 1), PORT_OK);
+                assert_int_equal(port.ops->erase(port.ctx, now, &listing, 1, now), PORT_OK);
                 memset(stored[listing], -1, sizeof stored[listing]);
             }
             break;
