@@ -102,8 +102,8 @@ struct fake_oltp {
     int64_t committed; /* the last that the relay may see */
     int64_t trimmed;   /* every row up to here is gone */
     bool in_transaction;
-    struct journal_mark listing_mark, seller_mark, outbox_mark;
-    struct row_journal listings, sellers, outbox;
+    struct journal_mark listing_mark, seller_mark, order_mark, outbox_mark;
+    struct row_journal listings, sellers, orders, outbox;
     char reference_value[FACT_VALUE_MAX]; /* that was read last */
     struct buffer packed;                 /* attributes of the row being written */
     struct buffer handed;                 /* what the last call handed out */
@@ -130,6 +130,7 @@ struct fake_oltp *fake_oltp_new(const struct fake_oltp_options *options) {
     }
     row_journal_init(&o->listings, options->journal);
     row_journal_init(&o->sellers, options->journal);
+    row_journal_init(&o->orders, options->journal);
     row_journal_init(&o->outbox, options->journal);
     int rc = sqlite_host_open(&o->db, SQLITE_HOST_UNDO, 0);
     if (rc == SQLITE_OK) {
@@ -156,6 +157,7 @@ void fake_oltp_free(struct fake_oltp *o) {
     sqlite3_close(o->db);
     row_journal_release(&o->listings);
     row_journal_release(&o->sellers);
+    row_journal_release(&o->orders);
     row_journal_release(&o->outbox);
     free(o->packed.data);
     free(o->handed.data);
@@ -182,6 +184,7 @@ int fake_oltp_begin(struct fake_oltp *o) {
     o->in_transaction = true;
     o->listing_mark = row_journal_mark(&o->listings);
     o->seller_mark = row_journal_mark(&o->sellers);
+    o->order_mark = row_journal_mark(&o->orders);
     o->outbox_mark = row_journal_mark(&o->outbox);
     return 0;
 }
@@ -205,6 +208,7 @@ int fake_oltp_rollback(struct fake_oltp *o) {
     o->sequence = o->committed;
     row_journal_rewind(&o->listings, o->listing_mark);
     row_journal_rewind(&o->sellers, o->seller_mark);
+    row_journal_rewind(&o->orders, o->order_mark);
     row_journal_rewind(&o->outbox, o->outbox_mark);
     return 0;
 }
@@ -329,7 +333,10 @@ int fake_oltp_write_order(struct fake_oltp *o, vtime now, const struct order_row
                            cell_pattern(order->stamp.id.lo),
                            cell_integer(now.ns),
                            cell_integer(order_placed(order->placed, order->stamp).ns)};
-    if (run(o, PUT_ORDER, cells, 10) != 0) {
+    struct cell kept[] = {cell_pattern(order->order_id), cells[1], cells[2], cells[3], cells[4],
+                          cells[9], cells[5], cells[6], cells[7]};
+    if (run(o, PUT_ORDER, cells, 10) != 0 ||
+        row_journal_put(&o->orders, now, (struct row_key){order->order_id, 0}, kept, 9) != 0) {
         return PORT_NO_MEMORY;
     }
     return finish_write(o, now, item);
@@ -715,6 +722,10 @@ const struct row_journal *fake_oltp_listing_journal(const struct fake_oltp *o) {
 
 const struct row_journal *fake_oltp_seller_journal(const struct fake_oltp *o) {
     return &o->sellers;
+}
+
+const struct row_journal *fake_oltp_order_journal(const struct fake_oltp *o) {
+    return &o->orders;
 }
 
 const struct row_journal *fake_oltp_outbox_journal(const struct fake_oltp *o) {

@@ -110,10 +110,13 @@ int64_t fake_oltp_last_sequence(const struct fake_oltp *o);
  * For the export of a finished run. Cells of a listing: listing_id, seller_id, title, description,
  * locale, category, price, image_ids, attributes (both packed, see oltp_attribute_next),
  * deleted, updated_at_ns, event id high and low half. Of a seller: seller_id, status,
- * updated_at_ns, event id halves. Of an outbox row: sequence, topic, key, value, created_at_ns.
+ * updated_at_ns, event id halves. Of an order: order_id, listing_id, category, quantity, amount,
+ * ordered_at_ns, event_at_ns, event id halves. Of an outbox row: sequence, topic, key, value,
+ * created_at_ns.
  */
 const struct row_journal *fake_oltp_listing_journal(const struct fake_oltp *o);
 const struct row_journal *fake_oltp_seller_journal(const struct fake_oltp *o);
+const struct row_journal *fake_oltp_order_journal(const struct fake_oltp *o);
 const struct row_journal *fake_oltp_outbox_journal(const struct fake_oltp *o);
 
 /* Orders by id; stops at the first nonzero answer and returns it. */
