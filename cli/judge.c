@@ -16,9 +16,8 @@ static const char *seconds_text(struct run_result *r, int64_t ns) {
                             (long long)(ns / VTIME_MILLISECOND % 1000));
 }
 
-static void add_check(struct scenario_run *run, const char *name, const char *kind, bool holds,
-                      const char *expected, const char *observed, int64_t at_ns,
-                      const char *evidence) {
+void judged_check(struct scenario_run *run, const char *name, const char *kind, bool holds,
+                  const char *expected, const char *observed, int64_t at_ns, const char *evidence) {
     run_result_add_check(&run->result,
                          &(struct run_check){.name = name,
                                              .kind = kind,
@@ -40,6 +39,7 @@ enum own_check {
     OWN_FAULTS_STRUCK,
     OWN_NO_FALSE_ALARM,
     OWN_BACKLOG_BOUNDED,
+    OWN_LINEAGE,
     OWN_COUNT
 };
 static const struct oracle_check_about own_checks[OWN_COUNT] = {
@@ -59,6 +59,10 @@ static const struct oracle_check_about own_checks[OWN_COUNT] = {
     [OWN_BACKLOG_BOUNDED] = {"backlog-bounded", "A14", "safety",
                              "no more listings wait for a sink than the limit of a partition, and "
                              "those of one fetch, however slow the sink"},
+    [OWN_LINEAGE] = {"lineage", "B6", "lineage",
+                     "at rest the walk back from every number of the dashboard to the rows of "
+                     "OLTP names no layer; where a scenario expects a wrong number it names the "
+                     "layer, as in `lineage: sales_amount at 2h`"},
 };
 
 const struct oracle_check_about *scenario_run_check_table(size_t *count) {
@@ -153,8 +157,8 @@ static void judge_oracle(struct scenario_run *run) {
 static void add_own_check(struct scenario_run *run, enum own_check check, bool holds,
                           const char *expected, const char *observed, int64_t at_ns,
                           const char *evidence) {
-    add_check(run, own_checks[check].name, own_checks[check].kind, holds, expected, observed, at_ns,
-              evidence);
+    judged_check(run, own_checks[check].name, own_checks[check].kind, holds, expected, observed,
+                 at_ns, evidence);
 }
 
 static void judge_settled(struct scenario_run *run) {
@@ -251,11 +255,11 @@ static void judge_caught(struct scenario_run *run) {
                              wanted->cleared ? ", cleared again" : "",
                              wanted->evidence == NULL ? "" : ", evidence names ",
                              wanted->evidence == NULL ? "" : wanted->evidence);
-        add_check(run, name, "caught", holds, expected,
-                  holds           ? detection_text(run, wanted, found)
-                  : found == NULL ? "never raised"
-                                  : "raised and never cleared",
-                  found == NULL ? 0 : found->at.ns, found == NULL ? "" : found->evidence);
+        judged_check(run, name, "caught", holds, expected,
+                     holds           ? detection_text(run, wanted, found)
+                     : found == NULL ? "never raised"
+                                     : "raised and never cleared",
+                     found == NULL ? 0 : found->at.ns, found == NULL ? "" : found->evidence);
     }
 }
 
@@ -268,11 +272,11 @@ static void judge_counts(struct scenario_run *run) {
                 seen = simulation_counter(run->simulation, (enum machine_counter)c);
             }
         }
-        add_check(run, run_result_textf(&run->result, "caught: %s", wanted->name), "caught",
-                  seen >= wanted->min && seen <= wanted->max,
-                  run_result_textf(&run->result, "%llu to %llu", (unsigned long long)wanted->min,
-                                   (unsigned long long)wanted->max),
-                  run_result_textf(&run->result, "%llu", (unsigned long long)seen), 0, "");
+        judged_check(run, run_result_textf(&run->result, "caught: %s", wanted->name), "caught",
+                     seen >= wanted->min && seen <= wanted->max,
+                     run_result_textf(&run->result, "%llu to %llu", (unsigned long long)wanted->min,
+                                      (unsigned long long)wanted->max),
+                     run_result_textf(&run->result, "%llu", (unsigned long long)seen), 0, "");
     }
 }
 
@@ -316,10 +320,10 @@ static void judge_backlog(struct scenario_run *run) {
     struct pipeline_config config = pipeline_config_with_defaults(&run->scenario->pipeline);
     uint64_t limit = (uint64_t)config.backlog_max + config.fetch_records_max;
     uint64_t most = simulation_gauge(run->simulation, GAUGE_BACKLOG);
-    add_check(run, own_checks[OWN_BACKLOG_BOUNDED].name, "safety", most <= limit,
-              run_result_textf(&run->result, "at most %llu listings of a partition wait",
-                               (unsigned long long)limit),
-              run_result_textf(&run->result, "%llu", (unsigned long long)most), 0, "");
+    judged_check(run, own_checks[OWN_BACKLOG_BOUNDED].name, "safety", most <= limit,
+                 run_result_textf(&run->result, "at most %llu listings of a partition wait",
+                                  (unsigned long long)limit),
+                 run_result_textf(&run->result, "%llu", (unsigned long long)most), 0, "");
 }
 
 /* ---- Reconciliation ---- */
@@ -385,12 +389,13 @@ static void judge_expected_drift(struct scenario_run *run) {
             uint64_t count = run->passes[k].report.counts[wanted->store][wanted->drift];
             found = count > found ? count : found;
         }
-        add_check(run,
-                  run_result_textf(&run->result, "caught: %s in %s",
-                                   drift_class_name(wanted->drift), scan_store_name(wanted->store)),
-                  "caught", found >= wanted->min,
-                  run_result_textf(&run->result, "at least %llu", (unsigned long long)wanted->min),
-                  run_result_textf(&run->result, "%llu", (unsigned long long)found), 0, "");
+        judged_check(
+            run,
+            run_result_textf(&run->result, "caught: %s in %s", drift_class_name(wanted->drift),
+                             scan_store_name(wanted->store)),
+            "caught", found >= wanted->min,
+            run_result_textf(&run->result, "at least %llu", (unsigned long long)wanted->min),
+            run_result_textf(&run->result, "%llu", (unsigned long long)found), 0, "");
     }
 }
 
@@ -432,9 +437,9 @@ static void judge_reconciliation(struct scenario_run *run) {
 static void add_slo(struct scenario_run *run, const struct run_slo *slo, const char *key) {
     for (size_t i = 0; i < run->scenario->breached_count; i++) {
         if (strcmp(run->scenario->breached[i], key) == 0) {
-            add_check(run, run_result_textf(&run->result, "caught: %s breached", slo->name),
-                      "caught", slo->status == RUN_SLO_BREACHED, "breached",
-                      run_slo_status_name(slo->status), 0, "");
+            judged_check(run, run_result_textf(&run->result, "caught: %s breached", slo->name),
+                         "caught", slo->status == RUN_SLO_BREACHED, "breached",
+                         run_slo_status_name(slo->status), 0, "");
             return;
         }
     }
@@ -729,6 +734,9 @@ void scenario_run_judge(struct scenario_run *run) {
     judge_faults(run);
     judge_false_alarms(run);
     judge_backlog(run);
+    if (has_orders(run)) {
+        judge_lineage(run);
+    }
     judge_freshness(run);
     judge_erasures(run);
     judge_probes(run);

@@ -383,7 +383,7 @@ static int build(struct scenario_run *run) {
         .explore_ties = scenario->explore_ties,
         .session_timeout_ns = scenario->session_timeout_ns,
         .capacity = scenario->capacity,
-        .journal = run->options.keep_history,
+        .journal = run->options.keep_history || scenario->lineage_count > 0,
         .index_text = scenario->probe_every_ns > 0,
         .seal_rows_min = scenario->probe_seal_rows,
         .time_travel_ns = scenario->time_travel_ns,

@@ -6,6 +6,7 @@
 #include "cli/murphy.h"
 #include "cli/scenario_run_parts.h"
 #include "pipeline/dead_letter.h"
+#include "sim/order_records.h"
 #include "sim/stores_export.h"
 
 static int export_dead_letters(struct scenario_run *run, struct stores_export *export) {
@@ -25,6 +26,11 @@ static int export_dead_letters(struct scenario_run *run, struct stores_export *e
         }
     }
     return 0;
+}
+
+static int export_order(void *ctx, uint32_t partition, const struct log_record *logged,
+                        const struct record *record) {
+    return stores_export_order(ctx, partition, logged, record);
 }
 
 static int export_samples(struct scenario_run *run, struct stores_export *export) {
@@ -88,6 +94,7 @@ int scenario_run_export(struct scenario_run *run, const char *directory, char *e
                  stores_export_warehouse(export, simulation_warehouse(run->simulation)) != 0 ||
                  stores_export_vector_db(export, simulation_vector_db(run->simulation)) != 0 ||
                  stores_export_objects(export, simulation_object_store(run->simulation)) != 0 ||
+                 order_records_each(simulation_kafka(run->simulation), export_order, export) != 0 ||
                  export_dead_letters(run, export) != 0 || export_samples(run, export) != 0 ||
                  export_checks(run, export) != 0 || export_bands(run, export) != 0 ||
                  stores_export_hops(export, run->hops) != 0 || stores_export_finish(export) != 0;

@@ -62,6 +62,14 @@ struct scenario_run {
 /* Fills the result from what was seen. */
 void scenario_run_judge(struct scenario_run *run);
 
+/* The way back from the dashboard's numbers (B6): at rest none is wrong, and what the scenario
+ * expects at other moments. */
+void judge_lineage(struct scenario_run *run);
+
+/* Adds a check that holds or does not. */
+void judged_check(struct scenario_run *run, const char *name, const char *kind, bool holds,
+                  const char *expected, const char *observed, int64_t at_ns, const char *evidence);
+
 /* Differences that count as drift in one pass. */
 uint64_t pass_drift(const struct reconciliation_report *report);
 

@@ -21,6 +21,7 @@
 #include "pipeline/control.h"
 #include "pipeline/machine.h"
 #include "sim/capacity.h"
+#include "sim/lineage.h"
 #include "sim/vector_profile.h"
 #include "sim/workload.h"
 
@@ -54,6 +55,14 @@ struct expected_drift {
 struct expected_count {
     const char *name; /* of enum machine_counter */
     uint64_t min, max;
+};
+
+/* Where a number of the dashboard must be found to go wrong at a moment (B6). */
+struct expected_lineage {
+    enum lineage_measure metric; /* over all categories and hours */
+    int64_t at_ns;               /* from the start of the run */
+    enum lineage_layer layer;    /* LINEAGE_OLTP: none must be */
+    enum lineage_cause cause;    /* LINEAGE_NO_CAUSE: any */
 };
 
 /* Something that an operator asks for: a record of the control topic. */
@@ -133,6 +142,8 @@ struct scenario {
     size_t drift_count;
     struct expected_count *counts;
     size_t count_count;
+    struct expected_lineage *lineages;
+    size_t lineage_count;
     const char **breached; /* objectives that must be breached, by name, as "freshness_p95" */
     size_t breached_count;
 

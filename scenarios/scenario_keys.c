@@ -20,6 +20,7 @@
 #define PEAK_AT(member) .offset = offsetof(struct workload_peak, member)
 #define POLICY_AT(member) .offset = offsetof(struct workload_policy, member)
 #define COUNT_AT(member) .offset = offsetof(struct expected_count, member)
+#define LINEAGE_AT(member) .offset = offsetof(struct expected_lineage, member)
 #define DRIFT_AT(member) .offset = offsetof(struct expected_drift, member)
 
 #define COUNT32(low, high) .type = TAKES_COUNT32, .min = (low), .max = (high)
@@ -114,6 +115,12 @@ static size_t name_set_size(enum name_set set) {
         return MACHINE_COUNTER_COUNT;
     case NAMES_PROFILES:
         return VECTOR_PROFILE_COUNT;
+    case NAMES_METRICS:
+        return LINEAGE_MEASURE_COUNT;
+    case NAMES_LAYERS:
+        return LINEAGE_LAYER_COUNT;
+    case NAMES_CAUSES:
+        return LINEAGE_CORRUPTED - LINEAGE_NO_CAUSE;
     }
     return 0;
 }
@@ -166,6 +173,13 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
         return machine_counter_name((enum machine_counter)i);
     case NAMES_PROFILES:
         return vector_profile_name((enum vector_profile_id)i);
+    case NAMES_METRICS:
+        return lineage_measure_name((enum lineage_measure)i);
+    case NAMES_LAYERS:
+        return i == LINEAGE_OLTP ? "none" : lineage_layer_name((enum lineage_layer)i);
+    case NAMES_CAUSES:
+        *value = (int)(LINEAGE_NO_CAUSE + 1 + i);
+        return lineage_cause_name((enum lineage_cause) * value);
     }
     return NULL;
 }
@@ -1625,6 +1639,45 @@ static const struct section count_section = {
 };
 static const struct key count_element = {.type = TAKES_OBJECT, .section = &count_section};
 
+static const struct key lineage_keys[] = {
+    {
+        .name = "metric",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_METRICS,
+        LINEAGE_AT(metric),
+        .about = "the number of the dashboard, over all categories and hours",
+    },
+    {
+        .name = "at",
+        .required = true,
+        DURATION(0, LONGEST),
+        LINEAGE_AT(at_ns),
+        .about = "the moment, from the start",
+    },
+    {
+        .name = "layer",
+        .required = true,
+        .type = TAKES_NAME,
+        .names = NAMES_LAYERS,
+        LINEAGE_AT(layer),
+        .about = "the first layer, from the source, where the number goes wrong then",
+    },
+    {
+        .name = "cause",
+        .type = TAKES_NAME,
+        .names = NAMES_CAUSES,
+        LINEAGE_AT(cause),
+        .about = "what the layer did to it; without it, anything",
+    },
+};
+static const struct section lineage_section = {
+    .about = "where a number of the dashboard goes wrong",
+    .keys = lineage_keys,
+    .key_count = COUNT_OF(lineage_keys),
+};
+static const struct key lineage_element = {.type = TAKES_OBJECT, .section = &lineage_section};
+
 static const struct key breached_element = {.type = TAKES_NAME_STATIC, .names = NAMES_OBJECTIVES};
 
 static const struct key expect_keys[] = {
@@ -1654,6 +1707,15 @@ static const struct key expect_keys[] = {
         AT(counts),
         .count_offset = offsetof(struct draft, scenario.count_count),
         .about = "how often things must have happened",
+    },
+    {
+        .name = "lineage",
+        .type = TAKES_LIST,
+        .element = &lineage_element,
+        .element_size = sizeof(struct expected_lineage),
+        AT(lineages),
+        .count_offset = offsetof(struct draft, scenario.lineage_count),
+        .about = "layers that the walk back from a wrong number must name",
     },
     {
         .name = "breached",

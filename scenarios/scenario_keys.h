@@ -61,6 +61,9 @@ enum name_set {
     NAMES_STATUSES,   /* of sellers */
     NAMES_COUNTERS,   /* of machines */
     NAMES_PROFILES,   /* of vector databases */
+    NAMES_METRICS,    /* of the dashboard */
+    NAMES_LAYERS,     /* of the way to it */
+    NAMES_CAUSES,     /* of a wrong number */
 };
 /* The i-th name of a set and the number of its enum, or NULL behind the last. Static. */
 const char *name_set_item(enum name_set set, size_t i, int *value);

@@ -333,8 +333,15 @@ int fake_oltp_write_order(struct fake_oltp *o, vtime now, const struct order_row
                            cell_pattern(order->stamp.id.lo),
                            cell_integer(now.ns),
                            cell_integer(order_placed(order->placed, order->stamp).ns)};
-    struct cell kept[] = {cell_pattern(order->order_id), cells[1], cells[2], cells[3], cells[4],
-                          cells[9], cells[5], cells[6], cells[7]};
+    struct cell kept[] = {cell_pattern(order->order_id),
+                          cells[1],
+                          cells[2],
+                          cells[3],
+                          cells[4],
+                          cells[9],
+                          cells[5],
+                          cells[6],
+                          cells[7]};
     if (run(o, PUT_ORDER, cells, 10) != 0 ||
         row_journal_put(&o->orders, now, (struct row_key){order->order_id, 0}, kept, 9) != 0) {
         return PORT_NO_MEMORY;

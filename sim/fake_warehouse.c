@@ -43,8 +43,10 @@ static const char *const sql[STATEMENT_COUNT] = {
     [PUT_ORDER_SECOND] = "INSERT INTO order_second VALUES(NULL,?,?,?,?,?,?,?,?)",
     [ADD_ORDER] = "INSERT OR IGNORE INTO silver_order VALUES(?,?,?,?,?,?,?,?)",
     [READ_ORDER] = "SELECT * FROM silver_order WHERE key = ?",
-    [READ_BRONZE] = "SELECT * FROM bronze_event UNION ALL"
-                    " SELECT position," BRONZE_COLUMNS " FROM bronze_second",
+    [READ_ORDERS] = "SELECT 0 AS copy, * FROM silver_order UNION ALL SELECT * FROM order_second",
+    [READ_BRONZE] =
+        "SELECT * FROM bronze_event WHERE position BETWEEN ?1 AND ?2 UNION ALL"
+        " SELECT position," BRONZE_COLUMNS " FROM bronze_second WHERE position BETWEEN ?1 AND ?2",
     [READ_LOG_OF_EPOCH] =
         "SELECT * FROM bronze_event WHERE position BETWEEN ?1 AND ?2 ORDER BY position",
     [LATER_EPOCH] = "SELECT 1 FROM bronze_event WHERE position > ?1 AND position <= ?2 LIMIT 1",
@@ -85,6 +87,7 @@ struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *o
     erasure_marks_init(&w->marks);
     row_journal_init(&w->gold_journal, options->journal);
     row_journal_init(&w->order_journal, options->journal);
+    row_journal_init(&w->gold_sales_journal, options->journal);
     row_journal_init(&w->sales_journal, options->journal);
     id_map_init(&w->silver_newest);
     id_map_init(&w->gold_by_id);
@@ -119,6 +122,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     }
     row_journal_release(&w->gold_journal);
     row_journal_release(&w->order_journal);
+    row_journal_release(&w->gold_sales_journal);
     row_journal_release(&w->sales_journal);
     id_map_release(&w->silver_newest);
     id_map_release(&w->gold_by_id);
@@ -132,6 +136,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     free(w->buckets);
     free(w->log_values);
     free(w->touched);
+    free(w->moved);
     free(w);
 }
 
@@ -174,6 +179,7 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
         bool failed = warehouse_audit_add(&w->audit, now, &batch->audits[i], batch->dedupe) < 0;
         rc = failed ? PORT_NO_MEMORY : 0;
     }
+    rc = rc == 0 ? warehouse_keep_sales(w, now) : rc;
     return rc != 0 || warehouse_rebuilt_load(&w->rebuilt, batch) == 0 ? rc : PORT_NO_MEMORY;
 }
 
@@ -213,6 +219,10 @@ const struct row_journal *fake_warehouse_gold_journal(const struct fake_warehous
 
 const struct row_journal *fake_warehouse_order_journal(const struct fake_warehouse *w) {
     return &w->order_journal;
+}
+
+const struct row_journal *fake_warehouse_gold_sales_journal(const struct fake_warehouse *w) {
+    return &w->gold_sales_journal;
 }
 
 const struct row_journal *fake_warehouse_sales_journal(const struct fake_warehouse *w) {

@@ -102,6 +102,10 @@ int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id
 /* The dashboard as of the last refresh: buckets in the order in which an order first named them,
  * also those that hold none now; false when there is no i-th. */
 bool fake_warehouse_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out);
+/* The same of gold, from which the refresh takes it. */
+bool fake_warehouse_gold_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out);
+/* A fault: while held, silver's orders go in and gold does not follow. */
+void fake_warehouse_hold_gold(struct fake_warehouse *w, bool held);
 
 /* One silver row. */
 struct silver_row {
@@ -116,8 +120,17 @@ struct silver_row {
 int fake_warehouse_each_bronze(struct fake_warehouse *w,
                                int (*each)(void *ctx, vtime ingested, const struct bronze_row *row),
                                void *ctx);
+/* Of one topic alone. */
+int fake_warehouse_each_bronze_of(struct fake_warehouse *w, enum topic_id topic,
+                                  int (*each)(void *ctx, vtime ingested,
+                                              const struct bronze_row *row),
+                                  void *ctx);
 int fake_warehouse_each_silver(struct fake_warehouse *w,
                                int (*each)(void *ctx, const struct silver_row *row), void *ctx);
+/* Silver's orders: of `placed` the hour alone is told; `copy` is 0 but for second rows. */
+int fake_warehouse_each_order(struct fake_warehouse *w,
+                              int (*each)(void *ctx, const struct order_row *order, uint32_t copy),
+                              void *ctx);
 /* The same rows, of whose documents only listing_id and version are read. */
 int fake_warehouse_each_version(struct fake_warehouse *w,
                                 int (*each)(void *ctx, const struct silver_row *row), void *ctx);
@@ -134,6 +147,7 @@ int fake_warehouse_each_current(struct fake_warehouse *w,
  */
 const struct row_journal *fake_warehouse_gold_journal(const struct fake_warehouse *w);
 const struct row_journal *fake_warehouse_order_journal(const struct fake_warehouse *w);
+const struct row_journal *fake_warehouse_gold_sales_journal(const struct fake_warehouse *w);
 const struct row_journal *fake_warehouse_sales_journal(const struct fake_warehouse *w);
 
 /* Drops what has come of age by now (A16); reads of bronze and loads do so first. */

@@ -199,7 +199,8 @@ const struct lineage_row *lineage_rows_of(const struct lineage *l, enum lineage_
     return rows->items + first;
 }
 
-/* When the relay was done with what OLTP said: it left the outbox, or it is in the topic already. */
+/* When the relay was done with what OLTP said: it left the outbox, or it is in the topic already.
+ */
 static vtime handed_on(const struct lineage *l, const struct lineage_row *said) {
     size_t count;
     const struct lineage_row *waiting = lineage_rows_of(l, LINEAGE_RELAY, said->order_id, &count);

@@ -8,8 +8,8 @@
  * Up to silver layers know orders, behind it sums by category and hour. An order is wrong in a
  * layer when the layer says something that OLTP did not say at any moment of the last `sla_ns`: so
  * what is merely on its way is not wrong. It is followed back from silver for as long as the layer
- * before is wrong too; where that ends the order went wrong. A sum is wrong when it is none that the
- * layer before it made at any moment of the last `sla_ns`. Only what moves the number that was
+ * before is wrong too; where that ends the order went wrong. A sum is wrong when it is none that
+ * the layer before it made at any moment of the last `sla_ns`. Only what moves the number that was
  * asked for counts.
  *
  * It judges facts that others gather: of a running simulation (sim/lineage_simulation.h), or of a
@@ -116,7 +116,10 @@ struct lineage_question {
     vtime hour;
     vtime at;
     int64_t sla_ns;
+    bool each; /* what moves an order from one hour or category to another counts too */
 };
+/* A number older than this is not merely on its way. */
+#define LINEAGE_SLA_NS (5 * VTIME_MINUTE)
 
 enum lineage_flaw {
     LINEAGE_MISSING, /* the layer has not heard of it */
@@ -133,12 +136,12 @@ struct lineage_finding {
     enum lineage_layer layer;
     enum lineage_flaw flaw;
     bool is_order;
-    struct lineage_row oltp, said;        /* of an order; order_id 0: there is none */
-    struct lineage_row carried;           /* its record, where it got as far as the topic */
-    struct lineage_sum upstream, shown;   /* of a category's hour */
-    int64_t effect;                       /* on the number */
-    vtime since;                          /* the layer owes it since */
-    vtime until;                          /* it made good then; VTIME_NEVER: not in this run */
+    struct lineage_row oltp, said;      /* of an order; order_id 0: there is none */
+    struct lineage_row carried;         /* its record, where it got as far as the topic */
+    struct lineage_sum upstream, shown; /* of a category's hour */
+    int64_t effect;                     /* on the number */
+    vtime since;                        /* the layer owes it since */
+    vtime until;                        /* it made good then; VTIME_NEVER: not in this run */
 };
 
 enum lineage_verdict {
@@ -169,6 +172,10 @@ struct lineage_answer {
     struct lineage_finding *findings;    /* by layer */
     size_t finding_count, finding_capacity;
 };
+
+/* One sentence: verdict, layer, numbers. */
+#define LINEAGE_SENTENCE 320
+void lineage_sentence(const struct lineage_answer *answer, char text[LINEAGE_SENTENCE]);
 
 /* After this nothing more can be said. Release the answer in either case. */
 int lineage_walk(struct lineage *l, const struct lineage_question *question,

@@ -101,7 +101,7 @@ static int compare_slices(const struct lineage_question *q, enum lineage_layer l
         .until = made_good(before, own, q->at, q->sla_ns),
     };
     finding.since = wrong_since(before, &shown, q->at, &finding.flaw);
-    return finding.effect == 0 ? 0 : lineage_find(answer, &finding);
+    return finding.effect == 0 && !q->each ? 0 : lineage_find(answer, &finding);
 }
 
 int lineage_compare_sums(const struct lineage *l, const struct lineage_question *q,

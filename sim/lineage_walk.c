@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "pipeline/array.h"
@@ -143,7 +144,7 @@ static int follow_copies(const struct followed *f, struct lineage_answer *answer
     const struct lineage_row *now = state(f, LINEAGE_OLTP);
     for (size_t i = 0; i < count; i++) {
         int64_t effect = lineage_measure_row(f->q, &rows[i]);
-        if (rows[i].copy == 0 || !holds(&rows[i], f->q->at) || effect == 0) {
+        if (rows[i].copy == 0 || !holds(&rows[i], f->q->at) || (effect == 0 && !f->q->each)) {
             continue;
         }
         struct lineage_finding finding = {.layer = LINEAGE_SILVER,
@@ -164,11 +165,9 @@ static int follow_copies(const struct followed *f, struct lineage_answer *answer
 static int follow(const struct followed *f, struct lineage_answer *answer) {
     const struct lineage_row *now = state(f, LINEAGE_OLTP), *seen = state(f, LINEAGE_SILVER);
     int64_t effect = lineage_measure_row(f->q, seen) - lineage_measure_row(f->q, now);
-    if (acceptable(f, seen)) {
-        answer->in_flight += effect != 0;
-        return follow_copies(f, answer);
-    }
-    if (effect == 0) {
+    bool right = acceptable(f, seen);
+    answer->in_flight += right && effect != 0;
+    if (right || (effect == 0 && !f->q->each)) {
         return follow_copies(f, answer);
     }
     enum lineage_layer layer = culprit(f);
@@ -190,8 +189,10 @@ static int follow_all(const struct lineage *l, const struct lineage_question *q,
     for (size_t o = 0, s = 0; o < oltp->count || s < silver->count;) {
         bool known = o < oltp->count &&
                      (s == silver->count || oltp->items[o].order_id <= silver->items[s].order_id);
-        struct followed f = {
-            .l = l, .q = q, .order_id = known ? oltp->items[o].order_id : silver->items[s].order_id};
+        struct followed f = {.l = l,
+                             .q = q,
+                             .order_id =
+                                 known ? oltp->items[o].order_id : silver->items[s].order_id};
         f.oltp = lineage_rows_of(l, LINEAGE_OLTP, f.order_id, &f.oltp_count);
         if (follow(&f, answer) != 0) {
             return -ENOMEM;
@@ -263,7 +264,8 @@ static void sum_up(struct lineage_answer *answer) {
         bool absent = finding->flaw == LINEAGE_MISSING || finding->flaw == LINEAGE_STALE;
         corrupted = corrupted || !absent;
         lost = lost || (absent && finding->is_order && finding->until.ns == VTIME_NEVER.ns);
-        answer->since = vtime_before(finding->since, answer->since) ? finding->since : answer->since;
+        answer->since =
+            vtime_before(finding->since, answer->since) ? finding->since : answer->since;
         answer->until = vtime_max(answer->until, finding->until);
     }
     /* What waits in the outbox is not lost. */
@@ -291,6 +293,19 @@ int lineage_walk(struct lineage *l, const struct lineage_question *question,
         answer->verdict = LINEAGE_IN_FLIGHT;
     }
     return 0;
+}
+
+void lineage_sentence(const struct lineage_answer *answer, char text[LINEAGE_SENTENCE]) {
+    long long shown = (long long)answer->shown, expected = (long long)answer->expected;
+    if (answer->verdict != LINEAGE_WRONG) {
+        snprintf(text, LINEAGE_SENTENCE, "%s: %lld shown, OLTP says %lld, %llu orders on their way",
+                 lineage_verdict_name(answer->verdict), shown, expected,
+                 (unsigned long long)answer->in_flight);
+        return;
+    }
+    snprintf(text, LINEAGE_SENTENCE, "%s %s: %lld shown, OLTP says %lld, %llu of it wrong there",
+             lineage_layer_name(answer->layer), lineage_cause_name(answer->cause), shown, expected,
+             (unsigned long long)answer->wrong[answer->layer]);
 }
 
 void lineage_answer_release(struct lineage_answer *answer) {

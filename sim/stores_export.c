@@ -71,13 +71,14 @@ static const struct table tables[TABLE_COUNT] = {
          CHANGING,
          {{"seller_id", AS_IS}, {"status", POLICY}, {"updated_at_ns", AS_IS}, {"event_id", UUID}}},
     [OLTP_ORDER] = {"oltp_order",
-                    GROWING,
+                    CHANGING,
                     {{"order_id", AS_IS},
                      {"listing_id", AS_IS},
                      {"category", AS_IS},
                      {"quantity", AS_IS},
                      {"amount", AS_IS},
                      {"ordered_at_ns", AS_IS},
+                     {"event_at_ns", AS_IS},
                      {"event_id", UUID}}},
     [OUTBOX] = {"outbox",
                 CHANGING,
@@ -86,6 +87,19 @@ static const struct table tables[TABLE_COUNT] = {
                  {"key", AS_IS},
                  {"value", AS_IS},
                  {"created_at_ns", AS_IS}}},
+    [ORDER_RECORD] = {"order_record",
+                      GROWING,
+                      {{"partition", AS_IS},
+                       {"epoch", AS_IS},
+                       {"offset", AS_IS},
+                       {"order_id", AS_IS},
+                       {"listing_id", AS_IS},
+                       {"category", AS_IS},
+                       {"hour_ns", AS_IS},
+                       {"quantity", AS_IS},
+                       {"amount", AS_IS},
+                       {"event_at_ns", AS_IS},
+                       {"event_id", UUID}}},
     [BRONZE_EVENT] = {"bronze_event",
                       GROWING,
                       {{"topic", TOPIC},
@@ -126,6 +140,13 @@ static const struct table tables[TABLE_COUNT] = {
                      {"orders", AS_IS},
                      {"quantity", AS_IS},
                      {"amount", AS_IS}}},
+    [DASHBOARD_SALES] = {"dashboard_sales",
+                         CHANGING,
+                         {{"category", AS_IS},
+                          {"hour_ns", AS_IS},
+                          {"orders", AS_IS},
+                          {"quantity", AS_IS},
+                          {"amount", AS_IS}}},
     [GOLD_BATCH] = {"gold_batch",
                     GROWING,
                     {{"listing_id", AS_IS},
@@ -563,16 +584,6 @@ static int add_journal(struct stores_export *x, enum export_table table,
 
 /* ---- stores ---- */
 
-static int add_order(void *ctx, vtime created, const struct order_row *order) {
-    struct cell cells[] = {
-        cell_pattern(order->order_id),    cell_pattern(order->listing_id),
-        cell_text(order->category),       cell_integer(order->quantity),
-        cell_integer(order->amount),      cell_integer(order->placed.ns),
-        cell_pattern(order->stamp.id.hi), cell_pattern(order->stamp.id.lo),
-    };
-    return stores_export_row(ctx, OLTP_ORDER, cells, 8, created, VTIME_NEVER);
-}
-
 /* A walk ended with rc; what it says of memory becomes the export's error. */
 static int walked(struct stores_export *x, int rc) {
     return rc == 0 ? 0 : fail(x, "%s: no memory", x->path);
@@ -581,10 +592,10 @@ static int walked(struct stores_export *x, int rc) {
 int stores_export_oltp(struct stores_export *x, struct fake_oltp *o) {
     if (add_journal(x, OLTP_LISTING, fake_oltp_listing_journal(o)) != 0 ||
         add_journal(x, OLTP_SELLER, fake_oltp_seller_journal(o)) != 0 ||
-        add_journal(x, OUTBOX, fake_oltp_outbox_journal(o)) != 0) {
+        add_journal(x, OLTP_ORDER, fake_oltp_order_journal(o)) != 0) {
         return -1;
     }
-    return walked(x, fake_oltp_each_order(o, add_order, x));
+    return add_journal(x, OUTBOX, fake_oltp_outbox_journal(o));
 }
 
 int stores_export_keyword(struct stores_export *x, const struct fake_keyword *k) {
@@ -699,7 +710,8 @@ static int set_warehouse_from(struct stores_export *x, vtime from) {
 
 int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w) {
     if (add_journal(x, GOLD_DOCUMENT, fake_warehouse_gold_journal(w)) != 0 ||
-        add_journal(x, GOLD_SALES, fake_warehouse_sales_journal(w)) != 0 ||
+        add_journal(x, GOLD_SALES, fake_warehouse_gold_sales_journal(w)) != 0 ||
+        add_journal(x, DASHBOARD_SALES, fake_warehouse_sales_journal(w)) != 0 ||
         add_journal(x, SILVER_ORDER, fake_warehouse_order_journal(w)) != 0 ||
         add_audit(x, fake_warehouse_audit(w)) != 0 ||
         add_batch(x, fake_warehouse_rebuilt(w)) != 0 ||
@@ -757,6 +769,26 @@ int stores_export_objects(struct stores_export *x, struct fake_object_store *o) 
         }
     }
     return 0;
+}
+
+int stores_export_order(struct stores_export *x, uint32_t partition,
+                        const struct log_record *logged, const struct record *record) {
+    vtime placed = order_placed(record->placed, record->stamp);
+    struct cell cells[] = {
+        cell_integer(partition),
+        cell_integer(logged->epoch),
+        cell_integer(logged->offset),
+        cell_pattern(record->order_id),
+        cell_pattern(record->subject_id),
+        cell_text(record->order_category),
+        cell_integer(sales_hour(placed).ns),
+        cell_integer(record->quantity),
+        cell_integer(record->amount),
+        cell_integer(record->stamp.ts.ns),
+        cell_pattern(record->stamp.id.hi),
+        cell_pattern(record->stamp.id.lo),
+    };
+    return stores_export_row(x, ORDER_RECORD, cells, 12, logged->append, VTIME_NEVER);
 }
 
 int stores_export_dead_letter(struct stores_export *x, vtime recorded,

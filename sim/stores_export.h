@@ -6,10 +6,10 @@
  * that only grows, a row is there from recorded_at_ns on. stores_export_views puts views over the
  * tables that show them as of one moment.
  *
- *   changing   oltp_listing oltp_seller outbox gold_document gold_sales silver_order vector_row
- *              keyword_row artifact
+ *   changing   oltp_listing oltp_seller oltp_order outbox gold_document silver_order gold_sales
+ *              dashboard_sales vector_row keyword_row artifact
  *   at the end gold_batch sales_batch (what the nightly batch made)
- *   growing    oltp_order bronze_event silver_listing embedding_audit dead_letter
+ *   growing    order_record bronze_event silver_listing embedding_audit dead_letter
  *              freshness_sample check_result
  *   the way    topic_record log_read embedding_call visible_change row_gone refused_write
  *              alias_switch seller_gate fault_band: growing too; what each change passed and when
@@ -44,7 +44,7 @@
 #define STORES_FILE "stores.db"
 /* Which tables and columns there are, as SQLite's user_version: one more whenever they change, so
  * that a file of another layout is refused instead of misread. */
-#define STORES_LAYOUT 2
+#define STORES_LAYOUT 3
 
 struct stores_export;
 
@@ -71,6 +71,10 @@ int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db
 
 /* artifact: every vector that was ever kept, until it expired, was erased or was stored again. */
 int stores_export_objects(struct stores_export *x, struct fake_object_store *o);
+
+/* A record of the order feed, as the topic has it; `record` is what it says. */
+int stores_export_order(struct stores_export *x, uint32_t partition,
+                        const struct log_record *logged, const struct record *record);
 
 /* Rows that the host kept. */
 int stores_export_dead_letter(struct stores_export *x, vtime recorded,

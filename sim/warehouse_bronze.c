@@ -167,10 +167,13 @@ int warehouse_read_log(void *ctx, vtime now, enum topic_id topic, uint32_t parti
     return more < 0 ? PORT_NO_MEMORY : rc;
 }
 
-int fake_warehouse_each_bronze(struct fake_warehouse *w,
-                               int (*each)(void *ctx, vtime ingested, const struct bronze_row *row),
-                               void *ctx) {
+/* Rows of the positions from..to, then second rows. */
+static int each_bronze(struct fake_warehouse *w, int64_t from, int64_t to,
+                       int (*each)(void *ctx, vtime ingested, const struct bronze_row *row),
+                       void *ctx) {
     sqlite3_stmt *s = w->statements[READ_BRONZE];
+    sqlite3_bind_int64(s, 1, from);
+    sqlite3_bind_int64(s, 2, to);
     int more = statement_row(s);
     for (; more == 1; more = statement_row(s)) {
         struct bronze_row row = {
@@ -188,6 +191,22 @@ int fake_warehouse_each_bronze(struct fake_warehouse *w,
         }
     }
     return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+int fake_warehouse_each_bronze(struct fake_warehouse *w,
+                               int (*each)(void *ctx, vtime ingested, const struct bronze_row *row),
+                               void *ctx) {
+    return each_bronze(w, INT64_MIN, INT64_MAX, each, ctx);
+}
+
+int fake_warehouse_each_bronze_of(struct fake_warehouse *w, enum topic_id topic,
+                                  int (*each)(void *ctx, vtime ingested,
+                                              const struct bronze_row *row),
+                                  void *ctx) {
+    struct bronze_row place = {.topic = topic};
+    int64_t from = warehouse_position(&place);
+    return each_bronze(
+        w, from, from + (INT64_C(1) << (OFFSET_BITS + EPOCH_BITS + PARTITION_BITS)) - 1, each, ctx);
 }
 
 int warehouse_drop_bronze(struct fake_warehouse *w, int64_t position) {

@@ -27,6 +27,7 @@ enum statement {
     PUT_ORDER_SECOND,
     ADD_ORDER,
     READ_ORDER,
+    READ_ORDERS,
     READ_BRONZE,
     READ_LOG,
     READ_LOG_OF_EPOCH,
@@ -68,16 +69,17 @@ struct bucket {
     char *category;
     size_t category_len;
     int64_t hour_ns;
-    bool touched;
-    struct sales_row present; /* the sums over the orders as they are; no category or hour */
-    struct sales_row shown;   /* as the last refresh took them over */
+    bool touched;             /* since the last refresh */
+    bool moved;               /* by the load under way */
+    struct sales_row present; /* gold: the sums over silver's orders; no category or hour */
+    struct sales_row shown;   /* the view: as the last refresh took them over */
 };
 
 struct fake_warehouse {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
     struct store_observer observer;
-    struct row_journal gold_journal, order_journal, sales_journal;
+    struct row_journal gold_journal, order_journal, gold_sales_journal, sales_journal;
     struct erasure_marks marks;
     int64_t time_travel_ns, fail_safe_ns, kept_ns;
     vtime edge;     /* up to where was looked for what has come of age */
@@ -104,8 +106,9 @@ struct fake_warehouse {
     struct id_map bucket_by_hash;
     char *log_values; /* of the records that read_log handed out last */
     size_t log_capacity;
-    uint32_t *touched;
-    size_t touched_count, touched_capacity;
+    uint32_t *touched, *moved;
+    size_t touched_count, touched_capacity, moved_count, moved_capacity;
+    bool gold_held; /* silver's orders go in, their sums do not follow */
 };
 
 /* Ids in the order of signed integers: SQLite knows no others. */
@@ -166,6 +169,8 @@ int warehouse_scan_gold(void *ctx, vtime now, uint64_t first, uint64_t last, str
 
 int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
                          bool dedupe);
+/* Gold as this load left it goes into its history. */
+int warehouse_keep_sales(struct fake_warehouse *w, vtime now);
 int warehouse_refresh_sales(void *ctx, vtime now);
 int warehouse_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, vtime to, size_t skip,
                          struct sales_row *out, size_t max, size_t *count);

@@ -22,7 +22,8 @@ static uint32_t ensure_bucket(struct fake_warehouse *w, struct bytes category, i
         }
     }
     if (ARRAY_RESERVE(w->buckets, w->bucket_capacity, w->bucket_count + 1) != 0 ||
-        ARRAY_RESERVE(w->touched, w->touched_capacity, w->bucket_count + 1) != 0) {
+        ARRAY_RESERVE(w->touched, w->touched_capacity, w->bucket_count + 1) != 0 ||
+        ARRAY_RESERVE(w->moved, w->moved_capacity, w->bucket_count + 1) != 0) {
         return NONE;
     }
     char *copy = malloc(category.len + 1);
@@ -83,6 +84,9 @@ static int read_order(struct fake_warehouse *w, uint64_t order_id, struct counte
 static void count_order(struct fake_warehouse *w, vtime now, const struct counted_order *order,
                         int sign) {
     struct bucket *b = &w->buckets[order->bucket];
+    if (w->gold_held) {
+        return;
+    }
     uint64_t factor = (uint64_t)(int64_t)sign;
     b->present.changed_at = now;
     b->present.orders += sign;
@@ -92,6 +96,10 @@ static void count_order(struct fake_warehouse *w, vtime now, const struct counte
     if (!b->touched) {
         b->touched = true;
         w->touched[w->touched_count++] = order->bucket;
+    }
+    if (!b->moved) {
+        b->moved = true;
+        w->moved[w->moved_count++] = order->bucket;
     }
 }
 
@@ -142,28 +150,87 @@ int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order
     return keep_order_history(w, now, order, hour_ns, copy);
 }
 
+static struct sales_row row_of(const struct bucket *b, const struct sales_row *sums) {
+    struct sales_row row = *sums;
+    row.category = (struct bytes){b->category, b->category_len};
+    row.hour = (vtime){b->hour_ns};
+    return row;
+}
+
 bool fake_warehouse_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out) {
     if (i >= w->bucket_count) {
         return false;
     }
-    *out = w->buckets[i].shown;
-    out->category = (struct bytes){w->buckets[i].category, w->buckets[i].category_len};
-    out->hour = (vtime){w->buckets[i].hour_ns};
+    *out = row_of(&w->buckets[i], &w->buckets[i].shown);
     return true;
+}
+
+bool fake_warehouse_gold_sales(const struct fake_warehouse *w, size_t i, struct sales_row *out) {
+    if (i >= w->bucket_count) {
+        return false;
+    }
+    *out = row_of(&w->buckets[i], &w->buckets[i].present);
+    return true;
+}
+
+void fake_warehouse_hold_gold(struct fake_warehouse *w, bool held) {
+    w->gold_held = held;
+}
+
+/* What a bucket says goes into a history; 0 or -ENOMEM. */
+static int keep_sums(struct row_journal *journal, vtime now, uint32_t at, const struct bucket *b,
+                     const struct sales_row *sums) {
+    struct row_key key = {at, 0};
+    if (sums->orders == 0) { /* its orders moved to other buckets */
+        return row_journal_gone(journal, now, key);
+    }
+    struct cell cells[] = {cell_text((struct bytes){b->category, b->category_len}),
+                           cell_integer(b->hour_ns), cell_integer(sums->orders),
+                           cell_integer(sums->quantity), cell_integer(sums->amount)};
+    return row_journal_put(journal, now, key, cells, 5);
+}
+
+int warehouse_keep_sales(struct fake_warehouse *w, vtime now) {
+    int failed = 0;
+    for (size_t i = 0; i < w->moved_count; i++) {
+        struct bucket *b = &w->buckets[w->moved[i]];
+        b->moved = false;
+        failed |= keep_sums(&w->gold_sales_journal, now, w->moved[i], b, &b->present);
+    }
+    w->moved_count = 0;
+    return failed != 0 ? PORT_NO_MEMORY : 0;
 }
 
 static int refresh_bucket(struct fake_warehouse *w, vtime now, uint32_t at) {
     struct bucket *b = &w->buckets[at];
     b->shown = b->present;
     b->touched = false;
-    struct row_key key = {at, 0};
-    if (b->shown.orders == 0) { /* its orders moved to other buckets */
-        return row_journal_gone(&w->sales_journal, now, key);
+    return keep_sums(&w->sales_journal, now, at, b, &b->shown);
+}
+
+int fake_warehouse_each_order(struct fake_warehouse *w,
+                              int (*each)(void *ctx, const struct order_row *order, uint32_t copy),
+                              void *ctx) {
+    sqlite3_stmt *s = w->statements[READ_ORDERS];
+    int more = statement_row(s);
+    for (; more == 1; more = statement_row(s)) {
+        const struct bucket *b = &w->buckets[sqlite3_column_int64(s, 2)];
+        struct order_row order = {
+            .order_id = warehouse_id(sqlite3_column_int64(s, 1)),
+            .listing_id = (uint64_t)sqlite3_column_int64(s, 3),
+            .quantity = sqlite3_column_int64(s, 4),
+            .amount = sqlite3_column_int64(s, 5),
+            .stamp = warehouse_stamp(s, 6),
+            .placed = {b->hour_ns},
+            .category = {b->category, b->category_len},
+        };
+        int rc = each(ctx, &order, (uint32_t)sqlite3_column_int64(s, 0));
+        if (rc != 0) {
+            sqlite3_reset(s);
+            return rc;
+        }
     }
-    struct cell cells[] = {cell_text((struct bytes){b->category, b->category_len}),
-                           cell_integer(b->hour_ns), cell_integer(b->shown.orders),
-                           cell_integer(b->shown.quantity), cell_integer(b->shown.amount)};
-    return row_journal_put(&w->sales_journal, now, key, cells, 5);
+    return more < 0 ? PORT_NO_MEMORY : 0;
 }
 
 int warehouse_refresh_sales(void *ctx, vtime now) {

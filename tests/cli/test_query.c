@@ -56,8 +56,9 @@ static const char *const asked[][2] = {
     {"silver", "SELECT listing_id || ' ' || version || ' ' || (valid_from_ns - 1767571200000000000)"
                " || ' ' || ifnull(valid_to_ns - 1767571200000000000, 'open') || ' ' || is_current"
                " FROM silver_listing ORDER BY listing_id, version"},
-    {"sales", "SELECT category || ' ' || orders || ' ' || quantity || ' ' || amount FROM gold_sales"
-              " ORDER BY category, hour_ns"},
+    {"sales",
+     "SELECT category || ' ' || orders || ' ' || quantity || ' ' || amount FROM dashboard_sales"
+     " ORDER BY category, hour_ns"},
 };
 
 struct world {
@@ -483,6 +484,11 @@ static void export_run(struct world *w, vtime end) {
                                                     .reason = bytes_of("text is not valid UTF-8"),
                                                     .field = bytes_of("title"),
                                                     .value = bytes_of("\xff")});
+    stores_export_order(x, 1, &(struct log_record){.offset = 3, .append = {START}},
+                        &(struct record){.type = RECORD_ORDER,
+                                         .stamp = {{START}, {1, 2}},
+                                         .order_id = 5,
+                                         .order_category = bytes_of("home")});
     stores_export_freshness(x, &(struct export_freshness){
                                    "listing", "gold", 1, 1, {START}, {START + 5}, {START + 1505}});
     stores_export_freshness(
