@@ -142,7 +142,8 @@ int fake_warehouse_each_current(struct fake_warehouse *w,
  * For the export. Cells of gold: listing_id, then those of a document (version, changed_at_ns,
  * event_ts_ns, event id halves, source_hash, whole_hash, alive, policy, seller_id, price, title,
  * description, locale, category, attributes, images), then written_at_ns. Of an order: order_id,
- * listing_id, category, hour_ns, quantity, amount, event_ts_ns, event id halves, ordered_at_ns. Of
+ * listing_id, category, hour_ns, quantity, amount, event_ts_ns, event id halves, ordered_at_ns,
+ * copy (0, or which second row). Of
  * sales: category, hour_ns, orders, quantity, amount.
  */
 const struct row_journal *fake_warehouse_gold_journal(const struct fake_warehouse *w);

@@ -137,6 +137,42 @@ static vtime made_good(const struct followed *f, enum lineage_layer layer,
     return VTIME_NEVER;
 }
 
+/* When a layer first said that, or something newer. */
+static vtime arrival(const struct followed *f, enum lineage_layer layer, struct stamp stamp) {
+    size_t count;
+    const struct lineage_row *rows = lineage_rows_of(f->l, layer, f->order_id, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].copy == 0 && stamp_compare(rows[i].stamp, stamp) >= 0) {
+            return rows[i].from;
+        }
+    }
+    return VTIME_NEVER;
+}
+
+/* Of what `layer` has not yet said: the layer that kept it longest. That may be one before, when
+ * this one got it just now. */
+static enum lineage_layer kept_longest(const struct followed *f, enum lineage_layer layer,
+                                       const struct lineage_row *said) {
+    size_t next = 0;
+    while (next + 1 < f->oltp_count && said != NULL &&
+           stamp_compare(f->oltp[next].stamp, said->stamp) <= 0) {
+        next++;
+    }
+    vtime came = f->oltp[next].from;
+    enum lineage_layer longest = layer;
+    int64_t longest_ns = -1;
+    for (enum lineage_layer at = LINEAGE_RELAY; at <= layer; at++) {
+        vtime left = arrival(f, at, f->oltp[next].stamp);
+        left = at == layer || vtime_before(f->q->at, left) ? f->q->at : left;
+        if (vtime_diff(left, came) > longest_ns) {
+            longest = at;
+            longest_ns = vtime_diff(left, came);
+        }
+        came = left;
+    }
+    return longest;
+}
+
 /* Rows that count the order once more. */
 static int follow_copies(const struct followed *f, struct lineage_answer *answer) {
     size_t count;
@@ -172,13 +208,17 @@ static int follow(const struct followed *f, struct lineage_answer *answer) {
     }
     enum lineage_layer layer = culprit(f);
     const struct lineage_row *said = state(f, layer), *carried = state(f, LINEAGE_TOPIC);
-    struct lineage_finding finding = {.layer = layer, .is_order = true, .effect = effect};
+    struct lineage_finding finding = {.is_order = true, .effect = effect};
     finding.oltp = now != NULL ? *now : finding.oltp;
     finding.said = said != NULL ? *said : finding.said;
     finding.carried = carried != NULL ? *carried : finding.carried;
     finding.flaw = flaw_of(f, said);
     finding.since = owed_since(f, said, finding.flaw);
-    finding.until = made_good(f, layer, now);
+    finding.layer = finding.flaw == LINEAGE_MISSING || finding.flaw == LINEAGE_STALE
+                        ? kept_longest(f, layer, said)
+                        : layer;
+    finding.until = finding.layer != layer && now != NULL ? arrival(f, finding.layer, now->stamp)
+                                                          : made_good(f, layer, now);
     return lineage_find(answer, &finding) != 0 ? -ENOMEM : follow_copies(f, answer);
 }
 

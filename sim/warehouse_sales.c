@@ -52,9 +52,10 @@ static int keep_order_history(struct fake_warehouse *w, vtime now, const struct 
         cell_pattern(order->stamp.id.hi),
         cell_pattern(order->stamp.id.lo),
         cell_integer(order_placed(order->placed, order->stamp).ns),
+        cell_integer(copy),
     };
     struct row_key key = {order->order_id, copy};
-    return row_journal_put(&w->order_journal, now, key, cells, 10) == 0 ? 0 : PORT_NO_MEMORY;
+    return row_journal_put(&w->order_journal, now, key, cells, 11) == 0 ? 0 : PORT_NO_MEMORY;
 }
 
 /* An order as its bucket counts it. */
