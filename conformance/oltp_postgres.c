@@ -7,6 +7,7 @@
  * is numbered by a counter row, whose lock each writer holds until its commit.
  */
 #include <assert.h>
+#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 

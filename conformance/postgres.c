@@ -1,6 +1,7 @@
 #include "conformance/postgres.h"
 
 #include <assert.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,12 +9,15 @@
 #ifndef MURPHY_CONFORMANCE_POSTGRES_H
 #define MURPHY_CONFORMANCE_POSTGRES_H
 
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "pipeline/bytes.h"
 #include "sim/cell.h"
+
+/* As in libpq-fe.h, which is not where every compiler looks. */
+typedef struct pg_conn PGconn;
+typedef struct pg_result PGresult;
 
 /* Connects to the server that the environment names (PGHOST, PGPORT, PGUSER, ...), and makes an
  * empty schema in which all that follows happens. NULL when it cannot; then it has said why. */
