@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"list", cmd_list, "scenarios, faults, checks, operations, points or bugs"},
     {"query", cmd_query, "ask the stores of a finished run, as of any moment, in SQL"},
     {"explain", cmd_explain, "one update through every hop; a number back to its rows"},
+    {"rebuild", cmd_rebuild, "make the layers of a finished run anew, show what differs"},
     {"tune", cmd_tune, "draw recall against latency of the vector index, pick a point"},
     {"relevance", cmd_relevance, "how well search ranks by words, by vectors and by both"},
     {"demo", cmd_demo, "the story live: flow, break, catch, repair"},

@@ -83,6 +83,8 @@ int scenario_run_export(struct scenario_run *run, const char *directory, char *e
         .trace_hash = run->result.trace_hash,
         .start = run->start,
         .end = simulation_now(run->simulation),
+        .orphan_after_ns = run->scenario->pipeline.orphan_after_ns,
+        .orphan_kept_ns = run->scenario->pipeline.orphan_kept_ns,
     };
     struct stores_export *export = stores_export_new(directory, &info);
     if (export == NULL) {

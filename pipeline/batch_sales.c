@@ -55,6 +55,7 @@ int batch_sales_order(struct batch_sales *s, const struct record *record, vtime 
     }
     s->orders[at] = (struct batch_order){
         .order_id = record->order_id,
+        .listing_id = record->subject_id,
         .stamp = record->stamp,
         .placed = order_placed(record->placed, record->stamp),
         .append = append,
@@ -64,6 +65,19 @@ int batch_sales_order(struct batch_sales *s, const struct record *record, vtime 
         .category_len = record->order_category.len,
     };
     return 0;
+}
+
+struct order_row batch_sales_order_row(const struct batch_sales *s, size_t i) {
+    const struct batch_order *order = &s->orders[i];
+    return (struct order_row){
+        .order_id = order->order_id,
+        .listing_id = order->listing_id,
+        .stamp = order->stamp,
+        .placed = order->placed,
+        .quantity = order->quantity,
+        .amount = order->amount,
+        .category = {s->order_text.bytes + order->category, order->category_len},
+    };
 }
 
 static struct bytes category_of(const struct batch_sales *s, const struct batch_bucket *bucket) {

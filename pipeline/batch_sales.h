@@ -1,7 +1,7 @@
 /*
  * Sales by category and hour, made from orders as bronze has them (A1, A17). Of an order that came
  * several times the greatest stamp counts, in the hour in which it was placed. Private to the
- * batch.
+ * batch and the rebuild.
  */
 #ifndef MURPHY_PIPELINE_BATCH_SALES_H
 #define MURPHY_PIPELINE_BATCH_SALES_H
@@ -18,7 +18,7 @@ struct batch_text {
 };
 
 struct batch_order {
-    uint64_t order_id;
+    uint64_t order_id, listing_id;
     struct stamp stamp;
     vtime placed, append;
     int64_t quantity, amount;
@@ -47,6 +47,9 @@ void batch_sales_init(struct batch_sales *s);
 void batch_sales_release(struct batch_sales *s);
 /* One record of the order feed. 0 or -ENOMEM. */
 int batch_sales_order(struct batch_sales *s, const struct record *record, vtime append);
+/* Order i < order_count of the partition that is read; its category is good until the next change.
+ */
+struct order_row batch_sales_order_row(const struct batch_sales *s, size_t i);
 /* The partition is read: its orders placed in the hours of [from, to) are added up and forgotten. 0
  * or -ENOMEM. */
 int batch_sales_close(struct batch_sales *s, vtime from, vtime to);

@@ -6,8 +6,8 @@
 
 #include "pipeline/array.h"
 #include "pipeline/id_map.h"
-#include "sim/cell.h"
 #include "sim/fts_bm25.h"
+#include "sim/row_cells.h"
 #include "sim/seller_blocks.h"
 #include "sim/sqlite_host.h"
 #include "sim/text_bigrams.h"
@@ -377,23 +377,10 @@ static int keep_history(struct fake_keyword *k, vtime now, const struct keyword_
     if (!row->present) {
         return row_journal_gone(&k->journal, now, key);
     }
-    struct cell cells[] = {
-        cell_pattern(row->id),
-        cell_integer(row->meta.version),
-        cell_pattern(row->meta.source_hash),
-        cell_pattern(row->meta.whole_hash),
-        cell_pattern(row->meta.content_hash),
-        cell_text(row->meta.category),
-        cell_text(row->meta.locale),
-        cell_pattern(row->meta.seller_id),
-        row->meta.price < 0 ? cell_null() : cell_integer(row->meta.price),
-        cell_integer(row->meta.policy),
-        cell_integer(row->meta.active),
-        cell_text(text_of(row, TITLE)),
-        cell_text(text_of(row, DESCRIPTION)),
-        cell_text(text_of(row, ATTRIBUTES)),
-    };
-    return row_journal_put(&k->journal, now, key, cells, sizeof(cells) / sizeof(cells[0]));
+    struct cell cells[KEYWORD_CELLS];
+    keyword_cells(row->id, &row->meta, text_of(row, TITLE), text_of(row, DESCRIPTION),
+                  text_of(row, ATTRIBUTES), cells);
+    return row_journal_put(&k->journal, now, key, cells, KEYWORD_CELLS);
 }
 
 static int write_item(struct fake_keyword *k, vtime now, const struct keyword_write *w,

@@ -10,7 +10,7 @@
 
 #include "pipeline/array.h"
 #include "pipeline/little_endian.h"
-#include "sim/cell.h"
+#include "sim/row_cells.h"
 #include "sim/sqlite_host.h"
 #include "sim/stores_export_parts.h"
 
@@ -623,32 +623,11 @@ static int add_bronze(void *ctx, vtime ingested, const struct bronze_row *row) {
 static int add_silver(void *ctx, const struct silver_row *row) {
     const struct document_row *d = &row->document;
     bool current = row->valid_to.ns == INT64_MAX;
-    struct cell cells[] = {
-        cell_pattern(d->listing_id),
-        cell_integer(d->version),
-        cell_integer(d->changed_at.ns),
-        cell_integer(d->stamp.ts.ns),
-        cell_pattern(d->stamp.id.hi),
-        cell_pattern(d->stamp.id.lo),
-        cell_pattern(d->source_hash),
-        cell_pattern(d->whole_hash),
-        cell_integer(d->alive),
-        cell_integer(d->policy),
-        d->seller_id == 0 ? cell_null() : cell_pattern(d->seller_id),
-        d->price < 0 ? cell_null() : cell_integer(d->price),
-        cell_text(d->title),
-        cell_text(d->description),
-        cell_text(d->locale),
-        cell_text(d->category),
-        cell_text(d->attributes),
-        cell_text(d->images),
-        cell_text(d->category_path),
-        cell_text(d->locale_tag),
-        cell_integer(d->tokeniser),
-        cell_integer(row->valid_from.ns),
-        current ? cell_null() : cell_integer(row->valid_to.ns),
-        cell_integer(current),
-    };
+    struct cell cells[1 + DOCUMENT_CELLS + 3] = {cell_pattern(d->listing_id)};
+    document_cells(d, cells + 1);
+    cells[DOCUMENT_CELLS + 1] = cell_integer(row->valid_from.ns);
+    cells[DOCUMENT_CELLS + 2] = current ? cell_null() : cell_integer(row->valid_to.ns);
+    cells[DOCUMENT_CELLS + 3] = cell_integer(current);
     return stores_export_row(ctx, SILVER_LISTING, cells, sizeof(cells) / sizeof(cells[0]),
                              row->recorded, VTIME_NEVER);
 }
@@ -869,21 +848,32 @@ static int make_table(struct stores_export *x, enum export_table id) {
 static int write_run_info(struct stores_export *x, const struct export_run *run) {
     char seed[24];
     snprintf(seed, sizeof(seed), "%" PRIu64, run->seed);
-    struct cell cells[] = {cell_string(run->murphy),    cell_string(run->scenario),
-                           cell_string(seed),           cell_string(run->trace_hash),
-                           cell_integer(run->start.ns), cell_integer(run->end.ns)};
+    struct cell cells[] = {cell_string(run->murphy),
+                           cell_string(run->scenario),
+                           cell_string(seed),
+                           cell_string(run->trace_hash),
+                           cell_integer(run->start.ns),
+                           cell_integer(run->end.ns),
+                           cell_integer(run->orphan_after_ns),
+                           cell_integer(run->orphan_kept_ns)};
     sqlite3_stmt *insert = 0;
     if (sqlite3_exec(x->db,
                      "CREATE TABLE run_info(murphy, scenario, seed, trace_hash, start_at_ns,"
-                     " end_at_ns, warehouse_from_ns)",
+                     " end_at_ns, orphan_after_ns, orphan_kept_ns, warehouse_from_ns)",
                      0, 0, 0) != SQLITE_OK ||
-        sqlite_host_prepare(x->db, "INSERT INTO run_info VALUES(?,?,?,?,?,?,NULL)", &insert) !=
+        sqlite_host_prepare(x->db, "INSERT INTO run_info VALUES(?,?,?,?,?,?,?,?,NULL)", &insert) !=
             SQLITE_OK) {
         return fail_sqlite(x);
     }
-    cells_bind(insert, 1, cells, 6);
+    cells_bind(insert, 1, cells, sizeof cells / sizeof *cells);
     sqlite3_step(insert);
     return sqlite3_finalize(insert) == SQLITE_OK ? 0 : fail_sqlite(x);
+}
+
+static void make_tables(struct stores_export *x) {
+    for (int i = 0; i < TABLE_COUNT && !failed(x); i++) {
+        make_table(x, (enum export_table)i);
+    }
 }
 
 static void open_part(struct stores_export *x, const struct export_run *run) {
@@ -899,9 +889,7 @@ static void open_part(struct stores_export *x, const struct export_run *run) {
         fail_sqlite(x);
         return;
     }
-    for (int i = 0; i < TABLE_COUNT && !failed(x); i++) {
-        make_table(x, (enum export_table)i);
-    }
+    make_tables(x);
     if (!failed(x)) {
         write_run_info(x, run);
     }
@@ -924,6 +912,26 @@ struct stores_export *stores_export_new(const char *directory, const struct expo
     x->end = run->end;
     open_part(x, run);
     return x;
+}
+
+struct stores_export *stores_export_memory(void) {
+    static const char path[] = "the tables in memory";
+    struct stores_export *x = calloc(1, sizeof(*x));
+    if (x == 0) {
+        return 0;
+    }
+    x->path = malloc(sizeof(path));
+    if (x->path == 0 || sqlite_host_open(&x->db, SQLITE_HOST_MEMORY, 0) != SQLITE_OK) {
+        stores_export_free(x);
+        return 0;
+    }
+    memcpy(x->path, path, sizeof(path));
+    make_tables(x);
+    return x;
+}
+
+sqlite3 *stores_export_database(struct stores_export *x) {
+    return x->db;
 }
 
 /* Lets go of the database: 0, or a SQLite error. */

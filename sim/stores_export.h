@@ -44,7 +44,7 @@
 #define STORES_FILE "stores.db"
 /* Which tables and columns there are, as SQLite's user_version: one more whenever they change, so
  * that a file of another layout is refused instead of misread. */
-#define STORES_LAYOUT 3
+#define STORES_LAYOUT 4
 
 struct stores_export;
 
@@ -56,11 +56,19 @@ struct export_run {
     const char *trace_hash;
     vtime start;
     vtime end;
+    /* When an image is an orphan, and how long its bytes stay (A6): whoever folds the records once
+     * more must fold them by the same rule. */
+    int64_t orphan_after_ns, orphan_kept_ns;
 };
 
 /* Never NULL but without memory; a directory that cannot be written to shows at the first error.
  * The directory exists; the stores' journals were on from the start. */
 struct stores_export *stores_export_new(const char *directory, const struct export_run *run);
+
+/* The same tables in memory, for rows that are made by other means and are to be held against those
+ * of a run. Moments mean nothing in it, and there is nothing to finish. NULL without memory. */
+struct stores_export *stores_export_memory(void);
+sqlite3 *stores_export_database(struct stores_export *x);
 
 /* Each at most once, in any order. */
 int stores_export_oltp(struct stores_export *x, struct fake_oltp *o);

@@ -6,8 +6,8 @@
 
 #include "pipeline/array.h"
 #include "pipeline/id_map.h"
-#include "sim/cell.h"
 #include "sim/id_order.h"
+#include "sim/row_cells.h"
 #include "sim/vector_math.h"
 
 /* What a row's texts are called in the label set. */
@@ -220,25 +220,12 @@ static int keep_history(struct vector_collection *c, vtime now, const struct vec
     if (!c->journal.on) {
         return 0;
     }
-    const struct row_meta *meta = &row->meta;
-    const struct cell cells[] = {
-        cell_pattern(row->id),
-        cell_integer(row->kind),
-        cell_integer(meta->version),
-        cell_pattern(meta->source_hash),
-        cell_pattern(meta->whole_hash),
-        cell_pattern(meta->content_hash),
-        cell_integer(meta->model_version),
-        cell_text(meta->category),
-        cell_text(meta->locale),
-        cell_pattern(meta->seller_id),
-        meta->price < 0 ? cell_null() : cell_integer(meta->price),
-        cell_integer(meta->policy),
-        cell_integer(meta->active),
-        cell_integer(meta->modalities),
-    };
+    struct cell cells[1 + VECTOR_CELLS];
+    vector_cells(row->id, &row->meta, cells + 1);
+    cells[0] = cells[1];
+    cells[1] = cell_integer(row->kind);
     struct row_key key = {row->id, row->copy};
-    int rc = row_journal_put(&c->journal, now, key, cells, sizeof(cells) / sizeof(cells[0]));
+    int rc = row_journal_put(&c->journal, now, key, cells, 1 + VECTOR_CELLS);
     return rc == 0 ? 0 : PORT_NO_MEMORY;
 }
 

@@ -4,29 +4,6 @@
 
 #include "pipeline/array.h"
 
-void warehouse_document_cells(const struct document_row *d, struct cell cells[DOCUMENT_CELLS]) {
-    cells[0] = cell_integer(d->version);
-    cells[1] = cell_integer(d->changed_at.ns);
-    cells[2] = cell_integer(d->stamp.ts.ns);
-    cells[3] = cell_pattern(d->stamp.id.hi);
-    cells[4] = cell_pattern(d->stamp.id.lo);
-    cells[5] = cell_pattern(d->source_hash);
-    cells[6] = cell_pattern(d->whole_hash);
-    cells[7] = cell_integer(d->alive);
-    cells[8] = cell_integer(d->policy);
-    cells[9] = d->seller_id == 0 ? cell_null() : cell_pattern(d->seller_id);
-    cells[10] = d->price < 0 ? cell_null() : cell_integer(d->price);
-    cells[11] = cell_text(d->title);
-    cells[12] = cell_text(d->description);
-    cells[13] = cell_text(d->locale);
-    cells[14] = cell_text(d->category);
-    cells[15] = cell_text(d->attributes);
-    cells[16] = cell_text(d->images);
-    cells[17] = cell_text(d->category_path);
-    cells[18] = cell_text(d->locale_tag);
-    cells[19] = cell_integer(d->tokeniser);
-}
-
 /* The document whose columns start at `c`. */
 struct document_row warehouse_read_document(sqlite3_stmt *s, int c, uint64_t listing_id) {
     return (struct document_row){
@@ -69,7 +46,7 @@ static int put_gold(struct fake_warehouse *w, vtime now, const struct document_r
                     bool second) {
     struct cell cells[2 + DOCUMENT_CELLS];
     cells[0] = cell_integer(warehouse_key(d->listing_id));
-    warehouse_document_cells(d, cells + 1);
+    document_cells(d, cells + 1);
     cells[1 + DOCUMENT_CELLS] = cell_integer(now.ns);
     if (warehouse_run(w, second ? PUT_GOLD_SECOND : PUT_GOLD, cells, 2 + DOCUMENT_CELLS) != 0) {
         return PORT_NO_MEMORY;

@@ -15,6 +15,7 @@
 #include "sim/cell.h"
 #include "sim/erasure_marks.h"
 #include "sim/fake_warehouse.h"
+#include "sim/row_cells.h"
 #include "sim/sqlite_host.h"
 
 enum statement {
@@ -142,8 +143,6 @@ int warehouse_read_log(void *ctx, vtime now, enum topic_id topic, uint32_t parti
 
 /* ---- Documents: the columns that silver and gold share ---- */
 
-#define DOCUMENT_CELLS 20
-void warehouse_document_cells(const struct document_row *d, struct cell cells[DOCUMENT_CELLS]);
 /* The document whose columns start at `c`. */
 struct document_row warehouse_read_document(sqlite3_stmt *s, int c, uint64_t listing_id);
 struct row_state warehouse_state_of(const struct document_row *d, bool present);

@@ -40,22 +40,13 @@ static uint32_t ensure_bucket(struct fake_warehouse *w, struct bytes category, i
 }
 
 static int keep_order_history(struct fake_warehouse *w, vtime now, const struct order_row *order,
-                              int64_t hour_ns, uint32_t copy) {
-    struct cell cells[] = {
-        cell_pattern(order->order_id),
-        cell_pattern(order->listing_id),
-        cell_text(order->category),
-        cell_integer(hour_ns),
-        cell_integer(order->quantity),
-        cell_integer(order->amount),
-        cell_integer(order->stamp.ts.ns),
-        cell_pattern(order->stamp.id.hi),
-        cell_pattern(order->stamp.id.lo),
-        cell_integer(order_placed(order->placed, order->stamp).ns),
-        cell_integer(copy),
-    };
+                              uint32_t copy) {
+    struct cell cells[ORDER_CELLS + 1];
+    order_cells(order, cells);
+    cells[ORDER_CELLS] = cell_integer(copy);
     struct row_key key = {order->order_id, copy};
-    return row_journal_put(&w->order_journal, now, key, cells, 11) == 0 ? 0 : PORT_NO_MEMORY;
+    int rc = row_journal_put(&w->order_journal, now, key, cells, ORDER_CELLS + 1);
+    return rc == 0 ? 0 : PORT_NO_MEMORY;
 }
 
 /* An order as its bucket counts it. */
@@ -148,7 +139,7 @@ int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order
     }
     count_order(w, now, &counted, 1);
     w->counts.orders += added || copy != 0;
-    return keep_order_history(w, now, order, hour_ns, copy);
+    return keep_order_history(w, now, order, copy);
 }
 
 static struct sales_row row_of(const struct bucket *b, const struct sales_row *sums) {
@@ -185,10 +176,10 @@ static int keep_sums(struct row_journal *journal, vtime now, uint32_t at, const 
     if (sums->orders == 0) { /* its orders moved to other buckets */
         return row_journal_gone(journal, now, key);
     }
-    struct cell cells[] = {cell_text((struct bytes){b->category, b->category_len}),
-                           cell_integer(b->hour_ns), cell_integer(sums->orders),
-                           cell_integer(sums->quantity), cell_integer(sums->amount)};
-    return row_journal_put(journal, now, key, cells, 5);
+    struct sales_row row = row_of(b, sums);
+    struct cell cells[SALES_CELLS];
+    sales_cells(&row, cells);
+    return row_journal_put(journal, now, key, cells, SALES_CELLS);
 }
 
 int warehouse_keep_sales(struct fake_warehouse *w, vtime now) {

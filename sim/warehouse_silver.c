@@ -82,7 +82,7 @@ int warehouse_load_silver(struct fake_warehouse *w, vtime now, const struct docu
     }
     struct cell cells[2 + DOCUMENT_CELLS] = {cell_integer((int64_t)w->silver_count + 1),
                                              cell_pattern(d->listing_id)};
-    warehouse_document_cells(d, cells + 2);
+    document_cells(d, cells + 2);
     if (warehouse_run(w, PUT_SILVER, cells, 2 + DOCUMENT_CELLS) != 0 ||
         link_silver(w, now, d, older, newer) != 0) {
         return PORT_NO_MEMORY;

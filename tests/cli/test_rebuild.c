@@ -1,0 +1,350 @@
+/*
+ * `murphy rebuild` on a finished run (B4): layers made anew from bronze are those that the stream
+ * made, and whatever is changed in the file afterwards is found and named.
+ *
+ * The program is taken from $MURPHY, or from where `make` puts it beside this test.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sim/rebuilt_layers.h"
+#include "sim/sqlite_host.h"
+
+static char folder[] = "/tmp/murphy-rebuild-XXXXXX";
+static char program[4096];
+static char output[1 << 20], errors[1 << 16];
+static sqlite3 *stores; /* of the run, to be tampered with */
+
+/* ---- the program ---- */
+
+static void find_program(void) {
+    const char *named = getenv("MURPHY");
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 32);
+    assert_true(length > 0);
+    program[length] = '\0';
+    for (int up = 0; up < 3; up++) { /* tests/cli/test_rebuild */
+        *strrchr(program, '/') = '\0';
+    }
+    strcat(program, "/murphy");
+    if (named != NULL) {
+        snprintf(program, sizeof program, "%s", named);
+    }
+}
+
+static void read_back(const char *name, char *into, size_t size) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t length = fread(into, 1, size - 1, file);
+    into[length] = '\0';
+    fclose(file);
+}
+
+/* Runs `murphy ...`; leaves what it printed in output and errors, returns the exit status. */
+static int murphy(const char *format, ...) {
+    char arguments[1024], command[8192];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    snprintf(command, sizeof command, "'%s' %s >'%s/out' 2>'%s/err'", program, arguments, folder,
+             folder);
+    int status = system(command);
+    assert_true(WIFEXITED(status));
+    read_back("out", output, sizeof output);
+    read_back("err", errors, sizeof errors);
+    return WEXITSTATUS(status);
+}
+
+static void open_stores(void) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/run/stores.db", folder);
+    assert_int_equal(sqlite3_open(path, &stores), SQLITE_OK);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    find_program();
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    assert_int_equal(murphy("run calm-day --seed 1 --set workload.events=1000 --set "
+                            "workload.listings=60 --out %s/run",
+                            folder),
+                     0);
+    open_stores();
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    char command[256];
+    sqlite3_close(stores);
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    return system(command);
+}
+
+/* ---- tampering ---- */
+
+/* Runs SQL that answers nothing; how many rows it changed. */
+static int change(const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    char *sql = sqlite3_vmprintf(format, list);
+    va_end(list);
+    char *error = NULL;
+    if (sqlite3_exec(stores, sql, NULL, NULL, &error) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, error);
+    }
+    sqlite3_free(sql);
+    return sqlite3_changes(stores);
+}
+
+/* A row of the table in the middle of those that are there at the end. */
+static int64_t a_row_of(const char *table, bool changing) {
+    sqlite3_stmt *s;
+    char *sql = sqlite3_mprintf("SELECT rowid FROM \"%w\" %s ORDER BY rowid LIMIT 1 OFFSET"
+                                " (SELECT count(*) / 2 FROM \"%w\" %s)",
+                                table, changing ? "WHERE recorded_to_ns IS NULL" : "", table,
+                                changing ? "WHERE recorded_to_ns IS NULL" : "");
+    assert_int_equal(sqlite3_prepare_v2(stores, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int64_t row = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_free(sql);
+    return row;
+}
+
+/* Columns of a table; *changing says that it holds rows that ended too. */
+static int columns_of(const char *table, char names[32][64], bool *changing) {
+    sqlite3_stmt *s;
+    int count = 0;
+    char *sql = sqlite3_mprintf("SELECT * FROM \"%w\" LIMIT 0", table);
+    assert_int_equal(sqlite3_prepare_v2(stores, sql, -1, &s, NULL), SQLITE_OK);
+    *changing = false;
+    for (int i = 0; i < sqlite3_column_count(s); i++) {
+        const char *name = sqlite3_column_name(s, i);
+        *changing = *changing || strcmp(name, "recorded_to_ns") == 0;
+        if (strncmp(name, "recorded_", 9) != 0) {
+            snprintf(names[count++], sizeof names[0], "%s", name);
+        }
+    }
+    sqlite3_finalize(s);
+    sqlite3_free(sql);
+    return count;
+}
+
+/* Changes one value of a row to another one of its type. */
+static void alter(const char *table, const char *column, int64_t row) {
+    int changed = change("UPDATE \"%w\" SET \"%w\" = CASE typeof(\"%w\") WHEN 'null' THEN 7"
+                         " WHEN 'integer' THEN \"%w\" + 1 WHEN 'text' THEN \"%w\" || 'x'"
+                         " ELSE x'00' END WHERE rowid = %lld",
+                         table, column, column, column, column, (long long)row);
+    assert_int_equal(changed, 1);
+}
+
+/* Keeps the table as it is, and puts that back. */
+static void remember(const char *table) {
+    change("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT rowid AS place, * FROM \"%w\"",
+           table);
+}
+
+static void restore(const char *table, char names[32][64], int count) {
+    char list[2048] = "";
+    for (int i = 0; i < count; i++) {
+        snprintf(list + strlen(list), sizeof list - strlen(list), ", \"%s\"", names[i]);
+    }
+    bool changing;
+    char all[32][64];
+    columns_of(table, all, &changing);
+    strcat(list, changing ? ", recorded_from_ns, recorded_to_ns" : ", recorded_at_ns");
+    change("DELETE FROM \"%w\"; INSERT INTO \"%w\"(rowid%s) SELECT place%s FROM kept;"
+           "DROP TABLE kept",
+           table, table, list, list);
+}
+
+/* ---- tests ---- */
+
+/* Every row of every layer is what bronze says, and the command says how many were compared. */
+static void a_run_is_what_bronze_says(void **state) {
+    (void)state;
+    assert_int_equal(murphy("rebuild %s/run --from bronze", folder), 0);
+    assert_non_null(strstr(output, "EQUAL: every row is what bronze says."));
+    assert_int_equal(murphy("rebuild %s/run --from bronze --json", folder), 0);
+    assert_non_null(strstr(output, "\"verdict\": \"equal\""));
+    for (int i = 0; i < REBUILT_LAYER_COUNT; i++) {
+        assert_non_null(strstr(output, rebuilt_layer_table((enum rebuilt_layer)i)));
+    }
+    assert_null(strstr(output, "\"compared\": 0,"));
+}
+
+/* The same as of any moment within the run, for the layers that do not lag. */
+static void at_any_moment_too(void **state) {
+    (void)state;
+    for (int hour = 1; hour < 24; hour += 4) {
+        assert_int_equal(murphy("rebuild %s/run --from bronze --at +%dh --json", folder, hour), 0);
+        assert_non_null(strstr(output, "\"gold_document\""));
+        assert_null(strstr(output, "\"dashboard_sales\""));
+    }
+}
+
+/* Whatever value is changed in whichever column of whichever layer, it is found, and the layer, the
+ * column and what stands there are named. */
+static void every_column_is_held(void **state) {
+    (void)state;
+    for (int i = 0; i < REBUILT_LAYER_COUNT; i++) {
+        const char *table = rebuilt_layer_table((enum rebuilt_layer)i);
+        char names[32][64];
+        bool changing;
+        int count = columns_of(table, names, &changing);
+        int64_t row = a_row_of(table, changing);
+        for (int c = 0; c < count; c++) {
+            /* When a row was written is the store's business; what the raw bytes and their append
+             * time are, the layers behind show. */
+            if (strcmp(names[c], "written_at_ns") == 0 ||
+                (i == REBUILT_BRONZE && (strcmp(names[c], "append_at_ns") == 0))) {
+                continue;
+            }
+            remember(table);
+            alter(table, names[c], row);
+            int status = murphy("rebuild %s/run --from bronze --json", folder);
+            if (status != 1 || strstr(output, "\"verdict\": \"different\"") == NULL) {
+                fail_msg("a changed %s of %s was not found (exit %d): %s", names[c], table, status,
+                         errors);
+            }
+            char column[128];
+            snprintf(column, sizeof column, "\"column\": \"%.64s\"", names[c]);
+            if (strstr(output, column) == NULL && strstr(output, "\"column\": null") == NULL) {
+                fail_msg("%s of %s is not named", names[c], table);
+            }
+            assert_non_null(strstr(output, rebuilt_layer_name((enum rebuilt_layer)i)));
+            restore(table, names, count);
+        }
+    }
+    assert_int_equal(murphy("rebuild %s/run --from bronze", folder), 0);
+}
+
+/* A row that is gone is missing, one that is there twice is surplus, in every layer. */
+static void rows_gone_and_doubled(void **state) {
+    (void)state;
+    for (int i = 0; i < REBUILT_LAYER_COUNT; i++) {
+        const char *table = rebuilt_layer_table((enum rebuilt_layer)i);
+        char names[32][64];
+        bool changing;
+        int count = columns_of(table, names, &changing);
+        int64_t row = a_row_of(table, changing);
+        if (i == REBUILT_BRONZE) { /* whatever it told, its place is empty then */
+            row = 1;
+        }
+        remember(table);
+        assert_int_equal(change("DELETE FROM \"%w\" WHERE rowid = %lld", table, (long long)row), 1);
+        assert_int_equal(murphy("rebuild %s/run --from bronze --json", folder), 1);
+        assert_non_null(strstr(output, "\"stored\": \"no row\""));
+        restore(table, names, count);
+        remember(table);
+        change("INSERT INTO \"%w\" SELECT * FROM \"%w\" WHERE rowid = %lld", table, table,
+               (long long)row);
+        assert_int_equal(murphy("rebuild %s/run --from bronze --json", folder), 1);
+        assert_non_null(strstr(output, "\"stored\": \"a row\""));
+        restore(table, names, count);
+    }
+    assert_int_equal(murphy("rebuild %s/run --from bronze", folder), 0);
+}
+
+/* One layer can be asked for; what is wrong in another is then not its business. */
+static void one_layer(void **state) {
+    (void)state;
+    char names[32][64];
+    bool changing;
+    int count = columns_of("gold_document", names, &changing);
+    remember("gold_document");
+    alter("gold_document", "title", a_row_of("gold_document", true));
+    assert_int_equal(murphy("rebuild %s/run --from bronze --layer silver", folder), 0);
+    assert_int_equal(murphy("rebuild %s/run --from bronze --layer silver --layer gold", folder), 1);
+    assert_non_null(strstr(output, "gold: title of gold_document: listing_id "));
+    assert_non_null(strstr(output, "DIFFERENT: 1 rows are not what bronze says."));
+    assert_int_equal(murphy("rebuild %s/run --from bronze --limit 0", folder), 1);
+    assert_non_null(strstr(output, "and 1 more"));
+    restore("gold_document", names, count);
+}
+
+/* Values of the wrong type in bronze's places are differences, and no reason to stop. */
+static void places_of_nowhere(void **state) {
+    (void)state;
+    static const char *const places[] = {
+        "partition = 'seven'", "partition = 5000", "epoch = -1",           "epoch = 1.5",
+        "\"offset\" = 'x'",    "\"offset\" = -9",  "topic = NULL",         "topic = 7",
+        "value = NULL",        "value = 12",       "append_at_ns = 'noon'"};
+    char names[32][64];
+    bool changing;
+    int count = columns_of("bronze_event", names, &changing);
+    int64_t row = a_row_of("bronze_event", false);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        remember("bronze_event");
+        change("UPDATE bronze_event SET %s WHERE rowid = %lld", places[i], (long long)row);
+        if (murphy("rebuild %s/run --from bronze", folder) != 1) {
+            fail_msg("bronze with %s passes: %s", places[i], errors);
+        }
+        restore("bronze_event", names, count);
+    }
+}
+
+/* What is no command and no run is refused in one sentence. */
+static void refusals(void **state) {
+    (void)state;
+    static const struct {
+        const char *arguments;
+        int status;
+        const char *says;
+    } cases[] = {
+        {"", 64, "a RUN is missing"},
+        {"/nowhere", 64, "say from what"},
+        {"/nowhere --from", 64, "a value is missing after '--from'"},
+        {"/nowhere --from tea", 64, "not from 'tea'"},
+        {"/nowhere --from bronze", 65, "/nowhere: there is no such run"},
+        {"/nowhere --from bronze --layer tin", 64, "there is no 'tin'"},
+        {"/nowhere --from bronze --limit many", 64, "not 'many'"},
+        {"/nowhere /else --from bronze", 64, "one RUN at a time"},
+        {"/nowhere --all", 64, "there is no option '--all'"},
+        {"/dev/null --from bronze", 65, "is not the stores.db of a run"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(murphy("rebuild %s", cases[i].arguments), cases[i].status);
+        if (strstr(errors, cases[i].says) == NULL) {
+            fail_msg("'%s' says: %s", cases[i].arguments, errors);
+        }
+        assert_ptr_equal(strchr(errors, '\n'), errors + strlen(errors) - 1);
+        assert_string_equal(output, "");
+    }
+    assert_int_equal(murphy("rebuild %s/run --from bronze --at noon", folder), 64);
+    assert_int_equal(murphy("rebuild --help"), 0);
+    change("ALTER TABLE gold_document RENAME COLUMN title TO name");
+    assert_int_equal(murphy("rebuild %s/run --from bronze", folder), 65);
+    change("ALTER TABLE gold_document RENAME COLUMN name TO title");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_is_what_bronze_says),
+        cmocka_unit_test(at_any_moment_too),
+        cmocka_unit_test(every_column_is_held),
+        cmocka_unit_test(rows_gone_and_doubled),
+        cmocka_unit_test(one_layer),
+        cmocka_unit_test(places_of_nowhere),
+        cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
