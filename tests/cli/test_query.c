@@ -960,8 +960,8 @@ static void export_old_run(int days) {
     struct artifact_key key = {8, 10, 3, MODALITY_TEXT};
     assert_int_equal(store.ops->put(store.ctx, (vtime){START}, &key, vectors, 1), 0);
     assert_int_equal(fake_warehouse_expire(w, end), 0);
-    struct stores_export *x =
-        stores_export_new(folder, &(struct export_run){"0.1", "old", 1, "cafe", {START}, end, 0, 0});
+    struct stores_export *x = stores_export_new(
+        folder, &(struct export_run){"0.1", "old", 1, "cafe", {START}, end, 0, 0});
     stores_export_warehouse(x, w);
     stores_export_objects(x, objects);
     assert_int_equal(stores_export_finish(x), 0);
