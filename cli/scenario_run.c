@@ -97,12 +97,33 @@ static void hear_changed(void *ctx, const struct oracle_change *change) {
     hop_log_changed(run->hops, change);
 }
 
+/* The pipeline refuses an order; what is expected of it then, if the scenario lets it. */
+static void hear_refusal(struct scenario_run *run, const char *alert) {
+    char name[40];
+    const char *end = strstr(alert, "-refused");
+    if (end == NULL) {
+        return;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)(end - alert), alert);
+    enum control_kind control = control_find(name);
+    for (size_t i = 0; i < run->scenario->operation_count; i++) {
+        const struct operation *operation = &run->scenario->operations[i];
+        if (control != CONTROL_NONE && operation->control == control && operation->refusable) {
+            oracle_refused(run->oracle, control);
+            return;
+        }
+    }
+}
+
 static void hear_alert(void *ctx, vtime now, const char *name, const char *subject,
                        enum alert_state state, struct bytes evidence) {
     struct scenario_run *run = ctx;
     if (ARRAY_RESERVE(run->alerts, run->alert_capacity, run->alert_count + 1) != 0) {
         run->out_of_memory = true;
         return;
+    }
+    if (state != ALERT_CLEARED) {
+        hear_refusal(run, name);
     }
     const char *sentence = run_result_textf(&run->result, "%.*s", (int)evidence.len, evidence.data);
     run->alerts[run->alert_count++] = (struct alert_seen){now, name, subject, state, sentence};

@@ -31,6 +31,7 @@
 #include "pipeline/control.h"
 #include "pipeline/erasure_requests.h"
 #include "pipeline/partitioned.h"
+#include "pipeline/record.h"
 #include "pipeline/sentence.h"
 
 enum {
@@ -108,12 +109,20 @@ static bool letter_is_of_a_listing(const struct dead_letter *letter) {
            letter->topic != TOPIC_CONTROL;
 }
 
-/* A letter's bytes need not tell their time. What was appended when the erasure was asked for, or
- * by the allowed lateness after it, may be from before it; what is later begins a new life. */
+/* What is later than the erasure begins a new life. A letter's bytes need not tell their time: of
+ * those that do not, what was appended when the erasure was asked for, or by the allowed lateness
+ * after it, may be from before it. */
 static bool letter_is_covered(const struct partitioned *eraser, const struct dead_letter *letter,
                               struct stamp erased) {
-    return !stamp_is_none(erased) &&
-           letter->append.ns <= erased.ts.ns + eraser->machine.config->allowed_lateness_ns;
+    if (stamp_is_none(erased)) {
+        return false;
+    }
+    struct record record;
+    struct record_error error;
+    if (record_decode_claimed(letter->value, &record, &error) == 0) {
+        return stamp_compare(record.stamp, erased) <= 0;
+    }
+    return letter->append.ns <= erased.ts.ns + eraser->machine.config->allowed_lateness_ns;
 }
 
 /* Adds tombstones for the letters among the records that are to go: those of the request alone, or

@@ -75,6 +75,7 @@ struct operation {
     int64_t from_ns, to_ns; /* [from, to) from the start of the run; to 0: without limits */
     const char *text;       /* NULL: none */
     bool refused;           /* the pipeline must not obey */
+    bool refusable;         /* it may refuse, by an alert */
     enum machine_kind worker;
     uint32_t workers; /* of that kind, from then on */
 };

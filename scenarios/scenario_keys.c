@@ -1258,6 +1258,14 @@ static const struct key operation_keys[] = {
         .about = "the pipeline must not obey: the checks expect what they would without it",
     },
     {
+        .name = "refusable",
+        .type = TAKES_FLAG,
+        OPERATION_AT(refusable),
+        .fallback = "false",
+        .about = "the pipeline may refuse it by an alert that says why: the checks then expect "
+                 "what they would without it",
+    },
+    {
         .name = "model",
         .use = CONTROL_MODEL,
         COUNT32(1, 1000000),

@@ -414,7 +414,7 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
         erasure_certified(o, now, logged->value);
         break;
     case TOPIC_DEAD_LETTER:
-        safety_dead_letter(o, now, logged->value);
+        safety_dead_letter(o, now, logged);
         break;
     default:
         break;
@@ -472,7 +472,7 @@ void oracle_alias_switched(struct oracle *o, vtime now, enum modality modality, 
 
 void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version) {
     tick(o, now);
-    upgrade_ordered(o, now, kind, model_version);
+    orders_given(o, now, kind, model_version);
 }
 
 static void hear_operation(void *ctx, vtime now, const struct workload_op *op) {

@@ -133,6 +133,9 @@ struct simulation_observer oracle_observer(struct oracle *o);
 /* An operator gave an order about models; any other is of no interest. Orders that the pipeline
  * must refuse are not told: carried out all the same, they break orders-obeyed. */
 void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version);
+/* The pipeline said that it refuses an order of that kind, which it may: the first that was not
+ * carried out is none. */
+void oracle_refused(struct oracle *o, enum control_kind kind);
 /* A run of the nightly batch ended. */
 void oracle_batch_made(struct oracle *o, vtime now, const struct batch_report *report);
 /* An operator is about to order the registration of a contract; `refused` when the pipeline must

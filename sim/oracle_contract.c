@@ -6,7 +6,8 @@
  * the pipeline must not accept is told by whoever gave the order. A record that its version
  * accepted when its feed took it must be routed, since contracts only ever allow more. One that was
  * not may come in when the registration comes first, and is refused otherwise. What was refused has
- * to come in by a replay in the end: until then the run has not settled.
+ * to come in by a replay in the end, or its letter to be erased with its listing: until then the
+ * run has not settled.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ struct contracts {
     struct id_map claim_index; /* by place */
     struct claim *claims;
     size_t claim_count, claim_capacity;
+    struct id_map letter_index; /* claims, by the key of the letter about them */
     struct id_map event_index;
     struct claimed_event *events;
     size_t event_count, event_capacity;
@@ -63,6 +65,7 @@ bool contracts_init(struct oracle *o) {
     o->contracts = calloc(1, sizeof *o->contracts);
     if (o->contracts != NULL) {
         id_map_init(&o->contracts->claim_index);
+        id_map_init(&o->contracts->letter_index);
         id_map_init(&o->contracts->event_index);
     }
     return o->contracts != NULL;
@@ -81,6 +84,7 @@ void contracts_release(struct oracle *o) {
     free(c->claims);
     free(c->events);
     id_map_release(&c->claim_index);
+    id_map_release(&c->letter_index);
     id_map_release(&c->event_index);
     free(c);
 }
@@ -472,6 +476,17 @@ bool contracts_letter(struct oracle *o, vtime now, const struct dead_letter *let
     } /* else it was mended while the letter was on its way */
     if (letter->topic == TOPIC_LISTING || letter->topic == TOPIC_MEDIA) {
         event_becomes(o, claim->event, true);
+        if (id_map_put_index(&c->letter_index, dead_letter_key(letter),
+                             (size_t)(claim - c->claims)) != 0) {
+            o->out_of_memory = true;
+        }
     }
     return true;
+}
+
+void contracts_letter_gone(struct oracle *o, uint64_t key) {
+    uint32_t at = id_map_get(&o->contracts->letter_index, key);
+    if (at != ID_MAP_NONE) {
+        event_becomes(o, o->contracts->claims[at].event, false);
+    }
 }

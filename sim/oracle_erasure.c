@@ -171,7 +171,19 @@ static bool letter_is_erased(const struct erasure_eye *eye, const struct dead_le
            vtime_diff(letter->append, eye->of->stamp.ts) <= o->options.allowed_lateness_ns;
 }
 
-static void look_at_letters(struct erasure_eye *eye) {
+/* True when the ids of a certificate have this one; all have it where there is no certificate. */
+static bool certificate_names(const struct record *certificate, uint64_t listing_id) {
+    bool named = certificate == NULL;
+    for (size_t i = 0; !named && i + 8 <= certificate->certificate_ids.len; i += 8) {
+        named = le64_get(certificate->certificate_ids.data + i) == listing_id;
+    }
+    return named;
+}
+
+/* Looks for letters of the listings that a certificate names, or (NULL) of all. It speaks for no
+ * others: a letter of theirs that a replay has just written again is not compacted away yet, and
+ * what the log tells of later is named by another certificate. */
+static void look_at_letters(struct erasure_eye *eye, const struct record *certificate) {
     struct fake_kafka *kafka = eye->o->watched.kafka;
     for (uint32_t p = 0; p < fake_kafka_partitions(kafka, TOPIC_DEAD_LETTER); p++) {
         struct fake_kafka_partition partition = fake_kafka_partition(kafka, TOPIC_DEAD_LETTER, p);
@@ -179,7 +191,8 @@ static void look_at_letters(struct erasure_eye *eye) {
             const struct log_record *record = fake_kafka_record(kafka, TOPIC_DEAD_LETTER, p, at);
             struct dead_letter letter;
             if (record != NULL && record->value.len > 0 &&
-                dead_letter_decode(record->value, &letter) == 0 && letter_is_erased(eye, &letter)) {
+                dead_letter_decode(record->value, &letter) == 0 &&
+                certificate_names(certificate, letter.key) && letter_is_erased(eye, &letter)) {
                 eye->listing_id = letter.key;
                 found(eye, "the dead letters", 1);
             }
@@ -187,17 +200,32 @@ static void look_at_letters(struct erasure_eye *eye) {
     }
 }
 
-/* True when the listing's erasure by this request had something to erase. */
-static void said_before(void *ctx, struct stamp stamp, struct bytes text) {
-    struct needle *needle = ctx;
+/* What was said of a listing in (after, until]. */
+struct span {
+    struct stamp after, until;
+    bool any;
+};
+
+static void said_within(void *ctx, struct stamp stamp, struct bytes text) {
+    struct span *span = ctx;
     (void)text;
-    needle->said_since |= stamp_compare(stamp, needle->eye->of->stamp) <= 0;
+    span->any |= stamp_compare(stamp, span->after) > 0 && stamp_compare(stamp, span->until) <= 0;
 }
 
+/* True when the listing's erasure by this request had something to erase: what an erasure before
+ * it took, and with it whose listing it was, is that one's to certify. */
 static bool had_something(const struct erasure_eye *eye, uint64_t listing_id) {
-    struct needle needle = {.eye = eye};
-    reference_each_text(eye->o->reference, listing_id, said_before, &needle);
-    return needle.said_since;
+    const struct oracle *o = eye->o;
+    struct span span = {.after = STAMP_NONE, .until = eye->of->stamp};
+    for (size_t i = 0; i < o->erasure_count; i++) {
+        const struct erasure_case *other = &o->erasures[i];
+        if (stamp_compare(other->stamp, span.until) < 0 &&
+            stamp_compare(other->stamp, span.after) > 0 && is_subject(o, other, listing_id)) {
+            span.after = other->stamp;
+        }
+    }
+    reference_each_text(o->reference, listing_id, said_within, &span);
+    return span.any;
 }
 
 /* The log told of the listing's erasure, and there was something to erase. */
@@ -334,7 +362,7 @@ void erasure_certified(struct oracle *o, vtime now, struct bytes value) {
         }
     }
     if (o->watched.kafka != NULL) {
-        look_at_letters(&eye);
+        look_at_letters(&eye, &record);
     }
 }
 
@@ -370,7 +398,7 @@ void erasure_tick(struct oracle *o, vtime now) {
         }
         struct erasure_eye eye = {.o = o, .of = of, .now = now, .when = "time is up"};
         look_at_certified(&eye);
-        look_at_letters(&eye);
+        look_at_letters(&eye, NULL);
     }
 }
 
@@ -419,7 +447,7 @@ void erasure_finish(struct oracle *o, vtime now) {
         }
         struct erasure_eye eye = {.o = o, .of = of, .now = now, .when = "at the end"};
         look_at_certified(&eye);
-        look_at_letters(&eye);
+        look_at_letters(&eye, NULL);
         uint64_t first = 0;
         uint64_t left = is_superseded(o, of) ? 0 : uncertified(o, of, &first);
         if (left > 0) {

@@ -9,7 +9,8 @@
  *     oracle_gone.c         who must be gone, and since when
  *     oracle_erasure.c      who was to be erased, and whether every store did so
  *     oracle_remade.c       whom a fact touches: those that name its subject, and no others
- *     oracle_upgrade.c      what operators ordered, and what switched aliases show to readers
+ *     oracle_orders.c       what operators ordered about models
+ *     oracle_upgrade.c      what switched aliases show to readers
  *     oracle_convergence.c  the end: all listings, presence of rows, the keyword index
  *     oracle_vectors.c      the end: vectors against the reference
  *     oracle_reading.c      the end: the stores, read once
@@ -348,6 +349,14 @@ struct position {
 struct move {
     uint32_t to;
     vtime at;
+    size_t order; /* among those given */
+};
+
+struct given_order {
+    enum control_kind kind;
+    uint32_t model_version;
+    vtime at;
+    bool refused; /* by the pipeline, which may */
 };
 
 /*
@@ -359,6 +368,10 @@ struct move {
  *     retire, abandon  standby = none, and its collections go
  */
 struct orders {
+    struct given_order *given;
+    size_t given_count, given_capacity;
+    uint32_t *turns[MODALITY_COUNT]; /* models that the alias was led to, as ordered */
+    size_t turn_count[MODALITY_COUNT], turn_capacity[MODALITY_COUNT];
     uint32_t served;
     uint32_t standby; /* written beside it; 0: none */
     bool cut_over;    /* standby is the former model, not the next */
@@ -530,7 +543,12 @@ void upgrade_tick(struct oracle *o, vtime now);
 /* Every order is carried out, the standby collections have caught up, retired ones are gone. Else
  * false, with what is waited for in `text`. */
 bool upgrade_settled(const struct oracle *o, char *text, size_t size);
-void upgrade_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version);
+void orders_init(struct oracle *o);
+void orders_release(struct oracle *o);
+void orders_given(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version);
+/* Judges a switch by the orders. */
+void orders_switched(struct oracle *o, vtime now, enum modality modality, uint32_t from,
+                     uint32_t to);
 void upgrade_switched(struct oracle *o, vtime now, enum modality modality, uint32_t from,
                       uint32_t to);
 /* The model whose collection is to be written beside the one that the alias points to; 0: none. */
@@ -555,6 +573,8 @@ bool contracts_routed(struct oracle *o, vtime now, const struct record *record);
 /* Judges a dead letter, if it is about a record that names another contract version. */
 struct dead_letter;
 bool contracts_letter(struct oracle *o, vtime now, const struct dead_letter *letter);
+/* The letter of that key was erased: nobody can replay its record, nor should. */
+void contracts_letter_gone(struct oracle *o, uint64_t key);
 /* Events that were refused and of which no copy came through since. */
 uint64_t contracts_unmended(const struct oracle *o);
 
@@ -586,7 +606,7 @@ void safety_row(struct oracle *o, vtime now, struct oracle_listing *listing,
 void safety_unseen_row(struct oracle *o, vtime now, const struct oracle_listing *listing,
                        const struct row_change *change);
 void safety_poison(struct oracle *o, vtime now, struct bytes value);
-void safety_dead_letter(struct oracle *o, vtime now, struct bytes value);
+void safety_dead_letter(struct oracle *o, vtime now, const struct log_record *logged);
 void safety_finish(struct oracle *o, vtime now);
 /* How far a feed is routed. */
 /* record is NULL when the bytes are none. */

@@ -150,10 +150,12 @@ void safety_poison(struct oracle *o, vtime now, struct bytes value) {
     o->poison_unanswered++;
 }
 
-void safety_dead_letter(struct oracle *o, vtime now, struct bytes value) {
+void safety_dead_letter(struct oracle *o, vtime now, const struct log_record *logged) {
     struct dead_letter letter;
+    struct bytes value = logged->value;
     if (value.len == 0) {
-        return; /* a tombstone: the letter of its key goes */
+        contracts_letter_gone(o, logged->key);
+        return;
     }
     o->counts.dead_letters++;
     o->checks[CHECK_DEAD_LETTERS].looked_at++;

@@ -20,89 +20,18 @@
 #include "sim/oracle_parts.h"
 
 void upgrade_init(struct oracle *o) {
-    o->orders.served = o->options.model_version;
+    orders_init(o);
     for (int m = 0; m < MODALITY_COUNT; m++) {
         o->served[m] = o->options.model_version;
     }
 }
 
 void upgrade_release(struct oracle *o) {
-    free(o->orders.moves);
+    orders_release(o);
 }
 
 void oracle_reads(struct oracle *o, struct fake_vector_db *vectors) {
     o->vectors = vectors;
-}
-
-/* ---- Orders ---- */
-
-/* Readers are to go over to the standby model, whose place the served one takes. */
-static void order_move(struct oracle *o, vtime now) {
-    struct orders *orders = &o->orders;
-    if (ARRAY_RESERVE(orders->moves, orders->move_capacity, orders->move_count + 1) != 0) {
-        o->out_of_memory = true;
-        return;
-    }
-    uint32_t former = orders->served;
-    orders->served = orders->standby;
-    orders->standby = former;
-    orders->cut_over = !orders->cut_over;
-    orders->moves[orders->move_count++] = (struct move){orders->served, now};
-    o->counts.moves_ordered++;
-    o->checks[CHECK_ORDERS_OBEYED].looked_at++;
-}
-
-void upgrade_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version) {
-    struct orders *orders = &o->orders;
-    bool under_way = orders->standby != 0;
-    switch (kind) {
-    case CONTROL_UPGRADE:
-        if (!under_way && model_version != orders->served) {
-            orders->standby = model_version;
-        }
-        break;
-    case CONTROL_CUTOVER:
-        if (under_way && !orders->cut_over) {
-            order_move(o, now);
-        }
-        break;
-    case CONTROL_ROLLBACK:
-        if (under_way && orders->cut_over) {
-            order_move(o, now);
-        }
-        break;
-    case CONTROL_RETIRE:
-    case CONTROL_ABANDON:
-        if (under_way && orders->cut_over == (kind == CONTROL_RETIRE)) {
-            orders->standby = 0;
-            orders->cut_over = false;
-            o->counts.drops_ordered++;
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-uint32_t oracle_standby_model(const struct oracle *o) {
-    return o->orders.standby;
-}
-
-/* The alias made a move that was ordered, and whatever was ordered before it is overtaken. */
-static void judge_order(struct oracle *o, vtime now, enum modality modality, uint32_t from,
-                        uint32_t to) {
-    struct orders *orders = &o->orders;
-    o->checks[CHECK_ORDERS_OBEYED].looked_at++;
-    for (size_t i = orders->moved[modality]; i < orders->move_count; i++) {
-        if (orders->moves[i].to == to) {
-            orders->moved[modality] = i + 1;
-            return;
-        }
-    }
-    check_violated(o, CHECK_ORDERS_OBEYED, now,
-                   "%s: readers were led from model %" PRIu32 " to %" PRIu32
-                   ", and no order that should be obeyed says so",
-                   store_name((enum store_id)modality), from, to);
 }
 
 /* ---- What readers see ---- */
@@ -178,7 +107,7 @@ void upgrade_switched(struct oracle *o, vtime now, enum modality modality, uint3
     assert(o->vectors != NULL);
     o->counts.switches++;
     if (from != 0) {
-        judge_order(o, now, modality, from, to);
+        orders_switched(o, now, modality, from, to);
     }
     struct owed *owed = owed_make(o, now, modality);
     if (owed == NULL) {

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -11,6 +12,7 @@
 #include "pipeline/dead_letter.h"
 #include "pipeline/erasure.h"
 #include "tests/support/machine_script.h"
+#include "tests/support/record_text.h"
 
 /* Requests of an eraser of one partition that has just begun. */
 enum { FETCH_PRIVACY = 2, FETCH_REGISTER, FETCH_LETTERS, FETCH_CONTROL };
@@ -202,6 +204,27 @@ static void test_letters_go(void **state) {
     script_free(s);
 }
 
+/* A letter whose record tells its time goes by that time: what the seller said after the erasure is
+ * a new life, however soon it was refused, and is there to be replayed. */
+static void test_letters_of_a_new_life_stay(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_PRIVACY, 0, TEXTS("erasure listing 7 @10"));
+    answer_stores(s, 0);
+    answer_no_letters(s);
+    script_skip(s);
+    struct dead_letter letter = letter_of(7, 12);
+    letter.value = record_from_text("listing 7 @11v2 title=Lamp");
+    answer_letter(s, FETCH_LETTERS, &letter);
+    script_expect(s, "");
+    free((char *)letter.value.data);
+    letter.value = record_from_text("listing 7 @9v2 title=Lamp");
+    answer_letter(s, script_newest_of(s, TOPIC_DEAD_LETTER), &letter);
+    assert_non_null(strstr(script_told(s), "dead-letter tombstone"));
+    free((char *)letter.value.data);
+    script_free(s);
+}
+
 /* A crash loses the sweep, not the request; what was certified stays so. */
 static void test_restarts(void **state) {
     (void)state;
@@ -373,6 +396,7 @@ int main(void) {
         cmocka_unit_test(test_waits_for_the_register),
         cmocka_unit_test(test_later_listings_are_another_wave),
         cmocka_unit_test(test_letters_go),
+        cmocka_unit_test(test_letters_of_a_new_life_stay),
         cmocka_unit_test(test_restarts),
         cmocka_unit_test(test_sweep_on_command),
         cmocka_unit_test(test_overdue),

@@ -4,9 +4,9 @@
 
 #define CONTRACT_2 "version 2; title: text, null, max 8; price: integer, null; seller: integer"
 
-/* A letter about a record of another contract version. */
-static void letter_says(struct world *w, const struct message *m, uint16_t version,
-                        const char *field, const char *expected, int64_t actual) {
+/* A letter about a record of another contract version; its key. */
+static uint64_t letter_says(struct world *w, const struct message *m, uint16_t version,
+                            const char *field, const char *expected, int64_t actual) {
     struct dead_letter letter = {.topic = m->topic,
                                  .offset = m->offset,
                                  .contract_version = version,
@@ -19,6 +19,7 @@ static void letter_says(struct world *w, const struct message *m, uint16_t versi
     assert_true(dead_letter_size(&letter) <= sizeof buffer);
     dead_letter_encode(&letter, buffer);
     append(w, TOPIC_DEAD_LETTER, (struct bytes){buffer, dead_letter_size(&letter)});
+    return dead_letter_key(&letter);
 }
 
 /* A title of listing 1 as a producer of version 2 says it; its feed has it. */
@@ -63,6 +64,22 @@ static void replayed(void **state) {
     assert_status(w, "contract-held", ORACLE_PASS);
     assert_status(w, "dead-letters", ORACLE_PASS);
     assert_true(oracle_settled(w->o));
+    world_free(w);
+}
+
+/* A letter that was erased with its listing is nothing to replay any more; a tombstone of another
+ * key takes nothing away. */
+static void erased_letter(void **state) {
+    (void)state;
+    struct world *w = begun();
+    struct message m = claimed(w, "kettle");
+    uint64_t key = letter_says(w, &m, 2, "contract_version", "1", 2);
+    struct log_record tombstone = {.offset = 9, .append = w->now, .key = key + 1};
+    oracle_appended(w->o, w->now, TOPIC_DEAD_LETTER, 0, &tombstone);
+    assert_non_null(strstr(oracle_waits_for(w->o), "refused and not replayed"));
+    tombstone.key = key;
+    oracle_appended(w->o, w->now, TOPIC_DEAD_LETTER, 0, &tombstone);
+    assert_null(strstr(oracle_waits_for(w->o), "refused and not replayed"));
     world_free(w);
 }
 
@@ -140,6 +157,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unregistered),
         cmocka_unit_test(replayed),
+        cmocka_unit_test(erased_letter),
         cmocka_unit_test(refused_although_registered),
         cmocka_unit_test(registration_refused),
         cmocka_unit_test(content),

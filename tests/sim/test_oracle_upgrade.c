@@ -365,6 +365,29 @@ static void cutover_that_never_comes(void **state) {
     world_free(w);
 }
 
+/* An order that the pipeline may refuse, and does, is none; what comes after it means what it does
+ * without it. */
+static void a_refused_order_is_none(void **state) {
+    (void)state;
+    struct world *w = traded();
+    upgrade_begins(w, true);
+    order_model(w, CONTROL_CUTOVER, 0);
+    order_model(w, CONTROL_ROLLBACK, 0);
+    oracle_refused(w->o, CONTROL_CUTOVER);
+    assert_settled(w);
+    cutover(w);
+    assert_settled(w);
+    oracle_refused(w->o, CONTROL_CUTOVER); /* the one that was carried out is not */
+    order_model(w, CONTROL_ROLLBACK, 0);
+    assert_false(oracle_settled(w->o));
+    oracle_refused(w->o, CONTROL_ROLLBACK);
+    oracle_refused(w->o, CONTROL_ROLLBACK);
+    assert_settled(w);
+    finish(w);
+    assert_only(w, "");
+    world_free(w);
+}
+
 /* Where the cutover never came, the collections that it should have led to are looked at too. */
 static void collections_of_a_cutover_that_never_came(void **state) {
     (void)state;
@@ -483,6 +506,7 @@ int main(void) {
         cmocka_unit_test(switch_without_an_order),
         cmocka_unit_test(cutover_repeated_after_rollback),
         cmocka_unit_test(cutover_that_never_comes),
+        cmocka_unit_test(a_refused_order_is_none),
         cmocka_unit_test(collections_of_a_cutover_that_never_came),
         cmocka_unit_test(standby_that_lags),
         cmocka_unit_test(collections_that_are_left),
