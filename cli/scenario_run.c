@@ -388,6 +388,10 @@ static int64_t kept(int64_t ns) {
 static struct vector_profile vectors_of(const struct scenario *scenario) {
     struct vector_profile p = vector_profile_of((enum vector_profile_id)scenario->vectors.profile);
     p.gc_deletes_ns = UNLESS_GIVEN(scenario->vectors.gc_deletes_ns, p.gc_deletes_ns);
+    p.visible_after_ns = UNLESS_GIVEN(scenario->vectors.visible_after_ns, p.visible_after_ns);
+    if (scenario->vectors.consistency != 0) {
+        p.consistency = (enum vector_consistency)(scenario->vectors.consistency - 1);
+    }
     p.batch_items_max = UNLESS_GIVEN(scenario->vectors.batch_items_max, p.batch_items_max);
     p.batch_bytes_max = UNLESS_GIVEN(scenario->vectors.batch_bytes_max, p.batch_bytes_max);
     p.requests_per_second_max =

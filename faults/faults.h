@@ -190,7 +190,13 @@ const char *fault_survival_name(enum fault_survival survival);
     X(LATE_LIFECYCLE, "late-lifecycle", PLACE_OBJECTS, FAULT_DELAY, 0, SURVIVES, "", "",           \
       "objects stay `delay` after their time",                                                     \
       "a lifecycle sweep that was switched off, or that lags for weeks [promise A16]", "erasure",  \
-      "erasure-believes-deletes")
+      "erasure-believes-deletes")                                                                  \
+    X(LATE_VISIBILITY, "late-visibility", PLACE_VECTORS, FAULT_RATIO | FAULT_DELAY, 0,             \
+      SURVIVES_WITHIN, "shorter than what reconciliation leaves to changes under way", "",         \
+      "what a write request wrote is seen by searches and scans up to `delay` later",              \
+      "a refresh or a time tick that lags under load [opensearch refresh_interval, milvus "        \
+      "consistency, pinecone eventual consistency]",                                               \
+      "no-drift-found embedding-economy", "cutoff-ignored")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

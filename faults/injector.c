@@ -180,6 +180,7 @@ void injector_heal(struct injector *in) {
     injector_log_heal(in, now);
     injector_repeats_heal(in, now);
     injector_objects_heal(in, now);
+    injector_vectors_heal(in, now);
     injector_workers_heal(in);
 }
 

@@ -150,6 +150,7 @@ void injector_log_release(struct injector *in);
 
 void injector_wrap_embedding(struct injector *in);
 void injector_wrap_vectors(struct injector *in);
+void injector_vectors_heal(struct injector *in, vtime now);
 void injector_wrap_keywords(struct injector *in);
 void injector_wrap_warehouse(struct injector *in);
 void injector_wrap_objects(struct injector *in);

@@ -15,9 +15,10 @@ static bool strikes(struct injector *in, struct armed *armed, vtime now) {
 }
 
 /* The store's process ended: what it held in memory only is lost. */
-static void memory_lost(const struct injector *in, enum fault_sink sink) {
-    if (sink == SINK_VECTORS) {
-        fake_vector_db_restart(simulation_vector_db(in->simulation));
+static void memory_lost(struct injector *in, enum fault_sink sink, vtime now) {
+    if (sink == SINK_VECTORS &&
+        fake_vector_db_restart(simulation_vector_db(in->simulation), now) != 0) {
+        in->out_of_memory = true;
     } else if (sink == SINK_KEYWORDS) {
         fake_keyword_restart(simulation_keyword(in->simulation));
     }
@@ -38,7 +39,7 @@ static enum verdict strike(struct injector *in, struct armed *armed, enum fault_
         return armed->fault.kind == FAULT_SINK_THROTTLE ? THROTTLED : FAILS_BEFORE;
     }
     in->down_until[sink] = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
-    memory_lost(in, sink);
+    memory_lost(in, sink, now);
     injector_note(in, armed, point, now, in->down_until[sink]);
     return armed->fault.point == POINT_BEFORE  ? FAILS_BEFORE
            : armed->fault.point == POINT_AFTER ? REPLY_LOST
@@ -54,7 +55,7 @@ static void restart_due(void *ctx, vtime now, uint64_t index) {
     }
     vtime until = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
     in->down_until[sink] = vtime_max(in->down_until[sink], until);
-    memory_lost(in, sink);
+    memory_lost(in, sink, now);
     injector_note(in, armed, (enum point)sink, now, until);
     injector_restart_arm(in, armed, now);
 }

@@ -31,6 +31,26 @@ static void repeat_vectors(struct injector *in, vtime at, enum modality modality
     repeat_schedule(in, repeat, &effects, at);
 }
 
+/* How much later than usual readers see what this request writes. */
+static int64_t late_by(struct injector *in, vtime now) {
+    int64_t delay_ns = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind == FAULT_LATE_VISIBILITY && injector_draws(in, armed, now)) {
+            int64_t drawn_ns = prng_range(&armed->stream, 1, armed->fault.delay_ns);
+            injector_note(in, armed, PASS_VECTORS, now, vtime_add(now, drawn_ns));
+            delay_ns = drawn_ns > delay_ns ? drawn_ns : delay_ns;
+        }
+    }
+    return delay_ns;
+}
+
+void injector_vectors_heal(struct injector *in, vtime now) {
+    if (fake_vector_db_show(simulation_vector_db(in->simulation), now) != 0) {
+        in->out_of_memory = true;
+    }
+}
+
 static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                          const struct vector_write *items, size_t count,
                          enum item_status *statuses) {
@@ -41,7 +61,9 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
         return verdict_refusal(verdict);
     }
     const struct vector_port *vectors = &in->inner.vectors;
+    struct fake_vector_db *db = simulation_vector_db(in->simulation);
     size_t done = verdict_share(verdict, count);
+    fake_vector_db_delay(db, late_by(in, now));
     for (size_t i = 0; i < done;) {
         /* A run of items that are carried out, then one that fails. */
         size_t run = i;
@@ -54,6 +76,7 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
             int error = vectors->ops->write(vectors->ctx, now, modality, model_version, items + i,
                                             run - i, statuses + i);
             if (error != PORT_OK) {
+                fake_vector_db_delay(db, 0);
                 return error;
             }
         }
@@ -62,6 +85,7 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
         }
         i = run;
     }
+    fake_vector_db_delay(db, 0);
     vtime again = injector_repeat_draw(in, SINK_VECTORS, now, repeat_carried_out(statuses, done));
     if (again.ns != VTIME_NEVER.ns) {
         repeat_vectors(in, again, modality, model_version, items, statuses, done);

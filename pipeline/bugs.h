@@ -109,7 +109,9 @@
     X(ERASURE_BELIEVES_DELETES, "erasure-believes-deletes",                                        \
       "the eraser takes an artifact for gone because it told the store to drop it", "erasure")     \
     X(ERASURE_HASTY, "erasure-hasty",                                                              \
-      "the eraser believes the first listing of the object store that names nothing", "erasure")
+      "the eraser believes the first listing of the object store that names nothing", "erasure")   \
+    X(CUTOFF_IGNORED, "cutoff-ignored",                                                            \
+      "reconciliation takes changes that are still on their way for drift", "no-drift-found")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

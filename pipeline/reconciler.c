@@ -329,6 +329,9 @@ static enum drift_class classify_sink(const struct reconciler *self, const struc
 }
 
 static bool in_flight(const struct reconciler *self, const struct view *view) {
+    if (bug_on(self->machine.bugs, BUG_CUTOFF_IGNORED)) {
+        return false;
+    }
     return (view->oltp != NULL && vtime_before(self->cutoff, view->oltp->changed_at)) ||
            (view->gold != NULL && vtime_before(self->cutoff, view->gold->changed_at));
 }

@@ -115,6 +115,8 @@ struct scenario {
     struct {
         uint32_t profile; /* enum vector_profile_id */
         int64_t gc_deletes_ns;
+        uint32_t consistency; /* 1 + enum vector_consistency */
+        int64_t visible_after_ns;
         uint32_t batch_items_max, batch_bytes_max;
         uint32_t requests_per_second_max;
     } vectors;

@@ -121,6 +121,8 @@ static size_t name_set_size(enum name_set set) {
         return LINEAGE_LAYER_COUNT;
     case NAMES_CAUSES:
         return LINEAGE_CORRUPTED - LINEAGE_NO_CAUSE;
+    case NAMES_CONSISTENCY:
+        return CONSISTENCY_COUNT;
     }
     return 0;
 }
@@ -180,6 +182,9 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
     case NAMES_CAUSES:
         *value = (int)(LINEAGE_NO_CAUSE + 1 + i);
         return lineage_cause_name((enum lineage_cause) * value);
+    case NAMES_CONSISTENCY:
+        *value = (int)i + 1;
+        return vector_consistency_name((enum vector_consistency)i);
     }
     return NULL;
 }
@@ -1063,6 +1068,20 @@ static const struct key vector_keys[] = {
         DURATION(VTIME_MILLISECOND, LONGEST),
         AT(vectors.gc_deletes_ns),
         .about = "age at which it forgets a tombstone; without it the profile's",
+    },
+    {
+        .name = "consistency",
+        .type = TAKES_NAME,
+        .names = NAMES_CONSISTENCY,
+        AT(vectors.consistency),
+        .about = "what a read is promised to see; without it the profile's",
+    },
+    {
+        .name = "visible_after",
+        DURATION(VTIME_MILLISECOND, LONGEST),
+        AT(vectors.visible_after_ns),
+        .about = "a write is seen so much later, or at the next of such intervals; without it the "
+                 "profile's",
     },
     {
         .name = "batch_items",

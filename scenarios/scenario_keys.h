@@ -56,14 +56,15 @@ enum name_set {
     NAMES_DRIFT_CLASSES,
     NAMES_OBJECTIVES, /* that a scenario can ask to be breached */
     NAMES_ANOMALIES,
-    NAMES_OPERATIONS, /* what operators can ask for */
-    NAMES_GROUPED,    /* machines that share their partitions */
-    NAMES_STATUSES,   /* of sellers */
-    NAMES_COUNTERS,   /* of machines */
-    NAMES_PROFILES,   /* of vector databases */
-    NAMES_METRICS,    /* of the dashboard */
-    NAMES_LAYERS,     /* of the way to it */
-    NAMES_CAUSES,     /* of a wrong number */
+    NAMES_OPERATIONS,  /* what operators can ask for */
+    NAMES_GROUPED,     /* machines that share their partitions */
+    NAMES_STATUSES,    /* of sellers */
+    NAMES_COUNTERS,    /* of machines */
+    NAMES_PROFILES,    /* of vector databases */
+    NAMES_METRICS,     /* of the dashboard */
+    NAMES_LAYERS,      /* of the way to it */
+    NAMES_CAUSES,      /* of a wrong number */
+    NAMES_CONSISTENCY, /* of their reads; numbered from 1 */
 };
 /* The i-th name of a set and the number of its enum, or NULL behind the last. Static. */
 const char *name_set_item(enum name_set set, size_t i, int *value);

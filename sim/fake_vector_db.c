@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "pipeline/array.h"
-#include "sim/label_set.h"
-#include "sim/seller_blocks.h"
-#include "sim/vector_collection.h"
+#include "sim/fake_vector_db_parts.h"
 #include "sim/vector_math.h"
 
 enum {
@@ -16,25 +14,6 @@ enum {
     M_DEFAULT = 16,
     EF_CONSTRUCTION_DEFAULT = 100,
     SEAL_ROWS_MIN_DEFAULT = 256,
-};
-
-struct collection_entry {
-    enum modality modality;
-    uint32_t model_version;
-    bool dropped;
-    struct vector_collection *collection;
-    int64_t second; /* in which it was written to last, and how often */
-    uint32_t requests;
-};
-
-struct fake_vector_db {
-    struct fake_vector_db_options options;
-    struct label_set labels;
-    struct collection_entry *entries; /* in the order of creation; few */
-    size_t entry_count, entry_capacity;
-    uint32_t alias[MODALITY_COUNT]; /* model version, 0: none */
-    struct fake_vector_db_counts counts;
-    struct seller_blocks blocks;
 };
 
 /* ---- life ---- */
@@ -61,6 +40,7 @@ struct fake_vector_db *fake_vector_db_new(const struct fake_vector_db_options *o
         set_default(&index->seal_rows_min, SEAL_ROWS_MIN_DEFAULT);
     }
     label_set_init(&db->labels);
+    db->wake = VTIME_NEVER;
     return db;
 }
 
@@ -71,6 +51,7 @@ void fake_vector_db_free(struct fake_vector_db *db) {
     seller_blocks_release(&db->blocks);
     for (size_t i = 0; i < db->entry_count; i++) {
         vector_collection_free(db->entries[i].collection);
+        vector_unseen_release(&db->entries[i].unseen);
     }
     label_set_release(&db->labels);
     free(db->entries);
@@ -127,8 +108,10 @@ int fake_vector_db_create_collection(struct fake_vector_db *db, enum modality mo
     if (collection == 0) {
         return PORT_NO_MEMORY;
     }
-    db->entries[db->entry_count++] =
-        (struct collection_entry){modality, model_version, false, collection, INT64_MIN, 0};
+    struct collection_entry *entry = &db->entries[db->entry_count++];
+    *entry = (struct collection_entry){
+        .modality = modality, .model_version = model_version, .collection = collection};
+    vector_unseen_init(&entry->unseen, modality_dimension(modality));
     return 0;
 }
 
@@ -170,6 +153,7 @@ int fake_vector_db_drop_collection(struct fake_vector_db *db, vtime now, enum mo
         return PORT_NO_MEMORY;
     }
     entry->dropped = true;
+    vector_unseen_release(&entry->unseen);
     const struct vector_alias nowhere = {modality, 0};
     return db->alias[modality] == model_version
                ? fake_vector_db_switch_aliases(db, now, &nowhere, 1)
@@ -182,31 +166,6 @@ uint32_t fake_vector_db_alias_target(const struct fake_vector_db *db, enum modal
 }
 
 /* ---- the port ---- */
-
-static int write_item(struct fake_vector_db *db, struct vector_collection *collection, vtime now,
-                      enum modality modality, bool served, const struct vector_write *w,
-                      enum item_status *status) {
-    struct row_change change = {
-        .store = (enum store_id)(STORE_VECTOR_TEXT + modality),
-        .listing_id = w->listing_id,
-        .kind = w->kind,
-    };
-    int rc = vector_collection_write(collection, now, w, status, &change.before, &change.after);
-    if (rc != 0) {
-        return rc;
-    }
-    db->counts.writes[modality][w->kind][*status]++;
-    if (*status != ITEM_APPLIED) {
-        return 0;
-    }
-    const struct vector_alias_observer *unseen = &db->options.alias_observer;
-    if (served) {
-        store_observer_tell(&db->options.observer, now, &change);
-    } else if (unseen->unseen_row_changed != 0) {
-        unseen->unseen_row_changed(unseen->ctx, now, &change);
-    }
-    return 0;
-}
 
 /* What a request weighs: vectors, and metadata in a form of some length. */
 static size_t batch_bytes(enum modality modality, const struct vector_write *items, size_t count) {
@@ -255,9 +214,8 @@ static int port_write(void *ctx, vtime now, enum modality modality, uint32_t mod
         db->counts.batches_refused++;
         return refused;
     }
-    bool served = db->alias[modality] == model_version;
     for (size_t i = 0; i < count; i++) {
-        int rc = write_item(db, entry->collection, now, modality, served, &items[i], &statuses[i]);
+        int rc = collection_write(db, entry, now, &items[i], &statuses[i]);
         if (rc != 0) {
             return rc;
         }
@@ -268,39 +226,50 @@ static int port_write(void *ctx, vtime now, enum modality modality, uint32_t mod
 static int port_scan(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                      enum scan_path path, uint64_t first, uint64_t last, struct scan_row *out,
                      size_t max, size_t *count) {
-    struct vector_collection *collection = find_collection(ctx, modality, model_version);
+    struct fake_vector_db *db = ctx;
+    struct collection_entry *entry = find_entry(db, modality, model_version);
     *count = 0;
-    return collection == 0
-               ? PORT_NOT_FOUND
-               : vector_collection_scan(collection, now, path, first, last, out, max, count);
+    if (entry == 0) {
+        return PORT_NOT_FOUND;
+    }
+    if (collection_read(db, entry, now) != 0 ||
+        vector_collection_scan(entry->collection, now, path, first, last, out, max, count) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    if (path == SCAN_BY_ID) {
+        collection_read_unseen(db, entry, first, last, out, max, count);
+    }
+    return 0;
 }
 
 static int port_search(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                        const float *query, size_t k, uint32_t ef, bool exact,
                        const struct row_filter *filter, struct search_hit *hits, size_t *count) {
     struct fake_vector_db *db = ctx;
-    (void)now;
     *count = 0;
-    struct vector_collection *collection =
-        find_collection(db, modality, model_version == 0 ? db->alias[modality] : model_version);
-    if (collection == 0) {
+    struct collection_entry *entry =
+        find_entry(db, modality, model_version == 0 ? db->alias[modality] : model_version);
+    if (entry == 0) {
         return PORT_NOT_FOUND;
     }
     assert(vector_is_finite(query, modality_dimension(modality)));
     db->counts.searches[modality][exact ? 1 : 0]++;
-    return vector_collection_search(collection, query, k, ef, exact, filter, &db->blocks, hits,
-                                    count);
+    if (collection_read(db, entry, now) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    return vector_collection_search(entry->collection, query, k, ef, exact, filter, &db->blocks,
+                                    hits, count);
 }
 
 static int port_read(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                      const uint64_t *listing_ids, size_t count, float *vectors, bool *found) {
     struct fake_vector_db *db = ctx;
-    (void)now;
-    if (find_collection(db, modality, model_version) == 0) {
-        return PORT_NOT_FOUND;
+    struct collection_entry *entry = find_entry(db, modality, model_version);
+    if (entry == 0 || count > db->options.profile.batch_items_max) {
+        return entry == 0 ? PORT_NOT_FOUND : PORT_TOO_LARGE;
     }
-    if (count > db->options.profile.batch_items_max) {
-        return PORT_TOO_LARGE;
+    if (collection_read(db, entry, now) != 0) {
+        return PORT_NO_MEMORY;
     }
     size_t dimension = modality_dimension(modality);
     for (size_t i = 0; i < count; i++) {
@@ -394,11 +363,14 @@ static int port_block(void *ctx, vtime now, const struct seller_block *items, si
 }
 
 /* Removes what the collection holds of the subjects. 0 or PORT_NO_MEMORY. */
-static int erase_from(struct fake_vector_db *db, vtime now, const struct collection_entry *entry,
+static int erase_from(struct fake_vector_db *db, vtime now, struct collection_entry *entry,
                       const struct erasure_subject *subjects, size_t count,
                       struct erasure_look *look) {
     uint64_t masked = 0;
     look->examined++;
+    if (collection_show(db, entry, now, true) != 0) {
+        return PORT_NO_MEMORY;
+    }
     for (size_t i = 0; i < count; i++) {
         uint64_t listing_id = subjects[i].listing_id;
         doc_version version = subjects[i].version;
@@ -412,9 +384,8 @@ static int erase_from(struct fake_vector_db *db, vtime now, const struct collect
                                        .rule = VERSION_GREATER,
                                        .meta = {.version = version}};
         enum item_status status;
-        bool served = db->alias[entry->modality] == entry->model_version;
-        if (write_item(db, entry->collection, now, entry->modality, served, &removal, &status) !=
-            0) {
+        if (collection_write(db, entry, now, &removal, &status) != 0 ||
+            collection_show(db, entry, now, true) != 0) {
             return PORT_NO_MEMORY;
         }
         masked += vector_collection_held(entry->collection, listing_id, version);
@@ -432,7 +403,7 @@ static int port_erase(void *ctx, vtime now, uint32_t model_version,
     struct erasure_look *look = &looks[ERASED_IN_VECTORS];
     look->at = now;
     for (size_t i = 0; i < db->entry_count; i++) {
-        const struct collection_entry *entry = &db->entries[i];
+        struct collection_entry *entry = &db->entries[i];
         bool asked = model_version == 0 || entry->model_version == model_version;
         if (asked && !entry->dropped && erase_from(db, now, entry, subjects, count, look) != 0) {
             return PORT_NO_MEMORY;
@@ -510,6 +481,8 @@ struct vector_collection_info fake_vector_db_collection(const struct fake_vector
         .masked = segments.masked,
         .graph_inserts = segments.graph_inserts,
         .graph_compactions = segments.graph_compactions,
+        .lsn = entry->lsn,
+        .lsn_seen = entry->lsn_seen,
         .journal = vector_collection_journal(entry->collection),
     };
     (void)snprintf(info.name, sizeof(info.name), "listing-%s-v%lu", modality_name(entry->modality),
@@ -592,10 +565,14 @@ void fake_vector_db_forget(struct fake_vector_db *db) {
     }
 }
 
-void fake_vector_db_restart(struct fake_vector_db *db) {
+int fake_vector_db_restart(struct fake_vector_db *db, vtime now) {
+    if (fake_vector_db_show(db, now) != 0) {
+        return PORT_NO_MEMORY;
+    }
     if (db->options.profile.tombstones_in_memory) {
         fake_vector_db_forget(db);
     }
+    return 0;
 }
 
 const struct vector_profile *fake_vector_db_profile(const struct fake_vector_db *db) {

@@ -16,7 +16,11 @@
  *     items of a batch   answered one by one, in order; the batch goes on after a failure
  *     partial update     ROW_METADATA changes filters and hashes, and leaves vector and index alone
  *     validation         a vector with NaN or infinity, or whose norm is not near 1, is refused
- *     limits             items of a batch
+ *     limits             items and bytes of a batch, requests of a second (vector_profile.h)
+ *     visibility         a write is seen at once, after a delay or at the next refresh; reads of
+ *                        four levels; versions are judged by what was written, seen or not
+ *     tombstone rows     ROW_TOMBSTONE is a row without a vector, in no scan and no search, that
+ *                        is not forgotten
  *     segments           changed vectors go to a growing segment, searched exactly; it is sealed
  *                        into the graph when it has grown; the graph masks rows that changed or
  *                        went, and is compacted when more than half of it is masked (Milvus)
@@ -28,14 +32,13 @@
  *                        masked vectors (A12)
  *     aliases            several switch in one action, which readers see at once or not at all
  *   approximated
- *     visibility         a write is seen by the next search, at once; delays are a fault's wrapper
+ *     visibility         readers of a collection are one: what one of them waited for, all see;
+ *                        rows lost, planted or changed by a fault are so for readers and writers
  *     sealing            happens at a search that finds the growing segment too large, not in the
  *                        background
  *     dropping           a dropped collection takes its alias along (OpenSearch, Qdrant)
  *   not modelled
- *     shards, replicas and consistency levels, quantisation, graphs on disk, memory limits, rate
- *     limits (a fault's wrapper), a byte limit of requests, named vectors, loss of tombstones at a
- *     restart (fake_vector_db_forget does it on demand)
+ *     shards and replicas, quantisation, graphs on disk, memory limits, named vectors
  *
  * Writes
  *
@@ -96,9 +99,17 @@ struct vector_alias_observer {
     void *ctx;
 };
 
+/* Who lets time pass for it. Without a wake, what is due is shown by the next call. */
+struct vector_background {
+    void (*wake)(void *ctx, vtime at); /* fake_vector_db_due is to be called then */
+    bool (*writer_reads)(void *ctx);   /* the read going on is of the session that writes */
+    void *ctx;
+};
+
 struct fake_vector_db_options {
     struct store_observer observer;
     struct vector_alias_observer alias_observer;
+    struct vector_background background;
     bool journal;  /* keep what every row was at every moment, for the export */
     uint64_t seed; /* of the graphs' levels */
     struct vector_profile profile;
@@ -117,6 +128,9 @@ void fake_vector_db_free(struct fake_vector_db *db);
  * paging on by id skips a twin.
  */
 struct vector_port fake_vector_db_port(struct fake_vector_db *db);
+
+/* The moment that it asked for has come: shows readers what is due. 0 or PORT_NO_MEMORY. */
+int fake_vector_db_due(struct fake_vector_db *db, vtime now);
 
 /* ---- Collections and aliases ---- */
 
@@ -161,7 +175,7 @@ bool fake_vector_db_find(const struct fake_vector_db *db, enum modality modality
 
 struct fake_vector_db_counts {
     uint64_t writes[MODALITY_COUNT][ROW_WRITE_KIND_COUNT][ITEM_STATUS_COUNT]; /* items */
-    uint64_t batches_refused; /* of unknown collections, too large, or too many */
+    uint64_t batches_refused;             /* of unknown collections, too large, or too many */
     uint64_t searches[MODALITY_COUNT][2]; /* [0] approximate, [1] exact */
 };
 struct fake_vector_db_counts fake_vector_db_counts(const struct fake_vector_db *db);
@@ -181,6 +195,8 @@ struct vector_collection_info {
     uint64_t masked;        /* nodes of the graph that no search returns */
     uint64_t graph_inserts; /* ever, rebuilds included */
     uint64_t graph_compactions;
+    uint64_t lsn;      /* of the last write: they count from 1 (Pinecone) */
+    uint64_t lsn_seen; /* readers see it and all before it */
     /*
      * For the export; key: listing id, copy 1 and on for duplicates. Cells: listing_id, kind
      * (enum row_write_kind of the last write), version, source_hash, whole_hash, content_hash,
@@ -227,8 +243,13 @@ int fake_vector_db_duplicate_row(struct fake_vector_db *db, vtime now, enum moda
 
 /* Forgets the tombstones of all collections. */
 void fake_vector_db_forget(struct fake_vector_db *db);
-/* The process ends and starts again: what the profile holds in memory only is lost. */
-void fake_vector_db_restart(struct fake_vector_db *db);
+/* From now on writes are seen so much later than the profile says. */
+void fake_vector_db_delay(struct fake_vector_db *db, int64_t delay_ns);
+/* Readers see whatever was written. 0 or PORT_NO_MEMORY. */
+int fake_vector_db_show(struct fake_vector_db *db, vtime now);
+/* The process ends and starts again: what was written is seen, and what the profile holds in memory
+ * only is lost. 0 or PORT_NO_MEMORY. */
+int fake_vector_db_restart(struct fake_vector_db *db, vtime now);
 const struct vector_profile *fake_vector_db_profile(const struct fake_vector_db *db);
 
 #endif

@@ -195,6 +195,26 @@ static void seller_changed(void *ctx, vtime now, enum store_id store, uint64_t s
     }
 }
 
+static void vectors_due(void *ctx, vtime now, uint64_t arg) {
+    struct simulation *s = ctx;
+    (void)arg;
+    if (fake_vector_db_due(s->vector_db, now) != 0) {
+        s->out_of_memory = true;
+    }
+}
+
+static void vectors_wake(void *ctx, vtime at) {
+    struct simulation *s = ctx;
+    if (simulation_schedule(s, at, "vectors seen", 0, vectors_due, s, 0) != 0) {
+        s->out_of_memory = true;
+    }
+}
+
+/* Machines are one session of the vector database, and whoever else searches is another. */
+static bool vectors_written_by_reader(void *ctx) {
+    return simulation_caller(ctx) != SIMULATION_ACTOR_NONE;
+}
+
 static int fakes_make(struct simulation *s) {
     const struct simulation_options *o = &s->options;
     struct store_observer observer = {row_changed, seller_changed, s};
@@ -224,6 +244,7 @@ static int fakes_make(struct simulation *s) {
         .observer = observer,
         .alias_observer = {alias_switched, unseen_row_changed, s},
         .profile = o->vectors,
+        .background = {vectors_wake, vectors_written_by_reader, s},
         .seed = o->seed};
     /* Small, since it is built inside the run: a few thousand rows reach recall 0.99 with it. */
     vectors.index[MODALITY_TEXT] = (struct vector_index_options){

@@ -159,13 +159,36 @@ static struct vector_row *ensure_row(struct vector_collection *c, uint64_t id) {
     return row;
 }
 
+struct vector_live vector_collection_live(const struct vector_collection *c, uint64_t listing_id) {
+    const struct vector_row *row = find_row(c, listing_id);
+    return row == 0 ? (struct vector_live){.version = DOC_VERSION_NONE}
+                    : (struct vector_live){.known = row->known,
+                                           .present = row->present,
+                                           .lasting = row->lasting,
+                                           .version = row->meta.version,
+                                           .content_hash = row->meta.content_hash,
+                                           .written = row->written};
+}
+
 /* A present row or a tombstone that is not forgotten. */
-static bool remembered(const struct vector_collection *c, const struct vector_row *row) {
-    if (row == 0 || !row->known || row->present || row->lasting) {
-        return row != 0 && row->known;
+static bool remembers(const struct vector_collection *c, const struct vector_live *live,
+                      vtime now) {
+    if (!live->known || live->present || live->lasting) {
+        return live->known;
     }
     int64_t gc = c->options.gc_deletes_ns;
-    return gc == 0 || vtime_diff(c->now, row->written) < gc;
+    return gc == 0 || vtime_diff(now, live->written) < gc;
+}
+
+static bool remembered(const struct vector_collection *c, const struct vector_row *row) {
+    if (row == 0) {
+        return false;
+    }
+    struct vector_live live = {.known = row->known,
+                               .present = row->present,
+                               .lasting = row->lasting,
+                               .written = row->written};
+    return remembers(c, &live, c->now);
 }
 
 static struct row_state state_of(const struct vector_collection *c, const struct vector_row *row) {
@@ -355,13 +378,13 @@ static int delete_row(struct vector_collection *c, vtime now, const struct vecto
 
 /* ---- writes ---- */
 
-static bool version_allows(const struct vector_collection *c, const struct vector_row *row,
-                           const struct vector_write *w) {
-    if (c->options.unconditional || w->rule == VERSION_IGNORED || !remembered(c, row)) {
+static bool version_allows(const struct vector_collection *c, const struct vector_live *live,
+                           vtime now, const struct vector_write *w) {
+    if (c->options.unconditional || w->rule == VERSION_IGNORED || !remembers(c, live, now)) {
         return true;
     }
-    return w->rule == VERSION_GREATER ? w->meta.version > row->meta.version
-                                      : w->meta.version >= row->meta.version;
+    return w->rule == VERSION_GREATER ? w->meta.version > live->version
+                                      : w->meta.version >= live->version;
 }
 
 /* Finite and of a norm within 1 % of 1: false for a NaN, since its square compares with nothing. */
@@ -370,13 +393,13 @@ static bool vector_valid(const float *vector, size_t dimension) {
     return square > 0.98F && square < 1.02F;
 }
 
-static enum item_status judge(const struct vector_collection *c, const struct vector_row *row,
-                              const struct vector_write *w) {
-    if (!version_allows(c, row, w)) {
+enum item_status vector_collection_judge(const struct vector_collection *c,
+                                         const struct vector_live *live, vtime now,
+                                         const struct vector_write *w) {
+    if (!version_allows(c, live, now, w)) {
         return ITEM_CONFLICT;
     }
-    if (w->kind == ROW_METADATA &&
-        (row == 0 || !row->present || row->meta.content_hash != w->meta.content_hash)) {
+    if (w->kind == ROW_METADATA && (!live->present || live->content_hash != w->meta.content_hash)) {
         return ITEM_MISSING;
     }
     if (w->kind == ROW_UPSERT && !vector_valid(w->vector, c->dimension)) {
@@ -385,16 +408,24 @@ static enum item_status judge(const struct vector_collection *c, const struct ve
     return ITEM_APPLIED;
 }
 
-int vector_collection_write(struct vector_collection *c, vtime now, const struct vector_write *w,
-                            enum item_status *status, struct row_state *before,
-                            struct row_state *after) {
+struct vector_live vector_live_after(vtime now, const struct vector_write *w) {
+    bool present = w->kind == ROW_UPSERT || w->kind == ROW_METADATA;
+    return (struct vector_live){.known = present || w->rule != VERSION_IGNORED,
+                                .present = present,
+                                .lasting = w->kind == ROW_TOMBSTONE,
+                                .version = w->meta.version,
+                                .content_hash = w->meta.content_hash,
+                                .written = now};
+}
+
+int vector_collection_apply(struct vector_collection *c, vtime now, const struct vector_write *w,
+                            struct row_state *before, struct row_state *after) {
     c->now = vtime_max(c->now, now);
     struct vector_row *row = find_row(c, w->listing_id);
-    *status = judge(c, row, w);
-    if (*status != ITEM_APPLIED) {
-        return 0;
+    *before = *after = state_of(c, row);
+    if (w->kind == ROW_METADATA && (row == 0 || !row->present)) {
+        return 0; /* a fault took it since the write was judged */
     }
-    *before = state_of(c, row);
     /* A key that the id table does not know is inserted without a look for others of its kind. */
     bool by_key = remembered(c, row) && w->kind != ROW_METADATA;
     if (by_key && strike_spares(c, now, w->listing_id) != 0) {
@@ -409,18 +440,22 @@ int vector_collection_write(struct vector_collection *c, vtime now, const struct
 
 /* ---- reads ---- */
 
-static struct scan_row scanned(const struct vector_row *row) {
+struct scan_row vector_scan_row(uint64_t listing_id, const struct row_meta *meta, vtime written) {
     return (struct scan_row){
-        .listing_id = row->id,
-        .version = row->meta.version,
-        .source_hash = row->meta.source_hash,
-        .whole_hash = row->meta.whole_hash,
-        .content_hash = row->meta.content_hash,
-        .model_version = row->meta.model_version,
-        .changed_at = row->written,
+        .listing_id = listing_id,
+        .version = meta->version,
+        .source_hash = meta->source_hash,
+        .whole_hash = meta->whole_hash,
+        .content_hash = meta->content_hash,
+        .model_version = meta->model_version,
+        .changed_at = written,
         .alive = true,
-        .suppressed = row->meta.policy == POLICY_SUPPRESSED || !row->meta.active,
+        .suppressed = meta->policy == POLICY_SUPPRESSED || !meta->active,
     };
+}
+
+static struct scan_row scanned(const struct vector_row *row) {
+    return vector_scan_row(row->id, &row->meta, row->written);
 }
 
 static int scan_table(struct vector_collection *c, uint64_t first, uint64_t last,

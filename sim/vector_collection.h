@@ -40,14 +40,31 @@ struct vector_collection;
 struct vector_collection *vector_collection_new(const struct vector_collection_options *options);
 void vector_collection_free(struct vector_collection *c);
 
-/*
- * One write. *status says what became of it; where it is ITEM_APPLIED, *before and *after hold what
- * a reader sees. 0 or PORT_NO_MEMORY, then with the row as it was or without its history.
- */
-int vector_collection_write(struct vector_collection *c, vtime now, const struct vector_write *w,
-                            enum item_status *status, struct row_state *before,
-                            struct row_state *after);
+/* What a write is held against: what the last one made of the row. */
+struct vector_live {
+    bool known; /* the version counts; else no write is remembered */
+    bool present;
+    bool lasting; /* the tombstone is a row */
+    doc_version version;
+    uint64_t content_hash;
+    vtime written;
+};
+struct vector_live vector_collection_live(const struct vector_collection *c, uint64_t listing_id);
+/* What is so once the write is in. */
+struct vector_live vector_live_after(vtime now, const struct vector_write *w);
 
+/* What becomes of a write over that row. */
+enum item_status vector_collection_judge(const struct vector_collection *c,
+                                         const struct vector_live *live, vtime now,
+                                         const struct vector_write *w);
+/* Carries out a write that was judged ITEM_APPLIED. *before and
+ * *after hold what a reader sees. 0 or PORT_NO_MEMORY, then with the row as it was or without its
+ * history. */
+int vector_collection_apply(struct vector_collection *c, vtime now, const struct vector_write *w,
+                            struct row_state *before, struct row_state *after);
+
+/* A row as a scan tells of it. */
+struct scan_row vector_scan_row(uint64_t listing_id, const struct row_meta *meta, vtime written);
 int vector_collection_scan(struct vector_collection *c, vtime now, enum scan_path path,
                            uint64_t first, uint64_t last, struct scan_row *out, size_t max,
                            size_t *count);

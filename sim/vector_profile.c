@@ -8,11 +8,19 @@ static const struct {
 } profiles[VECTOR_PROFILE_COUNT] = {
     [VECTORS_PLAIN] = {"plain", {.unconditional = false}},
     [VECTORS_OPENSEARCH] = {"opensearch-like",
-                            {.gc_deletes_ns = 60 * VTIME_SECOND, .tombstones_in_memory = true}},
+                            {.gc_deletes_ns = 60 * VTIME_SECOND,
+                             .tombstones_in_memory = true,
+                             .visible_after_ns = VTIME_SECOND,
+                             .refreshes = true,
+                             .gets_realtime = true}},
     [VECTORS_MILVUS] = {"milvus-like",
-                        {.unconditional = true, .batch_bytes_max = (size_t)64 << 20}},
+                        {.unconditional = true,
+                         .visible_after_ns = 5 * VTIME_SECOND,
+                         .batch_bytes_max = (size_t)64 << 20}},
     [VECTORS_PINECONE] = {"pinecone-like",
                           {.unconditional = true,
+                           .visible_after_ns = 10 * VTIME_SECOND,
+                           .consistency = CONSISTENCY_EVENTUALLY,
                            .batch_items_max = 1000,
                            .batch_bytes_max = (size_t)2 << 20,
                            .requests_per_second_max = 100}},
@@ -23,6 +31,17 @@ static const struct {
 const char *vector_profile_name(enum vector_profile_id id) {
     assert(id < VECTOR_PROFILE_COUNT);
     return profiles[id].name;
+}
+
+const char *vector_consistency_name(enum vector_consistency level) {
+    static const char *const names[CONSISTENCY_COUNT] = {
+        [CONSISTENCY_BOUNDED] = "bounded",
+        [CONSISTENCY_STRONG] = "strong",
+        [CONSISTENCY_SESSION] = "session",
+        [CONSISTENCY_EVENTUALLY] = "eventually",
+    };
+    assert(level < CONSISTENCY_COUNT);
+    return names[level];
 }
 
 struct vector_profile vector_profile_of(enum vector_profile_id id) {

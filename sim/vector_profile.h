@@ -27,12 +27,29 @@ enum vector_profile_id {
     VECTOR_PROFILE_COUNT
 };
 
+/* What a read is promised (Milvus' names): everything written before it; what is older than a
+ * bound; its own session's writes, and of the others' what is older than the bound; nothing. */
+enum vector_consistency {
+    CONSISTENCY_BOUNDED,
+    CONSISTENCY_STRONG,
+    CONSISTENCY_SESSION,
+    CONSISTENCY_EVENTUALLY,
+    CONSISTENCY_COUNT
+};
+const char *vector_consistency_name(enum vector_consistency level);
+
 /* A zero member asks nothing of the pipeline: all of them zero are the plain profile. */
 struct vector_profile {
     /* Versions. */
     bool unconditional;        /* every write applies, whatever the version that is there */
     int64_t gc_deletes_ns;     /* age at which a tombstone is forgotten; 0: never */
     bool tombstones_in_memory; /* a restart forgets them */
+
+    /* Visibility. */
+    int64_t visible_after_ns; /* of a write, at most */
+    bool refreshes;           /* all at once, every visible_after_ns */
+    bool gets_realtime;       /* a get by id sees what searches and scans do not yet */
+    enum vector_consistency consistency;
 
     /* Limits. */
     size_t batch_items_max; /* 0: 4,096; a larger batch is PORT_TOO_LARGE, and nothing is done */

@@ -40,16 +40,14 @@ row-deleted-outright vector-stale-retry-after-gc 1
 row-deleted-outright vector-restart-loses-tombstones 2
 text-deleted-outright vector-stale-retry-after-gc 3
 text-deleted-outright vector-restart-loses-tombstones 5
-<<<<<<< HEAD
 batch-taken-whole vector-partial-batch 1
 throttle-ignored vector-throttled 1
 too-large-again vector-too-large 1
 resurrected-left vector-no-conditional-write 1
-=======
 erasure-believes-deletes object-lost-delete 3
 erasure-believes-deletes object-late-delete 3
 erasure-hasty object-slow-listing 3
->>>>>>> fc0d1b3 (Wrap the object store's port in faults; certify erasures of artifacts by counts that are young enough)
+cutoff-ignored vector-delayed-visibility 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -70,15 +70,16 @@ static void tombstone_rows_last(void **state) {
         put(db, at(0), write_of(ROW_TOMBSTONE, 2, 5));
         vtime then = at(restart ? 1 : 60000);
         if (restart) {
-            fake_vector_db_restart(db);
+            assert_int_equal(fake_vector_db_restart(db, then), 0);
         }
         assert_int_equal(put(db, then, write_of(ROW_UPSERT, 1, 3)), ITEM_APPLIED);
         assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 3)), ITEM_CONFLICT);
+        assert_int_equal(fake_vector_db_show(db, then), 0);
         assert_int_equal(fake_vector_db_collection(db, 0).rows, 1);
         /* Its listing may live again, and die for good. */
         assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 6)), ITEM_APPLIED);
         assert_int_equal(put(db, then, write_of(ROW_DELETE, 2, 7)), ITEM_APPLIED);
-        fake_vector_db_restart(db);
+        assert_int_equal(fake_vector_db_restart(db, then), 0);
         assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 6)), ITEM_APPLIED);
         fake_vector_db_check(db);
         fake_vector_db_free(db);
@@ -123,9 +124,11 @@ static void last_write_wins(void **state) {
         struct fake_vector_db *db = open_like(blind[i]);
         put(db, at(0), write_of(ROW_UPSERT, 1, 9));
         assert_int_equal(put(db, at(100), write_of(ROW_UPSERT, 1, 4)), ITEM_APPLIED);
+        assert_int_equal(fake_vector_db_show(db, at(100)), 0);
         assert_int_equal(fake_vector_db_row(db, TEXT, 1, 1).version, 4);
         put(db, at(200), write_of(ROW_DELETE, 1, 10));
         assert_int_equal(put(db, at(300), write_of(ROW_UPSERT, 1, 4)), ITEM_APPLIED);
+        assert_int_equal(fake_vector_db_show(db, at(300)), 0);
         assert_true(fake_vector_db_row(db, TEXT, 1, 1).present);
         fake_vector_db_check(db);
         fake_vector_db_free(db);
@@ -172,6 +175,100 @@ static void limits_refuse_whole_requests(void **state) {
     fake_vector_db_free(db);
 }
 
+static size_t seen(struct fake_vector_db *db, vtime now, enum scan_path path) {
+    struct scan_row rows[8];
+    size_t count = 0;
+    struct vector_port port = fake_vector_db_port(db);
+    assert_int_equal(port.ops->scan(port.ctx, now, TEXT, 1, path, 0, UINT64_MAX, rows, 8, &count),
+                     0);
+    return count;
+}
+
+/* A refresh shows searches and scans all that was written before it; a get by id knows it at once,
+ * and so does the next write. */
+static void a_refresh_shows_what_was_written(void **state) {
+    (void)state;
+    struct fake_vector_db *db = open_like(VECTORS_OPENSEARCH);
+    put(db, at(100), write_of(ROW_UPSERT, 1, 5));
+    put(db, at(200), write_of(ROW_UPSERT, 2, 5));
+    put(db, at(300), write_of(ROW_DELETE, 2, 6));
+    assert_int_equal(put(db, at(400), write_of(ROW_UPSERT, 1, 4)), ITEM_CONFLICT);
+    assert_int_equal(put(db, at(400), write_of(ROW_UPSERT, 2, 5)), ITEM_CONFLICT);
+    assert_int_equal(put(db, at(400), write_of(ROW_METADATA, 1, 6)), ITEM_APPLIED);
+    assert_int_equal(seen(db, at(999), SCAN_BY_SEARCH), 0);
+    assert_int_equal(seen(db, at(999), SCAN_BY_SCAN), 0);
+    assert_int_equal(seen(db, at(999), SCAN_BY_ID), 1);
+    struct vector_collection_info before = fake_vector_db_collection(db, 0);
+    assert_int_equal(before.lsn, 4);
+    assert_int_equal(before.lsn_seen, 0);
+    assert_int_equal(seen(db, at(1000), SCAN_BY_SEARCH), 1);
+    assert_int_equal(fake_vector_db_row(db, TEXT, 1, 1).version, 6);
+    assert_int_equal(fake_vector_db_collection(db, 0).lsn_seen, 4);
+    put(db, at(1100), write_of(ROW_DELETE, 1, 7));
+    assert_int_equal(seen(db, at(1200), SCAN_BY_SEARCH), 1);
+    assert_int_equal(seen(db, at(1200), SCAN_BY_ID), 0);
+    assert_int_equal(seen(db, at(2000), SCAN_BY_SEARCH), 0);
+    fake_vector_db_check(db);
+    fake_vector_db_free(db);
+}
+
+static bool reader_wrote;
+
+static bool writer_reads(void *ctx) {
+    (void)ctx;
+    return reader_wrote;
+}
+
+/* Four levels: a strong read waits for what was written, a session for its own writes, a bounded
+ * read gets what is older than the bound, an eventual one what is older than its delay. */
+static void levels_of_consistency(void **state) {
+    (void)state;
+    static const struct {
+        enum vector_consistency level;
+        bool own;
+        int64_t visible_ms;
+    } cases[] = {{CONSISTENCY_STRONG, false, 0},     {CONSISTENCY_SESSION, true, 0},
+                 {CONSISTENCY_SESSION, false, 5000}, {CONSISTENCY_BOUNDED, true, 5000},
+                 {CONSISTENCY_BOUNDED, false, 5000}, {CONSISTENCY_EVENTUALLY, true, 5000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vector_profile profile = vector_profile_of(VECTORS_MILVUS);
+        profile.consistency = cases[i].level;
+        reader_wrote = cases[i].own;
+        struct fake_vector_db *db = fake_vector_db_new(&(struct fake_vector_db_options){
+            .profile = profile, .background = {.writer_reads = writer_reads}});
+        assert_non_null(db);
+        assert_int_equal(fake_vector_db_create_collection(db, TEXT, 1), 0);
+        put(db, at(0), write_of(ROW_UPSERT, 1, 5));
+        if (cases[i].visible_ms > 0) {
+            assert_int_equal(seen(db, at(cases[i].visible_ms - 1), SCAN_BY_ID), 0);
+            assert_int_equal(seen(db, at(cases[i].visible_ms - 1), SCAN_BY_SEARCH), 0);
+        }
+        assert_int_equal(seen(db, at(cases[i].visible_ms), SCAN_BY_SEARCH), 1);
+        fake_vector_db_free(db);
+    }
+}
+
+/* Writes stay in their order however the delay changes, and a thousand of them cost no row. */
+static void late_writes_keep_their_order(void **state) {
+    (void)state;
+    struct fake_vector_db *db = open_like(VECTORS_PLAIN);
+    for (int i = 1; i <= 1000; i++) {
+        fake_vector_db_delay(db, (i * 37 % 11) * VTIME_SECOND);
+        put(db, at(i), write_of(i % 3 == 0 ? ROW_DELETE : ROW_UPSERT, (uint64_t)(1 + i % 5), i));
+        if (i % 100 == 0) {
+            seen(db, at(i + 100 * i), SCAN_BY_SCAN);
+        }
+    }
+    assert_int_equal(fake_vector_db_show(db, at(2000000)), 0);
+    for (uint64_t id = 1; id <= 5; id++) {
+        doc_version last = id == 1 ? 1000 : 995 + (doc_version)id - 1;
+        assert_int_equal(fake_vector_db_row(db, TEXT, 1, id).version, last);
+        assert_int_equal(fake_vector_db_row(db, TEXT, 1, id).present, last % 3 != 0);
+    }
+    fake_vector_db_check(db);
+    fake_vector_db_free(db);
+}
+
 /* The pipeline is told what it has to do about it; the plain profile asks nothing of it. */
 static void profiles_configure_the_pipeline(void **state) {
     (void)state;
@@ -192,6 +289,9 @@ int main(void) {
         cmocka_unit_test(last_write_wins),
         cmocka_unit_test(deletions_leave_nothing),
         cmocka_unit_test(limits_refuse_whole_requests),
+        cmocka_unit_test(a_refresh_shows_what_was_written),
+        cmocka_unit_test(levels_of_consistency),
+        cmocka_unit_test(late_writes_keep_their_order),
         cmocka_unit_test(profiles_configure_the_pipeline),
     };
     return cmocka_run_group_tests(tests, 0, 0);
