@@ -124,7 +124,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(DEFINES) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/conformance/postgres.o $(BUILD)/conformance/oltp_postgres.o: \
+$(call objects,$(wildcard conformance/*postgres.c)): \
 	DEFINES = -I$(shell pg_config --includedir 2>/dev/null)
 
 $(BUILD)/cli/%.o $(BUILD)/scenarios/%.o $(BUILD)/tests/%.o: \
@@ -155,6 +155,8 @@ $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(SUPPORT_C)) $(SHIM_O) $(LIBR
 log_LIBS  := -lrdkafka
 oltp_LIBS := -lpq
 oltp_MORE := conformance/postgres.c
+vectors_LIBS := -lpq
+vectors_MORE := conformance/postgres.c
 .SECONDEXPANSION:
 $(CONFORM): $(BUILD)/conformance/%: $$(call objects,$$(call port_c,$$*) $$($$*_MORE)) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $($*_LIBS) $(LDLIBS)

@@ -1,14 +1,17 @@
 #!/bin/bash
 # Holds each port's fake and the real system behind it to the same suite (conformance/): the programs
 # that `make conformance` built, by `ci/conformance.sh BUILD`. Starts what they need where nobody else
-# can reach it (PostgreSQL on a socket in a folder of its own) and stops it again. The last line sums up: 'N passed, N failed'. Exit status 1 when
+# can reach it (PostgreSQL, and PGlite for pgvector, each on a socket in a folder of its own) and stops it
+# again. The last line sums up: 'N passed, N failed'. Exit status 1 when
 # anything failed.
 set -u
 MURPHY_BUILD=$(realpath "${1:?usage: ci/conformance.sh BUILD}")
 export MURPHY_BUILD
 logs=$(mktemp -d)
 postgres=
+pglite=
 stop() {
+    [ -z "$pglite" ] || kill "$pglite" 2>/dev/null
     [ -z "$postgres" ] || as_postgres "$postgres/pg_ctl" stop -m immediate -D "$logs/postgres" >/dev/null
     rm -rf "$logs"
 }
@@ -58,16 +61,35 @@ hold() {
     [ "$f" = 0 ] || tail -n 200 "$log" | tr -d '\000' | sed 's/^/    /'
 }
 
+# PGlite is PostgreSQL as a program of Node.js; npm carries pgvector for it, Debian does not.
+start_pglite() {
+    local home=$MURPHY_BUILD/conformance/npm
+    mkdir -p "$home" "$logs/pglite"
+    cp conformance/package.json conformance/pglite.mjs "$home"
+    (cd "$home" && npm install --no-audit --no-fund --no-package-lock) >"$logs/pglite.log" 2>&1 || return 1
+    node "$home/pglite.mjs" "$logs/pglite" >>"$logs/pglite.log" 2>&1 &
+    pglite=$!
+    for _ in $(seq 300); do
+        grep -q '^ready' "$logs/pglite.log" && break
+        kill -0 "$pglite" 2>/dev/null || return 1
+        sleep 0.2
+    done
+    export PGHOST=$logs/pglite PGUSER=postgres PGDATABASE=postgres PGSSLMODE=disable
+}
+
+# SERVER: what was said when it did not start.
+no_start() {
+    echo "FAILED  conformance: $1 did not start"
+    sed 's/^/    /' "$logs/$2.log"
+    failed=$((failed + 1))
+}
+
 hold log fake
 hold log librdkafka
 hold oltp fake
-if start_postgres; then
-    hold oltp postgres
-else
-    echo 'FAILED  conformance: PostgreSQL did not start'
-    sed 's/^/    /' "$logs/postgres.log"
-    failed=$((failed + 1))
-fi
+if start_postgres; then hold oltp postgres; else no_start PostgreSQL postgres; fi
+hold vectors fake
+if start_pglite; then hold vectors postgres; else no_start PGlite pglite; fi
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ] && [ $passed -gt 0 ]

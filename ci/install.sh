@@ -23,7 +23,9 @@ conformance="$run
 libcmocka-dev cmocka.h
 librdkafka-dev librdkafka/rdkafka.h
 libpq-dev pg_config
-postgresql /usr/lib/postgresql/*/bin/initdb"
+postgresql /usr/lib/postgresql/*/bin/initdb
+nodejs node
+npm npm"
 
 # Folders that hold headers; INCLUDE_DIRS is for the tests of this script.
 dirs=${INCLUDE_DIRS-/usr/include /usr/local/include}

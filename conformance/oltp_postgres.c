@@ -60,7 +60,6 @@ static int64_t number(PGconn *db, const char *sql, const struct cell *cells, int
 static void release(void *ctx) {
     struct subject *s = ctx;
     PQclear(s->handed);
-    PQfinish(s->db);
     oltp_encoder_release(&s->encoder);
     free(s->packed);
     free(s);

@@ -13,14 +13,30 @@ static void quiet(void *ctx, const char *message) {
     (void)message; /* notices of dropped schemas */
 }
 
+static PGconn *connection;
+
+static void disconnect(void) {
+    PQfinish(connection);
+}
+
+static PGconn *connect_once(void) {
+    if (connection == NULL) {
+        connection = PQconnectdb("");
+        PQsetNoticeProcessor(connection, quiet, NULL);
+        (void)atexit(disconnect);
+    }
+    return connection;
+}
+
 PGconn *postgres_open(const char *schema) {
-    PGconn *db = PQconnectdb("");
+    PGconn *db = connect_once();
     if (PQstatus(db) != CONNECTION_OK) {
         fprintf(stderr, "PostgreSQL: %s", PQerrorMessage(db));
-        PQfinish(db);
         return NULL;
     }
-    PQsetNoticeProcessor(db, quiet, NULL);
+    if (PQtransactionStatus(db) != PQTRANS_IDLE) {
+        postgres_run(db, "ROLLBACK");
+    }
     char sql[256];
     snprintf(sql, sizeof sql,
              "DROP SCHEMA IF EXISTS %s CASCADE; CREATE SCHEMA %s; SET search_path TO %s, public",
@@ -43,7 +59,8 @@ void postgres_run(PGconn *db, const char *sql) {
     PQclear(result);
 }
 
-PGresult *postgres_ask(PGconn *db, const char *sql, const struct cell *cells, int count) {
+PGresult *postgres_ask_as(PGconn *db, const char *sql, const struct cell *cells, int count,
+                          int typed) {
     Oid types[PARAMETERS_MAX];
     const char *values[PARAMETERS_MAX];
     int lengths[PARAMETERS_MAX];
@@ -53,6 +70,9 @@ PGresult *postgres_ask(PGconn *db, const char *sql, const struct cell *cells, in
     for (int i = 0; i < count; i++) {
         formats[i] = 1;
         types[i] = cells[i].type == CELL_TEXT || cells[i].type == CELL_BLOB ? OID_BYTEA : OID_INT8;
+        if (i == typed) {
+            types[i] = 0; /* as below; and an extension's type has no number of its own */
+        }
         if (cells[i].type == CELL_NULL) {
             types[i] = 0; /* the server knows it of the column */
             values[i] = NULL;
@@ -73,8 +93,17 @@ PGresult *postgres_ask(PGconn *db, const char *sql, const struct cell *cells, in
     return result;
 }
 
+PGresult *postgres_ask(PGconn *db, const char *sql, const struct cell *cells, int count) {
+    return postgres_ask_as(db, sql, cells, count, -1);
+}
+
 int64_t postgres_do(PGconn *db, const char *sql, const struct cell *cells, int count) {
-    PGresult *result = postgres_ask(db, sql, cells, count);
+    return postgres_do_as(db, sql, cells, count, -1);
+}
+
+int64_t postgres_do_as(PGconn *db, const char *sql, const struct cell *cells, int count,
+                       int typed) {
+    PGresult *result = postgres_ask_as(db, sql, cells, count, typed);
     int64_t touched = strtoll(PQcmdTuples(result), NULL, 10);
     PQclear(result);
     return touched;
@@ -91,6 +120,13 @@ int64_t postgres_integer(const PGresult *result, int row, int column) {
         value = value << 8 | at[i];
     }
     return (int64_t)value;
+}
+
+double postgres_real(const PGresult *result, int row, int column) {
+    int64_t bits = postgres_integer(result, row, column);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 struct bytes postgres_bytes(const PGresult *result, int row, int column) {

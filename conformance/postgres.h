@@ -20,7 +20,8 @@ typedef struct pg_conn PGconn;
 typedef struct pg_result PGresult;
 
 /* Connects to the server that the environment names (PGHOST, PGPORT, PGUSER, ...), and makes an
- * empty schema in which all that follows happens. NULL when it cannot; then it has said why. */
+ * empty schema in which all that follows happens. NULL when it cannot; then it has said why. A
+ * program has one connection, since PGlite is a server for one client; it lasts until the end. */
 PGconn *postgres_open(const char *schema);
 
 /* Statements without parameters and result, several parted by semicolons. */
@@ -30,8 +31,15 @@ PGresult *postgres_ask(PGconn *db, const char *sql, const struct cell *cells, in
 /* The same, without a look at the result: how many rows it touched. */
 int64_t postgres_do(PGconn *db, const char *sql, const struct cell *cells, int count);
 
+/* The same, where parameter number `typed` (0 is the first) is a vector in pgvector's own format.
+ */
+PGresult *postgres_ask_as(PGconn *db, const char *sql, const struct cell *cells, int count,
+                          int typed);
+int64_t postgres_do_as(PGconn *db, const char *sql, const struct cell *cells, int count, int typed);
+
 /* Columns of a result; a NULL is 0, or bytes whose data is NULL. Bytes are good until PQclear. */
 int64_t postgres_integer(const PGresult *result, int row, int column);
+double postgres_real(const PGresult *result, int row, int column);
 struct bytes postgres_bytes(const PGresult *result, int row, int column);
 
 /* Ids are unsigned, and int8 is not: ids in the order of integers. */

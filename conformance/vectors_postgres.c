@@ -1,0 +1,522 @@
+/*
+ * The vector port over PostgreSQL with pgvector: a table for each collection, with the metadata in
+ * columns that filters read, an HNSW index, and a tombstone as a row that says so. pgvector's own
+ * DELETE leaves nothing that a stale write could be held against; a row does.
+ *
+ * pgvector filters behind the traversal; hnsw.iterative_scan (0.8) goes on until enough rows pass.
+ */
+#include <assert.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/postgres.h"
+#include "conformance/vectors_subject.h"
+
+enum { SQL_MAX = 2048, NAME_MAX_BYTES = 64, BATCH_MAX = 4096 };
+
+struct subject {
+    PGconn *db;
+};
+
+static void table_name(char *name, enum modality modality, uint32_t model_version) {
+    snprintf(name, NAME_MAX_BYTES, "listing_%s_v%u", modality_name(modality), model_version);
+}
+
+static bool there(struct subject *s, enum modality modality, uint32_t model_version) {
+    struct cell cells[] = {cell_integer(modality), cell_integer(model_version)};
+    PGresult *result = postgres_ask(
+        s->db, "SELECT 1 FROM collection WHERE modality = $1 AND model_version = $2", cells, 2);
+    bool found = PQntuples(result) == 1;
+    PQclear(result);
+    return found;
+}
+
+static uint32_t alias(struct subject *s, enum modality modality) {
+    struct cell cell = cell_integer(modality);
+    PGresult *result =
+        postgres_ask(s->db, "SELECT model_version FROM alias WHERE modality = $1", &cell, 1);
+    uint32_t target = PQntuples(result) == 1 ? (uint32_t)postgres_integer(result, 0, 0) : 0;
+    PQclear(result);
+    return target;
+}
+
+/* As pgvector receives a vector: dimension, nothing, floats, all in network order. */
+static struct bytes wire_vector(const float *vector, size_t dimension, char *buffer) {
+    char *at = buffer;
+    *at++ = (char)(dimension >> 8);
+    *at++ = (char)dimension;
+    *at++ = 0;
+    *at++ = 0;
+    for (size_t i = 0; i < dimension; i++) {
+        uint32_t bits;
+        memcpy(&bits, &vector[i], sizeof bits);
+        for (int b = 24; b >= 0; b -= 8) {
+            *at++ = (char)(bits >> b);
+        }
+    }
+    return (struct bytes){buffer, (size_t)(at - buffer)};
+}
+
+static void unwire_vector(struct bytes wire, float *vector) {
+    const unsigned char *at = (const unsigned char *)wire.data + 4;
+    for (size_t i = 0; i < (wire.len - 4) / 4; i++, at += 4) {
+        uint32_t bits =
+            (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+        memcpy(&vector[i], &bits, sizeof bits);
+    }
+}
+
+/* ---- Writes ---- */
+
+struct held {
+    bool known; /* a row or a tombstone */
+    bool present;
+    doc_version version;
+    uint64_t content_hash;
+};
+
+static struct held look_up(struct subject *s, const char *table, uint64_t listing_id) {
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql,
+             "SELECT version, gone, content_hash FROM %s WHERE key = $1 FOR UPDATE", table);
+    struct cell key = cell_integer(postgres_key(listing_id));
+    PGresult *result = postgres_ask(s->db, sql, &key, 1);
+    struct held held = {false, false, 0, 0};
+    if (PQntuples(result) == 1) {
+        held = (struct held){true, postgres_integer(result, 0, 1) == 0,
+                             (doc_version)postgres_integer(result, 0, 0),
+                             (uint64_t)postgres_integer(result, 0, 2)};
+    }
+    PQclear(result);
+    return held;
+}
+
+/* Finite, and of a norm near 1, which is what a cosine needs. */
+static bool valid(const float *vector, size_t dimension) {
+    float norm = 0;
+    for (size_t i = 0; i < dimension; i++) {
+        norm += vector[i] * vector[i];
+    }
+    return norm > 0.98F && norm < 1.02F; /* no NaN is */
+}
+
+static enum item_status judge(const struct held *held, const struct vector_write *w,
+                              size_t dimension) {
+    bool over = !held->known || w->rule == VERSION_IGNORED || w->meta.version > held->version ||
+                (w->rule == VERSION_GREATER_OR_EQUAL && w->meta.version == held->version);
+    if (!over) {
+        return ITEM_CONFLICT;
+    }
+    if (w->kind == ROW_METADATA && (!held->present || held->content_hash != w->meta.content_hash)) {
+        return ITEM_MISSING;
+    }
+    return w->kind == ROW_UPSERT && !valid(w->vector, dimension) ? ITEM_FATAL : ITEM_APPLIED;
+}
+
+enum { META_COLUMNS = 14 };
+
+static void meta_cells(const struct vector_write *w, vtime now, struct cell cells[META_COLUMNS]) {
+    const struct row_meta *m = &w->meta;
+    const struct cell all[META_COLUMNS] = {
+        cell_integer(postgres_key(w->listing_id)),
+        cell_integer((int64_t)m->version),
+        cell_integer(0),
+        cell_integer(now.ns),
+        cell_pattern(m->source_hash),
+        cell_pattern(m->whole_hash),
+        cell_pattern(m->content_hash),
+        cell_integer(m->model_version),
+        cell_pattern(m->seller_id),
+        cell_integer(m->price),
+        cell_blob((struct bytes){m->category.len > 0 ? m->category.data : "", m->category.len}),
+        cell_blob((struct bytes){m->locale.len > 0 ? m->locale.data : "", m->locale.len}),
+        cell_integer(m->policy == POLICY_ACTIVE && m->active),
+        cell_integer(m->modalities),
+    };
+    memcpy(cells, all, sizeof all);
+}
+
+#define META_SET                                                                                   \
+    "version = $2, gone = $3, written = $4, source_hash = $5, whole_hash = $6, content_hash = $7," \
+    " model_version = $8, seller_id = $9, price = $10, category = $11, locale = $12,"              \
+    " servable = $13, modalities = $14"
+
+static void upsert(struct subject *s, const char *table, vtime now, const struct vector_write *w,
+                   size_t dimension) {
+    char wire[4 + FUSED_DIMENSION * 4];
+    struct cell cells[META_COLUMNS + 1];
+    meta_cells(w, now, cells);
+    cells[META_COLUMNS] = cell_blob(wire_vector(w->vector, dimension, wire));
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO %s VALUES($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"
+             " ON CONFLICT(key) DO UPDATE SET " META_SET ", embedding = $15",
+             table);
+    postgres_do_as(s->db, sql, cells, META_COLUMNS + 1, META_COLUMNS);
+}
+
+static void change_meta(struct subject *s, const char *table, vtime now,
+                        const struct vector_write *w) {
+    struct cell cells[META_COLUMNS];
+    meta_cells(w, now, cells);
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql, "UPDATE %s SET " META_SET " WHERE key = $1", table);
+    postgres_do(s->db, sql, cells, META_COLUMNS);
+}
+
+/* A tombstone is a row with nothing but its key and version; without a version it leaves none. */
+static void remove_row(struct subject *s, const char *table, uint64_t listing_id,
+                       doc_version version, bool tombstone) {
+    struct cell cells[] = {cell_integer(postgres_key(listing_id)), cell_integer((int64_t)version)};
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql, "DELETE FROM %s WHERE key = $1", table);
+    postgres_do(s->db, sql, cells, 1);
+    if (tombstone) {
+        snprintf(sql, sizeof sql, "INSERT INTO %s(key, version, gone) VALUES($1, $2, 1)", table);
+        postgres_do(s->db, sql, cells, 2);
+    }
+}
+
+static int port_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                      const struct vector_write *items, size_t count, enum item_status *statuses) {
+    struct subject *s = ctx;
+    if (!there(s, modality, model_version)) {
+        return PORT_NOT_FOUND;
+    }
+    if (count > BATCH_MAX) {
+        return PORT_TOO_LARGE;
+    }
+    char table[NAME_MAX_BYTES];
+    table_name(table, modality, model_version);
+    size_t dimension = modality_dimension(modality);
+    postgres_run(s->db, "BEGIN");
+    for (size_t i = 0; i < count; i++) {
+        const struct vector_write *w = &items[i];
+        struct held held = look_up(s, table, w->listing_id);
+        statuses[i] = judge(&held, w, dimension);
+        if (statuses[i] != ITEM_APPLIED) {
+            continue;
+        }
+        switch (w->kind) {
+        case ROW_UPSERT:
+            upsert(s, table, now, w, dimension);
+            break;
+        case ROW_METADATA:
+            change_meta(s, table, now, w);
+            break;
+        case ROW_DELETE:
+        case ROW_TOMBSTONE:
+            remove_row(s, table, w->listing_id, w->meta.version, w->rule != VERSION_IGNORED);
+            break;
+        case ROW_WRITE_KIND_COUNT:
+            assert(0 && "no kind of write");
+        }
+    }
+    postgres_run(s->db, "COMMIT");
+    return 0;
+}
+
+/* ---- Reads ---- */
+
+/* There is one access path to a table: each of them answers the same. */
+static int port_scan(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                     enum scan_path path, uint64_t first, uint64_t last, struct scan_row *out,
+                     size_t max, size_t *count) {
+    (void)now;
+    (void)path;
+    struct subject *s = ctx;
+    *count = 0;
+    if (!there(s, modality, model_version)) {
+        return PORT_NOT_FOUND;
+    }
+    char table[NAME_MAX_BYTES];
+    table_name(table, modality, model_version);
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql,
+             "SELECT key, version, source_hash, whole_hash, content_hash, model_version, written,"
+             " servable FROM %s WHERE gone = 0 AND key BETWEEN $1 AND $2 ORDER BY key LIMIT $3",
+             table);
+    struct cell cells[] = {cell_integer(postgres_key(first)), cell_integer(postgres_key(last)),
+                           cell_integer((int64_t)max)};
+    PGresult *result = postgres_ask(s->db, sql, cells, 3);
+    for (int i = 0; i < PQntuples(result); i++) {
+        out[i] = (struct scan_row){
+            .listing_id = postgres_id(postgres_integer(result, i, 0)),
+            .version = (doc_version)postgres_integer(result, i, 1),
+            .source_hash = (uint64_t)postgres_integer(result, i, 2),
+            .whole_hash = (uint64_t)postgres_integer(result, i, 3),
+            .content_hash = (uint64_t)postgres_integer(result, i, 4),
+            .model_version = (uint32_t)postgres_integer(result, i, 5),
+            .changed_at = {postgres_integer(result, i, 6)},
+            .alive = true,
+            .suppressed = postgres_integer(result, i, 7) == 0,
+        };
+    }
+    *count = (size_t)PQntuples(result);
+    PQclear(result);
+    return 0;
+}
+
+/* $2 category, $3 locale, $4 seller, $5 servable only; an empty one filters nothing. */
+#define FILTER                                                                                     \
+    "gone = 0 AND ($2 = ''::bytea OR category = $2) AND ($3 = ''::bytea OR locale = $3)"           \
+    " AND ($4 = 0 OR seller_id = $4) AND ($5 = 0 OR (servable = 1 AND seller_id NOT IN"            \
+    " (SELECT seller_id FROM block WHERE status <> 1)))"
+
+static int port_search(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                       const float *query, size_t k, uint32_t ef, bool exact,
+                       const struct row_filter *filter, struct search_hit *hits, size_t *count) {
+    (void)now;
+    struct subject *s = ctx;
+    *count = 0;
+    uint32_t target = model_version == 0 ? alias(s, modality) : model_version;
+    if (target == 0 || !there(s, modality, target)) {
+        return PORT_NOT_FOUND;
+    }
+    static const struct row_filter everything;
+    const struct row_filter *f = filter != NULL ? filter : &everything;
+    char table[NAME_MAX_BYTES];
+    table_name(table, modality, target);
+    char wire[4 + FUSED_DIMENSION * 4];
+    struct cell cells[] = {
+        cell_blob(wire_vector(query, modality_dimension(modality), wire)),
+        cell_blob((struct bytes){f->category.len > 0 ? f->category.data : "", f->category.len}),
+        cell_blob((struct bytes){f->locale.len > 0 ? f->locale.data : "", f->locale.len}),
+        cell_pattern(f->seller_id),
+        cell_integer(f->servable_only),
+        cell_integer((int64_t)k)};
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql, "SET hnsw.ef_search = %u; SET enable_indexscan = %s",
+             ef < k ? (unsigned)k : ef, exact ? "off" : "on");
+    postgres_run(s->db, sql);
+    snprintf(sql, sizeof sql,
+             "SELECT key, version, 1 - distance FROM (SELECT key, version, embedding <=> $1"
+             " AS distance FROM %s WHERE " FILTER " ORDER BY embedding <=> $1%s LIMIT $6) nearest"
+             " ORDER BY distance, key",
+             table, exact ? ", key" : "");
+    PGresult *result = postgres_ask_as(s->db, sql, cells, 6, 0);
+    for (int i = 0; i < PQntuples(result); i++) {
+        hits[i] = (struct search_hit){postgres_id(postgres_integer(result, i, 0)),
+                                      (float)postgres_real(result, i, 2),
+                                      (doc_version)postgres_integer(result, i, 1)};
+    }
+    *count = (size_t)PQntuples(result);
+    PQclear(result);
+    return 0;
+}
+
+static int port_read(void *ctx, vtime now, enum modality modality, uint32_t model_version,
+                     const uint64_t *listing_ids, size_t count, float *vectors, bool *found) {
+    (void)now;
+    struct subject *s = ctx;
+    if (!there(s, modality, model_version)) {
+        return PORT_NOT_FOUND;
+    }
+    if (count > BATCH_MAX) {
+        return PORT_TOO_LARGE;
+    }
+    char table[NAME_MAX_BYTES];
+    table_name(table, modality, model_version);
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql, "SELECT embedding FROM %s WHERE gone = 0 AND key = $1", table);
+    for (size_t i = 0; i < count; i++) {
+        struct cell key = cell_integer(postgres_key(listing_ids[i]));
+        PGresult *result = postgres_ask(s->db, sql, &key, 1);
+        found[i] = PQntuples(result) == 1;
+        if (found[i]) {
+            unwire_vector(postgres_bytes(result, 0, 0), vectors + i * modality_dimension(modality));
+        }
+        PQclear(result);
+    }
+    return 0;
+}
+
+/* ---- Collections, aliases, blocks, erasure ---- */
+
+static void create(struct subject *s, enum modality modality, uint32_t model_version) {
+    char table[NAME_MAX_BYTES];
+    table_name(table, modality, model_version);
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql,
+             "CREATE TABLE IF NOT EXISTS %s(key bigint PRIMARY KEY, version bigint NOT NULL,"
+             " gone bigint NOT NULL, written bigint, source_hash bigint, whole_hash bigint,"
+             " content_hash bigint, model_version bigint, seller_id bigint, price bigint,"
+             " category bytea, locale bytea, servable bigint, modalities bigint,"
+             " embedding vector(%zu));"
+             "CREATE INDEX IF NOT EXISTS %s_index ON %s USING hnsw (embedding vector_cosine_ops);"
+             "INSERT INTO collection VALUES(%d, %u) ON CONFLICT DO NOTHING",
+             table, modality_dimension(modality), table, table, modality, model_version);
+    postgres_run(s->db, sql);
+}
+
+static enum item_status drop(struct subject *s, enum modality modality, uint32_t model_version) {
+    if (!there(s, modality, model_version)) {
+        return ITEM_MISSING;
+    }
+    char table[NAME_MAX_BYTES];
+    table_name(table, modality, model_version);
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql,
+             "BEGIN; DROP TABLE %s; DELETE FROM collection WHERE modality = %d"
+             " AND model_version = %u; DELETE FROM alias WHERE modality = %d"
+             " AND model_version = %u; COMMIT",
+             table, modality, model_version, modality, model_version);
+    postgres_run(s->db, sql);
+    return ITEM_APPLIED;
+}
+
+static enum item_status switch_all(struct subject *s, uint32_t from, uint32_t to) {
+    for (enum modality m = 0; m < MODALITY_COUNT; m++) {
+        uint32_t target = alias(s, m);
+        if (target != from && target != to) {
+            return ITEM_CONFLICT;
+        }
+    }
+    for (enum modality m = 0; m < MODALITY_COUNT; m++) {
+        if (!there(s, m, to)) {
+            return ITEM_MISSING;
+        }
+    }
+    char sql[SQL_MAX];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO alias SELECT m, %u FROM generate_series(0, %d) m"
+             " ON CONFLICT(modality) DO UPDATE SET model_version = %u",
+             to, MODALITY_COUNT - 1, to);
+    postgres_run(s->db, sql);
+    return ITEM_APPLIED;
+}
+
+static void tell_targets(struct subject *s, struct vector_targets *targets) {
+    *targets = (struct vector_targets){0};
+    for (enum modality m = 0; m < MODALITY_COUNT; m++) {
+        targets->aliases[m] = alias(s, m);
+    }
+    PGresult *result = postgres_ask(s->db,
+                                    "SELECT model_version, bit_or(1 << modality::int)"
+                                    " FROM collection GROUP BY 1 ORDER BY 1",
+                                    NULL, 0);
+    for (int i = 0; i < PQntuples(result) && i < VECTOR_MODELS_MAX; i++) {
+        targets->models[targets->model_count++] = (struct vector_model){
+            (uint32_t)postgres_integer(result, i, 0), (uint8_t)postgres_integer(result, i, 1)};
+    }
+    PQclear(result);
+}
+
+static int port_admin(void *ctx, vtime now, const struct vector_admin *admin,
+                      enum item_status *status, struct vector_targets *targets) {
+    (void)now;
+    struct subject *s = ctx;
+    *status = ITEM_APPLIED;
+    switch (admin->kind) {
+    case VECTOR_CREATE:
+        create(s, admin->modality, admin->model_version);
+        break;
+    case VECTOR_DROP:
+        *status = drop(s, admin->modality, admin->model_version);
+        break;
+    case VECTOR_SWITCH:
+        *status = switch_all(s, admin->from_version, admin->model_version);
+        break;
+    case VECTOR_TARGETS:
+        tell_targets(s, targets);
+        break;
+    case VECTOR_ADMIN_KIND_COUNT:
+        assert(0 && "no kind of administration");
+    }
+    return 0;
+}
+
+static int port_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
+    (void)now;
+    struct subject *s = ctx;
+    for (size_t i = 0; i < count; i++) {
+        /* Event ids are unsigned: compared as the integers that stand in their order. */
+        struct cell cells[] = {
+            cell_pattern(items[i].seller_id), cell_integer(items[i].status == POLICY_ACTIVE),
+            cell_integer(items[i].stamp.ts.ns), cell_integer(postgres_key(items[i].stamp.id.hi)),
+            cell_integer(postgres_key(items[i].stamp.id.lo))};
+        postgres_do(s->db,
+                    "INSERT INTO block VALUES($1,$2,$3,$4,$5) ON CONFLICT(seller_id) DO UPDATE"
+                    " SET status = $2, ts = $3, hi = $4, lo = $5"
+                    " WHERE (block.ts, block.hi, block.lo) < ($3, $4, $5)",
+                    cells, 5);
+    }
+    return 0;
+}
+
+/* A row is removed with its dead versions: a vacuum takes those. */
+static int erase_from(struct subject *s, enum modality modality, uint32_t model_version,
+                      const struct erasure_subject *subjects, size_t count,
+                      struct erasure_look *look) {
+    char table[NAME_MAX_BYTES];
+    table_name(table, modality, model_version);
+    look->examined++;
+    bool dead = false;
+    for (size_t i = 0; i < count; i++) {
+        struct held held = look_up(s, table, subjects[i].listing_id);
+        if (held.present && held.version < subjects[i].version) {
+            look->found++;
+            remove_row(s, table, subjects[i].listing_id, subjects[i].version, true);
+            dead = true;
+        }
+    }
+    if (dead) {
+        char sql[SQL_MAX];
+        snprintf(sql, sizeof sql, "VACUUM %s", table);
+        postgres_run(s->db, sql);
+    }
+    return 0;
+}
+
+static int port_erase(void *ctx, vtime now, uint32_t model_version,
+                      const struct erasure_subject *subjects, size_t count,
+                      struct erasure_look *looks) {
+    struct subject *s = ctx;
+    looks[ERASED_IN_VECTORS].at = now;
+    PGresult *result = postgres_ask(
+        s->db, "SELECT modality, model_version FROM collection ORDER BY 2, 1", NULL, 0);
+    for (int i = 0; i < PQntuples(result); i++) {
+        uint32_t version = (uint32_t)postgres_integer(result, i, 1);
+        if (model_version == 0 || version == model_version) {
+            erase_from(s, (enum modality)postgres_integer(result, i, 0), version, subjects, count,
+                       &looks[ERASED_IN_VECTORS]);
+        }
+    }
+    PQclear(result);
+    return 0;
+}
+
+static const struct vector_port_ops port_ops = {.write = port_write,
+                                                .scan = port_scan,
+                                                .search = port_search,
+                                                .read = port_read,
+                                                .admin = port_admin,
+                                                .block = port_block,
+                                                .erase = port_erase};
+
+static void release(void *ctx) {
+    struct subject *s = ctx;
+    free(s);
+}
+
+bool vectors_subject_postgres(struct vectors_subject *out) {
+    struct subject *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return false;
+    }
+    s->db = postgres_open("vectors");
+    if (s->db == NULL) {
+        free(s);
+        return false;
+    }
+    postgres_run(s->db, "CREATE TABLE collection(modality bigint, model_version bigint,"
+                        " PRIMARY KEY(modality, model_version));"
+                        "CREATE TABLE alias(modality bigint PRIMARY KEY, model_version bigint);"
+                        "CREATE TABLE block(seller_id bigint PRIMARY KEY, status bigint, ts bigint,"
+                        " hi bigint, lo bigint);"
+                        "SET hnsw.iterative_scan = strict_order");
+    *out = (struct vectors_subject){{&port_ops, s}, release, s};
+    return true;
+}
