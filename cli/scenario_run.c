@@ -544,6 +544,7 @@ static enum simulation_status run_until(struct scenario_run *run, vtime until, c
 }
 
 static bool settled(struct scenario_run *run) {
+    oracle_tick(run->oracle, simulation_now(run->simulation));
     return simulation_workload_done(run->simulation) && oracle_settled(run->oracle);
 }
 

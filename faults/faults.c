@@ -32,8 +32,8 @@ static int find(const char *const *names, int count, const char *name) {
     return -1;
 }
 
-static const char *const sink_names[SINK_COUNT] = {"vectors",   "keywords", "warehouse",
-                                                   "embedding", "state",    "log", "objects"};
+static const char *const sink_names[SINK_COUNT] = {"vectors", "keywords", "warehouse", "embedding",
+                                                   "state",   "log",      "objects"};
 static const char *const survival_names[] = {"always", "within bounds", "never"};
 static const char *const point_names[POINT_COUNT] = {"before", "after", "half"};
 

@@ -196,7 +196,14 @@ const char *fault_survival_name(enum fault_survival survival);
       "what a write request wrote is seen by searches and scans up to `delay` later",              \
       "a refresh or a time tick that lags under load [opensearch refresh_interval, milvus "        \
       "consistency, pinecone eventual consistency]",                                               \
-      "no-drift-found embedding-economy", "cutoff-ignored")
+      "no-drift-found embedding-economy", "cutoff-ignored")                                        \
+    X(UPSERT_DUPLICATES, "upsert-duplicates", PLACE_VECTORS, FAULT_RATIO, 0, SURVIVES_WITHIN,      \
+      "until the next reconciliation, which finds and repairs it",                                 \
+      "a key has two rows until a reconciliation",                                                 \
+      "an upsert leaves the row that it replaces beside the new one",                              \
+      "no primary key that is one: insert does not dedupe, upsert left duplicates, query and "     \
+      "search disagree [milvus#38947, milvus#16993, milvus#36199]",                                \
+      "reconciliation-clean convergence", "repair-overwrites")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

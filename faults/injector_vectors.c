@@ -51,6 +51,29 @@ void injector_vectors_heal(struct injector *in, vtime now) {
     }
 }
 
+/* Some of the rows that this request replaces stay. */
+static int duplicate(struct injector *in, vtime now, enum modality modality, uint32_t model_version,
+                     const struct vector_write *items, size_t count) {
+    struct fake_vector_db *db = simulation_vector_db(in->simulation);
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        for (size_t k = 0; armed->fault.kind == FAULT_UPSERT_DUPLICATES && k < count; k++) {
+            if (items[k].kind != ROW_UPSERT || !injector_draws(in, armed, now)) {
+                continue;
+            }
+            int error =
+                fake_vector_db_duplicate_row(db, now, modality, model_version, items[k].listing_id);
+            if (error == PORT_NO_MEMORY) {
+                return error;
+            }
+            if (error == PORT_OK) {
+                injector_note(in, armed, PASS_VECTORS, now, now);
+            }
+        }
+    }
+    return PORT_OK;
+}
+
 static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                          const struct vector_write *items, size_t count,
                          enum item_status *statuses) {
@@ -73,8 +96,11 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
             run++;
         }
         if (run > i) {
-            int error = vectors->ops->write(vectors->ctx, now, modality, model_version, items + i,
+            int error = duplicate(in, now, modality, model_version, items + i, run - i);
+            if (error == PORT_OK) {
+                error = vectors->ops->write(vectors->ctx, now, modality, model_version, items + i,
                                             run - i, statuses + i);
+            }
             if (error != PORT_OK) {
                 fake_vector_db_delay(db, 0);
                 return error;

@@ -111,7 +111,10 @@
     X(ERASURE_HASTY, "erasure-hasty",                                                              \
       "the eraser believes the first listing of the object store that names nothing", "erasure")   \
     X(CUTOFF_IGNORED, "cutoff-ignored",                                                            \
-      "reconciliation takes changes that are still on their way for drift", "no-drift-found")
+      "reconciliation takes changes that are still on their way for drift", "no-drift-found")      \
+    X(REPAIR_OVERWRITES, "repair-overwrites",                                                      \
+      "a repair writes a row over what is there, which may be two rows of one key",                \
+      "reconciliation-clean")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

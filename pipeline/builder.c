@@ -458,6 +458,9 @@ static int lane_repair(struct partitioned *builder, struct builder_task *task, s
     }
     if (!rows->backfill) {
         row_repair(&rows->rows[modality]);
+        bool strikes = builder->machine.config->vector_repair_deletes &&
+                       !bug_on(builder->machine.bugs, BUG_REPAIR_OVERWRITES);
+        rows->rows[modality].strikes = strikes ? REPAIR_STRIKES : 0;
     }
     return 0;
 }

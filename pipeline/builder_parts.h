@@ -36,6 +36,9 @@ enum { SOURCE_LOG, SOURCE_CONTROL, SOURCE_COUNT };
 /* Rows of a listing: its vectors in the order of enum modality, then the keyword row. */
 enum { ROW_KEYWORD = MODALITY_COUNT, ROW_COUNT };
 
+/* Where a key may have several rows and a delete takes one, so many go before a repair writes. */
+enum { REPAIR_STRIKES = 4 };
+
 /* What the document asks of a row, whatever its store. */
 struct want {
     uint64_t content;  /* content hash; 0: no row */
@@ -46,6 +49,7 @@ struct want {
 struct row {
     bool known;            /* something, since the listing was loaded */
     bool repair;           /* write over the same version too */
+    uint8_t strikes;       /* and before that delete so often: there may be several rows */
     uint64_t content;      /* content hash; 0: no row */
     doc_version version;   /* version */
     doc_version abandoned; /* version that the store refuses for good; dead-lettered */

@@ -28,6 +28,9 @@ enum need row_need(const struct partitioned *builder, const struct folded *folde
     if (version == DOC_VERSION_NONE || row->abandoned == version) {
         return NEED_NOTHING;
     }
+    if (row->strikes > 0) {
+        return NEED_DELETE;
+    }
     bool unsure = !row->known || row->repair;
     if (want->content == 0) {
         bool disturbed = unsure || want->moved > row->version;
@@ -76,6 +79,10 @@ void row_settle(struct partitioned *builder, struct row *row, enum item_status s
         return;
     }
     assert(status == ITEM_APPLIED || status == ITEM_CONFLICT);
+    if (row->strikes > 0 && kind == ROW_DELETE && rule != VERSION_GREATER) {
+        row->strikes--;
+        return;
+    }
     /* After a conflict the store holds this version or a newer one: ours need not be sent. A write
      * that set out before the repair was asked for does not do the repair. */
     row->known = true;

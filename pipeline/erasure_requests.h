@@ -40,8 +40,9 @@ struct erasure_request {
     bool dirty;  /* the last checkpoint does not have it as it is */
     vtime due;   /* of its next sweep; VTIME_NEVER: none */
     enum alert_state alert;
-    vtime artifacts_until; /* artifacts that were stored by then must go: what comes since is of a
-                              new life; VTIME_NEVER while a checkpoint holds what they are made of */
+    vtime
+        artifacts_until; /* artifacts that were stored by then must go: what comes since is of a
+                            new life; VTIME_NEVER while a checkpoint holds what they are made of */
     struct erasure_subject *subjects; /* its listings */
     size_t subject_count, subject_capacity;
     struct id_map index; /* of the listings */

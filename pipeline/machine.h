@@ -228,6 +228,7 @@ struct pipeline_config {
      * tombstones for ever. */
     bool vector_tombstone_rows;  /* it forgets tombstones: a deletion is written as a row */
     bool keyword_tombstone_rows; /* likewise */
+    bool vector_repair_deletes;  /* it may hold a key twice: a repair deletes before it writes */
     bool vector_whole_rows; /* it changes metadata without a look at the content: rows are written
                                as a whole */
 };

@@ -155,7 +155,7 @@ struct scenario {
 
 /* One sentence: file, line, column, path, what is wrong, and the nearest known name if any. */
 struct scenario_error {
-    char text[512];
+    char text[1600];
 };
 
 /* A `PATH=VALUE` of the command line: replaces or adds one value, before the rules are checked. */

@@ -9,7 +9,7 @@
 #include "scenarios/quantity.h"
 
 /* Longest value that a message shows, in bytes. */
-enum { SHOWN_MAX = 40, WANTED_MAX = 320 };
+enum { SHOWN_MAX = 40, WANTED_MAX = 1200 };
 
 /* ---- Memory ---- */
 
@@ -59,7 +59,7 @@ static const struct setting *setting_below(const struct reader *r, const struct 
 
 int reader_fail(struct reader *r, const struct json_path *path, enum place_part part,
                 const char *format, ...) {
-    char sentence[480];
+    char sentence[1400];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);

@@ -27,6 +27,8 @@
  *     filters            evaluated inside the traversal, so a filter does not eat the results
  *     access paths       the row table, the id table and the segments are three structures, and a
  *                        fault can take a row from any of them
+ *     repeated keys      in a profile whose keys repeat an upsert replaces one row of its key and a
+ *                        delete takes one, which the next one then takes the place of
  *     duplicate keys     a row that the id table lost is written a second time beside the first
  *     erasure            rows below a position go from every collection, and a compaction takes the
  *                        masked vectors (A12)

@@ -164,8 +164,7 @@ void check_violated(struct oracle *o, enum check_id id, vtime at, const char *fo
 
 /* ---- Hearing ---- */
 
-/* Time has come so far: what was due is judged as of its own moment. */
-static void tick(struct oracle *o, vtime now) {
+void oracle_tick(struct oracle *o, vtime now) {
     if (vtime_before(o->now, now)) {
         o->now = now;
     }
@@ -176,7 +175,7 @@ static void tick(struct oracle *o, vtime now) {
 }
 
 void oracle_operation(struct oracle *o, vtime now, const struct workload_op *op) {
-    tick(o, now);
+    oracle_tick(o, now);
     o->counts.operations++;
     if (op->kind == OP_POISON) {
         safety_poison(o, now, op->value);
@@ -388,7 +387,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
 
 void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
                      const struct log_record *logged) {
-    tick(o, now);
+    oracle_tick(o, now);
     switch (topic) {
     case TOPIC_LISTING:
     case TOPIC_MEDIA:
@@ -422,12 +421,12 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
 }
 
 void oracle_batch_made(struct oracle *o, vtime now, const struct batch_report *report) {
-    tick(o, now);
+    oracle_tick(o, now);
     o->batch_runs += report->from.ns == 0;
 }
 
 void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *change) {
-    tick(o, now);
+    oracle_tick(o, now);
     o->counts.row_changes[change->store]++;
     if (change->store == STORE_OLTP) {
         return;
@@ -447,7 +446,7 @@ void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *ch
 
 void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items,
                      const struct embed_result *results, size_t count) {
-    tick(o, now);
+    oracle_tick(o, now);
     for (size_t i = 0; i < count; i++) {
         for (int m = 0; m < MODALITY_COUNT && results[i].status == ITEM_APPLIED; m++) {
             o->counts.embeddings[m] += items[i].modalities >> m & 1;
@@ -456,7 +455,7 @@ void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items
 }
 
 void oracle_unseen_row_changed(struct oracle *o, vtime now, const struct row_change *change) {
-    tick(o, now);
+    oracle_tick(o, now);
     audit_heard(o, now, change);
     uint32_t listing = oracle_listing_of(o, change->listing_id);
     if (listing != UINT32_MAX) {
@@ -466,12 +465,12 @@ void oracle_unseen_row_changed(struct oracle *o, vtime now, const struct row_cha
 
 void oracle_alias_switched(struct oracle *o, vtime now, enum modality modality, uint32_t from,
                            uint32_t to) {
-    tick(o, now);
+    oracle_tick(o, now);
     upgrade_switched(o, now, modality, from, to);
 }
 
 void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_t model_version) {
-    tick(o, now);
+    oracle_tick(o, now);
     orders_given(o, now, kind, model_version);
 }
 

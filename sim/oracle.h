@@ -115,6 +115,10 @@ struct oracle_erasures oracle_erasures(const struct oracle *o);
 
 /* ---- Hearing: hand them on from a struct simulation_observer ---- */
 
+/* Time has come so far: what was due is judged as of its own moment. Everything heard tells it too.
+ */
+void oracle_tick(struct oracle *o, vtime now);
+
 void oracle_operation(struct oracle *o, vtime now, const struct workload_op *op);
 void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
                      const struct log_record *record);

@@ -234,10 +234,21 @@ void freshness_row(struct oracle *o, vtime now, uint32_t listing, enum store_id 
     }
 }
 
+/* Changes that a store without conditional writes has lost wait for a reconciliation: those that are
+ * young are on their way. */
+static uint64_t pending_young(const struct oracle *o, const struct fresh_store *fresh) {
+    uint64_t pending = 0;
+    for (uint32_t at = fresh->waiting.first; at != SAMPLE_NONE; at = o->samples[at].after) {
+        pending += vtime_diff(o->now, o->samples[at].log) < 10 * VTIME_MINUTE;
+    }
+    return pending;
+}
+
 uint64_t freshness_pending(const struct oracle *o) {
     uint64_t pending = 0;
     for (size_t i = 0; i < ORACLE_FRESH_STORES; i++) {
-        pending += o->fresh[i].pending;
+        pending += store_conditional(o, oracle_fresh_store(i)) ? o->fresh[i].pending
+                                                               : pending_young(o, &o->fresh[i]);
     }
     return pending;
 }

@@ -26,6 +26,7 @@ struct vector_row {
     bool present;       /* false: a tombstone, or nothing */
     bool lasting;       /* the tombstone is a row: it is not forgotten */
     bool in_table;      /* the row table has it */
+    bool listed;        /* it stands in ids */
     bool spare;         /* the id table does not lead to it */
     doc_version masked; /* oldest of the versions whose vectors the graph masks, when it does */
 };
@@ -156,6 +157,7 @@ static struct vector_row *ensure_row(struct vector_collection *c, uint64_t id) {
     }
     row = add_record(c, id, copy);
     id_order_add(&c->ids, id, number_of(c, row));
+    row->listed = true;
     return row;
 }
 
@@ -363,10 +365,45 @@ static int change_meta(struct vector_collection *c, vtime now, struct vector_row
     return rc == 0 ? set_meta(c, now, row, kind, meta, labels) : rc;
 }
 
+/* A row of the id that the id table does not lead to takes the place of one that went. *promoted:
+ * there is one. 0 or PORT_NO_MEMORY. */
+static int promote_spare(struct vector_collection *c, struct vector_row *gone, bool *promoted) {
+    *promoted = false;
+    if (c->spares == 0) {
+        return 0;
+    }
+    if (id_order_sort(&c->table) != 0 || id_order_reserve(&c->ids) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    for (size_t i = id_order_seek(&c->table, gone->id);
+         i < c->table.count && c->table.items[i].id == gone->id; i++) {
+        struct vector_row *row = &c->rows[c->table.items[i].row];
+        if (row->present && row->spare) {
+            /* The id is there already, so this cannot fail. */
+            (void)id_map_put_index(&c->by_id, gone->id, number_of(c, row));
+            if (!row->listed) {
+                id_order_add(&c->ids, gone->id, number_of(c, row));
+                row->listed = true;
+            }
+            row->spare = false;
+            c->spares--;
+            gone->spare = true;
+            *promoted = true;
+            return 0;
+        }
+    }
+    return 0;
+}
+
 static int delete_row(struct vector_collection *c, vtime now, const struct vector_write *w) {
     struct vector_row *row = ensure_row(c, w->listing_id);
-    if (row == 0 || remove_row(c, now, row) != 0) {
+    bool promoted = false;
+    if (row == 0 || remove_row(c, now, row) != 0 ||
+        (c->options.keys_repeat && promote_spare(c, row, &promoted) != 0)) {
         return PORT_NO_MEMORY;
+    }
+    if (promoted) {
+        return 0;
     }
     row->known = w->rule != VERSION_IGNORED;
     row->lasting = w->kind == ROW_TOMBSTONE;
@@ -427,7 +464,7 @@ int vector_collection_apply(struct vector_collection *c, vtime now, const struct
         return 0; /* a fault took it since the write was judged */
     }
     /* A key that the id table does not know is inserted without a look for others of its kind. */
-    bool by_key = remembered(c, row) && w->kind != ROW_METADATA;
+    bool by_key = remembered(c, row) && w->kind != ROW_METADATA && !c->options.keys_repeat;
     if (by_key && strike_spares(c, now, w->listing_id) != 0) {
         return PORT_NO_MEMORY;
     }

@@ -15,6 +15,7 @@ static const struct {
                              .gets_realtime = true}},
     [VECTORS_MILVUS] = {"milvus-like",
                         {.unconditional = true,
+                         .keys_repeat = true,
                          .visible_after_ns = 5 * VTIME_SECOND,
                          .batch_bytes_max = (size_t)64 << 20}},
     [VECTORS_PINECONE] = {"pinecone-like",
@@ -53,4 +54,5 @@ void vector_profile_configure(const struct vector_profile *profile,
                               struct pipeline_config *config) {
     config->vector_tombstone_rows = !profile->unconditional && profile->gc_deletes_ns != 0;
     config->vector_whole_rows = profile->unconditional;
+    config->vector_repair_deletes = profile->keys_repeat;
 }

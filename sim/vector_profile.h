@@ -45,6 +45,8 @@ struct vector_profile {
     int64_t gc_deletes_ns;     /* age at which a tombstone is forgotten; 0: never */
     bool tombstones_in_memory; /* a restart forgets them */
 
+    bool keys_repeat; /* an upsert and a delete find one row of the key, if there are more */
+
     /* Visibility. */
     int64_t visible_after_ns; /* of a write, at most */
     bool refreshes;           /* all at once, every visible_after_ns */

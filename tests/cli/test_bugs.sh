@@ -48,6 +48,7 @@ erasure-believes-deletes object-lost-delete 3
 erasure-believes-deletes object-late-delete 3
 erasure-hasty object-slow-listing 3
 cutoff-ignored vector-delayed-visibility 1
+repair-overwrites vector-duplicate-rows 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -269,6 +269,34 @@ static void late_writes_keep_their_order(void **state) {
     fake_vector_db_free(db);
 }
 
+/* Where a key is none, an upsert replaces one of its rows and a delete takes one, so that what is
+ * by id is not what searches find; elsewhere both take all of them. */
+static void keys_repeat(void **state) {
+    (void)state;
+    static const enum vector_profile_id both[] = {VECTORS_PLAIN, VECTORS_MILVUS};
+    for (size_t i = 0; i < 2; i++) {
+        size_t left = both[i] == VECTORS_MILVUS;
+        struct fake_vector_db *db = open_like(both[i]);
+        put(db, at(0), write_of(ROW_UPSERT, 1, 1));
+        assert_int_equal(fake_vector_db_show(db, at(0)), 0);
+        assert_int_equal(fake_vector_db_duplicate_row(db, at(1), TEXT, 1, 1), 0);
+        put(db, at(2), write_of(ROW_UPSERT, 1, 2));
+        assert_int_equal(fake_vector_db_show(db, at(2)), 0);
+        assert_int_equal(seen(db, at(3), SCAN_BY_SEARCH), 1 + left);
+        assert_int_equal(seen(db, at(3), SCAN_BY_ID), 1);
+        put(db, at(4), write_of(ROW_DELETE, 1, 3));
+        assert_int_equal(fake_vector_db_show(db, at(4)), 0);
+        assert_int_equal(seen(db, at(5), SCAN_BY_SEARCH), left);
+        assert_int_equal(seen(db, at(5), SCAN_BY_ID), left);
+        put(db, at(6), write_of(ROW_DELETE, 1, 3));
+        assert_int_equal(fake_vector_db_show(db, at(6)), 0);
+        assert_int_equal(seen(db, at(7), SCAN_BY_SEARCH), 0);
+        assert_int_equal(seen(db, at(7), SCAN_BY_ID), 0);
+        fake_vector_db_check(db);
+        fake_vector_db_free(db);
+    }
+}
+
 /* The pipeline is told what it has to do about it; the plain profile asks nothing of it. */
 static void profiles_configure_the_pipeline(void **state) {
     (void)state;
@@ -279,6 +307,7 @@ static void profiles_configure_the_pipeline(void **state) {
         assert_int_equal(config.vector_tombstone_rows,
                          id == VECTORS_OPENSEARCH || id == VECTORS_PGVECTOR);
         assert_int_equal(config.vector_whole_rows, id == VECTORS_MILVUS || id == VECTORS_PINECONE);
+        assert_int_equal(config.vector_repair_deletes, id == VECTORS_MILVUS);
     }
 }
 
@@ -292,6 +321,7 @@ int main(void) {
         cmocka_unit_test(a_refresh_shows_what_was_written),
         cmocka_unit_test(levels_of_consistency),
         cmocka_unit_test(late_writes_keep_their_order),
+        cmocka_unit_test(keys_repeat),
         cmocka_unit_test(profiles_configure_the_pipeline),
     };
     return cmocka_run_group_tests(tests, 0, 0);
