@@ -3,10 +3,14 @@
  * range of time anew, from nothing but bronze, and compares them with what the stream made.
  *
  *     idle -> documents -> orders -> sales -> compare documents -> compare sales -> report -> idle
+ *                                                                        \-> repair ---^
  *
  * Documents are folded a partition of the log at a time, page by page, as of the end of the range;
  * those that a record of the range changed are written. Every write has a key, so a run may be
  * repeated, over the same range or after a crash, and leaves the same rows.
+ *
+ * Sales that differ are mended at once (pipeline/batch_repair.h): where the view is not what bronze
+ * says, from bronze; where bronze is not what OLTP says, by OLTP.
  *
  * Invariants:
  *  1. a command is in the checkpoint as the run that it began, or is read again;
@@ -21,6 +25,7 @@
 
 #include "pipeline/array.h"
 #include "pipeline/batch_compare.h"
+#include "pipeline/batch_repair.h"
 #include "pipeline/batch_sales.h"
 #include "pipeline/control.h"
 #include "pipeline/document_rows.h"
@@ -33,8 +38,10 @@
 enum {
     PURPOSE_PAGE = TASK_PURPOSE_OWN, /* of bronze */
     PURPOSE_WRITE,
-    PURPOSE_SCAN, /* argument: 1 for what was made */
-    PURPOSE_SALES /* likewise */
+    PURPOSE_SCAN,  /* argument: 1 for what was made */
+    PURPOSE_SALES, /* enum sales_source */
+    PURPOSE_REPAIR,
+    PURPOSE_REFRESH
 };
 enum { TIMER_SCHEDULE = TASK_TIMER_OWN };
 enum { WRITE_ROWS = 512 };
@@ -45,8 +52,12 @@ enum phase {
     PHASE_ORDERS,
     PHASE_SALES,
     PHASE_COMPARE_DOCUMENTS,
-    PHASE_COMPARE_SALES
+    PHASE_COMPARE_SALES,
+    PHASE_REPAIR
 };
+
+/* Who says what was sold. */
+enum sales_source { SALES_VIEW, SALES_MADE, SALES_OLTP, SALES_SOURCES };
 
 struct rebuilt {
     struct listing_head head;
@@ -61,8 +72,7 @@ struct scanned_side {
     bool there;    /* the answer came */
 };
 struct sales_side {
-    struct sales_row *rows; /* categories are owned */
-    size_t count, capacity;
+    struct kept_sales said;
     bool there;
 };
 
@@ -81,7 +91,8 @@ struct batch_task {
     struct batch_sales sales;
     uint64_t cursor; /* listing id from which to compare */
     struct scanned_side documents[2];
-    struct sales_side sides[2];
+    struct sales_side sides[SALES_SOURCES];
+    struct kept_sales remade, missing; /* what differs, and is to be mended */
 };
 
 /* ---- Life ---- */
@@ -100,11 +111,8 @@ static int task_init(struct partitioned *batch, struct task *head) {
 }
 
 static void sales_forget(struct batch_task *task) {
-    for (size_t side = 0; side < 2; side++) {
-        for (size_t i = 0; i < task->sides[side].count; i++) {
-            free((char *)(uintptr_t)task->sides[side].rows[i].category.data);
-        }
-        task->sides[side].count = 0;
+    for (size_t side = 0; side < SALES_SOURCES; side++) {
+        kept_sales_forget(&task->sides[side].said);
         task->sides[side].there = false;
     }
 }
@@ -114,8 +122,12 @@ static void task_release(struct task *head) {
     sales_forget(task);
     for (size_t side = 0; side < 2; side++) {
         free(task->documents[side].rows);
-        free(task->sides[side].rows);
     }
+    for (size_t side = 0; side < SALES_SOURCES; side++) {
+        kept_sales_release(&task->sides[side].said);
+    }
+    kept_sales_release(&task->remade);
+    kept_sales_release(&task->missing);
     listings_release(&task->listings);
     batch_sales_release(&task->sales);
 }
@@ -139,10 +151,15 @@ static vtime first_hour(const struct partitioned *batch, const struct batch_task
 
 /* ---- Requests ---- */
 
+/* Orders alone are read twice: to be added up, and to mend what differs. */
+static enum topic_id page_topic(const struct batch_task *task) {
+    return task->phase == PHASE_DOCUMENTS ? TOPIC_LISTING_LOG : TOPIC_ORDER;
+}
+
 static int read_page(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
     struct effect *fetch = machine_request(&batch->machine, effects, EFFECT_FETCH, 0);
     if (fetch != NULL) {
-        fetch->fetch.topic = task->phase == PHASE_ORDERS ? TOPIC_ORDER : TOPIC_LISTING_LOG;
+        fetch->fetch.topic = page_topic(task);
         fetch->fetch.partition = task->partition;
         fetch->fetch.offset = task->offset;
         fetch->fetch.max = batch->machine.config->batch_page_rows;
@@ -152,9 +169,9 @@ static int read_page(struct partitioned *batch, struct batch_task *task, struct 
 }
 
 static struct effect *load_begin(struct partitioned *batch, struct batch_task *task,
-                                 struct effects *effects) {
+                                 uint32_t purpose, struct effects *effects) {
     struct effect *load = machine_request(&batch->machine, effects, EFFECT_LOAD_WAREHOUSE, 0);
-    if (task_expect(batch, &task->task, load, PURPOSE_WRITE, 0) != 0) {
+    if (task_expect(batch, &task->task, load, purpose, 0) != 0) {
         return NULL;
     }
     load->warehouse.dedupe = true;
@@ -179,17 +196,18 @@ static int scan(struct partitioned *batch, struct batch_task *task, bool rebuilt
     return request->scan.rows == NULL ? -ENOMEM : 0;
 }
 
-static int read_sales(struct partitioned *batch, struct batch_task *task, bool rebuilt,
+static int read_sales(struct partitioned *batch, struct batch_task *task, enum sales_source source,
                       struct effects *effects) {
     struct effect *request = machine_request(&batch->machine, effects, EFFECT_READ_SALES, 0);
     if (request != NULL) {
-        request->sales.rebuilt = rebuilt;
+        request->sales.rebuilt = source == SALES_MADE;
+        request->sales.oltp = source == SALES_OLTP;
         request->sales.from = first_hour(batch, task);
         request->sales.to = task->report.to;
-        request->sales.skip = task->sides[rebuilt].count;
+        request->sales.skip = task->sides[source].said.count;
         request->sales.max = batch->machine.config->batch_page_rows;
     }
-    return task_expect(batch, &task->task, request, PURPOSE_SALES, rebuilt);
+    return task_expect(batch, &task->task, request, PURPOSE_SALES, source);
 }
 
 /* ---- Documents ---- */
@@ -222,7 +240,7 @@ static int write_documents(struct partitioned *batch, struct batch_task *task,
             continue;
         }
         if (load == NULL) {
-            load = load_begin(batch, task, effects);
+            load = load_begin(batch, task, PURPOSE_WRITE, effects);
             rows = load == NULL ? NULL : effect_alloc(effects, load, WRITE_ROWS * sizeof *rows);
         }
         if (rows == NULL ||
@@ -242,7 +260,7 @@ static int write_documents(struct partitioned *batch, struct batch_task *task,
 static int write_sales(struct partitioned *batch, struct batch_task *task,
                        struct effects *effects) {
     size_t count = task->sales.bucket_count;
-    struct effect *load = load_begin(batch, task, effects);
+    struct effect *load = load_begin(batch, task, PURPOSE_WRITE, effects);
     struct sales_row *rows =
         load == NULL ? NULL : effect_alloc(effects, load, (count + 1) * sizeof *rows);
     if (rows == NULL) {
@@ -288,6 +306,20 @@ static void alert(struct batch_task *task, uint64_t documents, uint64_t buckets,
                   sentence_bytes(&sentence));
 }
 
+/* What lies between OLTP and bronze lost orders: said once in a run, since it is mended. */
+static void tell_missing(struct batch_task *task, struct effects *effects) {
+    uint64_t buckets = drift_of(task->report.source_counts);
+    if (buckets == 0) {
+        return;
+    }
+    struct sentence sentence = sentence_begin();
+    sentence_add_number(&sentence, buckets);
+    sentence_add(&sentence, " buckets of sales are not in bronze as OLTP has them, up to ");
+    sentence_add_time(&sentence, task->report.to);
+    sentence_add(&sentence, "; OLTP was asked to tell their orders again");
+    effects_alert(effects, "orders-missing", "orders", ALERT_WARN, sentence_bytes(&sentence));
+}
+
 static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
                  struct effects *effects);
 
@@ -295,6 +327,7 @@ static int finish(struct partitioned *batch, struct batch_task *task, vtime now,
                   struct effects *effects) {
     alert(task, drift_of(task->report.document_counts), drift_of(task->report.sales_counts),
           effects);
+    tell_missing(task, effects);
     struct effect *report = effects_add(effects, EFFECT_BATCH_REPORT, 0, 0);
     if (report == NULL) {
         return -ENOMEM;
@@ -351,6 +384,11 @@ static void run_resume(const struct partitioned *batch, struct batch_task *task)
     }
     memset(task->report.document_counts, 0, sizeof task->report.document_counts);
     memset(task->report.sales_counts, 0, sizeof task->report.sales_counts);
+    memset(task->report.source_counts, 0, sizeof task->report.source_counts);
+    task->report.remade = task->report.republished = 0;
+    kept_sales_forget(&task->remade);
+    kept_sales_forget(&task->missing);
+    sales_forget(task);
     task->cursor = 0;
 }
 
@@ -391,6 +429,69 @@ static int compare_documents(struct partitioned *batch, struct batch_task *task,
     return scan(batch, task, false, effects) != 0 ? -ENOMEM : scan(batch, task, true, effects);
 }
 
+/* ---- Repair ---- */
+
+/* The last of it: gold's sums of what differed, after silver's orders. */
+static int remake_sums(struct partitioned *batch, struct batch_task *task,
+                       struct effects *effects) {
+    struct effect *load = load_begin(batch, task, PURPOSE_REFRESH, effects);
+    struct sales_row *rows = load == NULL ? NULL : kept_sales_copy(&task->remade, effects, load);
+    if (rows == NULL) {
+        return -ENOMEM;
+    }
+    load->warehouse.repair = true;
+    load->warehouse.remade = rows;
+    load->warehouse.remade_count = task->remade.count;
+    task->report.remade = task->remade.count;
+    return 0;
+}
+
+static int partition_done(struct partitioned *batch, struct batch_task *task, vtime now,
+                          struct effects *effects);
+
+/* The partition's orders of what differs are written over silver's. */
+static int repair_orders(struct partitioned *batch, struct batch_task *task, vtime now,
+                         struct effects *effects) {
+    struct effect *load = load_begin(batch, task, PURPOSE_REPAIR, effects);
+    (void)now;
+    int failed =
+        load == NULL ? -ENOMEM : batch_repair_orders(&task->sales, &task->remade, effects, load);
+    batch_sales_forget(&task->sales);
+    return failed;
+}
+
+static int republish(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
+    struct effect *request = machine_request(&batch->machine, effects, EFFECT_REPUBLISH_SALES, 0);
+    if (task_expect(batch, &task->task, request, PURPOSE_REPAIR, 1) != 0) {
+        return -ENOMEM;
+    }
+    request->republish_sales.rows = kept_sales_copy(&task->missing, effects, request);
+    request->republish_sales.count = task->missing.count;
+    task->report.republished = task->missing.count;
+    return request->republish_sales.rows == NULL ? -ENOMEM : 0;
+}
+
+/* What differs in the view is made from bronze anew, if anything does. */
+static int remake(struct partitioned *batch, struct batch_task *task, vtime now,
+                  struct effects *effects) {
+    if (task->remade.count == 0 || bug_on(batch->machine.bugs, BUG_BATCH_ONLY_LOOKS)) {
+        return finish(batch, task, now, effects);
+    }
+    task->partition = 0;
+    task->offset = 0;
+    batch_sales_forget(&task->sales);
+    return read_page(batch, task, effects);
+}
+
+static int repair(struct partitioned *batch, struct batch_task *task, vtime now,
+                  struct effects *effects) {
+    task->phase = PHASE_REPAIR;
+    if (task->missing.count == 0 || bug_on(batch->machine.bugs, BUG_BOOKS_UNREAD)) {
+        return remake(batch, task, now, effects);
+    }
+    return republish(batch, task, effects);
+}
+
 /* A partition is dealt with: the next one, or the next phase. */
 static int partition_done(struct partitioned *batch, struct batch_task *task, vtime now,
                           struct effects *effects) {
@@ -404,6 +505,9 @@ static int partition_done(struct partitioned *batch, struct batch_task *task, vt
     if (task->phase == PHASE_DOCUMENTS) {
         task->phase = PHASE_ORDERS;
         return read_page(batch, task, effects);
+    }
+    if (task->phase == PHASE_REPAIR) {
+        return remake_sums(batch, task, effects);
     }
     task->phase = PHASE_SALES;
     return write_sales(batch, task, effects);
@@ -421,7 +525,7 @@ static int documents_go_on(struct partitioned *batch, struct batch_task *task, v
 
 static int page_read(struct partitioned *batch, struct batch_task *task, const struct event *event,
                      struct effects *effects) {
-    enum topic_id topic = task->phase == PHASE_ORDERS ? TOPIC_ORDER : TOPIC_LISTING_LOG;
+    enum topic_id topic = page_topic(task);
     size_t count = event->records.count;
     for (size_t i = 0; i < count; i++) {
         const struct log_record *logged = &event->records.records[i];
@@ -438,12 +542,15 @@ static int page_read(struct partitioned *batch, struct batch_task *task, const s
             return -ENOMEM;
         }
     }
-    task->report.records += count;
+    task->report.records += task->phase == PHASE_REPAIR ? 0 : count;
     if (count == batch->machine.config->batch_page_rows) {
         return read_page(batch, task, effects);
     }
     if (topic == TOPIC_LISTING_LOG) {
         return documents_go_on(batch, task, event->now, effects);
+    }
+    if (task->phase == PHASE_REPAIR) {
+        return repair_orders(batch, task, event->now, effects);
     }
     return batch_sales_close(&task->sales, first_hour(batch, task), task->report.to) != 0
                ? -ENOMEM
@@ -498,67 +605,81 @@ static int scanned(struct partitioned *batch, struct batch_task *task, const str
         return compare_documents(batch, task, effects);
     }
     task->phase = PHASE_COMPARE_SALES;
-    return read_sales(batch, task, false, effects) != 0 ? -ENOMEM
-                                                        : read_sales(batch, task, true, effects);
-}
-
-static int sales_keep(struct sales_side *side, const struct sales_row *row) {
-    if (ARRAY_RESERVE(side->rows, side->capacity, side->count + 1) != 0) {
-        return -ENOMEM;
+    for (int source = 0; source < SALES_SOURCES; source++) {
+        if (read_sales(batch, task, (enum sales_source)source, effects) != 0) {
+            return -ENOMEM;
+        }
     }
-    char *copy = malloc(row->category.len + 1);
-    if (copy == NULL) {
-        return -ENOMEM;
-    }
-    if (row->category.len > 0) {
-        memcpy(copy, row->category.data, row->category.len);
-    }
-    side->rows[side->count] = *row;
-    side->rows[side->count++].category.data = copy;
     return 0;
 }
 
-static void compare_sales(const struct batch_scope *scope, struct batch_task *task) {
-    const struct sales_side *view = &task->sides[0], *made = &task->sides[1];
-    size_t v = 0, m = 0;
-    while (v < view->count || m < made->count) {
-        int order = v == view->count   ? 1
-                    : m == made->count ? -1
-                                       : batch_sales_order_of(&view->rows[v], &made->rows[m]);
-        batch_compare_sales(scope, order <= 0 ? &view->rows[v] : NULL,
-                            order >= 0 ? &made->rows[m] : NULL, task->report.sales_counts);
-        v += order <= 0;
-        m += order >= 0;
+/* Holds one side against another; what differs and is no more on its way is kept. */
+static int compare_sides(const struct batch_scope *scope, const struct kept_sales *said,
+                         const struct kept_sales *right, uint64_t counts[DRIFT_CLASS_COUNT],
+                         struct kept_sales *differing) {
+    size_t s = 0, r = 0;
+    while (s < said->count || r < right->count) {
+        int order = s == said->count    ? 1
+                    : r == right->count ? -1
+                                        : batch_sales_order_of(&said->rows[s], &right->rows[r]);
+        const struct sales_row *a = order <= 0 ? &said->rows[s] : NULL;
+        const struct sales_row *b = order >= 0 ? &right->rows[r] : NULL;
+        uint64_t before = drift_of(counts);
+        batch_compare_sales(scope, a, b, counts);
+        if (drift_of(counts) > before && kept_sales_add(differing, b != NULL ? b : a) != 0) {
+            return -ENOMEM;
+        }
+        s += order <= 0;
+        r += order >= 0;
     }
+    return 0;
 }
 
 static int sales_read(struct partitioned *batch, struct batch_task *task, const struct event *event,
-                      struct effects *effects) {
-    bool rebuilt = event->answered->sales.rebuilt;
-    struct sales_side *side = &task->sides[rebuilt];
+                      enum sales_source source, struct effects *effects) {
+    struct sales_side *side = &task->sides[source];
     for (size_t i = 0; i < event->sales.count; i++) {
-        if (sales_keep(side, &event->sales.rows[i]) != 0) {
+        if (kept_sales_add(&side->said, &event->sales.rows[i]) != 0) {
             return -ENOMEM;
         }
     }
     if (event->sales.count == batch->machine.config->batch_page_rows) {
-        return read_sales(batch, task, rebuilt, effects);
+        return read_sales(batch, task, source, effects);
     }
     side->there = true;
-    if (!task->sides[0].there || !task->sides[1].there) {
-        return 0;
+    for (int i = 0; i < SALES_SOURCES; i++) {
+        if (!task->sides[i].there) {
+            return 0;
+        }
     }
     struct batch_scope scope = scope_of(batch, task);
-    compare_sales(&scope, task);
+    const struct kept_sales *made = &task->sides[SALES_MADE].said;
+    if (compare_sides(&scope, &task->sides[SALES_VIEW].said, made, task->report.sales_counts,
+                      &task->remade) != 0 ||
+        compare_sides(&scope, made, &task->sides[SALES_OLTP].said, task->report.source_counts,
+                      &task->missing) != 0) {
+        return -ENOMEM;
+    }
     sales_forget(task);
-    return finish(batch, task, event->now, effects);
+    return repair(batch, task, event->now, effects);
+}
+
+/* A step of the repair is done; `republished`: it was OLTP's. */
+static int repaired(struct partitioned *batch, struct batch_task *task, bool republished, vtime now,
+                    struct effects *effects) {
+    return republished ? remake(batch, task, now, effects)
+                       : partition_done(batch, task, now, effects);
+}
+
+static int refresh(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
+    struct effect *request = machine_request(&batch->machine, effects, EFFECT_REFRESH_DASHBOARD, 0);
+    return task_expect(batch, &task->task, request, PURPOSE_REFRESH, 1);
 }
 
 static int task_answered(struct partitioned *batch, struct task *head, uint32_t purpose,
                          uint32_t argument, const struct event *event, struct effects *effects,
                          bool *again) {
     struct batch_task *task = (struct batch_task *)head;
-    (void)argument;
     (void)again;
     switch (purpose) {
     case PURPOSE_PAGE:
@@ -568,9 +689,14 @@ static int task_answered(struct partitioned *batch, struct task *head, uint32_t 
                                               : compare_documents(batch, task, effects);
     case PURPOSE_SCAN:
         return scanned(batch, task, event->answered, effects);
+    case PURPOSE_REPAIR:
+        return repaired(batch, task, argument == 1, event->now, effects);
+    case PURPOSE_REFRESH:
+        return argument == 1 ? finish(batch, task, event->now, effects)
+                             : refresh(batch, task, effects);
     default:
         assert(purpose == PURPOSE_SALES);
-        return sales_read(batch, task, event, effects);
+        return sales_read(batch, task, event, (enum sales_source)argument, effects);
     }
 }
 
@@ -665,7 +791,7 @@ static int restore_entry(struct partitioned *batch, struct task *head, uint64_t 
     enum phase phase = (enum phase)wire_get(&reader, 1);
     uint32_t run = (uint32_t)wire_get(&reader, 4);
     uint32_t partition = (uint32_t)wire_get(&reader, 4);
-    if (key != 0 || value.len != STATE_BYTES || phase > PHASE_COMPARE_SALES ||
+    if (key != 0 || value.len != STATE_BYTES || phase > PHASE_REPAIR ||
         partition > batch->machine.config->partitions) {
         return -EINVAL;
     }

@@ -126,11 +126,15 @@ int batch_sales_close(struct batch_sales *s, vtime from, vtime to) {
         bucket->row.amount = (int64_t)((uint64_t)bucket->row.amount + (uint64_t)order->amount);
         bucket->row.changed_at = vtime_max(bucket->row.changed_at, order->append);
     }
+    batch_sales_forget(s);
+    return 0;
+}
+
+void batch_sales_forget(struct batch_sales *s) {
     s->order_count = 0;
     s->order_text.count = 0;
     id_map_release(&s->order_index);
     id_map_init(&s->order_index);
-    return 0;
 }
 
 struct sales_row batch_sales_row(const struct batch_sales *s, size_t i) {

@@ -53,6 +53,8 @@ struct order_row batch_sales_order_row(const struct batch_sales *s, size_t i);
 /* The partition is read: its orders placed in the hours of [from, to) are added up and forgotten. 0
  * or -ENOMEM. */
 int batch_sales_close(struct batch_sales *s, vtime from, vtime to);
+/* Forgets the orders of the partition that was read. */
+void batch_sales_forget(struct batch_sales *s);
 /* Bucket i < bucket_count; its category is good until the next change. */
 struct sales_row batch_sales_row(const struct batch_sales *s, size_t i);
 

@@ -114,7 +114,13 @@
       "reconciliation takes changes that are still on their way for drift", "no-drift-found")      \
     X(REPAIR_OVERWRITES, "repair-overwrites",                                                      \
       "a repair writes a row over what is there, which may be two rows of one key",                \
-      "reconciliation-clean")
+      "reconciliation-clean")                                                                      \
+    X(BATCH_ONLY_LOOKS, "batch-only-looks",                                                        \
+      "the nightly batch counts the hours of the dashboard that bronze says differently, and "     \
+      "leaves them",                                                                               \
+      "dashboard")                                                                                 \
+    X(BOOKS_UNREAD, "books-unread",                                                                \
+      "orders that never reached bronze are not asked of OLTP again", "dashboard")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

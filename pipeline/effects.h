@@ -49,6 +49,7 @@ enum effect_kind {
     EFFECT_SEARCH,            /* EVENT_FOUND */
     EFFECT_ERASE,             /* EVENT_LOADED */
     EFFECT_READ_SALES,        /* EVENT_SALES */
+    EFFECT_REPUBLISH_SALES,   /* EVENT_LOADED */
     /* Statements: not answered. */
     EFFECT_RESEND,       /* send the request that was just answered once more */
     EFFECT_TIMER,        /* EVENT_TIMER at a moment */
@@ -155,6 +156,10 @@ struct batch_report {
     /* Where the stream's gold and view differ from what was made; IN_FLIGHT is no difference. */
     uint64_t document_counts[DRIFT_CLASS_COUNT];
     uint64_t sales_counts[DRIFT_CLASS_COUNT];
+    /* Where what was made of bronze's orders differs from what OLTP says of its own. */
+    uint64_t source_counts[DRIFT_CLASS_COUNT];
+    uint64_t remade;      /* buckets that were repaired from bronze */
+    uint64_t republished; /* buckets whose orders OLTP was asked to tell again */
 };
 
 enum alert_state {
@@ -304,10 +309,15 @@ struct effect {
         } alert;
         struct reconciliation_report report;
         struct {
-            bool rebuilt;
+            bool rebuilt; /* what the nightly batch made */
+            bool oltp;    /* what the source says */
             vtime from, to;
             size_t skip, max;
         } sales;
+        struct {
+            struct sales_row *rows; /* category and hour count */
+            size_t count;
+        } republish_sales;
         struct batch_report batch;
     };
 };

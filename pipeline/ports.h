@@ -113,6 +113,22 @@ struct oltp_port {
     void *ctx;
 };
 
+/* ---- The books: orders as the source has them ---- */
+
+struct books_port_ops {
+    /* Sales of the hours in [from, to) by hour and category, without the first `skip`; changed_at
+     * is the youngest order's last change. Categories are the port's, good until its next call. */
+    int (*read_sales)(void *ctx, vtime now, vtime from, vtime to, size_t skip,
+                      struct sales_row *out, size_t max, size_t *count);
+    /* Puts the present orders of each category and hour into the outbox once more, with the stamps
+     * of their last changes: the repair of orders that the log or the warehouse lost. */
+    int (*republish)(void *ctx, vtime now, const struct sales_row *rows, size_t count);
+};
+struct books_port {
+    const struct books_port_ops *ops;
+    void *ctx;
+};
+
 /* ---- Embedding service ---- */
 
 struct text_input {

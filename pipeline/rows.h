@@ -199,6 +199,9 @@ struct warehouse_batch {
     size_t gold_count;
     const struct order_row *orders;
     size_t order_count;
+    bool repair; /* orders take the place of rows with the same stamp too */
+    const struct sales_row *remade; /* after them, gold's sums of these are made from silver anew */
+    size_t remade_count;
     bool dedupe; /* false (planted bug only): plain inserts in place of inserts by key */
     const struct audit_row *audits;
     size_t audit_count;

@@ -38,6 +38,7 @@ void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]) {
         {EFFECT_READ_VECTORS, 5000, 50000, 1000000},
         {EFFECT_SEARCH, 5000, 50000, 1000000},
         {EFFECT_READ_SALES, 30000, 300000, 3000000},
+        {EFFECT_REPUBLISH_SALES, 3000, 30000, 500000},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int error = latency_model_init(
@@ -69,6 +70,7 @@ static enum event_kind answer_of(enum effect_kind kind) {
     case EFFECT_LOAD_WAREHOUSE:
     case EFFECT_REFRESH_DASHBOARD:
     case EFFECT_REPUBLISH:
+    case EFFECT_REPUBLISH_SALES:
     case EFFECT_ERASE:
     case EFFECT_BLOCK_SELLERS:
         return EVENT_LOADED;
@@ -276,6 +278,9 @@ static int carry_out(struct simulation *s, struct effect *effect) {
     case EFFECT_REPUBLISH:
         return p->oltp.ops->republish(p->oltp.ctx, s->now, effect->listings.listing_ids,
                                       effect->listings.count);
+    case EFFECT_REPUBLISH_SALES:
+        return p->books.ops->republish(p->books.ctx, s->now, effect->republish_sales.rows,
+                                       effect->republish_sales.count);
     case EFFECT_VECTOR_ADMIN:
         return p->vectors.ops->admin(p->vectors.ctx, s->now, &effect->admin.what,
                                      &effect->admin.status, &effect->admin.targets);
@@ -305,7 +310,7 @@ void carrier_arrive(struct simulation *s, struct flight *flight) {
         s->observer.embedded(s->observer.ctx, s->now, effect->embed.items, effect->embed.results,
                              effect->embed.count);
     }
-    if (effect->kind == EFFECT_REPUBLISH) {
+    if (effect->kind == EFFECT_REPUBLISH || effect->kind == EFFECT_REPUBLISH_SALES) {
         carrier_wake(s, &s->waiting_outbox);
     }
     flight_push(s, vtime_add(s->now, travel_ns(s, effect)), KIND_DELIVER + (uint32_t)flight->event,
@@ -503,6 +508,12 @@ static int read_sales(struct simulation *s, const struct effect *effect, struct 
         return PORT_NO_MEMORY;
     }
     event->sales.rows = s->sales_rows;
+    if (effect->sales.oltp) {
+        const struct books_port *books = &s->ports.books;
+        return books->ops->read_sales(books->ctx, s->now, effect->sales.from, effect->sales.to,
+                                      effect->sales.skip, s->sales_rows, effect->sales.max,
+                                      &event->sales.count);
+    }
     return warehouse->ops->read_sales(warehouse->ctx, s->now, effect->sales.rebuilt,
                                       effect->sales.from, effect->sales.to, effect->sales.skip,
                                       s->sales_rows, effect->sales.max, &event->sales.count);

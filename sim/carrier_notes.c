@@ -133,6 +133,11 @@ static void note_warehouse(struct simulation *s, const struct warehouse_batch *b
         note_stamp(s, row->stamp);
         simulation_note_bytes(s, row->category);
     }
+    NOTE(s, batch->repair, batch->remade_count);
+    for (size_t i = 0; i < batch->remade_count; i++) {
+        simulation_note(s, number(batch->remade[i].hour.ns));
+        simulation_note_bytes(s, batch->remade[i].category);
+    }
     simulation_note(s, batch->audit_count);
     for (size_t i = 0; i < batch->audit_count; i++) {
         const struct audit_row *row = &batch->audits[i];
@@ -235,9 +240,15 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
     case EFFECT_SEARCH:
         note_search(s, effect);
         break;
+    case EFFECT_REPUBLISH_SALES:
+        for (size_t i = 0; i < effect->republish_sales.count; i++) {
+            simulation_note(s, number(effect->republish_sales.rows[i].hour.ns));
+            simulation_note_bytes(s, effect->republish_sales.rows[i].category);
+        }
+        break;
     case EFFECT_READ_SALES:
-        NOTE(s, effect->sales.rebuilt, number(effect->sales.from.ns), number(effect->sales.to.ns),
-             effect->sales.skip, effect->sales.max);
+        NOTE(s, effect->sales.rebuilt, effect->sales.oltp, number(effect->sales.from.ns),
+             number(effect->sales.to.ns), effect->sales.skip, effect->sales.max);
         break;
     default:
         break;
@@ -430,6 +441,8 @@ void carrier_note_statement(struct simulation *s, const struct effect *effect) {
              effect->batch.records, effect->batch.documents, effect->batch.buckets);
         note_numbers(s, effect->batch.document_counts, DRIFT_CLASS_COUNT);
         note_numbers(s, effect->batch.sales_counts, DRIFT_CLASS_COUNT);
+        note_numbers(s, effect->batch.source_counts, DRIFT_CLASS_COUNT);
+        NOTE(s, effect->batch.remade, effect->batch.republished);
         break;
     case EFFECT_REPORT:
         NOTE(s, effect->report.run, effect->report.pass, number(effect->report.cutoff.ns),

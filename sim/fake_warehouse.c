@@ -173,7 +173,10 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
         rc = warehouse_load_gold(w, now, &batch->gold[i], batch->dedupe);
     }
     for (size_t i = 0; i < batch->order_count && rc == 0; i++) {
-        rc = warehouse_load_order(w, now, &batch->orders[i], batch->dedupe);
+        rc = warehouse_load_order(w, now, &batch->orders[i], batch->dedupe, batch->repair);
+    }
+    for (size_t i = 0; i < batch->remade_count && rc == 0; i++) {
+        rc = warehouse_remake_sales(w, now, &batch->remade[i]);
     }
     for (size_t i = 0; i < batch->audit_count && rc == 0; i++) {
         bool failed = warehouse_audit_add(&w->audit, now, &batch->audits[i], batch->dedupe) < 0;

@@ -188,6 +188,24 @@ int oltp_encode_reference(struct oltp_encoder *e, const struct reference_row *ro
     return encode(e, &record, 0, out);
 }
 
+int oltp_encode_order(struct oltp_encoder *e, const struct order_row *order, struct bytes *out) {
+    bool corrected = order->placed.ns != order->stamp.ts.ns;
+    struct record record = {
+        .type = RECORD_ORDER,
+        .op = RECORD_UPSERT,
+        .contract_version = RECORD_CONTRACT_VERSION,
+        .stamp = order->stamp,
+        .subject_id = order->listing_id,
+        .order_id = order->order_id,
+        .placed = {corrected ? order->placed.ns : 0},
+        .quantity = order->quantity,
+        .amount = order->amount,
+        .order_category = order->category,
+        .sections = SECTION_REPAIR,
+    };
+    return encode(e, &record, 0, out);
+}
+
 int oltp_hash_listing(struct oltp_encoder *e, const struct oltp_listing *row, uint64_t *hash) {
     *hash = 0;
     struct bytes encoded;

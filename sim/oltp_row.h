@@ -12,6 +12,7 @@
 
 #include "pipeline/bytes.h"
 #include "pipeline/record.h"
+#include "pipeline/rows.h"
 #include "pipeline/stamp.h"
 
 /*
@@ -69,6 +70,9 @@ int oltp_encode_seller(struct oltp_encoder *e, uint64_t seller_id, enum policy_s
                        struct stamp stamp, struct bytes *out);
 int oltp_encode_reference(struct oltp_encoder *e, const struct reference_row *row,
                           struct stamp stamp, struct bytes *out);
+
+/* Of an order. */
+int oltp_encode_order(struct oltp_encoder *e, const struct order_row *order, struct bytes *out);
 
 /* The source hash that a document holds which was told this row and nothing else; 0 for a row that
  * breaks the contract, which no document can equal. */

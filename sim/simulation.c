@@ -227,6 +227,7 @@ static int fakes_make(struct simulation *s) {
     kafka.topics[TOPIC_CONTROL].retention_ns = -1; /* orders stay in force */
     s->kafka = fake_kafka_new(&kafka);
     s->oltp = fake_oltp_new(&(struct fake_oltp_options){.journal = o->journal});
+    oltp_books_init(&s->books, s->oltp);
     s->state_store = fake_state_store_new();
     s->keyword = fake_keyword_new(&(struct fake_keyword_options){
         .journal = o->journal, .observer = observer, .gc_deletes_ns = o->keyword_gc_deletes_ns});
@@ -274,6 +275,7 @@ static int fakes_make(struct simulation *s) {
     s->ports = (struct simulation_ports){
         .log = fake_kafka_port(s->kafka),
         .oltp = fake_oltp_port(s->oltp),
+        .books = oltp_books_port(&s->books),
         .embedding = embedding_archive_port(&s->archive),
         .vectors = fake_vector_db_port(s->vector_db),
         .keywords = fake_keyword_port(s->keyword),
@@ -396,6 +398,7 @@ void simulation_free(struct simulation *s) {
     fake_warehouse_free(s->warehouse);
     fake_keyword_free(s->keyword);
     fake_state_store_free(s->state_store);
+    oltp_books_release(&s->books);
     fake_oltp_free(s->oltp);
     fake_kafka_free(s->kafka);
     free(s);

@@ -105,6 +105,7 @@ struct simulation_observer {
 struct simulation_ports {
     struct log_port log;
     struct oltp_port oltp;
+    struct books_port books;
     struct embedding_port embedding;
     struct vector_port vectors;
     struct keyword_port keywords;

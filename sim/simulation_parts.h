@@ -10,6 +10,7 @@
 #include "sim/embedding_archive.h"
 #include "sim/event_queue.h"
 #include "sim/fake_embedding.h"
+#include "sim/oltp_books.h"
 #include "sim/prng.h"
 #include "sim/simulation.h"
 
@@ -77,6 +78,7 @@ struct simulation {
 
     struct fake_kafka *kafka;
     struct fake_oltp *oltp;
+    struct oltp_books books;
     struct fake_state_store *state_store;
     struct fake_keyword *keyword;
     struct fake_warehouse *warehouse;

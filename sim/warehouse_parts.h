@@ -167,7 +167,9 @@ int warehouse_scan_gold(void *ctx, vtime now, uint64_t first, uint64_t last, str
 /* ---- Orders and the dashboard ---- */
 
 int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
-                         bool dedupe);
+                         bool dedupe, bool repair);
+/* Gold's sums of a category and hour from silver anew. */
+int warehouse_remake_sales(struct fake_warehouse *w, vtime now, const struct sales_row *which);
 /* Gold as this load left it goes into its history. */
 int warehouse_keep_sales(struct fake_warehouse *w, vtime now);
 int warehouse_refresh_sales(void *ctx, vtime now);

@@ -71,6 +71,19 @@ static int read_order(struct fake_warehouse *w, uint64_t order_id, struct counte
     return 0;
 }
 
+/* Gold's sums of it changed: the next refresh and the history take them over. */
+static void bucket_moved(struct fake_warehouse *w, uint32_t at) {
+    struct bucket *b = &w->buckets[at];
+    if (!b->touched) {
+        b->touched = true;
+        w->touched[w->touched_count++] = at;
+    }
+    if (!b->moved) {
+        b->moved = true;
+        w->moved[w->moved_count++] = at;
+    }
+}
+
 /* Counts an order into its bucket (sign 1) or out of it (-1). Sums wrap around, so what goes in
  * comes out exactly. */
 static void count_order(struct fake_warehouse *w, vtime now, const struct counted_order *order,
@@ -85,18 +98,11 @@ static void count_order(struct fake_warehouse *w, vtime now, const struct counte
     b->present.quantity =
         (int64_t)((uint64_t)b->present.quantity + factor * (uint64_t)order->quantity);
     b->present.amount = (int64_t)((uint64_t)b->present.amount + factor * (uint64_t)order->amount);
-    if (!b->touched) {
-        b->touched = true;
-        w->touched[w->touched_count++] = order->bucket;
-    }
-    if (!b->moved) {
-        b->moved = true;
-        w->moved[w->moved_count++] = order->bucket;
-    }
+    bucket_moved(w, order->bucket);
 }
 
 int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
-                         bool dedupe) {
+                         bool dedupe, bool repair) {
     int64_t hour_ns = sales_hour(order_placed(order->placed, order->stamp)).ns;
     struct counted_order counted = {ensure_bucket(w, order->category, hour_ns), order->quantity,
                                     order->amount, order->stamp};
@@ -123,7 +129,10 @@ int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order
         if (read_order(w, order->order_id, &old) != 0) {
             return PORT_NO_MEMORY;
         }
-        bool newer = stamp_compare(order->stamp, old.stamp) > 0;
+        int order_of_stamps = stamp_compare(order->stamp, old.stamp);
+        bool differs = counted.bucket != old.bucket || counted.quantity != old.quantity ||
+                       counted.amount != old.amount;
+        bool newer = order_of_stamps > 0 || (repair && order_of_stamps == 0 && differs);
         if (!newer && dedupe) {
             return 0;
         }
@@ -275,16 +284,36 @@ int warehouse_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, vtime t
     return 0;
 }
 
-/* Adds up a bucket's orders from the tables. */
-void warehouse_check_sales(struct fake_warehouse *w, uint32_t at) {
-    struct sales_row sum = {.orders = 0};
+/* Adds up a bucket's orders from the tables: 0, or PORT_NO_MEMORY. Sums wrap around. */
+static int add_up(struct fake_warehouse *w, uint32_t at, struct sales_row *sum) {
+    *sum = (struct sales_row){.orders = 0};
     sqlite3_stmt *s = w->statements[SUM_BUCKET];
     sqlite3_bind_int64(s, 1, at);
-    while (statement_row(s) == 1) {
-        sum.orders++;
-        sum.quantity += sqlite3_column_int64(s, 0);
-        sum.amount += sqlite3_column_int64(s, 1);
+    int more;
+    while ((more = statement_row(s)) == 1) {
+        sum->orders++;
+        sum->quantity = (int64_t)((uint64_t)sum->quantity + (uint64_t)sqlite3_column_int64(s, 0));
+        sum->amount = (int64_t)((uint64_t)sum->amount + (uint64_t)sqlite3_column_int64(s, 1));
     }
+    return more < 0 ? PORT_NO_MEMORY : 0;
+}
+
+int warehouse_remake_sales(struct fake_warehouse *w, vtime now, const struct sales_row *which) {
+    uint32_t at = ensure_bucket(w, which->category, which->hour.ns);
+    struct sales_row sum;
+    if (at == NONE || add_up(w, at, &sum) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    sum.changed_at = now;
+    w->buckets[at].present = sum;
+    bucket_moved(w, at);
+    return 0;
+}
+
+void warehouse_check_sales(struct fake_warehouse *w, uint32_t at) {
+    struct sales_row sum;
+    int failed = add_up(w, at, &sum);
+    assert(failed == 0);
     const struct sales_row *present = &w->buckets[at].present;
     assert(sum.orders == present->orders && sum.quantity == present->quantity);
     assert(sum.amount == present->amount);
