@@ -42,7 +42,7 @@ enum fault_place {
     PLACE_OBJECTS = 1 << SINK_OBJECTS,
     PLACE_SINKS = (1 << SINK_COUNT) - 1,
     PLACE_FEED = 1 << SINK_COUNT,       /* between a producer and its topic */
-    PLACE_OLTP = 1 << (SINK_COUNT + 1), /* the transaction of a change */
+    PLACE_OLTP = 1 << (SINK_COUNT + 1), /* the transaction of a change, and its outbox */
     PLACE_WORKER = 1 << (SINK_COUNT + 2),
 };
 
@@ -203,7 +203,42 @@ const char *fault_survival_name(enum fault_survival survival);
       "an upsert leaves the row that it replaces beside the new one",                              \
       "no primary key that is one: insert does not dedupe, upsert left duplicates, query and "     \
       "search disagree [milvus#38947, milvus#16993, milvus#36199]",                                \
-      "reconciliation-clean convergence", "repair-overwrites")
+      "reconciliation-clean convergence", "repair-overwrites")                                     \
+    X(OUTBOX_STALL, "outbox-stall", PLACE_OLTP, 0, 0, SURVIVES_WITHIN,                             \
+      "while the database has room for the outbox", "nothing reaches a feed for its whole window", \
+      "the relay cannot read the outbox: what is committed waits there",                           \
+      "a connector that stands still, a replication slot that nobody reads [promise A2]",          \
+      "caught:feed-freshness lineage", "")                                                         \
+    X(ACKED_LOST, "acked-lost", PLACE_FEED, FAULT_FEED | FAULT_RATIO, 0, SURVIVES_WITHIN,          \
+      "orders until the next nightly batch, listings until the next reconciliation",               \
+      "what is lost stays so until a batch or a reconciliation holds it against OLTP",             \
+      "a record is acknowledged to its producer and never appended",                               \
+      "an acknowledgement of a leader that dies before it replicates: lost-write [jepsen "         \
+      "tests/kafka]",                                                                              \
+      "dashboard convergence lineage", "books-unread")                                             \
+    X(LOAD_LOSS, "load-loss", PLACE_WAREHOUSE, FAULT_RATIO, 0, SURVIVES_WITHIN,                    \
+      "until the next nightly batch", "orders are missing until the next nightly batch",           \
+      "the orders of a micro-batch are answered as loaded, and none of them is in bronze or "      \
+      "silver",                                                                                    \
+      "an operator overwrites a channel's offset token, and the loader resumes behind rows that "  \
+      "never went in [promise C4]",                                                                \
+      "dashboard lineage", "books-unread")                                                         \
+    X(MERGE_CORRUPT, "merge-corrupt", PLACE_WAREHOUSE, FAULT_RATIO, 0, SURVIVES_WITHIN,            \
+      "until the next nightly batch", "sales are wrong until the next nightly batch",              \
+      "an order goes into silver with a hundred times its amount; bronze has it right",            \
+      "a merge whose code takes cents for units [promise B4]",                                     \
+      "batch-equals-stream dashboard lineage", "batch-only-looks")                                 \
+    X(GOLD_SKIP, "gold-skip", PLACE_WAREHOUSE, FAULT_RATIO, 0, SURVIVES_WITHIN,                    \
+      "until the next nightly batch", "sales are wrong until the next nightly batch",              \
+      "a load changes silver's orders, and gold's sums do not follow",                             \
+      "an incremental aggregate that misses changes: a change stream gone stale [promise C4]",     \
+      "batch-equals-stream dashboard lineage", "batch-only-looks")                                 \
+    X(STALE_VIEW, "stale-view", PLACE_WAREHOUSE, FAULT_RATIO, 0, SURVIVES_WITHIN,                  \
+      "until a refresh or the next nightly batch",                                                 \
+      "the dashboard is stale until a refresh goes through",                                       \
+      "a refresh of the dashboard answers that it is done, and did nothing",                       \
+      "a target lag that is best effort [promise C4]", "batch-equals-stream dashboard lineage",    \
+      "batch-only-looks")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

@@ -19,6 +19,7 @@ static const struct {
     {"feed.append", "a record is about to be appended to a topic"},
     {"oltp.commit", "a change of a listing is committed with its outbox row"},
     {"worker.run", "a worker is chosen for a misfortune"},
+    {"outbox.read", "the relay asks for rows of the outbox"},
 };
 
 /* ---- Deciding ---- */
@@ -34,6 +35,7 @@ bool injector_in_window(const struct injector *in, const struct armed *armed, vt
 static int64_t band_gap_ns(enum fault_kind kind) {
     switch (kind) {
     case FAULT_STALLED_FEED:
+    case FAULT_OUTBOX_STALL:
     case FAULT_SINK_CRASH:
     case FAULT_SINK_OUTAGE:
     case FAULT_SINK_RESTART:
@@ -95,6 +97,7 @@ static void wrap(struct injector *in) {
     injector_wrap_vectors(in);
     injector_wrap_keywords(in);
     injector_wrap_warehouse(in);
+    injector_wrap_oltp(in);
     injector_wrap_objects(in);
     injector_wrap_state(in);
 }

@@ -121,6 +121,12 @@ static bool append_passes(struct injector *in, const struct produce_item *item, 
                 passes = false;
             }
             break;
+        case FAULT_ACKED_LOST:
+            if (injector_draws(in, armed, now)) {
+                injector_note(in, armed, PASS_APPEND, now, now);
+                passes = false;
+            }
+            break;
         case FAULT_STALLED_FEED:
             if (injector_in_window(in, armed, now) && passes) {
                 at = stalled_until(in, item->topic, now);

@@ -34,6 +34,7 @@ enum point {
     PASS_APPEND,  /* a record on its way to a feed */
     PASS_OUTBOX,  /* a change with its outbox row */
     PASS_WORKER,  /* a worker's next misfortune */
+    PASS_RELAY,   /* the relay reads the outbox */
     PASS_COUNT
 };
 
@@ -153,6 +154,7 @@ void injector_wrap_vectors(struct injector *in);
 void injector_vectors_heal(struct injector *in, vtime now);
 void injector_wrap_keywords(struct injector *in);
 void injector_wrap_warehouse(struct injector *in);
+void injector_wrap_oltp(struct injector *in);
 void injector_wrap_objects(struct injector *in);
 void injector_objects_heal(struct injector *in, vtime now);
 void injector_objects_release(struct injector *in);

@@ -1,5 +1,68 @@
 #include "faults/injector_parts.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+/* What goes wrong with the orders of a load that is answered as done. */
+struct strikes {
+    bool lost, skipped;
+    struct order_row *corrupted; /* owned; NULL: as they came */
+};
+
+static void orders_corrupt(struct injector *in, struct armed *armed, vtime now,
+                           const struct warehouse_batch *batch, struct strikes *strikes) {
+    if (strikes->corrupted == NULL) {
+        strikes->corrupted = malloc(batch->order_count * sizeof *strikes->corrupted);
+        if (strikes->corrupted == NULL) {
+            in->out_of_memory = true;
+            return;
+        }
+        memcpy(strikes->corrupted, batch->orders, batch->order_count * sizeof *batch->orders);
+    }
+    for (size_t i = 0; i < batch->order_count; i++) {
+        if (injector_draws(in, armed, now)) {
+            strikes->corrupted[i].amount =
+                (int64_t)((uint64_t)strikes->corrupted[i].amount * UINT64_C(100));
+            injector_note(in, armed, PASS_WAREHOUSE, now, now);
+        }
+    }
+}
+
+/* Loads of the order feed alone: what repairs them later has no raw records. */
+static struct strikes orders_strike(struct injector *in, vtime now,
+                                    const struct warehouse_batch *batch) {
+    struct strikes strikes = {.lost = false};
+    for (size_t i = 0; i < in->count && batch->order_count > 0 && batch->bronze_count > 0; i++) {
+        struct armed *armed = &in->armed[i];
+        enum fault_kind kind = armed->fault.kind;
+        if (kind == FAULT_MERGE_CORRUPT && injector_in_window(in, armed, now)) {
+            orders_corrupt(in, armed, now, batch, &strikes);
+        } else if ((kind == FAULT_LOAD_LOSS || kind == FAULT_GOLD_SKIP) &&
+                   injector_draws(in, armed, now)) {
+            injector_note(in, armed, PASS_WAREHOUSE, now, now);
+            strikes.lost = strikes.lost || kind == FAULT_LOAD_LOSS;
+            strikes.skipped = strikes.skipped || kind == FAULT_GOLD_SKIP;
+        }
+    }
+    return strikes;
+}
+
+static int warehouse_load_struck(struct injector *in, vtime now, struct warehouse_batch *batch) {
+    const struct warehouse_port *warehouse = &in->inner.warehouse;
+    struct strikes strikes = orders_strike(in, now, batch);
+    if (strikes.lost) {
+        batch->bronze_count = batch->order_count = 0;
+    }
+    if (strikes.corrupted != NULL) {
+        batch->orders = strikes.corrupted;
+    }
+    fake_warehouse_hold_gold(simulation_warehouse(in->simulation), strikes.skipped);
+    int error = warehouse->ops->load(warehouse->ctx, now, batch);
+    fake_warehouse_hold_gold(simulation_warehouse(in->simulation), false);
+    free(strikes.corrupted);
+    return error;
+}
+
 static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
     struct injector *in = ctx;
     enum verdict verdict = injector_judge(in, SINK_WAREHOUSE, now);
@@ -15,8 +78,7 @@ static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *ba
         torn.rebuilt_count /= 2;
         torn.rebuilt_sales_count /= 2;
     }
-    const struct warehouse_port *warehouse = &in->inner.warehouse;
-    return verdict_outcome(verdict, warehouse->ops->load(warehouse->ctx, now, &torn));
+    return verdict_outcome(verdict, warehouse_load_struck(in, now, &torn));
 }
 
 static int warehouse_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
@@ -60,11 +122,27 @@ static int warehouse_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, 
                                       count);
 }
 
+/* A refresh that is answered as done and is not. */
+static bool refresh_swallowed(struct injector *in, vtime now) {
+    bool swallowed = false;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind == FAULT_STALE_VIEW && injector_draws(in, armed, now)) {
+            injector_note(in, armed, PASS_WAREHOUSE, now, now);
+            swallowed = true;
+        }
+    }
+    return swallowed;
+}
+
 static int refresh_dashboard(void *ctx, vtime now) {
     struct injector *in = ctx;
     enum verdict verdict = injector_judge(in, SINK_WAREHOUSE, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
+    }
+    if (refresh_swallowed(in, now)) {
+        return verdict_outcome(verdict, PORT_OK);
     }
     const struct warehouse_port *warehouse = &in->inner.warehouse;
     return verdict_outcome(verdict, warehouse->ops->refresh_dashboard(warehouse->ctx, now));

@@ -144,9 +144,14 @@ static vtime bronze_edge(const struct partitioned *batch, const struct batch_tas
     return warehouse_edge(batch->machine.config->warehouse_kept_ns, task->report.began);
 }
 
-/* Of earlier hours bronze has no orders: their sales stay as they were made. */
+/* Of earlier hours bronze has no orders: their sales stay as they were made. A scheduled run looks
+ * at the range before its own once more: what was on its way then is not by now. */
 static vtime first_hour(const struct partitioned *batch, const struct batch_task *task) {
-    return vtime_max(sales_hour(task->report.from), bronze_edge(batch, task));
+    int64_t interval_ns = batch->machine.config->batch_interval_ns;
+    bool scheduled = task->report.from.ns != 0 && task->report.to.ns == task->scheduled.ns &&
+                     vtime_diff(task->report.to, task->report.from) == interval_ns;
+    vtime from = vtime_add(task->report.from, scheduled ? -interval_ns : 0);
+    return vtime_max(sales_hour(from), bronze_edge(batch, task));
 }
 
 /* ---- Requests ---- */

@@ -28,7 +28,8 @@ void batch_compare_documents(const struct batch_scope *scope, const struct scan_
 /* Buckets of the view and made ones, each by hour and category. Returns negative, zero or positive
  * as bucket a comes before b, is the same, or comes after it. */
 int batch_sales_order_of(const struct sales_row *view, const struct sales_row *made);
-/* One bucket of both; NULL for one that is not there. */
+/* One bucket of both; NULL for one that is not there. Where both sides have one the checksums are
+ * compared too. */
 void batch_compare_sales(const struct batch_scope *scope, const struct sales_row *view,
                          const struct sales_row *made, uint64_t counts[DRIFT_CLASS_COUNT]);
 

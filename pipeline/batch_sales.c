@@ -124,6 +124,7 @@ int batch_sales_close(struct batch_sales *s, vtime from, vtime to) {
         bucket->row.quantity =
             (int64_t)((uint64_t)bucket->row.quantity + (uint64_t)order->quantity);
         bucket->row.amount = (int64_t)((uint64_t)bucket->row.amount + (uint64_t)order->amount);
+        bucket->row.checksum += sales_checksum(order->order_id, order->stamp);
         bucket->row.changed_at = vtime_max(bucket->row.changed_at, order->append);
     }
     batch_sales_forget(s);

@@ -178,9 +178,18 @@ struct sales_row {
     vtime hour; /* its start */
     int64_t orders;
     int64_t quantity;
-    int64_t amount;   /* 1/10,000 of the currency unit */
-    vtime changed_at; /* when the last order of it was loaded; of what the batch made: appended */
+    int64_t amount;    /* 1/10,000 of the currency unit */
+    vtime changed_at;  /* when the last order of it was loaded; of what the batch made: appended */
+    uint64_t checksum; /* of the orders, where they are added up one by one; else 0 */
 };
+
+/* What an order adds to a checksum: two sums that are equal by chance are told apart by it. */
+static inline uint64_t sales_checksum(uint64_t order_id, struct stamp stamp) {
+    uint64_t x = order_id * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)stamp.ts.ns;
+    x = (x ^ x >> 29 ^ stamp.id.hi) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 32 ^ stamp.id.lo) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
 
 /* Start of the hour of a moment. */
 static inline vtime sales_hour(vtime t) {
@@ -199,7 +208,7 @@ struct warehouse_batch {
     size_t gold_count;
     const struct order_row *orders;
     size_t order_count;
-    bool repair; /* orders take the place of rows with the same stamp too */
+    bool repair;                    /* orders take the place of rows with the same stamp too */
     const struct sales_row *remade; /* after them, gold's sums of these are made from silver anew */
     size_t remade_count;
     bool dedupe; /* false (planted bug only): plain inserts in place of inserts by key */

@@ -48,7 +48,7 @@ static const char *const alerts[] = {
     "schema-refused",  "erasure-overdue",   "null-explosion",
     "schema-drift",    "future-timestamps", "field-absence",
     "load-failures",   "embedding-drift",   "batch-beyond-retention",
-    "retention-risk"};
+    "batch-differs",   "orders-missing",    "retention-risk"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};

@@ -66,6 +66,7 @@ void lineage_release(struct lineage *l) {
     for (int i = 0; i < LINEAGE_ORDER_LAYERS; i++) {
         free(l->rows[i].items);
     }
+    free(l->outbox.items);
     for (int i = 0; i < LINEAGE_LAYER_COUNT; i++) {
         free(l->sums[i].items);
     }
@@ -180,9 +181,8 @@ static void rows_fold(struct lineage_rows *rows) {
     rows->count = kept;
 }
 
-const struct lineage_row *lineage_rows_of(const struct lineage *l, enum lineage_layer layer,
-                                          uint64_t order_id, size_t *count) {
-    const struct lineage_rows *rows = &l->rows[layer];
+static const struct lineage_row *rows_of(const struct lineage_rows *rows, uint64_t order_id,
+                                         size_t *count) {
     size_t first = 0, end = rows->count;
     while (first < end) {
         size_t middle = first + (end - first) / 2;
@@ -197,6 +197,20 @@ const struct lineage_row *lineage_rows_of(const struct lineage *l, enum lineage_
         ++*count;
     }
     return rows->items + first;
+}
+
+const struct lineage_row *lineage_rows_of(const struct lineage *l, enum lineage_layer layer,
+                                          uint64_t order_id, size_t *count) {
+    return rows_of(&l->rows[layer], order_id, count);
+}
+
+bool lineage_told_again(const struct lineage *l, const struct lineage_row *said, vtime by) {
+    size_t count, times = 0;
+    const struct lineage_row *rows = rows_of(&l->outbox, said->order_id, &count);
+    for (size_t i = 0; i < count; i++) {
+        times += stamp_compare(rows[i].stamp, said->stamp) == 0 && !vtime_before(by, rows[i].from);
+    }
+    return times > 1;
 }
 
 /* When the relay was done with what OLTP said: it left the outbox, or it is in the topic already.
@@ -235,7 +249,7 @@ static int relay_make(struct lineage *l) {
             return -ENOMEM;
         }
     }
-    free(l->rows[LINEAGE_RELAY].items);
+    l->outbox = l->rows[LINEAGE_RELAY];
     l->rows[LINEAGE_RELAY] = made;
     rows_sort(&l->rows[LINEAGE_RELAY]);
     rows_fold(&l->rows[LINEAGE_RELAY]);
@@ -299,6 +313,24 @@ static int silver_add_up(struct lineage *l) {
     return 0;
 }
 
+/* Says of the time in between, and after the last, that nothing was sold. */
+static int sums_fill(struct lineage_sums *sums) {
+    size_t said = sums->count;
+    for (size_t i = 0; i < said; i++) {
+        struct lineage_sum sum = sums->items[i];
+        const struct lineage_sum *next = i + 1 < said ? &sums->items[i + 1] : NULL;
+        bool last = next == NULL || next->category != sum.category || next->hour.ns != sum.hour.ns;
+        vtime until = last ? VTIME_NEVER : next->from;
+        struct lineage_sum nothing = {
+            .category = sum.category, .hour = sum.hour, .from = sum.to, .to = until};
+        if (sum.to.ns != until.ns && sums_add(sums, &nothing) != 0) {
+            return -ENOMEM;
+        }
+    }
+    sums_sort(sums);
+    return 0;
+}
+
 int lineage_close(struct lineage *l) {
     if (l->closed) {
         return 0;
@@ -313,6 +345,9 @@ int lineage_close(struct lineage *l) {
     rows_fold(&l->rows[LINEAGE_BRONZE]);
     sums_sort(&l->sums[LINEAGE_GOLD]);
     sums_sort(&l->sums[LINEAGE_VIEW]);
+    if (sums_fill(&l->sums[LINEAGE_GOLD]) != 0 || sums_fill(&l->sums[LINEAGE_VIEW]) != 0) {
+        return -ENOMEM;
+    }
     l->closed = true;
     return 0;
 }

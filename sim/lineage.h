@@ -78,6 +78,7 @@ struct lineage_sums {
 
 struct lineage {
     struct lineage_rows rows[LINEAGE_ORDER_LAYERS];
+    struct lineage_rows outbox;                    /* what the relay's rows were made of */
     struct lineage_sums sums[LINEAGE_LAYER_COUNT]; /* silver's are added up from its rows */
     char **categories;
     size_t *category_lens;
@@ -155,7 +156,7 @@ const char *lineage_verdict_name(enum lineage_verdict verdict);
 enum lineage_cause {
     LINEAGE_NO_CAUSE,
     LINEAGE_STALLED,  /* rows came later, or may yet */
-    LINEAGE_LOST,     /* rows never came */
+    LINEAGE_LOST,     /* rows never came, or only as OLTP told them once more */
     LINEAGE_CORRUPTED /* rows say what never was */
 };
 const char *lineage_cause_name(enum lineage_cause cause);

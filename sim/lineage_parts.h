@@ -13,6 +13,9 @@ int lineage_close(struct lineage *l);
 const struct lineage_row *lineage_rows_of(const struct lineage *l, enum lineage_layer layer,
                                           uint64_t order_id, size_t *count);
 
+/* By that moment OLTP had told it more than once. */
+bool lineage_told_again(const struct lineage *l, const struct lineage_row *said, vtime by);
+
 int lineage_find(struct lineage_answer *answer, const struct lineage_finding *finding);
 
 bool lineage_asks_for(const struct lineage_question *q, uint32_t category, vtime hour);

@@ -63,9 +63,14 @@ static const struct lineage_row *state(const struct followed *f, enum lineage_la
     return NULL;
 }
 
+/* They count alike. */
+static bool same_sale(const struct lineage_row *a, const struct lineage_row *b) {
+    return a->category == b->category && a->hour.ns == b->hour.ns && a->quantity == b->quantity &&
+           a->amount == b->amount;
+}
+
 static bool same_content(const struct lineage_row *a, const struct lineage_row *b) {
-    return stamp_compare(a->stamp, b->stamp) == 0 && a->category == b->category &&
-           a->hour.ns == b->hour.ns && a->quantity == b->quantity && a->amount == b->amount;
+    return stamp_compare(a->stamp, b->stamp) == 0 && same_sale(a, b);
 }
 
 /* OLTP said so, or said nothing, at some moment of the last sla_ns. */
@@ -203,7 +208,8 @@ static int follow(const struct followed *f, struct lineage_answer *answer) {
     int64_t effect = lineage_measure_row(f->q, seen) - lineage_measure_row(f->q, now);
     bool right = acceptable(f, seen);
     answer->in_flight += right && effect != 0;
-    if (right || (effect == 0 && !f->q->each)) {
+    bool same = (seen == NULL) == (now == NULL) && (seen == NULL || same_sale(seen, now));
+    if (right || same || (effect == 0 && !f->q->each)) {
         return follow_copies(f, answer);
     }
     enum lineage_layer layer = culprit(f);
@@ -292,7 +298,7 @@ static int finding_order(const void *left, const void *right) {
 }
 
 /* What happened in the layer, and for how long. */
-static void sum_up(struct lineage_answer *answer) {
+static void sum_up(const struct lineage *l, struct lineage_answer *answer) {
     bool corrupted = false, lost = false;
     answer->since = VTIME_NEVER;
     answer->until = (vtime){INT64_MIN};
@@ -303,7 +309,9 @@ static void sum_up(struct lineage_answer *answer) {
         }
         bool absent = finding->flaw == LINEAGE_MISSING || finding->flaw == LINEAGE_STALE;
         corrupted = corrupted || !absent;
-        lost = lost || (absent && finding->is_order && finding->until.ns == VTIME_NEVER.ns);
+        lost = lost || (absent && finding->is_order &&
+                        (finding->until.ns == VTIME_NEVER.ns ||
+                         lineage_told_again(l, &finding->oltp, finding->until)));
         answer->since =
             vtime_before(finding->since, answer->since) ? finding->since : answer->since;
         answer->until = vtime_max(answer->until, finding->until);
@@ -326,7 +334,7 @@ int lineage_walk(struct lineage *l, const struct lineage_question *question,
         qsort(answer->findings, answer->finding_count, sizeof *answer->findings, finding_order);
         answer->verdict = LINEAGE_WRONG;
         answer->layer = answer->findings[0].layer;
-        sum_up(answer);
+        sum_up(l, answer);
     } else if (!any) {
         answer->verdict = LINEAGE_NO_DATA;
     } else if (answer->shown != answer->expected) {

@@ -100,6 +100,7 @@ static size_t add_up(const struct oltp_books *b, size_t at, struct sales_row *su
         sum->orders++;
         sum->quantity = (int64_t)((uint64_t)sum->quantity + (uint64_t)order->quantity);
         sum->amount = (int64_t)((uint64_t)sum->amount + (uint64_t)order->amount);
+        sum->checksum += sales_checksum(order->order_id, order->stamp);
         sum->changed_at = vtime_max(sum->changed_at, order->stamp.ts);
     }
     return at;
