@@ -49,6 +49,10 @@ erasure-believes-deletes object-late-delete 3
 erasure-hasty object-slow-listing 3
 cutoff-ignored vector-delayed-visibility 1
 repair-overwrites vector-duplicate-rows 1
+books-unread lineage-topic 1
+books-unread lineage-bronze 1
+batch-only-looks lineage-silver 1
+batch-only-looks lineage-gold 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
