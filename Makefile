@@ -157,6 +157,8 @@ oltp_LIBS := -lpq
 oltp_MORE := conformance/postgres.c
 vectors_LIBS := -lpq
 vectors_MORE := conformance/postgres.c
+warehouse_LIBS := -lpq
+warehouse_MORE := conformance/postgres.c
 .SECONDEXPANSION:
 $(CONFORM): $(BUILD)/conformance/%: $$(call objects,$$(call port_c,$$*) $$($$*_MORE)) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $($*_LIBS) $(LDLIBS)
