@@ -238,7 +238,33 @@ const char *fault_survival_name(enum fault_survival survival);
       "the dashboard is stale until a refresh goes through",                                       \
       "a refresh of the dashboard answers that it is done, and did nothing",                       \
       "a target lag that is best effort [promise C4]", "batch-equals-stream dashboard lineage",    \
-      "batch-only-looks")
+      "batch-only-looks")                                                                          \
+    X(EMBED_TIMEOUTS, "embed-timeouts", PLACE_EMBEDDING, FAULT_RATIO | FAULT_DELAY, 0, SURVIVES,   \
+      "", "",                                                                                      \
+      "a request for embeddings is answered by a timeout after `delay`, carried out or not",       \
+      "a GPU pool that queues behind its gateway's timeout [promise C5]",                          \
+      "no-lost-embedding convergence", "embed-given-up")                                           \
+    X(WRONG_DIMENSION, "wrong-dimension", PLACE_EMBEDDING, FAULT_RATIO, 0, SURVIVES, "", "",       \
+      "a request for embeddings is answered with vectors of half the dimension",                   \
+      "a partial migration that mixed models lost 2.3 M paragraphs to a dimension mismatch "       \
+      "[FIELD: upgrades]",                                                                         \
+      "dead-letters settled", "dimension-unchecked")                                               \
+    X(NAN_VECTORS, "nan-vectors", PLACE_EMBEDDING, FAULT_RATIO, 0, SURVIVES, "", "",               \
+      "a vector is answered with components that are no numbers",                                  \
+      "half precision that overflows, a division by a norm of zero [promise C5]",                  \
+      "dead-letters settled", "numbers-unchecked")                                                 \
+    X(OTHER_MODEL, "other-model", PLACE_EMBEDDING, FAULT_RATIO, 0, SURVIVES, "", "",               \
+      "a request for embeddings is answered by another model version, and the answer says so",     \
+      "a rolling deployment of a model behind one address: a partial migration mixed models "      \
+      "[FIELD: upgrades]",                                                                         \
+      "no-lost-embedding", "model-unchecked")                                                      \
+    X(SILENT_MODEL, "silent-model", PLACE_EMBEDDING, FAULT_RATIO, 0, SURVIVES_NOT,                 \
+      "the vectors are of another model until an operator has them made anew",                     \
+      "vectors stay wrong until an operator asks for a re-embed",                                  \
+      "a request for embeddings is answered by another model version under the name of the one "   \
+      "that was asked for",                                                                        \
+      "a provider that swaps the model behind an alias such as `latest` [promise C5]",             \
+      "caught:embedding-drift", "drift-self")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

@@ -142,6 +142,17 @@ static int get(void *ctx, vtime now, const struct artifact_key *keys, size_t cou
                : objects->ops->get(objects->ctx, now, keys, count, vectors, found);
 }
 
+static int purge(void *ctx, vtime now, vtime from, vtime to) {
+    struct injector *in = ctx;
+    enum verdict verdict = judge(in, now);
+    if (verdict_refused(verdict)) {
+        return verdict_refusal(verdict);
+    }
+    const struct object_port *objects = &in->inner.objects;
+    int error = verdict == HALF_DONE ? PORT_OK : objects->ops->purge(objects->ctx, now, from, to);
+    return verdict_outcome(verdict, error);
+}
+
 static int count_objects(void *ctx, vtime now, const uint64_t *listing_ids, size_t count,
                          vtime until, uint64_t *found) {
     struct injector *in = ctx;
@@ -155,7 +166,7 @@ static int count_objects(void *ctx, vtime now, const uint64_t *listing_ids, size
 /* ---- Life ---- */
 
 void injector_wrap_objects(struct injector *in) {
-    static const struct object_port_ops objects = {put, get, erase, count_objects};
+    static const struct object_port_ops objects = {put, get, erase, purge, count_objects};
     simulation_ports(in->simulation)->objects = (struct object_port){&objects, in};
 }
 

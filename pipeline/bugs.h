@@ -120,7 +120,22 @@
       "leaves them",                                                                               \
       "dashboard")                                                                                 \
     X(BOOKS_UNREAD, "books-unread",                                                                \
-      "orders that never reached bronze are not asked of OLTP again", "dashboard")
+      "orders that never reached bronze are not asked of OLTP again", "dashboard")                 \
+    X(MODEL_UNCHECKED, "model-unchecked",                                                          \
+      "vectors are written whatever model version the embedding service says made them",           \
+      "no-lost-embedding")                                                                         \
+    X(DIMENSION_UNCHECKED, "dimension-unchecked",                                                  \
+      "vectors are written whatever dimension the embedding service answers with", "dead-letters") \
+    X(NUMBERS_UNCHECKED, "numbers-unchecked",                                                      \
+      "vectors go to the store as the embedding service made them, numbers or not",                \
+      "dead-letters")                                                                              \
+    X(EMBED_GIVEN_UP, "embed-given-up",                                                            \
+      "an embedding whose request failed, or whose outcome nobody knows, is not asked for again",  \
+      "convergence")                                                                               \
+    X(REEMBED_FROM_ARCHIVE, "reembed-from-archive",                                                \
+      "an operator's re-embed takes the vectors that were kept: those that a wrong model made "    \
+      "come again",                                                                                \
+      "no-lost-embedding")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

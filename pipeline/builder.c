@@ -448,7 +448,7 @@ static int row_of_store(enum scan_store store) {
 /* A listing that has not joined a shadow joins it with all its rows; until they are written a
  * repair asks for nothing that is not done anyway. */
 static int lane_repair(struct partitioned *builder, struct builder_task *task, struct lane *lane,
-                       size_t at, size_t modality, struct effects *effects) {
+                       size_t at, size_t modality, bool anew, struct effects *effects) {
     struct lane_rows *rows = &lane->rows[at];
     if (!lane->everyone && !rows->joined) {
         const struct listing *listing = listing_at(task, at);
@@ -461,6 +461,12 @@ static int lane_repair(struct partitioned *builder, struct builder_task *task, s
         bool strikes = builder->machine.config->vector_repair_deletes &&
                        !bug_on(builder->machine.bugs, BUG_REPAIR_OVERWRITES);
         rows->rows[modality].strikes = strikes ? REPAIR_STRIKES : 0;
+    }
+    rows->rows[modality].remake = rows->rows[modality].remake || anew;
+    if (anew && rows->embed_request != 0) {
+        /* What is under way may be what was kept. */
+        rows->embed_request = 0;
+        lane_ended(lane, rows);
     }
     return 0;
 }
@@ -477,7 +483,8 @@ static int listing_repair(struct partitioned *builder, const struct event *event
     struct lane *lane = model == 0 ? lane_served(task) : lane_of_model(task, model);
     if (row == ROW_KEYWORD) {
         row_repair(&listing_at(task, at)->keyword);
-    } else if (lane != NULL && lane_repair(builder, task, lane, at, row, effects) != 0) {
+    } else if (lane != NULL && lane_repair(builder, task, lane, at, row,
+                                           event->command.kind == COMMAND_REMAKE, effects) != 0) {
         return -ENOMEM;
     }
     if (listings_unsaved(&task->listings, at) != 0 || listing_queue(builder, task, at) != 0) {
@@ -510,10 +517,9 @@ static int repair(struct partitioned *builder, const struct event *event, struct
 }
 
 static int other(struct partitioned *builder, const struct event *event, struct effects *effects) {
-    if (event->kind == EVENT_COMMAND && event->command.kind == COMMAND_REPAIR) {
-        return repair(builder, event, effects);
-    }
-    return 0;
+    bool repairs = event->kind == EVENT_COMMAND &&
+                   (event->command.kind == COMMAND_REPAIR || event->command.kind == COMMAND_REMAKE);
+    return repairs ? repair(builder, event, effects) : 0;
 }
 
 struct machine *builder_new(void) {

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "pipeline/builder_parts.h"
+#include "pipeline/embed_flaw.h"
 
 static struct listing *listing_of(struct builder_task *task, uint64_t id, size_t *at) {
     bool found = listings_find(&task->listings, id, at);
@@ -117,35 +118,48 @@ static int vectors_too_large(struct partitioned *builder, struct builder_task *t
 
 /* ---- Embeddings ---- */
 
-static void alert_model(struct lane *lane, enum alert_state state, const char *evidence,
-                        struct effects *effects) {
-    lane->model_alert = state != ALERT_CLEARED;
-    effects_alert(effects, "embedding-model", "embedding", state, bytes_of(evidence));
+static const char *flaw_evidence(enum embed_flaw flaw) {
+    switch (flaw) {
+    case EMBED_OTHER_MODEL:
+        return "the embedding service answers with vectors of another model version than the one "
+               "that was asked for: they are not written";
+    case EMBED_WRONG_DIMENSION:
+        return "the embedding service answers with vectors of another dimension than the "
+               "collections have: they are not written";
+    case EMBED_NO_NUMBERS:
+        return "the embedding service answers with vectors that hold what is no number: they are "
+               "not written";
+    default:
+        return "the embedding service answers with sound vectors of the model version that was "
+               "asked for";
+    }
+}
+
+/* Tells of a flaw when it is seen first, and of the first answer without one. */
+static void alert_flaw(struct lane *lane, enum embed_flaw flaw, struct effects *effects) {
+    if (lane->flawed == (flaw != EMBED_SOUND)) {
+        return;
+    }
+    lane->flawed = flaw != EMBED_SOUND;
+    effects_alert(effects, "embedding-model", "embedding",
+                  lane->flawed ? ALERT_ERROR : ALERT_CLEARED, bytes_of(flaw_evidence(flaw)));
 }
 
 /* True when each item was made, by the model that was asked for, or refused. */
-static bool embed_settled(struct lane *lane, const struct effect *embed, struct effects *effects) {
-    bool right = true;
+static bool embed_settled(const struct partitioned *builder, struct lane *lane,
+                          const struct effect *embed, struct effects *effects) {
+    enum embed_flaw flaw = EMBED_SOUND;
     for (size_t i = 0; i < embed->embed.count; i++) {
         const struct embed_result *result = &embed->embed.results[i];
         if (result->status != ITEM_APPLIED && result->status != ITEM_FATAL) {
             return false;
         }
-        right = right && (result->status == ITEM_FATAL ||
-                          result->model_version == embed->embed.model_version);
+        if (result->status == ITEM_APPLIED && flaw == EMBED_SOUND) {
+            flaw = embed_flaw_of(embed->embed.model_version, result, builder->machine.bugs);
+        }
     }
-    if (!right && !lane->model_alert) {
-        alert_model(lane, ALERT_ERROR,
-                    "the embedding service answers with vectors of another model version than the "
-                    "one that was asked for: they are not written",
-                    effects);
-    } else if (right && lane->model_alert) {
-        alert_model(lane, ALERT_CLEARED,
-                    "the embedding service answers with vectors of the model version that was "
-                    "asked for",
-                    effects);
-    }
-    return right;
+    alert_flaw(lane, flaw, effects);
+    return flaw == EMBED_SOUND;
 }
 
 /* The listing's vectors are made, or (NULL) never will be: what still fits is written; what the
@@ -241,6 +255,11 @@ static int embed_too_large(struct partitioned *builder, struct builder_task *tas
 static int embed_failed(struct partitioned *builder, struct builder_task *task, struct lane *lane,
                         const struct event *event, bool *again) {
     const struct effect *embed = event->answered;
+    if (event->error != PORT_OK && bug_on(builder->machine.bugs, BUG_EMBED_GIVEN_UP)) {
+        lane->embeds_under_way--;
+        *again = false;
+        return 0;
+    }
     *again = true;
     for (size_t i = 0; i < embed->embed.count && *again; i++) {
         size_t at;
@@ -262,7 +281,7 @@ int lane_answered(struct partitioned *builder, struct builder_task *task, uint32
     if (purpose == PURPOSE_VECTORS) {
         return vectors_written(builder, task, lane, event, effects, again);
     }
-    if (!embed_settled(lane, event->answered, effects)) {
+    if (!embed_settled(builder, lane, event->answered, effects)) {
         return embed_failed(builder, task, lane, event, again);
     }
     return embedded(builder, task, lane, event, effects);

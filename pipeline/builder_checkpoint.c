@@ -19,7 +19,8 @@ enum {
 /* While dead letters are under way no row is said to be abandoned: a crash would lose the letter.
  */
 static char *row_put(char *at, const struct row *row, bool letters_out) {
-    at = wire_put(at, (uint64_t)(row->known | row->repair << 1 | row->strikes << 2), 1);
+    at = wire_put(
+        at, (uint64_t)(row->known | row->repair << 1 | row->remake << 2 | row->strikes << 3), 1);
     at = wire_put(at, row->content, 8);
     at = wire_put(at, (uint64_t)row->version, 8);
     return wire_put(at, (uint64_t)(letters_out ? row->abandoned : DOC_VERSION_NONE), 8);
@@ -29,7 +30,8 @@ static void row_get(struct wire_reader *reader, struct row *row) {
     uint64_t flags = wire_get(reader, 1);
     row->known = (flags & 1) != 0;
     row->repair = (flags & 2) != 0;
-    row->strikes = (uint8_t)(flags >> 2);
+    row->remake = (flags & 4) != 0;
+    row->strikes = (uint8_t)(flags >> 3);
     row->content = wire_get(reader, 8);
     row->version = (doc_version)wire_get(reader, 8);
     row->abandoned = (doc_version)wire_get(reader, 8);

@@ -257,8 +257,9 @@ static int embed_add(struct effects *effects, struct effect *embed, const struct
         }
         rows->embedding[m] = listing->wants[m].content;
         /* A vector that the store refused is not asked of an archive again. */
-        bool anew = rows->rows[m].anew == listing->head.folded.visible_version;
-        item->content[m] = anew ? 0 : listing->wants[m].content;
+        bool refused = rows->rows[m].anew == listing->head.folded.visible_version;
+        item->content[m] = listing->wants[m].content;
+        item->anew = item->anew || refused || rows->rows[m].remake;
         result->vectors[m] =
             effect_alloc_raw(effects, embed, modality_dimension((enum modality)m) * sizeof(float));
         if (result->vectors[m] == NULL) {

@@ -50,6 +50,7 @@ struct row {
     bool known;            /* something, since the listing was loaded */
     bool repair;           /* write over the same version too */
     uint8_t strikes;       /* and before that delete so often: there may be several rows */
+    bool remake;           /* with a vector that was not kept from before */
     uint64_t content;      /* content hash; 0: no row */
     doc_version version;   /* version */
     doc_version abandoned; /* version that the store refuses for good; dead-lettered */
@@ -117,7 +118,7 @@ struct lane {
     uint32_t embed_failing, writes_failing, gone_failing;
     /* What the service and the store take at once, learned from what they refused; 0: no limit. */
     uint32_t embed_items_max, write_items_max;
-    bool model_alert; /* vectors of another model came, and an alert said so */
+    bool flawed; /* the service answered with vectors that are not written; an alert said so */
 };
 
 enum { LANE_COUNT = 2 };

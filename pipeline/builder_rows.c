@@ -87,6 +87,7 @@ void row_settle(struct partitioned *builder, struct row *row, enum item_status s
      * that set out before the repair was asked for does not do the repair. */
     row->known = true;
     row->repair = row->repair && rule == VERSION_GREATER;
+    row->remake = row->remake && row->repair;
     row->version = meta->version;
     row->content = kind == ROW_DELETE || kind == ROW_TOMBSTONE ? 0 : meta->content_hash;
     if (status == ITEM_CONFLICT) {

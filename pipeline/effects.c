@@ -202,8 +202,8 @@ const char *effect_kind_name(enum effect_kind kind) {
 }
 
 const char *erase_target_name(enum erase_target target) {
-    static const char *const names[ERASE_TARGET_COUNT] = {"source",  "warehouse", "vectors",
-                                                          "keyword", "state",     "artifacts"};
+    static const char *const names[ERASE_TARGET_COUNT] = {
+        "source", "warehouse", "vectors", "keyword", "state", "artifacts", "artifacts-of-stretch"};
     assert(target < ERASE_TARGET_COUNT);
     return names[target];
 }

@@ -83,6 +83,7 @@ enum erase_target {
     ERASE_KEYWORD,
     ERASE_STATE, /* only looks: entries go with the next checkpoint */
     ERASE_ARTIFACTS,
+    ERASE_ARTIFACTS_OF_STRETCH, /* of whatever listing; looks at nothing */
     ERASE_TARGET_COUNT
 };
 const char *erase_target_name(enum erase_target target);
@@ -243,6 +244,7 @@ struct effect {
             uint64_t *listing_ids;
             size_t count;
             enum scan_store store;  /* REPAIR only */
+            bool anew;              /* REPAIR only: COMMAND_REMAKE */
             uint32_t model_version; /* REPAIR of a vector store: of the collection; 0: the one that
                                        is served */
         } listings;                 /* REPUBLISH, REPAIR */
@@ -280,6 +282,7 @@ struct effect {
             uint32_t model_version; /* of vectors: 0 for every version */
             struct erasure_subject *subjects;
             size_t count;
+            vtime artifacts_from; /* of a stretch: those that were stored since */
             vtime artifacts_until; /* of artifacts: those that were stored by then */
             struct erasure_look looks[ERASURE_PLACE_COUNT]; /* filled by the host */
         } erase;

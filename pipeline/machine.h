@@ -111,6 +111,8 @@ enum command_kind {
                           take part in the writing of that model yet does so from now on, with all
                           its vectors (backfill, A10) */
     COMMAND_RECONCILE, /* reconciler: begin now */
+    COMMAND_REMAKE, /* builder: the same as a repair, with vectors that the embedding service makes
+                       anew: what was kept of them is not to be used (C5) */
 };
 
 struct event {

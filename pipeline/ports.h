@@ -143,8 +143,8 @@ struct image_input {
 struct embed_item {
     uint64_t listing_id;
     uint8_t modalities;               /* bits: which vectors are wanted */
-    uint64_t content[MODALITY_COUNT]; /* hashes of what the wanted vectors are made of; 0: what
-                                         was kept of it is not to be used */
+    uint64_t content[MODALITY_COUNT]; /* hashes of what the wanted vectors are made of */
+    bool anew;                        /* what was kept of it is not to be used, but replaced */
     struct text_input text;
     const struct image_input *images;
     size_t image_count;
@@ -153,8 +153,11 @@ struct embed_result {
     enum item_status status;
     uint32_t model_version;
     bool reused; /* the vectors were made before, of the same content, and kept */
-    /* Of the wanted modalities: pointers into the caller's float buffers, filled on APPLIED. */
+    /* Of the wanted modalities: pointers into the caller's float buffers, filled on APPLIED, and how
+     * many floats the service answered with. A buffer has room for modality_dimension(); of a
+     * longer answer it holds the beginning, behind a shorter one it holds zeros. */
     float *vectors[MODALITY_COUNT];
+    uint32_t dimensions[MODALITY_COUNT];
 };
 struct embedding_port_ops {
     int (*embed)(void *ctx, vtime now, uint32_t model_version, const struct embed_item *items,
@@ -329,7 +332,9 @@ struct object_port_ops {
      * repeated. What the store's listings do not name yet stays, and an answer proves nothing: only
      * a later count does. */
     int (*erase)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until);
-    /* How many such objects are kept, as the store's listings have it: they may lag. */
+    /* Drops every object that was stored in [from, to), of whatever listing. */
+    int (*purge)(void *ctx, vtime now, vtime from, vtime to);
+    /* How many objects that `erase` means are kept, as the store's listings have it: they may lag. */
     int (*count)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until,
                  uint64_t *objects);
 };

@@ -30,7 +30,7 @@
 #include "pipeline/registry.h"
 #include "pipeline/wire.h"
 
-enum { PURPOSE_VECTORS = TASK_PURPOSE_OWN, PURPOSE_WALK };
+enum { PURPOSE_VECTORS = TASK_PURPOSE_OWN, PURPOSE_PURGE, PURPOSE_WALK };
 enum { TIMER_WINDOW = TASK_TIMER_OWN, TIMER_DRIFT, TIMER_WALK };
 enum { WALK_ROWS = 256 };
 
@@ -194,8 +194,23 @@ static int vectors_seen(struct partitioned *quality, struct quality_task *task,
 
 /* ---- Re-embedding ---- */
 
-static int walk_on(struct partitioned *quality, struct quality_task *task,
-                   struct effects *effects) {
+/* What was kept of the stretch goes first: content that was replaced since may come back, and its
+ * vector would come from the archive. */
+static int walk_purge(struct partitioned *quality, struct quality_task *task,
+                      struct effects *effects) {
+    const struct walk *walk = &task->walk;
+    struct effect *purge = machine_request(&quality->machine, effects, EFFECT_ERASE, 0);
+    if (purge == NULL) {
+        return -ENOMEM;
+    }
+    purge->erase.target = ERASE_ARTIFACTS_OF_STRETCH;
+    purge->erase.artifacts_from = walk->from;
+    purge->erase.artifacts_until = walk->to.ns < walk->began.ns ? walk->to : walk->began;
+    return task_expect(quality, &task->task, purge, PURPOSE_PURGE, 0);
+}
+
+static int walk_scan(struct partitioned *quality, struct quality_task *task,
+                     struct effects *effects) {
     struct effect *scan = machine_request(&quality->machine, effects, EFFECT_SCAN, 0);
     if (scan == NULL) {
         return -ENOMEM;
@@ -208,9 +223,16 @@ static int walk_on(struct partitioned *quality, struct quality_task *task,
     scan->scan.max = WALK_ROWS;
     scan->scan.page = true;
     scan->scan.rows = effect_alloc(effects, scan, WALK_ROWS * sizeof *scan->scan.rows);
-    task->walk.under_way = true;
     return scan->scan.rows == NULL ? -ENOMEM
                                    : task_expect(quality, &task->task, scan, PURPOSE_WALK, 0);
+}
+
+static int walk_on(struct partitioned *quality, struct quality_task *task,
+                   struct effects *effects) {
+    bool first = task->walk.store == WALK_FIRST && task->walk.next == 0;
+    bool purges = first && !bug_on(quality->machine.bugs, BUG_REEMBED_FROM_ARCHIVE);
+    task->walk.under_way = true;
+    return purges ? walk_purge(quality, task, effects) : walk_scan(quality, task, effects);
 }
 
 static void walk_anew(struct walk *walk) {
@@ -220,8 +242,8 @@ static void walk_anew(struct walk *walk) {
 }
 
 /* Tells the builders to write the rows of the stretch anew. */
-static int walk_repair(struct quality_task *task, const struct effect *scan,
-                       struct effects *effects) {
+static int walk_repair(const struct partitioned *quality, struct quality_task *task,
+                       const struct effect *scan, struct effects *effects) {
     struct effect *repair = NULL;
     for (size_t i = 0; i < scan->scan.count; i++) {
         const struct scan_row *row = &scan->scan.rows[i];
@@ -235,6 +257,7 @@ static int walk_repair(struct quality_task *task, const struct effect *scan,
                 return -ENOMEM;
             }
             repair->listings.store = scan->scan.store;
+            repair->listings.anew = !bug_on(quality->machine.bugs, BUG_REEMBED_FROM_ARCHIVE);
             repair->listings.model_version = scan->scan.model_version;
             repair->listings.listing_ids =
                 effect_alloc(effects, repair, scan->scan.count * sizeof(uint64_t));
@@ -253,7 +276,7 @@ static int walked(struct partitioned *quality, struct quality_task *task, const 
     const struct effect *scan = event->answered;
     struct walk *walk = &task->walk;
     walk->under_way = false;
-    if (!walk->active || walk_repair(task, scan, effects) != 0) {
+    if (!walk->active || walk_repair(quality, task, scan, effects) != 0) {
         return walk->active ? -ENOMEM : 0;
     }
     task_changed(quality, &task->task, event->now, effects);
@@ -541,8 +564,14 @@ static int answered(struct partitioned *quality, struct task *head, uint32_t pur
     (void)argument;
     (void)again;
     struct quality_task *task = (struct quality_task *)head;
-    return purpose == PURPOSE_VECTORS ? vectors_seen(quality, task, event, effects)
-                                      : walked(quality, task, event, effects);
+    switch (purpose) {
+    case PURPOSE_VECTORS:
+        return vectors_seen(quality, task, event, effects);
+    case PURPOSE_PURGE:
+        return walk_scan(quality, task, effects);
+    default:
+        return walked(quality, task, event, effects);
+    }
 }
 
 static int timer(struct partitioned *quality, struct task *head, uint32_t id, vtime now,

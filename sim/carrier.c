@@ -232,6 +232,9 @@ static int erase(struct simulation *s, struct effect *effect) {
         return look_at_state(s, effect);
     case ERASE_ARTIFACTS:
         return erase_artifacts(s, effect);
+    case ERASE_ARTIFACTS_OF_STRETCH:
+        return p->objects.ops->purge(p->objects.ctx, s->now, effect->erase.artifacts_from,
+                                     effect->erase.artifacts_until);
     case ERASE_TARGET_COUNT:
         break;
     }
@@ -302,6 +305,7 @@ void carrier_arrive(struct simulation *s, struct flight *flight) {
     carrier_note_request(s, effect);
     s->caller = flight->actor;
     s->caller_incarnation = flight->incarnation;
+    s->reply_held_ns = 0;
     flight->error = carry_out(s, effect);
     s->caller = SIMULATION_ACTOR_NONE;
     note_error(s, flight->error);
@@ -313,8 +317,8 @@ void carrier_arrive(struct simulation *s, struct flight *flight) {
     if (effect->kind == EFFECT_REPUBLISH || effect->kind == EFFECT_REPUBLISH_SALES) {
         carrier_wake(s, &s->waiting_outbox);
     }
-    flight_push(s, vtime_add(s->now, travel_ns(s, effect)), KIND_DELIVER + (uint32_t)flight->event,
-                flight);
+    int64_t back_ns = travel_ns(s, effect) + s->reply_held_ns;
+    flight_push(s, vtime_add(s->now, back_ns), KIND_DELIVER + (uint32_t)flight->event, flight);
 }
 
 /* ---- Reads ---- */
@@ -623,7 +627,7 @@ static void send_repair(struct simulation *s, const struct effect *repair) {
         copy->listings.count = repair->listings.count;
         copy->listings.store = repair->listings.store;
         copy->listings.model_version = repair->listings.model_version;
-        flight->command = COMMAND_REPAIR;
+        flight->command = repair->listings.anew ? COMMAND_REMAKE : COMMAND_REPAIR;
         int64_t travel = latency_model_draw_ns(&s->latencies[EFFECT_PRODUCE], &s->latency);
         flight_push(s, vtime_add(s->now, travel), KIND_DELIVER + EVENT_COMMAND, flight);
     }

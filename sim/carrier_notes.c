@@ -42,7 +42,7 @@ static void note_embed(struct simulation *s, const struct effect *effect) {
     NOTE(s, effect->embed.model_version, effect->embed.count);
     for (size_t i = 0; i < effect->embed.count; i++) {
         const struct embed_item *item = &effect->embed.items[i];
-        NOTE(s, item->listing_id, item->modalities, item->image_count);
+        NOTE(s, item->listing_id, item->modalities, item->image_count, item->anew);
         simulation_note_bytes(s, item->text.title);
         simulation_note_bytes(s, item->text.description);
         simulation_note_bytes(s, item->text.attributes);
@@ -222,7 +222,7 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
         break;
     case EFFECT_ERASE:
         NOTE(s, effect->erase.target, effect->erase.model_version, effect->erase.count,
-             number(effect->erase.artifacts_until.ns));
+             number(effect->erase.artifacts_from.ns), number(effect->erase.artifacts_until.ns));
         for (size_t i = 0; i < effect->erase.count; i++) {
             const struct erasure_subject *subject = &effect->erase.subjects[i];
             NOTE(s, subject->listing_id, number(subject->version));

@@ -1,5 +1,7 @@
 #include "sim/embedding_archive.h"
 
+#include "pipeline/embed_flaw.h"
+
 /* The artifacts of what an item wants: keys, and where their vectors are or go. Returns how many.
  */
 static size_t wanted_of(uint32_t model_version, const struct embed_item *item,
@@ -7,7 +9,7 @@ static size_t wanted_of(uint32_t model_version, const struct embed_item *item,
                         float *vectors[MODALITY_COUNT]) {
     size_t count = 0;
     for (int m = 0; m < MODALITY_COUNT; m++) {
-        if ((item->modalities >> m & 1) != 0 && item->content[m] != 0) {
+        if ((item->modalities >> m & 1) != 0) {
             keys[count] = (struct artifact_key){item->listing_id, item->content[m], model_version,
                                                 (enum modality)m};
             vectors[count++] = result->vectors[m];
@@ -24,12 +26,7 @@ static bool take_kept(struct embedding_archive *archive, vtime now, uint32_t mod
     bool found[MODALITY_COUNT];
     size_t count = wanted_of(model_version, item, result, keys, vectors);
     const struct object_port *objects = archive->objects;
-    for (int m = 0; m < MODALITY_COUNT; m++) {
-        if ((item->modalities >> m & 1) != 0 && item->content[m] == 0) {
-            return false;
-        }
-    }
-    if (count == 0 ||
+    if (count == 0 || item->anew ||
         objects->ops->get(objects->ctx, now, keys, count, vectors, found) != PORT_OK) {
         return false;
     }
@@ -40,6 +37,7 @@ static bool take_kept(struct embedding_archive *archive, vtime now, uint32_t mod
     }
     for (size_t i = 0; i < count; i++) {
         archive->reused[keys[i].modality]++;
+        result->dimensions[keys[i].modality] = (uint32_t)modality_dimension(keys[i].modality);
     }
     result->status = ITEM_APPLIED;
     result->model_version = model_version;
@@ -64,10 +62,11 @@ static int keep(struct embedding_archive *archive, vtime now, const struct embed
 /* Lets the model make these, and keeps what it made. */
 static int make(struct embedding_archive *archive, vtime now, uint32_t model_version,
                 const struct embed_item *items, size_t count, struct embed_result *results) {
-    const struct embedding_port *inner = &archive->inner;
+    const struct embedding_port *inner = archive->inner;
     int error = inner->ops->embed(inner->ctx, now, model_version, items, count, results);
     for (size_t i = 0; i < count && error == PORT_OK; i++) {
         if (results[i].status == ITEM_APPLIED &&
+            embed_flaw_of(model_version, &results[i], NULL) == EMBED_SOUND &&
             keep(archive, now, &items[i], &results[i]) == PORT_NO_MEMORY) {
             error = PORT_NO_MEMORY;
         }

@@ -8,7 +8,7 @@
  *
  * So a vector that a crash, a lost row or a rollback asks for once more costs a read while its
  * artifact is kept, and an embedding after that. The archive is a convenience: where the object
- * store fails, vectors are made as if there were none.
+ * store fails, vectors are made as if there were none. A flawed answer is handed on and not kept.
  */
 #ifndef MURPHY_SIM_EMBEDDING_ARCHIVE_H
 #define MURPHY_SIM_EMBEDDING_ARCHIVE_H
@@ -18,10 +18,11 @@
 #include "pipeline/ports.h"
 
 struct embedding_archive {
-    struct embedding_port inner;
-    const struct object_port *objects; /* asked anew each time, so that it can be wrapped */
-    uint64_t reused[MODALITY_COUNT];   /* vectors that came from the archive */
-    uint64_t unkept;                   /* vectors that the object store did not take */
+    /* Asked anew each time, so that they can be wrapped. */
+    const struct embedding_port *inner;
+    const struct object_port *objects;
+    uint64_t reused[MODALITY_COUNT]; /* vectors that came from the archive */
+    uint64_t unkept;                 /* vectors that the object store did not take */
 };
 
 /* Errors are those of the inner port. */

@@ -146,7 +146,9 @@ static int embed_one(struct fake_embedding *e, uint32_t model_version,
     }
     result->status = ITEM_APPLIED;
     for (int m = 0; m < MODALITY_COUNT; m++) {
-        e->counts.vectors[m][model_version - 1] += wants(item, (enum modality)m);
+        bool wanted = wants(item, (enum modality)m);
+        result->dimensions[m] = wanted ? (uint32_t)modality_dimension((enum modality)m) : 0;
+        e->counts.vectors[m][model_version - 1] += wanted;
     }
     return 0;
 }

@@ -294,6 +294,19 @@ static int port_erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t 
     return 0;
 }
 
+static int port_purge(void *ctx, vtime now, vtime from, vtime to) {
+    struct fake_object_store *o = ctx;
+    expire(o, now);
+    for (size_t i = o->oldest; i < o->count; i++) {
+        const struct object *object = &o->objects[i];
+        bool meant = object->stored.ns >= from.ns && object->stored.ns < to.ns;
+        if (meant && object->end == OBJECT_KEPT && is_listed(o, object, now, now)) {
+            end(o, (uint32_t)i, OBJECT_ERASED, now);
+        }
+    }
+    return 0;
+}
+
 static int port_count(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until,
                       uint64_t *objects) {
     struct fake_object_store *o = ctx;
@@ -309,7 +322,12 @@ static int port_count(void *ctx, vtime now, const uint64_t *listing_ids, size_t 
 
 struct object_port fake_object_store_port(struct fake_object_store *o) {
     static const struct object_port_ops ops = {
-        .put = port_put, .get = port_get, .erase = port_erase, .count = port_count};
+        .put = port_put,
+        .get = port_get,
+        .erase = port_erase,
+        .purge = port_purge,
+        .count = port_count,
+    };
     return (struct object_port){&ops, o};
 }
 

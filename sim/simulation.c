@@ -282,9 +282,10 @@ static int fakes_make(struct simulation *s) {
         .warehouse = fake_warehouse_port(s->warehouse),
         .state = fake_state_store_port(s->state_store),
         .objects = fake_object_store_port(s->object_store),
+        .model = fake_embedding_port(s->embedding),
     };
-    s->archive = (struct embedding_archive){.inner = fake_embedding_port(s->embedding),
-                                            .objects = &s->ports.objects};
+    s->archive =
+        (struct embedding_archive){.inner = &s->ports.model, .objects = &s->ports.objects};
     return 0;
 }
 
@@ -1082,6 +1083,10 @@ uint32_t simulation_actor_find(const struct simulation *s, enum machine_kind kin
 
 uint32_t simulation_caller(const struct simulation *s) {
     return s->caller;
+}
+
+void simulation_hold_reply(struct simulation *s, int64_t held_ns) {
+    s->reply_held_ns += held_ns;
 }
 
 bool simulation_caller_up(const struct simulation *s) {

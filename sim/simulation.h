@@ -111,7 +111,8 @@ struct simulation_ports {
     struct keyword_port keywords;
     struct warehouse_port warehouse;
     struct state_port state;
-    struct object_port objects; /* the embedding service's archive goes through it too */
+    struct object_port objects;  /* the embedding service's archive goes through it too */
+    struct embedding_port model; /* what the archive has vectors made by */
 };
 
 /* Asked for each change whether its outbox row is written with it; a fault says no where an
@@ -121,6 +122,9 @@ struct outbox_gate {
     void *ctx;
 };
 struct outbox_gate *simulation_outbox_gate(struct simulation *s);
+
+/* For whoever carries out a request now: its reply comes so much later than usual. */
+void simulation_hold_reply(struct simulation *s, int64_t held_ns);
 
 /* NULL when out of memory. The workload must outlive it and is fed from its first operation. */
 struct simulation *simulation_new(const struct simulation_options *options,

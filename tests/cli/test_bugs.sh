@@ -53,6 +53,13 @@ books-unread lineage-topic 1
 books-unread lineage-bronze 1
 batch-only-looks lineage-silver 1
 batch-only-looks lineage-gold 1
+embed-given-up embedding-timeout 1
+embed-given-up embedding-throttled 1
+dimension-unchecked embedding-wrong-dimension 1
+numbers-unchecked embedding-nan 1
+model-unchecked embedding-other-model 1
+drift-self embedding-silent-model-change 1
+reembed-from-archive embedding-silent-model-change 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -193,6 +193,7 @@ static int embed(struct rig *rig) {
     for (size_t i = 0; i < 4; i++) {
         items[i] = (struct embed_item){.listing_id = i,
                                        .modalities = 1u << MODALITY_TEXT,
+                                       .anew = true,
                                        .text = {.title = {"brass lamp", 10}}};
         results[i] = (struct embed_result){.vectors = {[MODALITY_TEXT] = embedded_vectors[i]}};
     }
@@ -972,6 +973,7 @@ static void points_count_what_passes(void **state) {
     assert_null(injector_point_about(count, &about));
     assert_in_range(count, SINK_COUNT + 3, 15);
     for (int sink = 0; sink < SINK_COUNT; sink++) {
+        injector_point(rig->injector, (size_t)sink, &before[sink]);
         sinks[sink].request(rig);
         sinks[sink].request(rig);
         injector_point(rig->injector, (size_t)sink, &passed);

@@ -1,4 +1,5 @@
 /* What services and stores refuse, and how the document builder bears it (A8, A13, A14, A15). */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,22 +21,104 @@ static struct script *four_embedding(const struct pipeline_config *config) {
     return s;
 }
 
-/* Vectors of another model than the one that was asked for are not written; the service is asked
- * again, and an alert says so once, and is taken back. */
-static void test_vectors_of_another_model(void **state) {
+static void by_another_model(struct embed_result *result) {
+    result->model_version = 2;
+}
+
+static void of_another_dimension(struct embed_result *result) {
+    result->dimensions[MODALITY_TEXT] /= 2;
+}
+
+static void no_number(struct embed_result *result) {
+    result->vectors[MODALITY_TEXT][TEXT_DIMENSION - 1] = NAN;
+}
+
+static void beyond_numbers(struct embed_result *result) {
+    result->vectors[MODALITY_TEXT][300] = INFINITY;
+}
+
+enum { FLAWS = 4 };
+static const struct {
+    void (*spoil)(struct embed_result *result);
+    enum bug_id unchecked;
+} flaws[FLAWS] = {
+    {by_another_model, BUG_MODEL_UNCHECKED},
+    {of_another_dimension, BUG_DIMENSION_UNCHECKED},
+    {no_number, BUG_NUMBERS_UNCHECKED},
+    {beyond_numbers, BUG_NUMBERS_UNCHECKED},
+};
+
+/* Vectors of another model or dimension than was asked for, and such as hold what is no number, are
+ * not written; the service is asked again, and an alert says so once, and is taken back (C5). */
+static void test_flawed_vectors(void **state) {
+    (void)state;
+    for (size_t f = 0; f < FLAWS; f++) {
+        struct script *s = four_embedding(NULL);
+        uint64_t embed = script_newest(s, EFFECT_EMBED);
+        for (int i = 0; i < 2; i++) {
+            script_spoil(s, embed, flaws[f].spoil);
+            assert_int_equal(script_said(s, "alert embedding-model embedding error:"), i == 0);
+            assert_true(script_said(s, "resend"));
+            assert_int_equal(script_newest(s, EFFECT_WRITE_VECTORS), 0);
+            script_skip(s);
+        }
+        script_answer(s, embed);
+        assert_true(script_said(s, "alert embedding-model embedding cleared:"));
+        assert_true(script_said(s, "write-vectors text\n    upsert 1 v0\n"));
+        script_free(s);
+    }
+}
+
+/* With the check taken away they are. */
+static void test_flaws_unchecked(void **state) {
+    (void)state;
+    for (size_t f = 0; f < FLAWS; f++) {
+        struct bugs bugs = {.on = {0}};
+        bugs.on[flaws[f].unchecked] = true;
+        struct script *s = builder_begun(NULL, &bugs);
+        builder_log(s, TEXTS("listing 7 @1 title=Lamp"));
+        script_spoil(s, script_newest(s, EFFECT_EMBED), flaws[f].spoil);
+        assert_int_not_equal(script_newest(s, EFFECT_WRITE_VECTORS), 0);
+        script_free(s);
+    }
+}
+
+/* An operator's order to make a vector anew passes over what was kept, also of a request that is
+ * under way, and survives a crash (C5). */
+static void test_remake(void **state) {
+    (void)state;
+    struct script *s = builder_begun(NULL, NULL);
+    builder_log(s, TEXTS("listing 7 @1 title=Lamp"));
+    uint64_t first = script_newest(s, EFFECT_EMBED);
+    assert_false(script_request(s, first)->embed.items[0].anew);
+    script_command(s, COMMAND_REMAKE, SCAN_VECTOR_TEXT, 1, (const uint64_t[]){7});
+    uint64_t second = script_newest(s, EFFECT_EMBED);
+    assert_int_not_equal(second, first);
+    assert_true(script_request(s, second)->embed.items[0].anew);
+    script_skip(s);
+    script_answer(s, first);
+    assert_false(script_said(s, "write-vectors"));
+    builder_checkpoint(s);
+    builder_restart(s, 2);
+    assert_true(script_request(s, script_newest(s, EFFECT_EMBED))->embed.items[0].anew);
+    builder_settle(s);
+    script_command(s, COMMAND_REPAIR, SCAN_VECTOR_TEXT, 1, (const uint64_t[]){7});
+    assert_false(script_request(s, script_newest(s, EFFECT_EMBED))->embed.items[0].anew);
+    script_free(s);
+}
+
+/* A request that failed is not sent again with the content of a listing that was erased meanwhile:
+ * its vectors would reach the archive after the erasure (A12). The others are asked for anew. */
+static void test_gone_content_is_not_embedded(void **state) {
     (void)state;
     struct script *s = four_embedding(NULL);
     uint64_t embed = script_newest(s, EFFECT_EMBED);
-    for (int i = 0; i < 2; i++) {
-        script_mislabel(s, embed, 2);
-        assert_int_equal(script_said(s, "alert embedding-model embedding error:"), i == 0);
-        assert_true(script_said(s, "resend"));
-        assert_int_equal(script_newest(s, EFFECT_WRITE_VECTORS), 0);
-        script_skip(s);
-    }
-    script_answer(s, embed);
-    assert_true(script_said(s, "alert embedding-model embedding cleared:"));
-    assert_true(script_said(s, "write-vectors text\n    upsert 1 v0\n"));
+    builder_log(s, TEXTS("erasure listing 2 @9"));
+    script_skip(s);
+    script_fail(s, embed, PORT_UNKNOWN);
+    assert_false(script_said(s, "resend"));
+    assert_true(script_said(
+        s, "embed\n    1 text fused 'A'\n    3 text fused 'C'\n    4 text fused 'D'\n"));
     script_free(s);
 }
 
@@ -280,7 +363,10 @@ static void test_corrupt_lanes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors_of_another_model),
+        cmocka_unit_test(test_flawed_vectors),
+        cmocka_unit_test(test_flaws_unchecked),
+        cmocka_unit_test(test_remake),
+        cmocka_unit_test(test_gone_content_is_not_embedded),
         cmocka_unit_test(test_refused_vector_is_made_once_more),
         cmocka_unit_test(test_embed_request_too_large),
         cmocka_unit_test(test_vector_write_too_large),

@@ -385,9 +385,15 @@ static void test_reembed(void **state) {
     (void)state;
     struct script *s = begun();
     script_records(s, FETCH_CONTROL, 0, TEXTS("control re-embed @900 from=100 to=800"));
+    struct effect *purge = script_request(s, script_newest(s, EFFECT_ERASE));
+    assert_int_equal(purge->erase.target, ERASE_ARTIFACTS_OF_STRETCH);
+    assert_int_equal(purge->erase.artifacts_from.ns, text_time(100).ns);
+    assert_true(purge->erase.artifacts_until.ns <= text_time(800).ns);
+    assert_int_equal(script_newest(s, EFFECT_SCAN), 0); /* what was kept goes first */
+    script_answer(s, purge->request);
     script_skip(s);
     answer_walk(s, script_newest(s, EFFECT_SCAN), 7, text_time(100));
-    assert_non_null(strstr(script_told(s), "repair vector-text v1 7\n"));
+    assert_non_null(strstr(script_told(s), "repair vector-text v1 anew 7\n"));
     script_wait(s, VTIME_MINUTE);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
     script_restart(s);
@@ -400,6 +406,7 @@ static void test_reembed(void **state) {
     assert_null(strstr(script_told(s), "repair"));
     assert_int_equal(script_newest(s, EFFECT_SCAN), 0);
     script_wait(s, 2 * VTIME_MINUTE); /* a row was found: once more */
+    script_answer(s, script_newest(s, EFFECT_ERASE));
     for (int store = 0; store < 3; store++) {
         answer_walk(s, script_newest(s, EFFECT_SCAN), 7, text_time(1000));
     }

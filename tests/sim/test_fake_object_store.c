@@ -160,6 +160,7 @@ struct service {
     struct fake_embedding *model;
     struct fake_object_store *objects;
     struct object_port port;
+    struct embedding_port inner;
     struct embedding_archive archive;
     float vectors[3][TEXT_DIMENSION];
     struct embed_result results[3];
@@ -169,8 +170,8 @@ static void service_open(struct service *s) {
     *s =
         (struct service){.model = fake_embedding_new(NULL), .objects = fake_object_store_new(NULL)};
     s->port = fake_object_store_port(s->objects);
-    s->archive =
-        (struct embedding_archive){.inner = fake_embedding_port(s->model), .objects = &s->port};
+    s->inner = fake_embedding_port(s->model);
+    s->archive = (struct embedding_archive){.inner = &s->inner, .objects = &s->port};
 }
 
 static void service_close(struct service *s) {
@@ -213,13 +214,69 @@ static void nothing_is_made_twice(void **state) {
     service_close(&s);
 }
 
-/* Content 0 says that what was kept is not to be used. */
+/* A service that answers well-formed vectors of another kind, or (flawed) of half the dimension. */
+struct wrong_service {
+    struct embedding_port inner;
+    bool flawed;
+};
+
+static int embed_wrongly(void *ctx, vtime now, uint32_t model_version,
+                         const struct embed_item *items, size_t n, struct embed_result *results) {
+    const struct wrong_service *wrong = ctx;
+    int error = wrong->inner.ops->embed(wrong->inner.ctx, now, model_version, items, n, results);
+    for (size_t i = 0; i < n; i++) {
+        results[i].vectors[MODALITY_TEXT][5] += 1;
+        results[i].dimensions[MODALITY_TEXT] /= wrong->flawed ? 2 : 1;
+    }
+    return error;
+}
+
+static const struct embedding_port_ops wrong_ops = {.embed = embed_wrongly};
+
+/* What was kept is passed over when somebody wants it anew, and replaced: what a wrong model made
+ * does not come again (C5). */
 static void a_vector_can_be_asked_for_anew(void **state) {
     (void)state;
     struct service s;
     service_open(&s);
+    struct wrong_service wrong = {.inner = s.inner};
+    s.inner = (struct embedding_port){&wrong_ops, &wrong};
     embed(&s, start, (uint64_t[]){10, 11, 12});
-    assert_int_equal(embed(&s, start, (uint64_t[]){0, 11, 12}), 1);
+    float made_wrongly = s.vectors[0][5];
+    s.inner = wrong.inner;
+    assert_int_equal(embed(&s, start, (uint64_t[]){10, 11, 12}), 0);
+    assert_memory_equal(&s.vectors[0][5], &made_wrongly, sizeof(float));
+    for (size_t i = 0; i < 3; i++) {
+        put(s.objects, start, key_of(i + 1, 10 + i), made_wrongly);
+    }
+    struct embed_item item = {.listing_id = 1,
+                              .modalities = 1u << MODALITY_TEXT,
+                              .content = {10},
+                              .anew = true,
+                              .text = {.title = bytes_of("a lamp of brass")}};
+    struct embed_result result = {.vectors = {s.vectors[0]}};
+    struct embedding_port port = embedding_archive_port(&s.archive);
+    assert_int_equal(port.ops->embed(port.ctx, start, 1, &item, 1, &result), PORT_OK);
+    assert_false(result.reused);
+    static float kept[TEXT_DIMENSION];
+    float *out[] = {kept};
+    bool found;
+    struct artifact_key key = key_of(1, 10);
+    assert_int_equal(s.port.ops->get(s.port.ctx, start, &key, 1, out, &found), PORT_OK);
+    assert_true(found);
+    assert_memory_equal(kept, s.vectors[0], sizeof kept);
+    service_close(&s);
+}
+
+/* A flawed answer is handed on, and not kept (C5). */
+static void flawed_vectors_are_not_kept(void **state) {
+    (void)state;
+    struct service s;
+    service_open(&s);
+    struct wrong_service wrong = {.inner = s.inner, .flawed = true};
+    s.inner = (struct embedding_port){&wrong_ops, &wrong};
+    assert_int_equal(embed(&s, start, (uint64_t[]){10, 11, 12}), 3);
+    assert_int_equal(fake_object_store_counts(s.objects).kept, 0);
     service_close(&s);
 }
 
@@ -265,6 +322,7 @@ int main(void) {
         cmocka_unit_test(agrees_with_a_table),
         cmocka_unit_test(nothing_is_made_twice),
         cmocka_unit_test(a_vector_can_be_asked_for_anew),
+        cmocka_unit_test(flawed_vectors_are_not_kept),
         cmocka_unit_test(embedding_goes_on_without_the_archive),
     };
     return cmocka_run_group_tests_name("fake object store", tests, NULL, NULL);

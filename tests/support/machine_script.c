@@ -272,6 +272,7 @@ static void tell_effect_body(struct script *s, const struct effect *e) {
         if (e->listings.model_version > 0) {
             tell(s, " v%u", e->listings.model_version);
         }
+        tell(s, "%s", e->listings.anew ? " anew" : "");
         tell_ids(s, e);
         break;
     case EFFECT_VECTOR_ADMIN:
@@ -615,6 +616,9 @@ static void item_set(struct effect *e, size_t i, enum item_status status) {
         e->embed.results[i].model_version = e->embed.model_version;
         for (int m = 0; m < MODALITY_COUNT && status == ITEM_APPLIED; m++) {
             if ((e->embed.items[i].modalities >> m & 1) != 0) {
+                size_t dimension = modality_dimension((enum modality)m);
+                memset(e->embed.results[i].vectors[m], 0, dimension * sizeof(float));
+                e->embed.results[i].dimensions[m] = (uint32_t)dimension;
                 e->embed.results[i].vectors[m][0] = (float)e->embed.items[i].listing_id;
             }
         }
@@ -670,11 +674,11 @@ void script_answer_items(struct script *s, uint64_t request, const char *statuse
     script_step(s, &event);
 }
 
-void script_mislabel(struct script *s, uint64_t request, uint32_t model_version) {
+void script_spoil(struct script *s, uint64_t request, void (*spoil)(struct embed_result *result)) {
     struct effect *effect = script_request(s, request);
     for (size_t i = 0; i < item_count(effect); i++) {
         item_set(effect, i, ITEM_APPLIED);
-        effect->embed.results[i].model_version = model_version;
+        spoil(&effect->embed.results[i]);
     }
     struct event event = answer_to(effect);
     script_step(s, &event);

@@ -72,8 +72,8 @@ void script_answer(struct script *s, uint64_t request);
 /* Answers each item by a letter: a(pplied), c(onflict), m(issing), r(etryable), f(atal),
  * u(nknown). */
 void script_answer_items(struct script *s, uint64_t request, const char *statuses);
-/* Answers an embed request with vectors that say to be of another model version. */
-void script_mislabel(struct script *s, uint64_t request, uint32_t model_version);
+/* Answers an embed request with results that are each spoiled first. */
+void script_spoil(struct script *s, uint64_t request, void (*spoil)(struct embed_result *result));
 /* Answers with an error that holds for the whole request. */
 void script_fail(struct script *s, uint64_t request, enum port_error error);
 /* Answers a load of state with the checkpoint that was saved last, if any. */

@@ -530,6 +530,9 @@ static void embed(struct world *w, struct effect *e, bool trouble) {
         }
         for (int m = 0; m < MODALITY_COUNT; m++) {
             if ((item->modalities >> m & 1) != 0) {
+                size_t dimension = modality_dimension((enum modality)m);
+                memset(e->embed.results[i].vectors[m], 0, dimension * sizeof(float));
+                e->embed.results[i].dimensions[m] = (uint32_t)dimension;
                 e->embed.results[i].vectors[m][0] = vector_of(item, m, model);
             }
         }
