@@ -75,6 +75,7 @@ static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *ba
         torn.gold_count = 0;
         torn.order_count /= 2;
         torn.audit_count /= 2;
+        torn.event_count /= 2;
         torn.rebuilt_count /= 2;
         torn.rebuilt_sales_count /= 2;
     }

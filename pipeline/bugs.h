@@ -135,7 +135,19 @@
     X(REEMBED_FROM_ARCHIVE, "reembed-from-archive",                                                \
       "an operator's re-embed takes the vectors that were kept: those that a wrong model made "    \
       "come again",                                                                                \
-      "no-lost-embedding")
+      "no-lost-embedding")                                                                         \
+    X(AUDIT_EVENT_TWICE, "audit-event-twice",                                                      \
+      "a record that tells nothing, a repeat say, is appended to the listing's audit stream all "  \
+      "the same",                                                                                  \
+      "audit-stream")                                                                              \
+    X(AUDIT_EVENT_LOST, "audit-event-lost",                                                        \
+      "an event that no reader sees at once, an image before its listing say, is not appended to " \
+      "the audit stream",                                                                          \
+      "audit-stream")                                                                              \
+    X(AUDIT_HEAD_FORGOTTEN, "audit-head-forgotten",                                                \
+      "where an audit stream stands is not read from the checkpoint: after a crash it begins "     \
+      "anew",                                                                                      \
+      "audit-stream")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

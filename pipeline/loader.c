@@ -1,7 +1,8 @@
 /*
  * The warehouse loader (B4): raw records into bronze, every visible version of a document into
  * silver (SCD2), the present one into gold, orders into silver, and now and then the dashboard's
- * view brought up to date (A1).
+ * view brought up to date (A1); and every event that told something of a listing into its audit
+ * stream (B8).
  *
  * A fetched batch of a source is one micro-batch; the next is fetched when it is in. A batch that
  * fails is sent again as it is: every row has a key, so a torn or repeated batch does no harm (A9).
@@ -23,6 +24,7 @@
 #include <string.h>
 
 #include "pipeline/array.h"
+#include "pipeline/audit_stream.h"
 #include "pipeline/contract_gate.h"
 #include "pipeline/document_rows.h"
 #include "pipeline/folded.h"
@@ -37,6 +39,7 @@ enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_AUDIT, SOURCE_CONTROL, SOURCE_COUNT };
 
 struct loaded {
     struct listing_head head;
+    struct audit_chain chain;
     bool in_batch; /* visibly changed by the batch that is being made */
 };
 
@@ -44,6 +47,7 @@ struct loader_task {
     struct task task;
     struct listings listings;
     struct contract_gate gate;
+    sha256_blocks hash;
     size_t *batch; /* listings whose gold row the batch being made must bring up to date */
     size_t batch_count, batch_capacity;
     bool dashboard_armed;
@@ -54,6 +58,7 @@ static int task_init(struct partitioned *loader, struct task *head) {
     struct loader_task *task = (struct loader_task *)head;
     listings_init(&task->listings, sizeof(struct loaded), loader->machine.config,
                   loader->machine.bugs);
+    task->hash = sha256_blocks_best();
     if (task_sources(head, SOURCE_COUNT) != 0) {
         return -ENOMEM;
     }
@@ -86,6 +91,7 @@ struct batch {
     struct document_row *silver;
     struct order_row *orders;
     struct erasure_row *erasures;
+    struct audit_event *events;
 };
 
 static int batch_begin(struct partitioned *loader, size_t room, struct batch *batch,
@@ -98,7 +104,9 @@ static int batch_begin(struct partitioned *loader, size_t room, struct batch *ba
     batch->silver = effect_alloc(effects, batch->load, room * sizeof *batch->silver);
     batch->orders = effect_alloc(effects, batch->load, room * sizeof *batch->orders);
     batch->erasures = effect_alloc(effects, batch->load, room * sizeof *batch->erasures);
+    batch->events = effect_alloc(effects, batch->load, room * sizeof *batch->events);
     struct warehouse_batch *rows = &batch->load->warehouse;
+    rows->events = batch->events;
     rows->bronze = batch->bronze;
     rows->silver = batch->silver;
     rows->orders = batch->orders;
@@ -111,6 +119,21 @@ static int batch_begin(struct partitioned *loader, size_t room, struct batch *ba
 static bool is_erased(const struct folded *folded, const struct record *record) {
     bool content = record->type == RECORD_LISTING || record->type == RECORD_MEDIA;
     return content && stamp_compare(record->stamp, folded->document.erased) <= 0;
+}
+
+/* The record told something: it is the next event of the listing's audit stream (B8). */
+static void audit(const struct loader_task *task, struct batch *batch, struct loaded *listing,
+                  const struct log_record *logged, const struct record *record, bool visible) {
+    struct audit_event *event = &batch->events[batch->load->warehouse.event_count++];
+    *event = (struct audit_event){
+        .listing_id = record->subject_id,
+        .version = doc_version_pack(logged->epoch, logged->offset),
+        .stamp = record->stamp,
+        .type = record->type,
+        .visible = visible,
+        .payload = sha256_of(task->hash, logged->value.data, logged->value.len),
+    };
+    audit_chain_add(task->hash, &listing->chain, event);
 }
 
 static int fold(struct partitioned *loader, struct loader_task *task, struct batch *batch,
@@ -135,7 +158,13 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
     if (is_erased(&listing->head.folded, record)) {
         batch->load->warehouse.bronze_count--; /* as raw bytes too */
     }
-    if (outcome == FOLD_NOT_NEWS) {
+    const struct bugs *bugs = loader->machine.bugs;
+    bool news = outcome != FOLD_NOT_NEWS;
+    if (news ? outcome == FOLD_VISIBLE || !bug_on(bugs, BUG_AUDIT_EVENT_LOST)
+             : bug_on(bugs, BUG_AUDIT_EVENT_TWICE)) {
+        audit(task, batch, listing, logged, record, outcome == FOLD_VISIBLE);
+    }
+    if (!news) {
         return 0;
     }
     if (outcome == FOLD_VISIBLE && record->type == RECORD_ERASURE) {
@@ -450,13 +479,15 @@ static bool may_save(const struct task *head) {
 }
 
 static size_t entry_room(const void *item) {
-    return folded_encoded_size(&((const struct loaded *)item)->head.folded);
+    return AUDIT_CHAIN_BYTES + folded_encoded_size(&((const struct loaded *)item)->head.folded);
 }
 
 static size_t entry_write(const void *item, char *buffer, bool *again, const void *ctx) {
     (void)again;
     (void)ctx;
-    return folded_encode(&((const struct loaded *)item)->head.folded, buffer);
+    const struct loaded *listing = item;
+    char *at = buffer + folded_encode(&listing->head.folded, buffer);
+    return (size_t)(audit_chain_encode(&listing->chain, at) - buffer);
 }
 
 static int save_entries(struct partitioned *loader, struct task *head, struct effect *save,
@@ -469,14 +500,23 @@ static int save_entries(struct partitioned *loader, struct task *head, struct ef
 
 static int restore_entry(struct partitioned *loader, struct task *head, uint64_t key,
                          struct bytes value) {
-    (void)loader;
     struct loader_task *task = (struct loader_task *)head;
     int64_t at = listings_make(&task->listings, key);
     if (at < 0) {
         return -ENOMEM;
     }
-    struct wire_reader reader = wire_reader_of(value);
-    return listings_decode(&task->listings, (size_t)at, &reader);
+    if (value.len < AUDIT_CHAIN_BYTES) {
+        return -EINVAL;
+    }
+    size_t folded = value.len - AUDIT_CHAIN_BYTES;
+    struct wire_reader chain =
+        wire_reader_of((struct bytes){value.data + folded, value.len - folded});
+    struct wire_reader reader = wire_reader_of((struct bytes){value.data, folded});
+    int error = listings_decode(&task->listings, (size_t)at, &reader);
+    if (error == 0 && !bug_on(loader->machine.bugs, BUG_AUDIT_HEAD_FORGOTTEN)) {
+        audit_chain_decode(&listing_at(task, (size_t)at)->chain, &chain);
+    }
+    return error;
 }
 
 static int task_begin(struct partitioned *loader, struct task *head, const struct event *event,

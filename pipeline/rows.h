@@ -12,6 +12,7 @@
 
 #include "pipeline/bytes.h"
 #include "pipeline/record.h"
+#include "pipeline/sha256.h"
 #include "pipeline/stamp.h"
 #include "pipeline/topics.h"
 #include "pipeline/vtime.h"
@@ -163,6 +164,19 @@ struct audit_row {
     bool made; /* anew; otherwise the vector of the version before serves on */
 };
 
+/* Warehouse: one event of a listing's audit stream (pipeline/audit_stream.h). Key: listing and
+ * version; rows are added and never changed, and the first row of a key stays (B8). */
+struct audit_event {
+    uint64_t listing_id;
+    uint64_t sequence;   /* from 1, without gaps */
+    doc_version version; /* position of the record in the listing log */
+    struct stamp stamp;  /* of the event */
+    enum record_type type;
+    bool visible;          /* readers saw a change: silver has that version */
+    struct sha256 payload; /* of the record's bytes, as bronze keeps them */
+    struct sha256 digest;  /* chained to the event before it */
+};
+
 /* Warehouse: a listing is erased. Of it the warehouse removes raw listing and media records at or
  * below the stamp and document rows below the version, refuses them from then on, and remembers
  * just this (A12). */
@@ -214,6 +228,8 @@ struct warehouse_batch {
     bool dedupe; /* false (planted bug only): plain inserts in place of inserts by key */
     const struct audit_row *audits;
     size_t audit_count;
+    const struct audit_event *events; /* in the order of each listing's sequence */
+    size_t event_count;
     const struct erasure_row *erasures; /* taken in before everything else */
     size_t erasure_count;
     /* What the nightly batch made (A17). Documents by listing: the greater version stays, the same

@@ -144,6 +144,13 @@ static void note_warehouse(struct simulation *s, const struct warehouse_batch *b
         NOTE(s, row->listing_id, number(row->version), row->modality, row->model_version,
              row->content_hash, row->made);
     }
+    simulation_note(s, batch->event_count);
+    for (size_t i = 0; i < batch->event_count; i++) { /* the digest stands for the columns */
+        const struct audit_event *row = &batch->events[i];
+        NOTE(s, row->listing_id, number(row->version), row->sequence);
+        simulation_note_bytes(
+            s, (struct bytes){(const char *)row->digest.bytes, sizeof row->digest.bytes});
+    }
     note_documents(s, batch->rebuilt, batch->rebuilt_count);
     NOTE(s, batch->rebuilt_sales_given, number(batch->rebuilt_from.ns),
          number(batch->rebuilt_to.ns));

@@ -52,6 +52,7 @@ static const char *const sql[STATEMENT_COUNT] = {
     [LATER_EPOCH] = "SELECT 1 FROM bronze_event WHERE position > ?1 AND position <= ?2 LIMIT 1",
     [READ_LOG] = "SELECT * FROM bronze_event WHERE position >= ?1 AND position <= ?2"
                  " AND (position & ?3) >= ?4 ORDER BY position & ?3, position DESC",
+    [READ_RAW] = "SELECT value FROM bronze_event WHERE position = ?",
     [READ_SILVER] = "SELECT * FROM silver_listing ORDER BY row",
     [READ_SILVER_KEYS] = "SELECT row, listing_id, version FROM silver_listing ORDER BY row",
     [READ_SILVER_ROW] = "SELECT * FROM silver_listing WHERE row = ?",
@@ -93,6 +94,7 @@ struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *o
     id_map_init(&w->gold_by_id);
     id_map_init(&w->bucket_by_hash);
     warehouse_audit_init(&w->audit);
+    warehouse_events_init(&w->events);
     warehouse_rebuilt_init(&w->rebuilt);
     int rc = sqlite_host_open(&w->db, SQLITE_HOST_MEMORY, 0);
     if (rc == SQLITE_OK) {
@@ -128,6 +130,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     id_map_release(&w->gold_by_id);
     id_map_release(&w->bucket_by_hash);
     warehouse_audit_release(&w->audit);
+    warehouse_events_release(&w->events);
     erasure_marks_release(&w->marks);
     warehouse_rebuilt_release(&w->rebuilt);
     free(w->shown);
@@ -178,6 +181,10 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
     for (size_t i = 0; i < batch->remade_count && rc == 0; i++) {
         rc = warehouse_remake_sales(w, now, &batch->remade[i]);
     }
+    for (size_t i = 0; i < batch->event_count && rc == 0; i++) {
+        bool failed = warehouse_events_add(&w->events, now, &batch->events[i], batch->dedupe) < 0;
+        rc = failed ? PORT_NO_MEMORY : 0;
+    }
     for (size_t i = 0; i < batch->audit_count && rc == 0; i++) {
         bool failed = warehouse_audit_add(&w->audit, now, &batch->audits[i], batch->dedupe) < 0;
         rc = failed ? PORT_NO_MEMORY : 0;
@@ -210,6 +217,10 @@ struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *
 
 const struct warehouse_rebuilt *fake_warehouse_rebuilt(const struct fake_warehouse *w) {
     return &w->rebuilt;
+}
+
+const struct warehouse_events *fake_warehouse_events(const struct fake_warehouse *w) {
+    return &w->events;
 }
 
 const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *w) {

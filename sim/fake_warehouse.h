@@ -52,6 +52,7 @@
 #include "sim/row_journal.h"
 #include "sim/store.h"
 #include "sim/warehouse_audit.h"
+#include "sim/warehouse_events.h"
 #include "sim/warehouse_rebuilt.h"
 
 struct fake_warehouse;
@@ -80,6 +81,13 @@ struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *
 
 /* The table of embeddings, in the order of arrival. */
 const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *w);
+
+/* The audit streams of listings. */
+const struct warehouse_events *fake_warehouse_events(const struct fake_warehouse *w);
+/* The bytes of the raw record at that place: 1, 0 when bronze does not hold it, or PORT_NO_MEMORY.
+ * Good until the next call. */
+int fake_warehouse_raw(struct fake_warehouse *w, enum topic_id topic, uint32_t partition,
+                       uint32_t epoch, int64_t offset, struct bytes *value);
 
 /* What the nightly batch made. */
 const struct warehouse_rebuilt *fake_warehouse_rebuilt(const struct fake_warehouse *w);

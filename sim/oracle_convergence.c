@@ -229,6 +229,7 @@ void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_store
     o->finished_at = now;
     if (comparison_make(&c)) {
         listings_compare(&c);
+        stream_compare_all(&c);
         silver_compare(&c);
         dashboard_compare(&c);
         audit_compare(&c);

@@ -6,11 +6,13 @@ void oracle_finish(struct oracle *o, struct simulation *s) {
         o->out_of_memory = true;
         return;
     }
-    oracle_finish_stores(o, simulation_now(s),
-                         &(struct oracle_stores){
-                             .vectors = simulation_vector_db(s),
-                             .keyword = simulation_keyword(s),
-                             .warehouse = simulation_warehouse(s),
-                             .oltp = simulation_oltp(s),
-                         });
+    oracle_finish_stores(
+        o, simulation_now(s),
+        &(struct oracle_stores){
+            .vectors = simulation_vector_db(s),
+            .keyword = simulation_keyword(s),
+            .warehouse = simulation_warehouse(s),
+            .oltp = simulation_oltp(s),
+            .partitions = fake_kafka_partitions(simulation_kafka(s), TOPIC_LISTING_LOG),
+        });
 }

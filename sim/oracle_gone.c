@@ -304,7 +304,8 @@ void gone_drained(struct oracle *o, vtime now, uint32_t listing, const struct re
 bool gone_overdue(const struct oracle *o, const struct oracle_listing *listing, enum store_id store,
                   vtime now) {
     const struct feed_view *feed = &listing->feed;
-    return feed->gone && store_conditional(o, store) && vtime_diff(now, feed->gone_since) > bound_ns(o, feed, store);
+    return feed->gone && store_conditional(o, store) &&
+           vtime_diff(now, feed->gone_since) > bound_ns(o, feed, store);
 }
 
 void gone_row(struct oracle *o, vtime now, uint32_t listing, enum store_id store) {

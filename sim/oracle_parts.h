@@ -195,6 +195,7 @@ enum check_id {
     CHECK_DASHBOARD,
     CHECK_SOURCE,
     CHECK_AUDIT_COMPLETE,
+    CHECK_AUDIT_STREAM,
     CHECK_ERASURE,
     CHECK_BATCH_EQUALS_STREAM,
     CHECK_RETENTION,
@@ -625,6 +626,7 @@ struct oracle_stores {
     struct fake_keyword *keyword;
     struct fake_warehouse *warehouse;
     struct fake_oltp *oltp;
+    uint32_t partitions; /* of the listing log */
 };
 /* What oracle_finish does, for tests that have stores and no simulation. */
 void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_stores *stores);
@@ -717,6 +719,11 @@ void dashboard_compare(struct comparison *c);
 /* A row of a vector collection changed. */
 void audit_heard(struct oracle *o, vtime now, const struct row_change *change);
 void audit_compare(struct comparison *c);
+/* oracle_stream.c: each listing's audit stream verifies, and replayed it is the listing. Before the
+ * positions are cut down to what silver still tells. */
+void stream_compare_all(struct comparison *c);
+/* Of positions by listing and version. */
+int position_order(const void *left, const void *right);
 void batch_compare(struct comparison *c);
 /* oracle_retention.c: before what is compared with it, as it says what is to be there. */
 void retention_compare(struct comparison *c);

@@ -72,6 +72,9 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
     [CHECK_AUDIT_COMPLETE] = {"audit-complete", "A11", "convergence",
                               "for each version of a listing that readers saw as a vector, one row "
                               "says which model made it, of what content"},
+    [CHECK_AUDIT_STREAM] = {"audit-stream", "B8", "convergence",
+                            "each listing's audit stream is without gap, verifies event by event, "
+                            "and replayed it is the listing"},
     [CHECK_BATCH_EQUALS_STREAM] = {"batch-equals-stream", "A17", "convergence",
                                    "gold and the dashboard are what a rebuild from bronze makes"},
     [CHECK_RETENTION] = {"retention", "A16", "convergence",
@@ -105,6 +108,7 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_ERASURE] = {"nothing kept, nothing back, each certificate true",
                        "looks and certificates", false},
     [CHECK_AUDIT_COMPLETE] = {"one row for each vector seen", "vectors", true},
+    [CHECK_AUDIT_STREAM] = {"each event once, in its place", "events", true},
     [CHECK_BATCH_EQUALS_STREAM] = {"no difference to the rebuild", "documents and buckets", true},
     [CHECK_RETENTION] = {"nothing that came of age", "rows", true},
 };

@@ -249,7 +249,7 @@ static int silver_order(const void *left, const void *right) {
     return order != 0 ? order : (a->from.ns > b->from.ns) - (a->from.ns < b->from.ns);
 }
 
-static int position_order(const void *left, const void *right) {
+int position_order(const void *left, const void *right) {
     const struct position *a = left;
     const struct position *b = right;
     return key_order(a->listing_id, a->version, b->listing_id, b->version);

@@ -221,3 +221,17 @@ int warehouse_drop_bronze(struct fake_warehouse *w, int64_t position) {
     w->counts.bronze -= (uint64_t)sqlite3_changes(w->db);
     return 0;
 }
+
+int fake_warehouse_raw(struct fake_warehouse *w, enum topic_id topic, uint32_t partition,
+                       uint32_t epoch, int64_t offset, struct bytes *value) {
+    struct bronze_row place = {
+        .topic = topic, .partition = partition, .epoch = epoch, .offset = offset};
+    sqlite3_stmt *s = w->statements[READ_RAW];
+    sqlite3_reset(s);
+    sqlite3_bind_int64(s, 1, warehouse_position(&place));
+    int found = statement_row(s);
+    if (found == 1) {
+        *value = statement_bytes(s, 0);
+    }
+    return found < 0 ? PORT_NO_MEMORY : found;
+}

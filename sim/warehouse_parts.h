@@ -33,6 +33,7 @@ enum statement {
     READ_LOG,
     READ_LOG_OF_EPOCH,
     LATER_EPOCH,
+    READ_RAW,
     READ_SILVER,
     READ_SILVER_KEYS,
     READ_SILVER_ROW,
@@ -90,6 +91,7 @@ struct fake_warehouse {
     struct fake_warehouse_counts counts;
     uint32_t gold_copies, order_copies;
     struct warehouse_audit audit;
+    struct warehouse_events events;
     struct warehouse_rebuilt rebuilt;
     const struct bucket **shown; /* of the sales that were read last */
     size_t shown_capacity;

@@ -34,6 +34,8 @@ struct world {
     struct fake_warehouse *warehouse;
     struct fake_oltp *oltp;
     struct fake_embedding *embedding;
+    struct audit_chain chains[LISTINGS + 1];
+    doc_version told[LISTINGS + 1];     /* the last version in the listing's audit stream */
     struct folded folded[LISTINGS + 1]; /* what a faultless pipeline knows; by listing id, from 1 */
     vtime now;
     uint64_t stamps;
@@ -557,6 +559,20 @@ static inline struct document_row row_of(const struct folded *f, struct row_text
     };
 }
 
+/* The version is an event of the listing's audit stream, once. */
+static inline void tell_stream(struct world *w, const struct document_row *silver) {
+    uint64_t id = silver->listing_id;
+    if (silver->version <= w->told[id]) {
+        return;
+    }
+    w->told[id] = silver->version;
+    struct audit_event event = {.listing_id = id, .version = silver->version, .visible = true};
+    audit_chain_add(sha256_blocks_portable, &w->chains[id], &event);
+    struct warehouse_batch batch = {.events = &event, .event_count = 1, .dedupe = true};
+    struct warehouse_port port = fake_warehouse_port(w->warehouse);
+    assert_int_equal(port.ops->load(port.ctx, w->now, &batch), 0);
+}
+
 static inline void load(struct world *w, const struct document_row *silver,
                         const struct document_row *gold, bool dedupe) {
     struct warehouse_batch batch = {.silver = silver,
@@ -566,6 +582,9 @@ static inline void load(struct world *w, const struct document_row *silver,
                                     .dedupe = dedupe};
     struct warehouse_port port = fake_warehouse_port(w->warehouse);
     assert_int_equal(port.ops->load(port.ctx, w->now, &batch), 0);
+    if (silver != NULL) {
+        tell_stream(w, silver);
+    }
 }
 
 static inline void deliver_warehouse(struct world *w, uint64_t id) {
@@ -675,7 +694,7 @@ static inline void probe(struct world *w, uint64_t id) {
 
 static inline void finish(struct world *w) {
     oracle_finish_stores(w->o, w->now,
-                         &(struct oracle_stores){w->vectors, w->keyword, w->warehouse, w->oltp});
+                         &(struct oracle_stores){w->vectors, w->keyword, w->warehouse, w->oltp, 1});
     assert_false(oracle_out_of_memory(w->o));
 }
 
