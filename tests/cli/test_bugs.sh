@@ -60,6 +60,9 @@ numbers-unchecked embedding-nan 1
 model-unchecked embedding-other-model 1
 drift-self embedding-silent-model-change 1
 reembed-from-archive embedding-silent-model-change 1
+audit-event-twice audit-stream 1
+audit-event-lost audit-stream 1
+audit-head-forgotten audit-stream 3
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
