@@ -92,6 +92,9 @@ port_c   = $(sort $(wildcard conformance/$(1)_*.c))
 CONFORM := $(addprefix $(BUILD)/conformance/,$(PORTS))
 PRELOAD := $(if $(PRELOAD_C),$(BUILD)/libmurphyclock.so)
 BENCH   := $(if $(BENCH_C),$(BUILD)/murphy-bench)
+# The peer of the search benchmark, in C++, where its headers are there (ci/install.sh bench).
+CXX     := g++
+PEER_O  := $(if $(wildcard $(addsuffix /hnswlib/hnswlib.h,/usr/include /usr/local/include)),$(BUILD)/bench/hnswlib_peer.o)
 
 # Short lines; V=1 shows the commands.
 say = $(if $(V),,@printf "  %s  %s\n" $(1) $@;)
@@ -118,7 +121,7 @@ $(BUILD)/flags: FORCE
 	$(call stamp,'$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SCENARIOS)' "$$($(CC) --version | head -n 1)")
 
 $(BUILD)/sources: FORCE
-	$(call stamp,'$(LIBRARY_C) $(SHIM_C) $(PRELOAD_C) $(CLI_C) $(BENCH_C) $(SUPPORT_C)')
+	$(call stamp,'$(LIBRARY_C) $(SHIM_C) $(PRELOAD_C) $(CLI_C) $(BENCH_C) $(PEER_O) $(SUPPORT_C)')
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -142,8 +145,15 @@ $(LIBRARY): $(call objects,$(LIBRARY_C)) $(BUILD)/sources
 $(BUILD)/murphy: $(call objects,$(CLI_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
 
-$(BUILD)/murphy-bench: $(call objects,$(BENCH_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
+# As its own build has it: the best that this machine can do.
+$(BUILD)/bench/hnswlib_peer.o: bench/hnswlib_peer.cc bench/hnswlib_peer.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX)$(CXX) -I. -std=c++17 -O3 -march=native $(SANITIZERS) -c -o $@ $<
+
+$(BUILD)/bench/hnsw.o: DEFINES = $(if $(PEER_O),-DMURPHY_HNSWLIB)
+
+$(BUILD)/murphy-bench: $(call objects,$(BENCH_C)) $(PEER_O) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS) $(if $(PEER_O),-lstdc++)
 
 $(BUILD)/libmurphyclock.so: $(PIC_O) $(BUILD)/sources
 	$(call say,LD)$(CC) -shared -Wl,-soname,libmurphyclock.so -o $@ $(PIC_O) -ldl -pthread

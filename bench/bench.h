@@ -31,6 +31,9 @@ double bench_median(double *values, size_t count);
 /* bench/queue_hold.c: the event queue against a binary heap in the hold model. */
 int bench_queue_hold(void);
 
+/* bench/hnsw.c: approximate search at a recall of 0.95, against hnswlib where that is installed. */
+int bench_hnsw(void);
+
 /* bench/pipeline.c: listing events through the whole pipeline on one core, trace and checks on. */
 int bench_pipeline(void);
 

@@ -13,6 +13,7 @@ static const struct {
     int (*run)(void);
 } benches[] = {
     {"queue_hold_10000", bench_queue_hold},
+    {"hnsw", bench_hnsw},
     {"pipeline", bench_pipeline},
 };
 

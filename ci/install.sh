@@ -1,9 +1,10 @@
 #!/bin/bash
 # Installs what is missing on Debian or Ubuntu: `ci/install.sh run` for the program and its report,
-# `ci/install.sh test` for the suites and the checks as well, `ci/install.sh conformance` for the real
-# systems that fakes are held against. Looks for files and not for packages,
-# so that a library brought in some other way counts, and so that it costs nothing when all is
-# there. Exit status: 0 all there, 1 something is missing and could not be installed, 64 bad usage.
+# `ci/install.sh test` for the suites and the checks as well, `ci/install.sh bench` for what the
+# benchmarks are compared with, `ci/install.sh conformance` for the real systems that fakes are held
+# against. Looks for files and not for packages, so that a library brought in some other way counts,
+# and so that it costs nothing when all is there. Exit status: 0 all there, 1 something is missing and
+# could not be installed, 64 bad usage.
 set -u
 
 # package, then a command, a header, or a path with wildcards that shows that it is there
@@ -19,6 +20,9 @@ test="$run
 libcmocka-dev cmocka.h
 clang clang
 clang-format clang-format"
+bench="$run
+g++ g++
+libhnswlib-dev hnswlib/hnswlib.h"
 conformance="$run
 libcmocka-dev cmocka.h
 librdkafka-dev librdkafka/rdkafka.h
@@ -54,9 +58,10 @@ find_missing() {
 case ${1-} in
 run) wanted=$run ;;
 test) wanted=$test ;;
+bench) wanted=$bench ;;
 conformance) wanted=$conformance ;;
 *)
-    echo 'usage: ci/install.sh run|test|conformance' >&2
+    echo 'usage: ci/install.sh run|test|bench|conformance' >&2
     exit 64
     ;;
 esac
