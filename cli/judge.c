@@ -680,6 +680,16 @@ static void fill_series(struct scenario_run *run) {
     }
 }
 
+static void fill_coverage(struct scenario_run *run) {
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
+            run_result_count_cell(
+                &run->result, fault_table()[kind].name, pipeline_state_table()[state].name,
+                injector_reached(run->injector, (enum fault_kind)kind, (enum pipeline_state)state));
+        }
+    }
+}
+
 static const char *fault_subject(const struct fault *fault) {
     unsigned takes = fault_table()[fault->kind].required | fault_table()[fault->kind].optional;
     if ((takes & FAULT_FEED) != 0) {
@@ -759,5 +769,6 @@ void scenario_run_judge(struct scenario_run *run) {
     fill_counts(run);
     fill_series(run);
     fill_bands(run);
+    fill_coverage(run);
     r->verdict = run_result_judge(r);
 }

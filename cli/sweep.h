@@ -56,6 +56,7 @@ struct sweep_outcome {
     const char *error;
     const char *failed_checks; /* JSON array, "[]" for none */
     const char *breached;      /* JSON array of objectives */
+    const char *coverage;      /* JSON object: strikes by kind of fault and state */
 };
 
 /* Plays one run and writes its outcome as a message on the heap: NULL when out of memory. */

@@ -48,7 +48,7 @@ static json_t *clean(const char *text) {
     return value;
 }
 
-/* A JSON text on the heap; NULL when out of memory. Takes the array. */
+/* A JSON text on the heap; NULL when out of memory. Takes the value. */
 static char *text_of(json_t *array, bool failed) {
     char *text = failed ? NULL : json_dumps(array, JSON_COMPACT);
     json_decref(array);
@@ -88,6 +88,22 @@ static char *breached_objectives(const struct run_result *r) {
         failed = json_array_append_new(array, row) != 0 || failed;
     }
     return text_of(array, failed);
+}
+
+static char *coverage(const struct run_result *r) {
+    json_t *object = json_object();
+    bool failed = object == NULL;
+    for (size_t i = 0; i < r->cell_count; i++) {
+        const struct run_cell *cell = &r->cells[i];
+        json_t *row = json_object_get(object, cell->fault);
+        if (row == NULL) {
+            row = json_object();
+            failed = json_object_set_new(object, cell->fault, row) != 0 || failed;
+        }
+        failed = failed || json_object_set_new(row, cell->state,
+                                               json_integer((json_int_t)cell->strikes)) != 0;
+    }
+    return text_of(object, failed);
 }
 
 /* The check that says most comes first: one that failed, before one without data, before one of
@@ -133,11 +149,11 @@ static void cause_of(const struct run_result *r, char *text, size_t size) {
 
 /* ---- Messages: verdict, bad_input, wall time, then texts with their zero byte ---- */
 
-enum { TEXTS = 6, HEAD = 2 + 8 };
+enum { TEXTS = 7, HEAD = 2 + 8 };
 
 static const char **text_at(struct sweep_outcome *o, size_t i) {
-    const char **texts[TEXTS] = {&o->trace_hash, &o->end_state,     &o->cause,
-                                 &o->error,      &o->failed_checks, &o->breached};
+    const char **texts[TEXTS] = {&o->trace_hash,    &o->end_state, &o->cause,   &o->error,
+                                 &o->failed_checks, &o->breached,  &o->coverage};
     return texts[i];
 }
 
@@ -180,7 +196,7 @@ bool sweep_outcome_read(char *message, size_t size, struct sweep_outcome *out) {
 static char *judged(const struct run_result *r, size_t *size) {
     char cause[512];
     cause_of(r, cause, sizeof cause);
-    char *checks = failed_checks(r), *objectives = breached_objectives(r);
+    char *checks = failed_checks(r), *objectives = breached_objectives(r), *cells = coverage(r);
     struct sweep_outcome outcome = {
         .verdict = r->verdict,
         .wall_ns = r->wall_ns,
@@ -190,10 +206,13 @@ static char *judged(const struct run_result *r, size_t *size) {
         .error = r->error == NULL ? "" : r->error,
         .failed_checks = checks,
         .breached = objectives,
+        .coverage = cells,
     };
-    char *message = checks == NULL || objectives == NULL ? NULL : message_of(&outcome, size);
+    char *message =
+        checks == NULL || objectives == NULL || cells == NULL ? NULL : message_of(&outcome, size);
     free(checks);
     free(objectives);
+    free(cells);
     return message;
 }
 
@@ -220,7 +239,8 @@ char *sweep_play(const struct sweep *sweep, uint64_t run, size_t *size) {
                                                      .cause = error,
                                                      .error = error,
                                                      .failed_checks = "[]",
-                                                     .breached = "[]"},
+                                                     .breached = "[]",
+                                                     .coverage = "{}"},
                              size);
     }
     scenario_run_free(played);

@@ -26,7 +26,7 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS run (scenario TEXT NOT NULL, seed INTEGER NOT NULL,"
     " verdict TEXT NOT NULL, trace_hash TEXT, end_state TEXT, wall_ns INTEGER NOT NULL,"
     " cause TEXT NOT NULL, error TEXT NOT NULL, failed_checks TEXT NOT NULL,"
-    " breached TEXT NOT NULL, reproduce TEXT NOT NULL,"
+    " breached TEXT NOT NULL, coverage TEXT NOT NULL, reproduce TEXT NOT NULL,"
     " PRIMARY KEY (scenario, seed)) WITHOUT ROWID;";
 
 int sweep_store_fail(struct sweep_store *store, int status, const char *what) {
@@ -65,7 +65,7 @@ static int make_tables(struct sweep_store *store) {
     int status = execute(store, schema, "the results cannot be written");
     return status != EXIT_HELD
                ? status
-               : prepare(store, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               : prepare(store, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                          &store->insert);
 }
 
@@ -262,7 +262,8 @@ int sweep_store_add(struct sweep_store *store, const struct sweep_row *row) {
     bind(s, 8, o->error);
     bind(s, 9, o->failed_checks);
     bind(s, 10, o->breached);
-    bind(s, 11, row->reproduce);
+    bind(s, 11, o->coverage);
+    bind(s, 12, row->reproduce);
     bool written = sqlite3_step(s) == SQLITE_DONE;
     sqlite3_reset(s);
     return written ? EXIT_HELD
@@ -294,8 +295,9 @@ void sweep_row_read(sqlite3_stmt *s, struct sweep_row *row) {
                     .cause = column(s, 6),
                     .error = column(s, 7),
                     .failed_checks = column(s, 8),
-                    .breached = column(s, 9)},
-        .reproduce = column(s, 10),
+                    .breached = column(s, 9),
+                    .coverage = column(s, 10)},
+        .reproduce = column(s, 11),
     };
 }
 

@@ -2,7 +2,7 @@
  * Results of a sweep: the SQLite file sweep.db in its folder, or memory.
  *
  *   run    a row for each run: scenario, seed, verdict, trace_hash, end_state, wall_ns, cause,
- *          error, failed_checks and breached (JSON arrays), reproduce
+ *          error, failed_checks and breached (JSON arrays), coverage (JSON object), reproduce
  *   asked  what was asked for: a scenario's seeds from..to, of those a shard
  *   about  the version, the digest of the program, the planted bug, the settings: the same for
  *          all rows
@@ -65,7 +65,7 @@ int64_t sweep_store_marks(struct sweep_store *store, const struct sweep *sweep,
 /* Steps a statement that selects SWEEP_ROW_COLUMNS. */
 #define SWEEP_ROW_COLUMNS                                                                          \
     "scenario, seed, verdict, trace_hash, end_state, wall_ns, cause, error, failed_checks, "       \
-    "breached, reproduce"
+    "breached, coverage, reproduce"
 void sweep_row_read(sqlite3_stmt *statement, struct sweep_row *row);
 
 int sweep_store_fail(struct sweep_store *store, int status, const char *what);

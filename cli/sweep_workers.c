@@ -197,7 +197,8 @@ static int died(struct pool *pool, struct worker *w) {
                                                         .cause = error,
                                                         .error = error,
                                                         .failed_checks = "[]",
-                                                        .breached = "[]"});
+                                                        .breached = "[]",
+                                                        .coverage = "{}"});
         pool->idle_deaths = 0;
     } else if (++pool->idle_deaths > IDLE_DEATHS_MAX) {
         fputs("murphy sweep: the processes die before they are given anything\n", stderr);

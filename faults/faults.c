@@ -61,9 +61,11 @@ const char *fault_parameter_name(size_t i, unsigned *bit) {
         unsigned bit;
         const char *name;
     } parameters[] = {
-        {FAULT_FEED, "feed"},   {FAULT_SINK, "sink"},   {FAULT_WORKER, "worker"},
-        {FAULT_POINT, "point"}, {FAULT_RATIO, "ratio"}, {FAULT_EVERY, "every"},
-        {FAULT_DELAY, "delay"}, {FAULT_DOWN, "down"},
+        {FAULT_FEED, "feed"},     {FAULT_SINK, "sink"},
+        {FAULT_WORKER, "worker"}, {FAULT_POINT, "point"},
+        {FAULT_RATIO, "ratio"},   {FAULT_EVERY, "every"},
+        {FAULT_CALL, "call"},     {FAULT_OCCURRENCE, "occurrence"},
+        {FAULT_DELAY, "delay"},   {FAULT_DOWN, "down"},
     };
     if (i >= sizeof parameters / sizeof *parameters) {
         return NULL;

@@ -52,14 +52,16 @@ void fault_places_text(unsigned places, const char *between, char text[FAULT_PLA
 
 /* What a fault can be given. Times count from the start of the run. */
 enum fault_parameter {
-    FAULT_FEED = 1,        /* one of the feeds */
-    FAULT_SINK = 1 << 1,   /* one of enum fault_sink */
-    FAULT_WORKER = 1 << 2, /* one of the machines */
-    FAULT_RATIO = 1 << 3,  /* probability for each thing that it could strike */
-    FAULT_EVERY = 1 << 4,  /* mean time between strikes */
-    FAULT_DELAY = 1 << 5,  /* longest delay */
-    FAULT_DOWN = 1 << 6,   /* how long what was struck stays down */
-    FAULT_POINT = 1 << 7,  /* enum fault_point */
+    FAULT_FEED = 1,            /* one of the feeds */
+    FAULT_SINK = 1 << 1,       /* one of enum fault_sink */
+    FAULT_WORKER = 1 << 2,     /* one of the machines */
+    FAULT_RATIO = 1 << 3,      /* probability for each thing that it could strike */
+    FAULT_EVERY = 1 << 4,      /* mean time between strikes */
+    FAULT_DELAY = 1 << 5,      /* longest delay */
+    FAULT_DOWN = 1 << 6,       /* how long what was struck stays down */
+    FAULT_POINT = 1 << 7,      /* enum fault_point */
+    FAULT_CALL = 1 << 8,       /* requests of one name alone */
+    FAULT_OCCURRENCE = 1 << 9, /* the how-manyeth alone; goes with FAULT_RATIO */
 };
 
 /* The key of the i-th parameter, and its bit; NULL behind the last. */
@@ -99,8 +101,8 @@ const char *fault_survival_name(enum fault_survival survival);
       "shorter than the topic's retention", "",                                                    \
       "nothing reaches the feed; what was sent comes when the stall ends",                         \
       "a stuck mirror or connector [promise D1]", "caught:feed-freshness", "")                     \
-    X(SINK_CRASH, "sink-crash", PLACE_SINKS, FAULT_SINK | FAULT_POINT | FAULT_RATIO, FAULT_DOWN,   \
-      SURVIVES, "", "",                                                                            \
+    X(SINK_CRASH, "sink-crash", PLACE_SINKS, FAULT_SINK | FAULT_POINT | FAULT_RATIO,               \
+      FAULT_DOWN | FAULT_CALL, SURVIVES, "", "",                                                   \
       "a store dies before a write, after it with the reply lost, or with half a batch in",        \
       "process crash, node loss, connection reset: a write is done, not done, or nobody knows "    \
       "[jepsen: outcome unknown]",                                                                 \
@@ -108,8 +110,8 @@ const char *fault_survival_name(enum fault_survival survival);
     X(SINK_OUTAGE, "sink-outage", PLACE_SINKS, FAULT_SINK, FAULT_DOWN, SURVIVES_WITHIN,            \
       "shorter than the retention of the topic that is read", "", "a store refuses every request", \
       "cluster red, network partition [opensearch status red]", "convergence backlog-bounded", "") \
-    X(SINK_THROTTLE, "sink-throttle", PLACE_SINKS, FAULT_SINK | FAULT_RATIO, 0, SURVIVES, "", "",  \
-      "a store answers that there are too many requests",                                          \
+    X(SINK_THROTTLE, "sink-throttle", PLACE_SINKS, FAULT_SINK | FAULT_RATIO, FAULT_CALL, SURVIVES, \
+      "", "", "a store answers that there are too many requests",                                  \
       "rate limits: 429 above 100 requests/s and namespace [pinecone limits]",                     \
       "caught:retries convergence", "throttle-ignored")                                            \
     X(ITEM_FAILURES, "item-failures", PLACE_VECTORS | PLACE_KEYWORDS, FAULT_SINK | FAULT_RATIO, 0, \
@@ -128,7 +130,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "OOM kill, node loss, deploy [promise C6]", "convergence no-duplicate-row",                  \
       "offset-before-state replay-forgets")                                                        \
     X(WORKER_CRASH_AT_WRITE, "worker-crash-at-write", PLACE_SINKS, FAULT_SINK | FAULT_RATIO,       \
-      FAULT_DOWN, SURVIVES, "", "",                                                                \
+      FAULT_DOWN | FAULT_CALL, SURVIVES, "", "",                                                   \
       "a worker dies at the moment at which a write of its arrives at a store",                    \
       "a crash between the effect and its checkpoint [promise C6]",                                \
       "convergence no-duplicate-row", "offset-before-state")                                       \
@@ -312,9 +314,12 @@ struct fault {
     int64_t delay_ns;
     int64_t down_ns;
     int64_t from_ns;
-    int64_t until_ns; /* 0: until healing */
-    bool always;      /* a swarm never switches it off */
-    bool off;         /* switched off for this seed */
+    int64_t until_ns;    /* 0: until healing */
+    uint32_t when;       /* only while that state holds: 1 + enum pipeline_state; 0: in any */
+    uint32_t call;       /* only requests of that name: 1 + index of a point; 0: of any */
+    uint32_t occurrence; /* of what it would strike the how-manyeth, and no other; 0: all */
+    bool always;         /* a swarm never switches it off */
+    bool off;            /* switched off for this seed */
 };
 
 /*

@@ -8,26 +8,48 @@
 static const struct {
     const char *name;
     const char *about;
+    unsigned place; /* of enum fault_place, of calls to a store */
 } points[PASS_COUNT] = {
-    {"vectors.write", "a write request reaches the vector database"},
-    {"keywords.write", "a write request reaches the keyword index"},
-    {"warehouse.load", "a micro-batch or a refresh reaches the warehouse"},
-    {"embedding.embed", "a request reaches the embedding service"},
-    {"state.save", "a checkpoint reaches the state store"},
-    {"log.produce", "a produce request reaches the log"},
-    {"objects.request", "a request reaches the object store"},
-    {"feed.append", "a record is about to be appended to a topic"},
-    {"oltp.commit", "a change of a listing is committed with its outbox row"},
-    {"worker.run", "a worker is chosen for a misfortune"},
-    {"outbox.read", "the relay asks for rows of the outbox"},
+    {"vectors.write", "a request that changes something reaches the vector database",
+     PLACE_VECTORS},
+    {"keywords.write", "a request that changes something reaches the keyword index",
+     PLACE_KEYWORDS},
+    {"warehouse.load", "a request that changes something reaches the warehouse", PLACE_WAREHOUSE},
+    {"embedding.embed", "a request reaches the embedding service", PLACE_EMBEDDING},
+    {"state.save", "a checkpoint reaches the state store", PLACE_STATE},
+    {"log.produce", "a produce request reaches the log", PLACE_LOG},
+    {"objects.request", "a request reaches the object store", PLACE_OBJECTS},
+    {"feed.append", "a record is about to be appended to a topic", 0},
+    {"oltp.commit", "a change of a listing is committed with its outbox row", 0},
+    {"worker.run", "a worker is chosen for a misfortune", 0},
+    {"outbox.read", "the relay asks for rows of the outbox", 0},
+    {"vectors.upsert", "rows are written to the vector database, with or without vectors",
+     PLACE_VECTORS},
+    {"vectors.delete", "nothing but deletions is written to the vector database", PLACE_VECTORS},
+    {"vectors.admin", "collections are made, dropped or put behind an alias", PLACE_VECTORS},
+    {"vectors.block", "sellers' rows are hidden from readers, or shown", PLACE_VECTORS},
+    {"vectors.erase", "the vector database is asked to erase listings", PLACE_VECTORS},
+    {"keywords.upsert", "rows are written to the keyword index", PLACE_KEYWORDS},
+    {"keywords.delete", "nothing but deletions is written to the keyword index", PLACE_KEYWORDS},
+    {"keywords.block", "sellers' rows are hidden from readers, or shown", PLACE_KEYWORDS},
+    {"keywords.erase", "the keyword index is asked to erase listings", PLACE_KEYWORDS},
+    {"warehouse.batch", "a micro-batch reaches the warehouse", PLACE_WAREHOUSE},
+    {"warehouse.refresh", "the dashboard's view is refreshed", PLACE_WAREHOUSE},
+    {"warehouse.erase", "the warehouse is asked to erase listings", PLACE_WAREHOUSE},
 };
 
 /* ---- Deciding ---- */
 
-bool injector_in_window(const struct injector *in, const struct armed *armed, vtime now) {
+bool injector_is_its_time(const struct injector *in, const struct armed *armed, vtime now) {
     int64_t since_ns = vtime_diff(now, in->start);
     return !in->healed && !armed->fault.off && since_ns >= armed->fault.from_ns &&
            (armed->fault.until_ns == 0 || since_ns < armed->fault.until_ns);
+}
+
+bool injector_in_window(struct injector *in, const struct armed *armed, vtime now) {
+    return injector_is_its_time(in, armed, now) &&
+           (armed->fault.when == 0 ||
+            (injector_states(in, armed, now) >> (armed->fault.when - 1) & 1) != 0);
 }
 
 /* Strikes of one fault that follow each other closely are one band: a report draws dozens. Faults
@@ -69,6 +91,7 @@ void injector_note(struct injector *in, struct armed *armed, enum point point, v
                    vtime until) {
     uint32_t index = (uint32_t)(armed - in->armed);
     armed->struck++;
+    injector_reach(in, armed, now);
     band_add(in, armed, now, until);
     if (ARRAY_RESERVE(in->decisions, in->decision_capacity, in->decision_count + 1) != 0) {
         in->out_of_memory = true;
@@ -80,8 +103,12 @@ void injector_note(struct injector *in, struct armed *armed, enum point point, v
 
 /* True when the fault strikes this time. Draws only inside its window. */
 bool injector_draws(struct injector *in, struct armed *armed, vtime now) {
-    return injector_in_window(in, armed, now) &&
-           prng_ratio(&armed->stream, armed->fault.ratio_num, armed->fault.ratio_den);
+    if (!injector_in_window(in, armed, now)) {
+        return false;
+    }
+    bool hit = prng_ratio(&armed->stream, armed->fault.ratio_num, armed->fault.ratio_den);
+    armed->met += hit;
+    return hit && (armed->fault.occurrence == 0 || armed->met == armed->fault.occurrence);
 }
 
 int64_t injector_down_ns(const struct armed *armed, int64_t otherwise_ns) {
@@ -111,7 +138,7 @@ static void stream_open(struct injector *in, const struct fault *faults, size_t 
 /* What stays down for a part of its window begins at a moment of the fault's own choice. */
 static void window_draw(struct armed *armed) {
     struct fault *fault = &armed->fault;
-    bool lasts = fault->kind == FAULT_STALLED_FEED || fault->kind == FAULT_SINK_OUTAGE;
+    bool lasts = (fault_table()[fault->kind].required & (FAULT_RATIO | FAULT_EVERY)) == 0;
     if (!lasts || fault->down_ns == 0 || fault->until_ns == 0) {
         return;
     }
@@ -133,14 +160,15 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
     in->count = count;
     in->held_end = &in->held;
     in->armed = calloc(count + 1, sizeof *in->armed);
-    in->paused_until = calloc(simulation_actor_count(simulation), sizeof *in->paused_until);
-    if (in->armed == NULL || in->paused_until == NULL) {
+    in->workers = calloc(simulation_actor_count(simulation), sizeof *in->workers);
+    if (in->armed == NULL || in->workers == NULL) {
         free(in->armed);
-        free(in->paused_until);
+        free(in->workers);
         free(in);
         return NULL;
     }
     wrap(in);
+    injector_listen(in);
     for (size_t i = 0; i < count; i++) {
         struct armed *armed = &in->armed[i];
         armed->fault = faults[i];
@@ -166,7 +194,8 @@ void injector_free(struct injector *in) {
     injector_repeats_release(in);
     injector_objects_release(in);
     free(in->armed);
-    free(in->paused_until);
+    free(in->workers);
+    state_watch_release(&in->states);
     free(in->decisions);
     free(in->bands);
     free(in);
@@ -193,7 +222,7 @@ uint64_t injector_struck(const struct injector *in, size_t i) {
 }
 
 bool injector_out_of_memory(const struct injector *in) {
-    return in->out_of_memory;
+    return in->out_of_memory || in->states.out_of_memory;
 }
 
 const struct decision *injector_decisions(const struct injector *in, size_t *count) {
@@ -212,6 +241,11 @@ const char *injector_point(const struct injector *in, size_t i, uint64_t *passed
     }
     *passed = in->passed[i];
     return points[i].name;
+}
+
+unsigned injector_point_place(size_t i) {
+    assert(i < PASS_COUNT);
+    return points[i].place;
 }
 
 const char *injector_point_about(size_t i, const char **about) {

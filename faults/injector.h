@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "faults/faults.h"
+#include "faults/pipeline_states.h"
 #include "sim/simulation.h"
 
 struct injector;
@@ -45,6 +46,10 @@ void injector_heal(struct injector *injector);
 /* True when memory ran out on the way: the run is worth nothing. */
 bool injector_out_of_memory(const struct injector *injector);
 
+/* How often a kind struck while a state of the pipeline held. */
+uint64_t injector_reached(const struct injector *injector, enum fault_kind kind,
+                          enum pipeline_state state);
+
 /* How often fault i struck. */
 uint64_t injector_struck(const struct injector *injector, size_t i);
 const struct decision *injector_decisions(const struct injector *injector, size_t *count);
@@ -53,6 +58,8 @@ const struct fault_band *injector_bands(const struct injector *injector, size_t 
 
 /* How often the i-th named point was passed, struck or not; NULL behind the last. */
 const char *injector_point(const struct injector *injector, size_t i, uint64_t *passed);
+/* Where calls of that name strike: a bit of enum fault_place; 0: it is no call to a store. */
+unsigned injector_point_place(size_t i);
 /* Its name and what it stands for; NULL behind the last. */
 const char *injector_point_about(size_t i, const char **about);
 

@@ -24,10 +24,19 @@ static void repeat_keywords(struct injector *in, vtime at, const struct keyword_
     repeat_schedule(in, repeat, &effects, at);
 }
 
+static enum point write_call(const struct keyword_write *items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].kind != ROW_DELETE) {
+            return PASS_KEYWORDS_UPSERT;
+        }
+    }
+    return PASS_KEYWORDS_DELETE;
+}
+
 static int keywords_write(void *ctx, vtime now, const struct keyword_write *items, size_t count,
                           enum item_status *statuses) {
     struct injector *in = ctx;
-    enum verdict verdict = injector_judge(in, SINK_KEYWORDS, now);
+    enum verdict verdict = injector_judge_call(in, SINK_KEYWORDS, write_call(items, count), now);
     if (verdict_refused(verdict)) {
         injector_repeat_draw(in, SINK_KEYWORDS, now, 0);
         return verdict_refusal(verdict);
@@ -83,7 +92,7 @@ static int keywords_search(void *ctx, vtime now, struct bytes query, size_t k,
 static int keywords_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
     struct injector *in = ctx;
     const struct keyword_port *keywords = &in->inner.keywords;
-    enum verdict verdict = injector_judge(in, SINK_KEYWORDS, now);
+    enum verdict verdict = injector_judge_call(in, SINK_KEYWORDS, PASS_KEYWORDS_BLOCK, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
@@ -95,7 +104,7 @@ static int keywords_erase(void *ctx, vtime now, const struct erasure_subject *su
                           size_t count, struct erasure_look *looks) {
     struct injector *in = ctx;
     const struct keyword_port *keywords = &in->inner.keywords;
-    enum verdict verdict = injector_judge(in, SINK_KEYWORDS, now);
+    enum verdict verdict = injector_judge_call(in, SINK_KEYWORDS, PASS_KEYWORDS_ERASE, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }

@@ -32,6 +32,9 @@ static void held_append(struct held *held, vtime now) {
     }
 }
 
+/* How often a stall that lasts as long as a state looks whether it still holds. */
+#define STATE_LOOK_NS VTIME_SECOND
+
 /* When a stall of the feed that holds now is over; `now` when there is none. Healing ends a stall
  * without an end; until then it is as good as never. */
 static vtime stalled_until(struct injector *in, enum topic_id feed, vtime now) {
@@ -40,8 +43,9 @@ static vtime stalled_until(struct injector *in, enum topic_id feed, vtime now) {
         const struct fault *fault = &in->armed[i].fault;
         if (fault->kind == FAULT_STALLED_FEED && fault->feed == feed &&
             injector_in_window(in, &in->armed[i], now)) {
-            vtime end = fault->until_ns == 0 ? vtime_add(now, 365 * VTIME_DAY)
-                                             : vtime_add(in->start, fault->until_ns);
+            vtime end = fault->when != 0       ? vtime_add(now, STATE_LOOK_NS)
+                        : fault->until_ns == 0 ? vtime_add(now, 365 * VTIME_DAY)
+                                               : vtime_add(in->start, fault->until_ns);
             until = vtime_max(until, end);
         }
     }
@@ -145,6 +149,7 @@ static bool append_passes(struct injector *in, const struct produce_item *item, 
 static int log_produce(void *ctx, vtime now, const struct produce_item *items, size_t count,
                        struct produce_result *results) {
     struct injector *in = ctx;
+    injector_sign(in, now, MACHINE_STEWARD, STATE_REPLAYING);
     enum verdict verdict = injector_judge(in, SINK_LOG, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);

@@ -35,6 +35,18 @@ enum point {
     PASS_OUTBOX,  /* a change with its outbox row */
     PASS_WORKER,  /* a worker's next misfortune */
     PASS_RELAY,   /* the relay reads the outbox */
+    PASS_VECTORS_UPSERT,
+    PASS_VECTORS_DELETE,
+    PASS_VECTORS_ADMIN,
+    PASS_VECTORS_BLOCK,
+    PASS_VECTORS_ERASE,
+    PASS_KEYWORDS_UPSERT,
+    PASS_KEYWORDS_DELETE,
+    PASS_KEYWORDS_BLOCK,
+    PASS_KEYWORDS_ERASE,
+    PASS_WAREHOUSE_BATCH,
+    PASS_WAREHOUSE_REFRESH,
+    PASS_WAREHOUSE_ERASE,
     PASS_COUNT
 };
 
@@ -42,7 +54,8 @@ struct armed {
     struct fault fault;
     struct prng stream;
     uint64_t struck;
-    bool banded; /* it has struck: its latest band is */
+    uint32_t met; /* what it could have struck in its window */
+    bool banded;  /* it has struck: its latest band is */
     size_t band;
 };
 
@@ -64,6 +77,12 @@ struct repeat {
 struct held;
 struct late_delete;
 
+/* What happened to a worker last. */
+struct misfortune {
+    vtime crashed, down_until;
+    vtime paused, paused_until;
+};
+
 struct injector {
     struct simulation *simulation;
     struct simulation_ports inner; /* what the ports were */
@@ -71,8 +90,10 @@ struct injector {
     size_t count;
     bool healed;
     vtime start;
-    vtime down_until[SINK_COUNT];
-    vtime *paused_until; /* by actor */
+    struct state_watch states;
+    uint64_t reached[FAULT_KIND_COUNT][PIPELINE_STATE_COUNT];
+    vtime down_from[SINK_COUNT], down_until[SINK_COUNT];
+    struct misfortune *workers; /* by actor */
     uint64_t passed[PASS_COUNT];
     struct held *held, **held_end; /* in the order in which they were taken */
     struct repeat *repeats;
@@ -87,13 +108,27 @@ struct injector {
 
 /* ---- Deciding: injector.c ---- */
 
-bool injector_in_window(const struct injector *in, const struct armed *armed, vtime now);
+/* It is its time, and the state holds that it waits for. */
+bool injector_in_window(struct injector *in, const struct armed *armed, vtime now);
 /* True when the fault strikes this time. Draws only inside its window. */
 bool injector_draws(struct injector *in, struct armed *armed, vtime now);
 /* Puts a strike on record. What it does lasts until `until`. */
 void injector_note(struct injector *in, struct armed *armed, enum point point, vtime now,
                    vtime until);
 int64_t injector_down_ns(const struct armed *armed, int64_t otherwise_ns);
+bool injector_is_its_time(const struct injector *in, const struct armed *armed, vtime now);
+
+/* ---- States of the pipeline: injector_states.c ---- */
+
+void injector_listen(struct injector *in);
+/* The states that hold, but for those that `but` itself is the cause of (it may be NULL), and those
+ * that began at this moment. */
+uint32_t injector_states(struct injector *in, const struct armed *but, vtime now);
+/* Counts a strike under the states that hold. */
+void injector_reach(struct injector *in, const struct armed *armed, vtime now);
+/* A request of a machine of that kind is a sign of the state. */
+void injector_sign(struct injector *in, vtime now, enum machine_kind caller,
+                   enum pipeline_state state);
 
 /* ---- Requests to a store: injector_requests.c ---- */
 
@@ -102,10 +137,16 @@ enum verdict { PASSES, FAILS_BEFORE, REPLY_LOST, HALF_DONE, THROTTLED };
 /* What happens to a request. Every fault draws, also when another one was first: how often its
  * stream was asked depends on how many requests came, and not on its neighbours. */
 enum verdict injector_judge(struct injector *in, enum fault_sink sink, vtime now);
-/* Reads are not struck one by one; but a store that is down, or out, answers nobody. */
+/* The same for a request of a name of its own among those of its store. */
+enum verdict injector_judge_call(struct injector *in, enum fault_sink sink, enum point call,
+                                 vtime now);
 /* Arms the next restart of the fault's store. */
 void injector_restart_arm(struct injector *in, struct armed *armed, vtime now);
-bool injector_unreachable(const struct injector *in, enum fault_sink sink, vtime now);
+/* The store answers nobody from now on. */
+void injector_store_down(struct injector *in, enum fault_sink sink, vtime now, vtime until);
+bool injector_store_is_down(const struct injector *in, enum fault_sink sink, vtime now);
+/* Reads are not struck one by one; but a store that is down, or out, answers nobody. */
+bool injector_unreachable(struct injector *in, enum fault_sink sink, vtime now);
 /* What becomes of an item: APPLIED when it goes its way. What an index has against content it has
  * not against a deletion. */
 enum item_status injector_item_fate(struct injector *in, enum fault_sink sink,

@@ -14,6 +14,17 @@ static bool strikes(struct injector *in, struct armed *armed, vtime now) {
     }
 }
 
+bool injector_store_is_down(const struct injector *in, enum fault_sink sink, vtime now) {
+    return !in->healed && vtime_before(now, in->down_until[sink]);
+}
+
+void injector_store_down(struct injector *in, enum fault_sink sink, vtime now, vtime until) {
+    if (!injector_store_is_down(in, sink, now)) {
+        in->down_from[sink] = now;
+    }
+    in->down_until[sink] = until;
+}
+
 /* The store's process ended: what it held in memory only is lost. */
 static void memory_lost(struct injector *in, enum fault_sink sink, vtime now) {
     if (sink == SINK_VECTORS &&
@@ -38,9 +49,10 @@ static enum verdict strike(struct injector *in, struct armed *armed, enum fault_
         injector_note(in, armed, point, now, now);
         return armed->fault.kind == FAULT_SINK_THROTTLE ? THROTTLED : FAILS_BEFORE;
     }
-    in->down_until[sink] = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
+    vtime until = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
+    injector_store_down(in, sink, now, until);
     memory_lost(in, sink, now);
-    injector_note(in, armed, point, now, in->down_until[sink]);
+    injector_note(in, armed, point, now, until);
     return armed->fault.point == POINT_BEFORE  ? FAILS_BEFORE
            : armed->fault.point == POINT_AFTER ? REPLY_LOST
                                                : HALF_DONE;
@@ -54,7 +66,7 @@ static void restart_due(void *ctx, vtime now, uint64_t index) {
         return;
     }
     vtime until = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
-    in->down_until[sink] = vtime_max(in->down_until[sink], until);
+    injector_store_down(in, sink, now, vtime_max(in->down_until[sink], until));
     memory_lost(in, sink, now);
     injector_note(in, armed, (enum point)sink, now, until);
     injector_restart_arm(in, armed, now);
@@ -69,24 +81,43 @@ void injector_restart_arm(struct injector *in, struct armed *armed, vtime now) {
     }
 }
 
-static bool is_down(const struct injector *in, enum fault_sink sink, vtime now) {
-    return !in->healed && vtime_before(now, in->down_until[sink]);
+/* Who only calls a store at work is at work. */
+static void sign(struct injector *in, enum fault_sink sink, vtime now) {
+    if (sink != SINK_STATE && sink != SINK_LOG) {
+        injector_sign(in, now, MACHINE_RECONCILER, STATE_RECONCILING);
+        injector_sign(in, now, MACHINE_BATCH, STATE_BATCH);
+    }
+}
+
+/* The fault is about that store, and about requests of that name or of any. */
+static bool is_about(const struct armed *armed, enum fault_sink sink, enum point call) {
+    uint32_t wanted = armed->fault.call;
+    return armed->fault.sink == sink &&
+           (wanted == 0 || wanted - 1 == (uint32_t)call || wanted - 1 == (uint32_t)sink);
 }
 
 enum verdict injector_judge(struct injector *in, enum fault_sink sink, vtime now) {
+    return injector_judge_call(in, sink, (enum point)sink, now);
+}
+
+enum verdict injector_judge_call(struct injector *in, enum fault_sink sink, enum point call,
+                                 vtime now) {
+    sign(in, sink, now);
     in->passed[sink]++;
-    enum verdict verdict = is_down(in, sink, now) ? FAILS_BEFORE : PASSES;
+    in->passed[call] += call != (enum point)sink;
+    enum verdict verdict = injector_store_is_down(in, sink, now) ? FAILS_BEFORE : PASSES;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
-        if (armed->fault.sink == sink && strikes(in, armed, now) && verdict == PASSES) {
+        if (is_about(armed, sink, call) && strikes(in, armed, now) && verdict == PASSES) {
             verdict = strike(in, armed, sink, now);
         }
     }
     return verdict;
 }
 
-bool injector_unreachable(const struct injector *in, enum fault_sink sink, vtime now) {
-    bool out = is_down(in, sink, now);
+bool injector_unreachable(struct injector *in, enum fault_sink sink, vtime now) {
+    sign(in, sink, now);
+    bool out = injector_store_is_down(in, sink, now);
     for (size_t i = 0; i < in->count && !out; i++) {
         out = in->armed[i].fault.kind == FAULT_SINK_OUTAGE && in->armed[i].fault.sink == sink &&
               injector_in_window(in, &in->armed[i], now);

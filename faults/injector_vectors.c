@@ -74,11 +74,20 @@ static int duplicate(struct injector *in, vtime now, enum modality modality, uin
     return PORT_OK;
 }
 
+static enum point write_call(const struct vector_write *items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].kind != ROW_DELETE) {
+            return PASS_VECTORS_UPSERT;
+        }
+    }
+    return PASS_VECTORS_DELETE;
+}
+
 static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                          const struct vector_write *items, size_t count,
                          enum item_status *statuses) {
     struct injector *in = ctx;
-    enum verdict verdict = injector_judge(in, SINK_VECTORS, now);
+    enum verdict verdict = injector_judge_call(in, SINK_VECTORS, write_call(items, count), now);
     if (verdict_refused(verdict)) {
         injector_repeat_draw(in, SINK_VECTORS, now, 0);
         return verdict_refusal(verdict);
@@ -163,7 +172,7 @@ static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
                    ? PORT_UNAVAILABLE
                    : vectors->ops->admin(vectors->ctx, now, admin, status, targets);
     }
-    enum verdict verdict = injector_judge(in, SINK_VECTORS, now);
+    enum verdict verdict = injector_judge_call(in, SINK_VECTORS, PASS_VECTORS_ADMIN, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
@@ -177,7 +186,7 @@ static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
 static int vectors_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
     struct injector *in = ctx;
     const struct vector_port *vectors = &in->inner.vectors;
-    enum verdict verdict = injector_judge(in, SINK_VECTORS, now);
+    enum verdict verdict = injector_judge_call(in, SINK_VECTORS, PASS_VECTORS_BLOCK, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
@@ -190,7 +199,7 @@ static int vectors_erase(void *ctx, vtime now, uint32_t model_version,
                          struct erasure_look *looks) {
     struct injector *in = ctx;
     const struct vector_port *vectors = &in->inner.vectors;
-    enum verdict verdict = injector_judge(in, SINK_VECTORS, now);
+    enum verdict verdict = injector_judge_call(in, SINK_VECTORS, PASS_VECTORS_ERASE, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }

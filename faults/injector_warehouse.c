@@ -65,7 +65,7 @@ static int warehouse_load_struck(struct injector *in, vtime now, struct warehous
 
 static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
     struct injector *in = ctx;
-    enum verdict verdict = injector_judge(in, SINK_WAREHOUSE, now);
+    enum verdict verdict = injector_judge_call(in, SINK_WAREHOUSE, PASS_WAREHOUSE_BATCH, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
@@ -138,7 +138,7 @@ static bool refresh_swallowed(struct injector *in, vtime now) {
 
 static int refresh_dashboard(void *ctx, vtime now) {
     struct injector *in = ctx;
-    enum verdict verdict = injector_judge(in, SINK_WAREHOUSE, now);
+    enum verdict verdict = injector_judge_call(in, SINK_WAREHOUSE, PASS_WAREHOUSE_REFRESH, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
@@ -153,7 +153,7 @@ static int warehouse_erase(void *ctx, vtime now, struct erasure_subject *subject
                            struct erasure_look *looks) {
     struct injector *in = ctx;
     const struct warehouse_port *warehouse = &in->inner.warehouse;
-    enum verdict verdict = injector_judge(in, SINK_WAREHOUSE, now);
+    enum verdict verdict = injector_judge_call(in, SINK_WAREHOUSE, PASS_WAREHOUSE_ERASE, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }

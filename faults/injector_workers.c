@@ -9,7 +9,7 @@ static void restart_due(void *ctx, vtime now, uint64_t actor) {
 static void resume_due(void *ctx, vtime now, uint64_t actor) {
     struct injector *in = ctx;
     /* A later pause may hold the worker longer, or another one that took its place. */
-    if (!vtime_before(now, in->paused_until[actor])) {
+    if (!vtime_before(now, in->workers[actor].paused_until)) {
         simulation_resume(in->simulation, (uint32_t)actor);
     }
 }
@@ -18,7 +18,8 @@ void injector_crash_worker(struct injector *in, struct armed *armed, uint32_t ac
                            enum point point, vtime now) {
     vtime until = vtime_add(now, injector_down_ns(armed, WORKER_DOWN_NS));
     injector_note(in, armed, point, now, until);
-    in->paused_until[actor] = now;
+    in->workers[actor] =
+        (struct misfortune){.crashed = now, .down_until = until, .paused_until = now};
     simulation_crash(in->simulation, actor);
     simulation_schedule(in->simulation, until, "restart-worker", actor, restart_due, in, actor);
 }
@@ -54,13 +55,15 @@ static void worker_misfortune(void *ctx, vtime now, uint64_t index) {
     }
     uint32_t actor = worker_up(in, armed);
     in->passed[PASS_WORKER]++;
-    if (actor != SIMULATION_ACTOR_NONE) {
+    if (actor != SIMULATION_ACTOR_NONE && injector_in_window(in, armed, now)) {
         if (armed->fault.kind == FAULT_WORKER_CRASH) {
             injector_crash_worker(in, armed, actor, PASS_WORKER, now);
         } else {
+            struct misfortune *worker = &in->workers[actor];
             vtime until = vtime_add(now, armed->fault.down_ns);
             injector_note(in, armed, PASS_WORKER, now, until);
-            in->paused_until[actor] = vtime_max(in->paused_until[actor], until);
+            worker->paused_until = vtime_max(worker->paused_until, until);
+            worker->paused = now;
             simulation_pause(in->simulation, actor);
             simulation_schedule(in->simulation, until, "resume-worker", actor, resume_due, in,
                                 actor);
@@ -83,12 +86,25 @@ static int state_save(void *ctx, vtime now, const char *group, uint32_t partitio
                                                      offsets, entries, count));
 }
 
+/* Members of a group read checkpoints when partitions were dealt out anew. */
+static void sign_of_restoring(struct injector *in, vtime now) {
+    uint32_t actor = simulation_caller(in->simulation);
+    if (actor == SIMULATION_ACTOR_NONE) {
+        return;
+    }
+    state_watch_sign(&in->states, now, STATE_RESTORING);
+    if (machine_tenure(simulation_actor_kind(in->simulation, actor)) == MACHINE_GROUPED) {
+        state_watch_sign(&in->states, now, STATE_REBALANCING);
+    }
+}
+
 static int state_load(void *ctx, vtime now, const char *group, uint32_t partition,
                       uint32_t generation, struct bytes *offsets,
                       int (*entry)(void *entry_ctx, uint64_t key, struct bytes value),
                       void *entry_ctx) {
     struct injector *in = ctx;
     const struct state_port *state = &in->inner.state;
+    sign_of_restoring(in, now);
     if (injector_unreachable(in, SINK_STATE, now)) {
         return PORT_UNAVAILABLE;
     }

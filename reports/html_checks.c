@@ -180,6 +180,52 @@ static void counts_table(FILE *out, const char *caption, const char *column,
     fputs("</tbody></table></div>\n", out);
 }
 
+static uint64_t strikes_in(const struct run_result *r, const char *fault, const char *state) {
+    for (size_t i = 0; i < r->cell_count; i++) {
+        if (strcmp(r->cells[i].fault, fault) == 0 && strcmp(r->cells[i].state, state) == 0)
+            return r->cells[i].strikes;
+    }
+    return 0;
+}
+
+/* Which fault struck in which state of the pipeline; states that none struck in are named below. */
+static void coverage_table(FILE *out, const struct run_result *r) {
+    fputs("<div class=\"scroll\"><table><caption><span>Strikes by state of the pipeline"
+          "</span></caption><thead><tr><th scope=\"col\">Fault</th>",
+          out);
+    for (size_t s = 0; s < r->states.count; s++) {
+        if (r->states.items[s].count == 0)
+            continue;
+        fputs("<th scope=\"col\" class=\"num\">", out);
+        markup_text(out, r->states.items[s].name);
+        fputs("</th>", out);
+    }
+    fputs("</tr></thead><tbody>\n", out);
+    for (size_t f = 0; f < r->faults.count; f++) {
+        fputs("<tr><th scope=\"row\" class=\"name\">", out);
+        markup_text(out, r->faults.items[f].name);
+        fputs("</th>", out);
+        for (size_t s = 0; s < r->states.count; s++) {
+            if (r->states.items[s].count == 0)
+                continue;
+            uint64_t strikes = strikes_in(r, r->faults.items[f].name, r->states.items[s].name);
+            fprintf(out, "<td class=\"num\">%s</td>",
+                    strikes == 0 ? "" : format_count(strikes).text);
+        }
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n<p>Never struck in: ", out);
+    const char *between = "";
+    for (size_t s = 0; s < r->states.count; s++) {
+        if (r->states.items[s].count == 0) {
+            fputs(between, out);
+            markup_text(out, r->states.items[s].name);
+            between = ", ";
+        }
+    }
+    fputs(*between == '\0' ? "none.</p>\n" : ".</p>\n", out);
+}
+
 void html_broken(FILE *out, const struct run_result *r) {
     html_section(out, "broken", "Broken on purpose, and how far it went");
     fputs("<div class=\"pair\"><div>", out);
@@ -193,5 +239,7 @@ void html_broken(FILE *out, const struct run_result *r) {
     else
         fputs("<p class=\"none\">No point of interest was declared.</p>", out);
     fputs("</div></div>\n", out);
+    if (r->cell_count)
+        coverage_table(out, r);
     html_section_end(out);
 }

@@ -317,6 +317,21 @@ static json_t *points_array(struct builder *b, const struct run_series *s) {
     return array;
 }
 
+/* By kind of fault, then by state; cells without a strike are left out. */
+static json_t *coverage_object(struct builder *b) {
+    json_t *o = json_object();
+    for (size_t i = 0; i < b->r->cell_count; i++) {
+        const struct run_cell *cell = &b->r->cells[i];
+        json_t *row = json_object_get(o, cell->fault);
+        if (row == NULL) {
+            row = json_object();
+            put(b, o, cell->fault, row);
+        }
+        put(b, row, cell->state, json_integer((json_int_t)cell->strikes));
+    }
+    return o;
+}
+
 static json_t *series_array(struct builder *b) {
     static const char *const kinds[] = {[RUN_SERIES_FEED_LAG] = "feed_lag",
                                         [RUN_SERIES_STORE_LAG] = "store_lag",
@@ -359,6 +374,7 @@ static json_t *run_object(struct builder *b, const struct run_json_options *opti
     put(b, o, "costs", costs_object(b));
     put(b, o, "alerts", alerts_array(b));
     put(b, o, "faults", faults_array(b));
+    put(b, o, "coverage", coverage_object(b));
     put(b, o, "bands", bands_array(b));
     put(b, o, "reached", counts_object(b, &r->reached));
     if (options->with_series)

@@ -35,6 +35,8 @@ void run_result_release(struct run_result *r) {
     free(r->events.items);
     free(r->faults.items);
     free(r->reached.items);
+    free(r->states.items);
+    free(r->cells);
     free(r->end_states.items);
     free(r->checks);
     free(r->slos);
@@ -163,6 +165,16 @@ int run_result_count_fault(struct run_result *r, const char *kind, uint64_t inje
 
 int run_result_count_reached(struct run_result *r, const char *point, uint64_t count) {
     return add_count(r, &r->reached, point, count);
+}
+
+int run_result_count_cell(struct run_result *r, const char *fault, const char *state,
+                          uint64_t strikes) {
+    if (add_count(r, &r->states, state, strikes) != 0 || strikes == 0) {
+        return r->incomplete ? -1 : 0;
+    }
+    struct run_cell cell = {run_result_text(r, fault), run_result_text(r, state), strikes};
+    APPEND(r, r->cells, r->cell_count, r->cell_capacity, &cell);
+    return r->incomplete ? -1 : 0;
 }
 
 int run_result_add_end_state(struct run_result *r, const char *store, uint64_t digest) {

@@ -183,6 +183,12 @@ struct run_costs {
     uint64_t vectors_written, metadata_writes, stale_rejected;
 };
 
+/* How often a kind of fault struck while the pipeline was in a state. */
+struct run_cell {
+    const char *fault, *state;
+    uint64_t strikes;
+};
+
 struct run_result {
     const char *murphy; /* version */
     const char *scenario, *about;
@@ -198,6 +204,9 @@ struct run_result {
     const char *reproduce;        /* command line */
 
     struct run_counts events, faults, reached;
+    struct run_counts states; /* of the pipeline, and how often some fault struck in each */
+    struct run_cell *cells;   /* none twice, and none without a strike */
+    size_t cell_count, cell_capacity;
     struct run_check *checks;
     size_t check_count, check_capacity;
     struct run_slo *slos;
@@ -239,6 +248,9 @@ run_result_textf(struct run_result *r, const char *format, ...);
 int run_result_count_event(struct run_result *r, const char *name, uint64_t count);
 int run_result_count_fault(struct run_result *r, const char *kind, uint64_t injected);
 int run_result_count_reached(struct run_result *r, const char *point, uint64_t count);
+/* Strikes of a kind in a state; 0 only declares the state. */
+int run_result_count_cell(struct run_result *r, const char *fault, const char *state,
+                          uint64_t strikes);
 /* One store's digest. */
 int run_result_add_end_state(struct run_result *r, const char *store, uint64_t digest);
 

@@ -147,6 +147,18 @@ static void broken(struct page *p, const struct run_result *r) {
         page_put(p, p->ascii ? " x " : " \xC3\x97 ");
         page_wrap(p, VALUE_COLUMN, r->faults.items[i].name);
     }
+    if (r->cell_count) {
+        char line[1200] = "";
+        size_t length = 0;
+        for (size_t i = 0; i < r->states.count && length < sizeof line - 80; i++) {
+            const struct run_count *state = &r->states.items[i];
+            if (state->count > 0)
+                length += (size_t)snprintf(line + length, sizeof line - length, "%s%s %s",
+                                           length == 0 ? "" : ", ", state->name,
+                                           format_count(state->count).text);
+        }
+        labelled(p, "in states", line);
+    }
     if (*r->bug) {
         char line[300];
         snprintf(line, sizeof line, "and the core itself, with the planted bug %.200s", r->bug);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "faults/injector.h"
 #include "scenarios/quantity.h"
 #include "scenarios/scenario_reader.h"
 
@@ -140,6 +141,13 @@ static int check_fault(struct reader *r, const struct draft *draft, size_t i) {
         char places[FAULT_PLACES_TEXT];
         fault_places_text(about->places, " or ", places);
         return reader_fail(r, &path, PLACE_VALUE, "%s strikes %s, not %s", about->name, places,
+                           fault_sink_name(fault->sink));
+    }
+    if (fault->call != 0 && injector_point_place(fault->call - 1) != 1u << fault->sink) {
+        const char *call_about;
+        struct json_path path = path_of(text, "faults[%zu].call", i);
+        return reader_fail(r, &path, PLACE_VALUE, "%s is no request to %s",
+                           injector_point_about(fault->call - 1, &call_about),
                            fault_sink_name(fault->sink));
     }
     struct json_path path = path_of(text, "faults[%zu].from", i);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "faults/injector.h"
 #include "pipeline/vtime.h"
 #include "scenarios/quantity.h"
 #include "sim/hnsw.h"
@@ -76,6 +77,18 @@ static size_t operation_count(void) {
     return count;
 }
 
+/* Index of the i-th point that is a call to a store; how many there are, for a large i. */
+static size_t call_at(size_t i) {
+    const char *about;
+    size_t calls = 0;
+    for (size_t point = 0; injector_point_about(point, &about) != NULL; point++) {
+        if (injector_point_place(point) != 0 && calls++ == i) {
+            return point;
+        }
+    }
+    return calls;
+}
+
 /* How many names there are, and the i-th with its number. */
 static size_t name_set_size(enum name_set set) {
     switch (set) {
@@ -91,6 +104,10 @@ static size_t name_set_size(enum name_set set) {
         return SINK_COUNT;
     case NAMES_WORKERS:
         return MACHINE_KIND_COUNT;
+    case NAMES_STATES:
+        return PIPELINE_STATE_COUNT;
+    case NAMES_CALLS:
+        return call_at(SIZE_MAX);
     case NAMES_POINTS:
         return POINT_COUNT;
     case NAMES_ALERTS:
@@ -131,6 +148,7 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
     if (i >= name_set_size(set)) {
         return NULL;
     }
+    const char *about;
     *value = (int)i;
     switch (set) {
     case NAMES_WORKLOAD_KINDS:
@@ -148,6 +166,12 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
         return machine_kind_name((enum machine_kind)i);
     case NAMES_POINTS:
         return fault_point_name((enum fault_point)i);
+    case NAMES_STATES:
+        *value = (int)i + 1;
+        return pipeline_state_table()[i].name;
+    case NAMES_CALLS:
+        *value = (int)call_at(i) + 1;
+        return injector_point_about(call_at(i), &about);
     case NAMES_ALERTS:
         return alerts[i];
     case NAMES_ALERT_STATES:
@@ -1129,6 +1153,9 @@ static const struct section keyword_section = {
 
 static enum key_use fault_use(int kind, unsigned bits) {
     const struct fault_about *about = &fault_table()[kind];
+    if (bits == FAULT_OCCURRENCE) {
+        return (about->required & FAULT_RATIO) != 0 ? KEY_OPTIONAL : KEY_REFUSED;
+    }
     return bits == 0 || (about->optional & bits) != 0 ? KEY_OPTIONAL
            : (about->required & bits) != 0            ? KEY_REQUIRED
                                                       : KEY_REFUSED;
@@ -1185,6 +1212,21 @@ static const struct key fault_keys[] = {
         .about = "share of what it could strike that it does strike",
     },
     {
+        .name = "call",
+        .use = FAULT_CALL,
+        .type = TAKES_NAME,
+        .names = NAMES_CALLS,
+        FAULT_AT(call),
+        .about = "only requests of that name, of those of its store (murphy list points)",
+    },
+    {
+        .name = "occurrence",
+        .use = FAULT_OCCURRENCE,
+        COUNT32(1, 1000000000),
+        FAULT_AT(occurrence),
+        .about = "of what the ratio strikes only the how-manyeth; with ratio 1 that of all",
+    },
+    {
         .name = "every",
         .use = FAULT_EVERY,
         DURATION(VTIME_SECOND, LONGEST),
@@ -1220,6 +1262,13 @@ static const struct key fault_keys[] = {
         DURATION(VTIME_MILLISECOND, LONGEST),
         FAULT_AT(until_ns),
         .about = "and no longer from then on; without it until the traffic ends",
+    },
+    {
+        .name = "when",
+        .type = TAKES_NAME,
+        .names = NAMES_STATES,
+        FAULT_AT(when),
+        .about = "only while the pipeline is in that state (docs/faults.md)",
     },
     {
         .name = "always",

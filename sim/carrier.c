@@ -664,12 +664,19 @@ void carrier_state(struct simulation *s, uint32_t actor, struct effect *effect) 
         send_repair(s, effect);
         break;
     case EFFECT_ALERT:
+        if (s->listener.alert != NULL) {
+            s->listener.alert(s->listener.ctx, s->now, effect->alert.name, effect->alert.subject,
+                              effect->alert.state);
+        }
         if (s->observer.alert != NULL) {
             s->observer.alert(s->observer.ctx, s->now, effect->alert.name, effect->alert.subject,
                               effect->alert.state, effect->alert.evidence);
         }
         break;
     case EFFECT_REPORT:
+        if (s->listener.reconciled != NULL) {
+            s->listener.reconciled(s->listener.ctx, s->now, &effect->report);
+        }
         if (s->observer.reconciled != NULL) {
             s->observer.reconciled(s->observer.ctx, s->now, &effect->report);
         }

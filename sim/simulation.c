@@ -160,6 +160,9 @@ static void appended(void *ctx, vtime now, enum topic_id topic, uint32_t partiti
         feed->deletes += record->value.data[2] == RECORD_DELETE;
     }
     carrier_wake(s, &s->waiting[topic][partition]);
+    if (s->listener.appended != NULL) {
+        s->listener.appended(s->listener.ctx, now, topic, record);
+    }
     if (s->observer.appended != NULL) {
         s->observer.appended(s->observer.ctx, now, topic, partition, record);
     }
@@ -541,6 +544,20 @@ static bool holds_old_records(const struct simulation *s, enum topic_id topic, u
     struct fake_kafka_partition log = fake_kafka_partition(s->kafka, topic, partition);
     const struct log_record *oldest = fake_kafka_record(s->kafka, topic, partition, log.start);
     return oldest != NULL && vtime_diff(s->now, oldest->append) > s->config.topics_kept_ns / 2;
+}
+
+vtime simulation_oldest_unread(const struct simulation *s) {
+    vtime oldest = VTIME_NEVER;
+    for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
+        unsigned topics = group_topics((enum machine_kind)kind) & ~(1u << TOPIC_LATE);
+        for (int topic = 0; topics >> topic != 0; topic++) {
+            for (uint32_t p = 0; (topics >> topic & 1) != 0 && p < s->config.partitions; p++) {
+                vtime unread = group_unread(s, (enum machine_kind)kind, (enum topic_id)topic, p);
+                oldest = vtime_before(unread, oldest) ? unread : oldest;
+            }
+        }
+    }
+    return oldest;
 }
 
 void simulation_find_laggards(struct simulation *s) {
@@ -1026,6 +1043,10 @@ struct outbox_gate *simulation_outbox_gate(struct simulation *s) {
 
 void simulation_observe(struct simulation *s, const struct simulation_observer *observer) {
     s->observer = *observer;
+}
+
+void simulation_listen(struct simulation *s, const struct simulation_listener *listener) {
+    s->listener = *listener;
 }
 
 struct fake_kafka *simulation_kafka(struct simulation *s) {

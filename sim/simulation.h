@@ -100,6 +100,15 @@ struct simulation_observer {
     void (*asked)(void *ctx, vtime now, uint32_t actor, const struct effect *effect);
 };
 
+/* Somebody else who hears of a few of these, before the observer does. */
+struct simulation_listener {
+    void *ctx;
+    void (*appended)(void *ctx, vtime now, enum topic_id topic, const struct log_record *record);
+    void (*alert)(void *ctx, vtime now, const char *name, const char *subject,
+                  enum alert_state state);
+    void (*reconciled)(void *ctx, vtime now, const struct reconciliation_report *report);
+};
+
 /* The ports that effects go through. Replace members to wrap them. simulation_caller
  * tells on whose behalf one is called. */
 struct simulation_ports {
@@ -133,6 +142,7 @@ void simulation_free(struct simulation *s);
 
 struct simulation_ports *simulation_ports(struct simulation *s);
 void simulation_observe(struct simulation *s, const struct simulation_observer *observer);
+void simulation_listen(struct simulation *s, const struct simulation_listener *listener);
 
 /* The fakes themselves: for the oracle, for export, and for faults that strike a store itself. */
 struct fake_kafka *simulation_kafka(struct simulation *s);
@@ -199,6 +209,10 @@ void simulation_command(struct simulation *s, uint32_t actor, enum command_kind 
 /* An operator gives an order at this moment: a record of the control topic, which sends it again
  * until the log takes it. The stamp of `control` is filled in. */
 void simulation_order(struct simulation *s, const struct control *control);
+
+/* When the oldest record was appended that some group which reads its topic has not committed;
+ * VTIME_NEVER when there is none. The late queue, which is read now and then, does not count. */
+vtime simulation_oldest_unread(const struct simulation *s);
 
 /* Sum of a counter over all machines, those that died included. */
 uint64_t simulation_counter(const struct simulation *s, enum machine_counter counter);

@@ -89,6 +89,7 @@ struct simulation {
     struct simulation_ports ports;
     struct outbox_gate outbox_gate;
     struct simulation_observer observer;
+    struct simulation_listener listener;
 
     struct actor *actors;
     uint32_t actor_count;

@@ -42,11 +42,6 @@ static void parameters_make_sense(void **state) {
         bool one_place = (table[i].places & (table[i].places - 1)) == 0;
         assert_true(subject != 0 || one_place);
         assert_false((required & FAULT_RATIO) != 0 && (required & FAULT_EVERY) != 0);
-        /* Others last as long as their window. */
-        bool lasts = i == FAULT_STALLED_FEED || i == FAULT_SINK_OUTAGE || i == FAULT_SLOW_LISTING ||
-                     i == FAULT_EARLY_LIFECYCLE || i == FAULT_LATE_LIFECYCLE ||
-                     i == FAULT_OUTBOX_STALL;
-        assert_true((required & (FAULT_RATIO | FAULT_EVERY)) != 0 || lasts);
     }
 }
 

@@ -58,6 +58,17 @@ static char *read_file(const char *path, size_t *length) {
 
 /* ---- Bad files ---- */
 
+/* A list of known names in a sentence grows: MURPHY_WRITE=1 writes the sentences anew, to be read
+ * before they are kept. */
+static void keep_sentence(const char *name, const char *sentence) {
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s.txt", BAD, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fprintf(file, "%s\n", sentence);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* Each bad file gives its sentence, and nothing of it is used. */
 static void bad_files_are_refused_word_for_word(void **state) {
     (void)state;
@@ -76,7 +87,11 @@ static void bad_files_are_refused_word_for_word(void **state) {
         if (scenario_load(path, "scenarios", NULL, 0, &scenario, &error) == 0) {
             fail_msg("%s was taken", path);
         }
-        assert_string_equal(error.text, expected);
+        if (getenv("MURPHY_WRITE") != NULL) {
+            keep_sentence(names.names[i], error.text);
+        } else {
+            assert_string_equal(error.text, expected);
+        }
         assert_memory_equal(&scenario, &nothing, sizeof nothing);
     }
     scenario_names_release(&names);
