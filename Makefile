@@ -162,13 +162,9 @@ $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(SUPPORT_C)) $(SHIM_O) $(LIBR
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(LDLIBS)
 
 # No clock shim here: real systems run in real time. PORT_LIBS are the libraries of its client.
-log_LIBS  := -lrdkafka
-oltp_LIBS := -lpq
-oltp_MORE := conformance/postgres.c
-vectors_LIBS := -lpq
-vectors_MORE := conformance/postgres.c
-warehouse_LIBS := -lpq
-warehouse_MORE := conformance/postgres.c
+log_LIBS := -lrdkafka
+$(foreach port,oltp state vectors warehouse,$(eval $(port)_LIBS := -lpq) \
+	$(eval $(port)_MORE := conformance/postgres.c))
 .SECONDEXPANSION:
 $(CONFORM): $(BUILD)/conformance/%: $$(call objects,$$(call port_c,$$*) $$($$*_MORE)) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $($*_LIBS) $(LDLIBS)

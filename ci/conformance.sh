@@ -97,9 +97,11 @@ waiting=$!
 hold log fake
 hold oltp fake
 hold warehouse fake
+hold state fake
 if start_postgres; then
     hold oltp postgres
     hold warehouse postgres
+    hold state postgres
 else
     no_start PostgreSQL postgres
 fi
