@@ -287,8 +287,9 @@ static void batches_replace_what_they_made(void **state) {
     assert_int_equal(scanned[1].changed_at.ns, at(12).ns);
     assert_int_equal(scan(s, 0, UINT64_MAX, scanned, 4), 0);
 
-    struct sales_row sales[] = {{bytes_of("home"), sales_hour(at(0)), 2, 2, 900, at(5)},
-                                {bytes_of("home"), sales_hour(at(7200)), 1, 1, 300, at(6)}};
+    struct sales_row sales[] = {
+        {.category = bytes_of("home"), .hour = sales_hour(at(0)), .orders = 2, .amount = 900},
+        {.category = bytes_of("home"), .hour = sales_hour(at(7200)), .orders = 1, .amount = 300}};
     struct warehouse_batch batch = {.rebuilt_sales_given = true,
                                     .rebuilt_from = {0},
                                     .rebuilt_to = VTIME_NEVER,
