@@ -74,7 +74,7 @@ int run_files_save(struct scenario_run *run, const char *directory, char *error,
     const struct run_result *result = scenario_run_result(run);
     struct report_error report;
     char path[PATH_MAX];
-    if (strlen(directory) + sizeof "/report.html" > sizeof path) {
+    if (strlen(directory) + sizeof "/openlineage.jsonl" > sizeof path) {
         return fail(error, size, "the name of the output folder is too long");
     }
     if (folder_make(directory, error, size) != 0) {
@@ -88,6 +88,9 @@ int run_files_save(struct scenario_run *run, const char *directory, char *error,
         return -1;
     }
     if (scenario_run_export(run, directory, error, size) != 0) {
+        return -1;
+    }
+    if (scenario_run_openlineage(run, directory, error, size) != 0) {
         return -1;
     }
     snprintf(path, sizeof path, "%s/junit.xml", directory);

@@ -33,6 +33,7 @@ static void hear_appended(void *ctx, vtime now, enum topic_id topic, uint32_t pa
     struct scenario_run *run = ctx;
     run->oracle_ear.appended(run->oracle_ear.ctx, now, topic, partition, record);
     if (run->hops != NULL) {
+        job_log_appended(run->jobs, now, topic, record);
         hop_log_appended(run->hops, topic, partition, record);
     }
 }
@@ -83,12 +84,20 @@ static void hear_unseen_row_changed(void *ctx, vtime now, const struct row_chang
 /* What machines are told and ask for: of interest to the way of changes alone. */
 static void hear_told(void *ctx, uint32_t actor, const struct event *event) {
     struct scenario_run *run = ctx;
+    job_log_told(run->jobs, actor, machine_kind_name(simulation_actor_kind(run->simulation, actor)),
+                 simulation_actor_name(run->simulation, actor), event);
     hop_log_told(run->hops, actor, simulation_actor_kind(run->simulation, actor),
                  simulation_actor_name(run->simulation, actor), event);
 }
 
+static void hear_ended(void *ctx, vtime now, uint32_t actor, bool crashed) {
+    struct scenario_run *run = ctx;
+    job_log_ended(run->jobs, now, actor, crashed);
+}
+
 static void hear_asked(void *ctx, vtime now, uint32_t actor, const struct effect *effect) {
     struct scenario_run *run = ctx;
+    job_log_asked(run->jobs, now, actor, simulation_actor_name(run->simulation, actor), effect);
     hop_log_asked(run->hops, now, actor, effect);
 }
 
@@ -118,6 +127,9 @@ static void hear_refusal(struct scenario_run *run, const char *alert) {
 static void hear_alert(void *ctx, vtime now, const char *name, const char *subject,
                        enum alert_state state, struct bytes evidence) {
     struct scenario_run *run = ctx;
+    if (run->jobs != NULL) {
+        job_log_alert(run->jobs, now, name, subject);
+    }
     if (ARRAY_RESERVE(run->alerts, run->alert_capacity, run->alert_count + 1) != 0) {
         run->out_of_memory = true;
         return;
@@ -251,6 +263,11 @@ uint64_t pass_drift(const struct reconciliation_report *report) {
 
 static void hear_reconciled(void *ctx, vtime now, const struct reconciliation_report *report) {
     struct scenario_run *run = ctx;
+    if (run->jobs != NULL) {
+        struct pipeline_config config = pipeline_config_with_defaults(&run->scenario->pipeline);
+        job_log_reconciled(run->jobs, now, vtime_add(report->cutoff, config.reconcile_cutoff_ns),
+                           report);
+    }
     if (ARRAY_RESERVE(run->passes, run->pass_capacity, run->pass_count + 1) != 0) {
         run->out_of_memory = true;
         return;
@@ -281,6 +298,9 @@ static void hear_sample(void *ctx, const struct oracle_sample *sample) {
 static void hear_batch_made(void *ctx, vtime now, const struct batch_report *report) {
     struct scenario_run *run = ctx;
     run->oracle_ear.batch_made(run->oracle_ear.ctx, now, report);
+    if (run->jobs != NULL) {
+        job_log_batch_made(run->jobs, now, report);
+    }
     run->batch = *report;
     run->batching = run->batching && report->from.ns != 0;
 }
@@ -357,6 +377,7 @@ void scenario_run_free(struct scenario_run *run) {
     injector_free(run->injector);
     simulation_free(run->simulation);
     oracle_free(run->oracle);
+    job_log_free(run->jobs);
     hop_log_free(run->hops);
     workload_free(run->workload);
     free(run->faults);
@@ -443,7 +464,8 @@ static int build(struct scenario_run *run) {
         run->hops = hop_log_new(run->start, scenario->pipeline.model_version == 0
                                                 ? 1
                                                 : scenario->pipeline.model_version);
-        if (run->hops == NULL) {
+        run->jobs = job_log_new();
+        if (run->hops == NULL || run->jobs == NULL) {
             return -ENOMEM;
         }
     }
@@ -485,7 +507,8 @@ static int build(struct scenario_run *run) {
                                                      .alias_switched = hear_alias_switched,
                                                      .unseen_row_changed = hear_unseen_row_changed,
                                                      .told = history ? hear_told : NULL,
-                                                     .asked = history ? hear_asked : NULL});
+                                                     .asked = history ? hear_asked : NULL,
+                                                     .ended = history ? hear_ended : NULL});
     for (size_t i = 0; i < scenario->operation_count; i++) {
         vtime at = vtime_add(options.start, operation_at(run, i));
         if (simulation_schedule(run->simulation, at, "operation", i, operation_due, run, i) != 0) {
@@ -657,10 +680,14 @@ enum scenario_run_status scenario_run_play(struct scenario_run *run) {
     }
     oracle_finish(run->oracle, run->simulation);
     prober_finish(&run->prober);
+    if (run->jobs != NULL) {
+        job_log_close(run->jobs, simulation_now(run->simulation));
+    }
     run->result.wall_ns = clock_shim_real_monotonic_ns() - began_ns;
     scenario_run_judge(run);
     if (run->out_of_memory || oracle_out_of_memory(run->oracle) ||
-        (run->hops != NULL && hop_log_out_of_memory(run->hops)) ||
+        (run->hops != NULL &&
+         (hop_log_out_of_memory(run->hops) || job_log_out_of_memory(run->jobs))) ||
         run_result_incomplete(&run->result)) {
         return out_of_memory(run);
     }

@@ -47,6 +47,10 @@ struct run_result *scenario_run_result(struct scenario_run *run);
 
 /* The checks that a run makes besides those of the oracle. Static. */
 const struct oracle_check_about *scenario_run_check_table(size_t *count);
+/* Writes the runs of the pipeline's jobs as OpenLineage events, openlineage.jsonl in that folder;
+ * 0, or -1 with a sentence in error. Of a run that kept its history. */
+int scenario_run_openlineage(struct scenario_run *run, const char *directory, char *error,
+                             size_t error_size);
 /* Writes the stores as SQLite file stores.db in that folder; 0, or -1 with a sentence in error. */
 int scenario_run_export(struct scenario_run *run, const char *directory, char *error,
                         size_t error_size);

@@ -12,6 +12,7 @@
 #include "cli/scenario_run.h"
 #include "faults/injector.h"
 #include "sim/hop_log.h"
+#include "sim/job_log.h"
 #include "sim/oracle.h"
 
 /* An alert that some monitor of the pipeline raised or cleared. */
@@ -46,6 +47,7 @@ struct scenario_run {
     size_t pass_count, pass_capacity;
     struct oracle_sample *samples; /* kept for the export alone */
     size_t sample_count, sample_capacity;
+    struct job_log *jobs;      /* NULL without an export */
     struct hop_log *hops;      /* likewise; NULL without an export */
     uint64_t removals;         /* operations after which something must be gone */
     bool batching;             /* a nightly batch that was asked for is not over */

@@ -287,8 +287,7 @@ static int fakes_make(struct simulation *s) {
         .objects = fake_object_store_port(s->object_store),
         .model = fake_embedding_port(s->embedding),
     };
-    s->archive =
-        (struct embedding_archive){.inner = &s->ports.model, .objects = &s->ports.objects};
+    s->archive = (struct embedding_archive){.inner = &s->ports.model, .objects = &s->ports.objects};
     return 0;
 }
 
@@ -673,10 +672,13 @@ static void group_join(struct simulation *s, uint32_t index) {
 
 /* ---- Actors ---- */
 
-void simulation_crash(struct simulation *s, uint32_t index) {
+static void actor_end(struct simulation *s, uint32_t index, bool crashed) {
     struct actor *actor = &s->actors[index];
     if (actor->machine == NULL) {
         return;
+    }
+    if (s->observer.ended != NULL) {
+        s->observer.ended(s->observer.ctx, s->now, index, crashed);
     }
     simulation_note(s, index);
     const uint64_t *counters = machine_counters(actor->machine);
@@ -701,6 +703,10 @@ void simulation_crash(struct simulation *s, uint32_t index) {
     group_silence(s, actor);
 }
 
+void simulation_crash(struct simulation *s, uint32_t index) {
+    actor_end(s, index, true);
+}
+
 void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t workers) {
     assert(machine_tenure(kind) == MACHINE_GROUPED);
     assert(workers <= kind_workers_max(&s->options, kind));
@@ -714,7 +720,7 @@ void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t wor
         if (!actor->idle) {
             simulation_restart(s, i);
         } else if (actor->machine != NULL) {
-            simulation_crash(s, i);
+            actor_end(s, i, false);
             fake_kafka_group_leave(s->kafka, s->now, machine_group(kind), actor->member);
             group_changes(s);
         }

@@ -98,6 +98,8 @@ struct simulation_observer {
     void (*told)(void *ctx, uint32_t actor, const struct event *event);
     /* A request leaves an actor, for the first time or once more. */
     void (*asked)(void *ctx, vtime now, uint32_t actor, const struct effect *effect);
+    /* An actor is no more: it died, or the scale leaves it out. */
+    void (*ended)(void *ctx, vtime now, uint32_t actor, bool crashed);
 };
 
 /* Somebody else who hears of a few of these, before the observer does. */

@@ -980,6 +980,15 @@ void stores_export_free(struct stores_export *x) {
 
 /* ---- views ---- */
 
+const char *stores_export_column(const char *table, size_t i) {
+    for (int id = 0; id < TABLE_COUNT; id++) {
+        if (strcmp(tables[id].name, table) == 0) {
+            return i < column_count(&tables[id]) ? tables[id].columns[i].name : NULL;
+        }
+    }
+    return NULL;
+}
+
 const char *const *stores_export_tables(void) {
     static const char *names[TABLE_COUNT + 2];
     for (int i = 0; i < TABLE_COUNT; i++) {

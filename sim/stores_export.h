@@ -122,6 +122,9 @@ void stores_export_free(struct stores_export *x);
 
 /* Names of the tables, NULL at the end. */
 const char *const *stores_export_tables(void);
+/* The i-th column of a table, without those of its history; NULL behind the last, and of a table
+ * that there is not. */
+const char *stores_export_column(const char *table, size_t i);
 
 /*
  * On a connection that reads such a file: temporary views that shadow the tables and show them as
