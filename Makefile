@@ -57,11 +57,12 @@ PLAIN    := $(LANGUAGE) -g $(OPT) $(WARNINGS) $(EXTRA)
 CFLAGS   := $(PLAIN) $(SANITIZERS)
 # -rdynamic: the clock shim in the program also takes the calls that libsqlite3 makes.
 LDFLAGS  := -rdynamic -Wl,--as-needed $(SANITIZERS)
-LDLIBS   := -lsqlite3 -ljansson -lxxhash -lz -lm -ldl -pthread
+LDLIBS   := -lsqlite3 -ljansson -lyaml -lxxhash -lz -lm -ldl -pthread
 
-# Where the scenario files are, seen from the folder of the program (/proc/self/exe): `murphy run
+# Where the scenario and contract files are, seen from the folder of the program (/proc/self/exe): `murphy run
 # calm-day` works from any folder without an installation, whatever BUILD is.
 SCENARIOS := $(shell realpath -m --relative-to='$(BUILD)' scenarios)
+CONTRACTS := $(shell realpath -m --relative-to='$(BUILD)' contracts)
 
 # --- files -------------------------------------------------------------------------------------
 
@@ -118,7 +119,7 @@ define stamp
 endef
 
 $(BUILD)/flags: FORCE
-	$(call stamp,'$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SCENARIOS)' "$$($(CC) --version | head -n 1)")
+	$(call stamp,'$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SCENARIOS) $(CONTRACTS)' "$$($(CC) --version | head -n 1)")
 
 $(BUILD)/sources: FORCE
 	$(call stamp,'$(LIBRARY_C) $(SHIM_C) $(PRELOAD_C) $(CLI_C) $(BENCH_C) $(PEER_O) $(SUPPORT_C)')
@@ -131,7 +132,7 @@ $(call objects,$(wildcard conformance/*postgres.c)): \
 	DEFINES = -I$(shell pg_config --includedir 2>/dev/null)
 
 $(BUILD)/cli/%.o $(BUILD)/scenarios/%.o $(BUILD)/tests/%.o: \
-	DEFINES = -DMURPHY_SCENARIOS_DIR='"$(SCENARIOS)"'
+	DEFINES = -DMURPHY_SCENARIOS_DIR='"$(SCENARIOS)"' -DMURPHY_CONTRACTS_DIR='"$(CONTRACTS)"'
 
 # A preload library goes into programs that were built without our sanitizers.
 $(BUILD)/%.pic.o: %.c $(BUILD)/flags

@@ -13,6 +13,7 @@ build-essential gcc
 make make
 libsqlite3-dev sqlite3.h
 libjansson-dev jansson.h
+libyaml-dev yaml.h
 libxxhash-dev xxhash.h
 zlib1g-dev zlib.h
 gnuplot-nox gnuplot'

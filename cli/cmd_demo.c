@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/murphy.h"
+#include "cli/run_contracts.h"
 #include "cli/run_files.h"
 #include "cli/scenario_run.h"
 #include "scenarios/scenario.h"
@@ -194,12 +195,21 @@ static int play(const struct teller *t, const struct act *act, const char *direc
         fprintf(stderr, "murphy demo: %s\n", error.text);
         return EXIT_INPUT;
     }
+    struct contract_set contracts;
+    if (run_contracts_load(&scenario, &contracts, &error) != 0) {
+        fprintf(stderr, "murphy demo: %s\n", error.text);
+        scenario_release(&scenario);
+        return EXIT_INPUT;
+    }
     char reproduce[160];
     snprintf(reproduce, sizeof reproduce, "murphy run %s --seed %llu%s%s", act->scenario,
              (unsigned long long)t->seed, act->bug == NULL ? "" : " --bug ",
              act->bug == NULL ? "" : act->bug);
-    struct scenario_run_options options = {
-        .seed = t->seed, .bug = act->bug, .keep_history = t->out != NULL, .reproduce = reproduce};
+    struct scenario_run_options options = {.seed = t->seed,
+                                           .bug = act->bug,
+                                           .contracts = &contracts,
+                                           .keep_history = t->out != NULL,
+                                           .reproduce = reproduce};
     tell(t, TONE_TITLE, "\n%s", act->title);
     playing = scenario_run_new(&scenario, &options);
     if (interrupted && playing != NULL) {
@@ -231,6 +241,7 @@ static int play(const struct teller *t, const struct act *act, const char *direc
     struct scenario_run *run = playing;
     playing = NULL;
     scenario_run_free(run);
+    contract_set_release(&contracts);
     scenario_release(&scenario);
     return status;
 }

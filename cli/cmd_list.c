@@ -11,6 +11,8 @@
 #include "faults/injector.h"
 #include "pipeline/bugs.h"
 #include "pipeline/control.h"
+#include "scenarios/contract_set.h"
+#include "scenarios/quantity.h"
 #include "scenarios/scenario.h"
 #include "sim/oracle.h"
 
@@ -152,6 +154,63 @@ static int list_points(struct listing *listing) {
     return EXIT_HELD;
 }
 
+/* Every term that a contract has beside its schema. */
+static json_t *contract_object(const struct seam_contract *c) {
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "name", c->id,
+                  "about", c->about, "seam", seam_name(c->seam), "owner", c->owner, "version",
+                  c->version, "status", c->status, "producer", c->producer, "consumer", c->consumer,
+                  "delivery", c->delivery, "idempotent_by", c->idempotent_by, "reconciliation",
+                  c->reconciliation, "quality_rules", (json_int_t)c->rule_count);
+    for (int level = 0; row != NULL && level < LEVEL_COUNT; level++) {
+        char text[DURATION_TEXT_SIZE];
+        quantity_duration_format(c->levels_ns[level], text);
+        json_object_set_new(row, service_level_name((enum service_level)level),
+                            c->levels_ns[level] > 0 ? json_string(text) : json_null());
+    }
+    return row;
+}
+
+static void print_contract(const struct seam_contract *c) {
+    printf("%-26s %s\n", c->id, c->about);
+    printf("%-26s version %s, of %s\n", "", c->version, c->owner);
+    printf("%-26s delivery: %s\n", "", c->delivery);
+    printf("%-26s idempotent by: %s\n", "", c->idempotent_by);
+    for (int level = 0; level < LEVEL_COUNT; level++) {
+        char text[DURATION_TEXT_SIZE];
+        quantity_duration_format(c->levels_ns[level], text);
+        if (c->levels_ns[level] > 0) {
+            printf("%-26s %s: %s\n", "", service_level_name((enum service_level)level), text);
+        }
+    }
+    printf("%-26s reconciliation: %s\n", "", c->reconciliation);
+}
+
+static int list_contracts(struct listing *listing) {
+    const char *directory = contract_directory();
+    if (directory == NULL) {
+        return EXIT_INTERNAL;
+    }
+    struct contract_set set;
+    struct scenario_error error;
+    if (contract_set_load(directory, &set, &error) != 0) {
+        fprintf(stderr, "murphy list: %s\n", error.text);
+        return EXIT_INPUT;
+    }
+    for (int seam = 0; seam < SEAM_COUNT; seam++) {
+        if (listing->array == NULL) {
+            print_contract(&set.contracts[seam]);
+            continue;
+        }
+        json_t *row = contract_object(&set.contracts[seam]);
+        if (row == NULL || json_array_append_new(listing->array, row) != 0) {
+            listing->failed = true;
+        }
+    }
+    contract_set_release(&set);
+    return EXIT_HELD;
+}
+
 static int list_bugs(struct listing *listing) {
     const struct bug_about *table = bug_table();
     for (int i = 0; i < BUG_COUNT; i++) {
@@ -166,10 +225,12 @@ static const struct {
 } kinds[] = {
     {"scenarios", list_scenarios},   {"faults", list_faults}, {"checks", list_checks},
     {"operations", list_operations}, {"points", list_points}, {"bugs", list_bugs},
+    {"contracts", list_contracts},
 };
 
 static void help(void) {
-    puts("usage: murphy list scenarios|faults|checks|operations|points|bugs [--json]\n\n"
+    puts("usage: murphy list scenarios|faults|checks|operations|points|bugs|contracts\n            "
+         "       [--json]\n\n"
          "Prints what there is, a line each. --json prints an array of objects with at least\n"
          "`name` and `about`.");
 }

@@ -3,6 +3,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "cli/murphy.h"
 #include "cli/reproduce.h"
+#include "cli/run_contracts.h"
 #include "cli/run_files.h"
 #include "cli/scenario_run.h"
 #include "pipeline/bugs.h"
@@ -28,16 +30,18 @@ struct arguments {
     bool json;
     struct scenario_setting settings[SETTINGS_MAX];
     size_t setting_count;
+    char contracts[PATH_MAX + 32]; /* a setting; "" when no other folder is wanted */
 };
 
 static void help(void) {
     puts("usage: murphy run SCENARIO [--seed N] [--out DIR] [--json] [--bug NAME]\n"
-         "                  [--set PATH=VALUE]...\n\n"
+         "                  [--contracts DIR] [--set PATH=VALUE]...\n\n"
          "Plays SCENARIO, a name (murphy list scenarios) or a file, once.\n\n"
          "  --seed N          everything random follows from it; 1\n"
          "  --out DIR         leave run.json, report.html, junit.xml and stores.db there\n"
          "  --json            print run.json in place of the summary\n"
          "  --bug NAME        take one protection away (murphy list bugs)\n"
+         "  --contracts DIR   keep to the contracts of that folder; --set contracts.folder=DIR\n"
          "  --set PATH=VALUE  change one value of the scenario, e.g. workload.events=5000\n\n"
          "Exit status: 0 all held, 1 a check failed, 2 only an objective failed.");
 }
@@ -64,7 +68,8 @@ static int parse(int argc, char **argv, struct arguments *a, bool *done) {
             continue;
         }
         bool known = strcmp(arg, "--seed") == 0 || strcmp(arg, "--out") == 0 ||
-                     strcmp(arg, "--bug") == 0 || strcmp(arg, "--set") == 0;
+                     strcmp(arg, "--bug") == 0 || strcmp(arg, "--set") == 0 ||
+                     strcmp(arg, "--contracts") == 0;
         if (!known) {
             return usage_error("run", "unknown option", arg);
         }
@@ -84,7 +89,11 @@ static int parse(int argc, char **argv, struct arguments *a, bool *done) {
             }
             a->bug = value;
         }
-        if (strcmp(arg, "--set") == 0) {
+        if (strcmp(arg, "--contracts") == 0) {
+            snprintf(a->contracts, sizeof a->contracts, "contracts.folder=%s", value);
+            value = a->contracts;
+        }
+        if (strcmp(arg, "--set") == 0 || strcmp(arg, "--contracts") == 0) {
             if (a->setting_count == SETTINGS_MAX) {
                 return usage_error("run", "too many --set options", NULL);
             }
@@ -157,7 +166,8 @@ static int show(struct scenario_run *run, const struct arguments *a) {
     return run_verdict_exit_status(result->verdict);
 }
 
-static int play(const struct arguments *a, const struct scenario *scenario) {
+static int play(const struct arguments *a, const struct scenario *scenario,
+                const struct contract_set *contracts) {
     char reproduce[REPRODUCE_SIZE];
     reproduce_line(&(struct run_words){a->scenario, a->seed, a->bug, a->settings, a->setting_count},
                    reproduce, sizeof reproduce);
@@ -165,6 +175,7 @@ static int play(const struct arguments *a, const struct scenario *scenario) {
     struct scenario_run_options options = {
         .seed = a->seed,
         .bug = a->bug,
+        .contracts = contracts,
         .keep_history = a->out != NULL,
         .reproduce = reproduce,
         .progress = show_progress,
@@ -230,7 +241,14 @@ int cmd_run(int argc, char **argv) {
         scenario_release(&scenario);
         return EXIT_USAGE;
     }
-    status = play(&a, &scenario);
+    struct contract_set contracts;
+    if (run_contracts_load(&scenario, &contracts, &error) != 0) {
+        fprintf(stderr, "murphy run: %s\n", error.text);
+        scenario_release(&scenario);
+        return EXIT_INPUT;
+    }
+    status = play(&a, &scenario, &contracts);
+    contract_set_release(&contracts);
     scenario_release(&scenario);
     return status;
 }

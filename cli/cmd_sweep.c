@@ -13,6 +13,7 @@
 
 #include "cli/murphy.h"
 #include "cli/reproduce.h"
+#include "cli/run_contracts.h"
 #include "cli/run_files.h"
 #include "cli/sweep_store.h"
 #include "cli/sweep_summary.h"
@@ -171,6 +172,11 @@ static int add_scenario(struct sweep *sweep, const char *name, const char *direc
             return EXIT_HELD;
         }
         fprintf(stderr, "murphy sweep: %s\n", error.text);
+        return EXIT_INPUT;
+    }
+    if (run_contracts_load(&added->loaded, &added->contracts, &error) != 0) {
+        fprintf(stderr, "murphy sweep: %s\n", error.text);
+        scenario_release(&added->loaded);
         return EXIT_INPUT;
     }
     sweep->scenario_count++;
@@ -392,6 +398,7 @@ static int sweep_all(struct sweep *sweep, const char *const *names, size_t count
         status = play(sweep);
     }
     for (size_t i = 0; i < sweep->scenario_count; i++) {
+        contract_set_release(&sweep->scenarios[i].contracts);
         scenario_release(&sweep->scenarios[i].loaded);
     }
     free(sweep->scenarios);

@@ -39,6 +39,7 @@ enum own_check {
     OWN_FAULTS_STRUCK,
     OWN_NO_FALSE_ALARM,
     OWN_BACKLOG_BOUNDED,
+    OWN_CONTRACT,
     OWN_LINEAGE,
     OWN_COUNT
 };
@@ -56,6 +57,9 @@ static const struct oracle_check_about own_checks[OWN_COUNT] = {
                            "each fault that the scenario switches on struck at least once"},
     [OWN_NO_FALSE_ALARM] = {"no-false-alarm", "B10", "quality",
                             "no alert was raised that the scenario does not expect"},
+    [OWN_CONTRACT] = {"contract", "B2", "contract",
+                      "the quality rules of a seam's contract hold at the end; one check for each "
+                      "contract, as in `contract gold-document`"},
     [OWN_BACKLOG_BOUNDED] = {"backlog-bounded", "A14", "safety",
                              "no more listings wait for a sink than the limit of a partition, and "
                              "those of one fetch, however slow the sink"},
@@ -301,6 +305,7 @@ static void judge_false_alarms(struct scenario_run *run) {
         const struct alert_seen *seen = &run->alerts[i];
         /* Once the traffic is over, silence is right. */
         bool right = strcmp(seen->name, "feed-freshness") == 0 && !vtime_before(seen->at, end);
+        right = right || contract_explains(run, seen); /* which is judged as an objective */
         if (seen->state == ALERT_ERROR && !right && !alert_expected(run, seen)) {
             alarms++;
             first = first == NULL ? seen : first;
@@ -449,17 +454,23 @@ static void judge_reconciliation(struct scenario_run *run) {
 
 /* ---- Objectives ---- */
 
-/* An objective that must be breached becomes a check that it is; any other is an objective. */
-static void add_slo(struct scenario_run *run, const struct run_slo *slo, const char *key) {
+bool judged_as_breached(const struct scenario_run *run, const char *key) {
     for (size_t i = 0; i < run->scenario->breached_count; i++) {
         if (strcmp(run->scenario->breached[i], key) == 0) {
-            judged_check(run, run_result_textf(&run->result, "caught: %s breached", slo->name),
-                         "caught", slo->status == RUN_SLO_BREACHED, "breached",
-                         run_slo_status_name(slo->status), 0, "");
-            return;
+            return true;
         }
     }
-    run_result_add_slo(&run->result, slo);
+    return false;
+}
+
+void judged_objective(struct scenario_run *run, const struct run_slo *slo, const char *key) {
+    if (!judged_as_breached(run, key)) {
+        run_result_add_slo(&run->result, slo);
+        return;
+    }
+    judged_check(run, run_result_textf(&run->result, "caught: %s breached", slo->name), "caught",
+                 slo->status == RUN_SLO_BREACHED, "breached", run_slo_status_name(slo->status), 0,
+                 "");
 }
 
 static enum run_slo_status slo_status(bool data, bool met) {
@@ -467,11 +478,11 @@ static enum run_slo_status slo_status(bool data, bool met) {
 }
 
 /* Share of a histogram above a bound, to a permille. */
-static double share_above(const struct oracle_histogram *h, int64_t bound_ns) {
+static double share_above(const struct lag_histogram *h, int64_t bound_ns) {
     int low = 0, high = 1000;
     while (low < high) {
         int middle = (low + high + 1) / 2;
-        if (oracle_quantile_ns(h, middle) <= bound_ns) {
+        if (lag_quantile_ns(h, middle) <= bound_ns) {
             low = middle;
         } else {
             high = middle - 1;
@@ -480,9 +491,9 @@ static double share_above(const struct oracle_histogram *h, int64_t bound_ns) {
     return (1000 - low) / 1000.0;
 }
 
-static void take_histogram(struct histogram *out, const struct oracle_histogram *in) {
-    for (uint32_t i = 0; i < ORACLE_BUCKETS; i++) {
-        int64_t value_ns = oracle_bucket_ns(in, i);
+static void take_histogram(struct histogram *out, const struct lag_histogram *in) {
+    for (uint32_t i = 0; i < LAG_BUCKETS; i++) {
+        int64_t value_ns = lag_bucket_ns(in, i);
         for (uint64_t k = 0; k < in->buckets[i]; k++) {
             histogram_add(out, value_ns);
         }
@@ -508,7 +519,7 @@ static void judge_freshness(struct scenario_run *run) {
             continue;
         }
         bool data = fresh.visibility->count > 0;
-        int64_t p95_ns = oracle_quantile_ns(fresh.visibility, 950);
+        int64_t p95_ns = lag_quantile_ns(fresh.visibility, 950);
         struct run_slo slo = {
             .name = run_result_textf(&run->result, "freshness p95 %s", store),
             .objective = (double)objective_ns / 1e9,
@@ -519,7 +530,7 @@ static void judge_freshness(struct scenario_run *run) {
             .budget_known = data,
             .budget_remaining = data ? 1 - share_above(fresh.visibility, objective_ns) / 0.05 : 0,
         };
-        add_slo(run, &slo, "freshness_p95");
+        judged_objective(run, &slo, "freshness_p95");
     }
 }
 
@@ -541,7 +552,7 @@ static void judge_erasures(struct scenario_run *run) {
         .budget_known = erasures.certified > 0,
         .budget_remaining = 1 - share,
     };
-    add_slo(run, &slo, "erasure_within");
+    judged_objective(run, &slo, "erasure_within");
 }
 
 static void judge_probes(struct scenario_run *run) {
@@ -557,7 +568,7 @@ static void judge_probes(struct scenario_run *run) {
             .direction = RUN_AT_LEAST,
             .status = slo_status(recall->probes > 0, recall->mean >= recall->objective),
         };
-        add_slo(run, &slo, "recall");
+        judged_objective(run, &slo, "recall");
     }
     if (objectives->search_p95_ns > 0) {
         bool data = recall->latency.count > 0;
@@ -570,7 +581,7 @@ static void judge_probes(struct scenario_run *run) {
             .direction = RUN_AT_MOST,
             .status = slo_status(data, p95_ns <= objectives->search_p95_ns),
         };
-        add_slo(run, &slo, "search_p95");
+        judged_objective(run, &slo, "search_p95");
     }
     if (objectives->availability_ppm > 0 && run->scenario->probe_every_ns > 0) {
         bool data = recall->asked > 0;
@@ -587,7 +598,7 @@ static void judge_probes(struct scenario_run *run) {
             .budget_known = data && allowed > 0,
             .budget_remaining = allowed > 0 ? 1 - (1 - observed) / allowed : 0,
         };
-        add_slo(run, &slo, "availability");
+        judged_objective(run, &slo, "availability");
     }
 }
 
@@ -601,9 +612,9 @@ enum { FEEDS = sizeof feeds / sizeof *feeds };
 static uint64_t late_records(const struct scenario_run *run) {
     uint64_t late = 0;
     for (size_t f = 0; f < FEEDS; f++) {
-        const struct oracle_histogram *lag = oracle_feed_lag(run->oracle, feeds[f]);
-        for (size_t i = 0; i < ORACLE_BUCKETS; i++) {
-            late += oracle_bucket_ns(lag, i) > VTIME_MINUTE ? lag->buckets[i] : 0;
+        const struct lag_histogram *lag = oracle_feed_lag(run->oracle, feeds[f]);
+        for (size_t i = 0; i < LAG_BUCKETS; i++) {
+            late += lag_bucket_ns(lag, i) > VTIME_MINUTE ? lag->buckets[i] : 0;
         }
     }
     return late;
@@ -763,6 +774,7 @@ void scenario_run_judge(struct scenario_run *run) {
     if (has_orders(run)) {
         judge_lineage(run);
     }
+    judge_contracts(run);
     judge_freshness(run);
     judge_erasures(run);
     judge_probes(run);

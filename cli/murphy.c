@@ -19,7 +19,7 @@ static const struct command commands[] = {
     {"run", cmd_run, "play one scenario under one seed and judge it"},
     {"sweep", cmd_sweep, "many seeds of many scenarios over many processes"},
     {"merge", cmd_merge, "the shards of a sweep as one"},
-    {"list", cmd_list, "scenarios, faults, checks, operations, points or bugs"},
+    {"list", cmd_list, "scenarios, faults, checks, operations, points, bugs or contracts"},
     {"query", cmd_query, "ask the stores of a finished run, as of any moment, in SQL"},
     {"explain", cmd_explain, "one update through every hop; a number back to its rows"},
     {"rebuild", cmd_rebuild, "make the layers of a finished run anew, show what differs"},
@@ -62,8 +62,8 @@ bool colour_wanted(int file_descriptor) {
     return isatty(file_descriptor) == 1 && (no_color == NULL || no_color[0] == '\0');
 }
 
-const char *scenario_directory(void) {
-    static char path[PATH_MAX];
+/* A folder by its way from the program to it, as its whole path; NULL with a message. */
+static const char *folder_of(const char *way, const char *what, char path[PATH_MAX]) {
     char program[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length < 0) {
@@ -74,13 +74,22 @@ const char *scenario_directory(void) {
     char *slash = strrchr(program, '/');
     *slash = '\0';
     char joined[PATH_MAX];
-    int n = snprintf(joined, sizeof joined, "%s/%s", program, MURPHY_SCENARIOS_DIR);
+    int n = snprintf(joined, sizeof joined, "%s/%s", program, way);
     if (n < 0 || (size_t)n >= sizeof joined || realpath(joined, path) == NULL) {
-        fprintf(stderr, "murphy: there is no folder of scenarios at %s/%s\n", program,
-                MURPHY_SCENARIOS_DIR);
+        fprintf(stderr, "murphy: there is no folder of %s at %s/%s\n", what, program, way);
         return NULL;
     }
     return path;
+}
+
+const char *scenario_directory(void) {
+    static char path[PATH_MAX];
+    return folder_of(MURPHY_SCENARIOS_DIR, "scenarios", path);
+}
+
+const char *contract_directory(void) {
+    static char path[PATH_MAX];
+    return folder_of(MURPHY_CONTRACTS_DIR, "contracts", path);
 }
 
 int main(int argc, char **argv) {

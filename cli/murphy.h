@@ -36,6 +36,9 @@ int cmd_demo(int argc, char **argv);
  * message on stderr when the program cannot find itself. */
 const char *scenario_directory(void);
 
+/* Likewise that of the seams' contracts. */
+const char *contract_directory(void);
+
 /* Prints to stderr "murphy COMMAND: TEXT 'WHAT'" (what may be NULL) and how to get help; returns
  * EXIT_USAGE. */
 int usage_error(const char *command, const char *text, const char *what);

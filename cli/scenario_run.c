@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/run_contracts.h"
 #include "cli/scenario_run_parts.h"
 #include "pipeline/array.h"
 #include "pipeline/control.h"
@@ -440,6 +441,7 @@ static int build(struct scenario_run *run) {
     vector_profile_configure(&options.vectors, &options.pipeline);
     options.keyword_gc_deletes_ns = scenario->keyword_gc_deletes_ns;
     options.pipeline.keyword_tombstone_rows = scenario->keyword_gc_deletes_ns != 0;
+    run_contracts_configure(scenario, run->options.contracts, &options.pipeline);
     options.pipeline.topics_kept_ns = kept(scenario->retention.topics_ns);
     options.pipeline.warehouse_kept_ns = kept(scenario->retention.warehouse_ns);
     memcpy(options.workers, scenario->workers, sizeof options.workers);
@@ -473,6 +475,7 @@ static int build(struct scenario_run *run) {
         .refusals = refusals,
         .vectors_unconditional = options.vectors.unconditional,
         .start = options.start,
+        .traffic_end = workload_end(run->workload),
         .model_version = scenario->pipeline.model_version,
         .allowed_lateness_ns = scenario->pipeline.allowed_lateness_ns,
         .future_max_ns = scenario->pipeline.future_max_ns,
@@ -491,6 +494,8 @@ static int build(struct scenario_run *run) {
     if (run->simulation == NULL) {
         return -ENOMEM;
     }
+    run_contracts_tell(run->options.contracts, run->oracle);
+    fake_warehouse_quiet_after(simulation_warehouse(run->simulation), workload_end(run->workload));
     oracle_reads(run->oracle, simulation_vector_db(run->simulation));
     oracle_watch(run->oracle, run->simulation);
     run->oracle_ear = oracle_observer(run->oracle);

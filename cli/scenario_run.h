@@ -9,15 +9,17 @@
 #include <stdint.h>
 
 #include "reports/result.h"
+#include "scenarios/contract_set.h"
 #include "scenarios/scenario.h"
 #include "sim/oracle.h"
 #include "sim/trace.h"
 
 struct scenario_run_options {
     uint64_t seed;
-    const char *bug;       /* planted bug by name, or NULL */
-    bool keep_history;     /* record what every store held when, for the export */
-    const char *reproduce; /* command line that does it again */
+    const char *bug;                      /* planted bug by name, or NULL */
+    const struct contract_set *contracts; /* of the seams; outlives the run */
+    bool keep_history;                    /* record what every store held when, for the export */
+    const char *reproduce;                /* command line that does it again */
     /* Called now and then with virtual time gone and expected; may be NULL. */
     void (*progress)(void *ctx, int64_t done_ns, int64_t total_ns, const char *phase);
     void *progress_ctx;

@@ -68,6 +68,17 @@ void scenario_run_judge(struct scenario_run *run);
  * expects at other moments. */
 void judge_lineage(struct scenario_run *run);
 
+/* The contracts of the seams (B2): service levels, quality rules. */
+void judge_contracts(struct scenario_run *run);
+/* An alert of the watch over a feed is no false one: the contract that it goes by was broken. */
+bool contract_explains(const struct scenario_run *run, const struct alert_seen *alert);
+
+/* Adds an objective, or where the scenario says by that key that it must be breached, the check
+ * that it is. */
+void judged_objective(struct scenario_run *run, const struct run_slo *slo, const char *key);
+/* Does the scenario say so? */
+bool judged_as_breached(const struct scenario_run *run, const char *key);
+
 /* Adds a check that holds or does not. */
 void judged_check(struct scenario_run *run, const char *name, const char *kind, bool holds,
                   const char *expected, const char *observed, int64_t at_ns, const char *evidence);

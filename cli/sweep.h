@@ -20,6 +20,7 @@ enum { SWEEP_SETTINGS_MAX = 64 };
 struct sweep_scenario {
     const char *given; /* as on the command line */
     struct scenario loaded;
+    struct contract_set contracts;
     char digest[33]; /* of its file: shards of two texts do not belong together */
 };
 

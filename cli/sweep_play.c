@@ -219,10 +219,12 @@ static char *judged(const struct run_result *r, size_t *size) {
 char *sweep_play(const struct sweep *sweep, uint64_t run, size_t *size) {
     char reproduce[REPRODUCE_SIZE];
     sweep_reproduce(sweep, run, reproduce, sizeof reproduce);
-    struct scenario_run_options options = {
-        .seed = sweep_seed_of(sweep, run), .bug = sweep->bug, .reproduce = reproduce};
-    struct scenario_run *played =
-        scenario_run_new(&sweep_scenario_of(sweep, run)->loaded, &options);
+    const struct sweep_scenario *scenario = sweep_scenario_of(sweep, run);
+    struct scenario_run_options options = {.seed = sweep_seed_of(sweep, run),
+                                           .bug = sweep->bug,
+                                           .contracts = &scenario->contracts,
+                                           .reproduce = reproduce};
+    struct scenario_run *played = scenario_run_new(&scenario->loaded, &options);
     if (played == NULL) {
         return NULL;
     }

@@ -6,7 +6,7 @@
 #include "pipeline/field_check.h"
 
 /* What is said of prices on the wire and of what else feeds carry. */
-static const char *const builtin[TOPIC_FEED_COUNT] = {
+static const char *const carried[TOPIC_FEED_COUNT] = {
     [TOPIC_LISTING] = "version 1\n"
                       "title: text, null\n"
                       "description: text, null\n"
@@ -37,14 +37,14 @@ static const char *const builtin[TOPIC_FEED_COUNT] = {
                         "value: text, required\n",
 };
 
-struct bytes contract_builtin(enum topic_id feed) {
+struct bytes contract_carried(enum topic_id feed) {
     assert(feed < TOPIC_FEED_COUNT);
-    return bytes_of(builtin[feed]);
+    return bytes_of(carried[feed]);
 }
 
 int contract_widest(enum topic_id feed, struct schema *out) {
     struct sentence error;
-    int failed = schema_parse(contract_builtin(feed), out, &error);
+    int failed = schema_parse(contract_carried(feed), out, &error);
     assert(failed != -EINVAL);
     for (size_t i = 0; i < out->count; i++) {
         if (!out->fields[i].attribute && bytes_equal(out->fields[i].name, bytes_of("price"))) {

@@ -2,8 +2,9 @@
  * Contracts at ingest: what a feed's records can carry at all, and whether a record keeps to the
  * schema of the contract version that it names (B9, A13).
  *
- * Version 1 of each feed is built in: it says what the wire format can carry and documents can
- * hold. A later version may narrow it, since whatever passes must be foldable. The one value that
+ * What the wire format can carry and documents can hold is said here, and decoding checks it; it is
+ * version 1 of a feed for which the configuration says nothing. Every version may narrow it, since
+ * whatever passes must be foldable. The one value that
  * is told otherwise on the wire than in a document is a price as decimal text: such records are
  * written anew, with the price in the unit of FIELD_PRICE, before they go into the listing log. So
  * behind the router there is one form, whatever contract versions producers use.
@@ -24,8 +25,8 @@
 #include "pipeline/schema.h"
 #include "pipeline/topics.h"
 
-/* Version 1 of a feed's contract, as people write it. Static. */
-struct bytes contract_builtin(enum topic_id feed);
+/* What records of a feed can carry, as people write contracts. Static. */
+struct bytes contract_carried(enum topic_id feed);
 
 /* The widest schema that the feed's records and documents allow. 0 or -ENOMEM. */
 int contract_widest(enum topic_id feed, struct schema *out);

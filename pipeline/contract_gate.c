@@ -14,7 +14,7 @@ int contract_gate_init(struct contract_gate *gate, struct partitioned *machine, 
     task->sources[control].topic = TOPIC_CONTROL;
     task->sources[control].partition =
         topic_partition(CONTROL_KEY, machine->machine.config->partitions);
-    return gate->looked == NULL || gate->looking == NULL || registry_init(&gate->registry) != 0
+    return gate->looked == NULL || gate->looking == NULL || registry_init(&gate->registry, machine->machine.config->contracts) != 0
                ? -ENOMEM
                : 0;
 }
@@ -44,10 +44,11 @@ enum contract_verdict contract_gate_judge(struct contract_gate *gate, const stru
                                           const struct log_record *logged,
                                           const struct record *record,
                                           struct contract_violation *violation) {
-    if (record->contract_version == RECORD_CONTRACT_VERSION) {
-        return CONTRACT_KEPT; /* the built-in contract is what decoding checks */
-    }
     enum topic_id feed = task->sources[source].topic;
+    if (record->contract_version == RECORD_CONTRACT_VERSION &&
+        !gate->registry.subjects[feed].narrowed) {
+        return CONTRACT_KEPT; /* decoding checked all that it asks for */
+    }
     const struct schema *schema = registry_find(&gate->registry, feed, record->contract_version);
     if (schema == NULL && bug_on(machine->bugs, BUG_CONTRACT_UNCHECKED)) {
         return CONTRACT_KEPT;

@@ -164,6 +164,9 @@ struct event {
 /* How much of what; zero means the default beside it. */
 struct pipeline_config {
     uint32_t partitions;            /* of every topic; 8 */
+    /* Version 1 of the contract of each feed (pipeline/registry.h); empty: what the wire carries.
+     * The texts outlive the machine. */
+    struct bytes contracts[TOPIC_FEED_COUNT];
     uint32_t model_version;         /* of embeddings; 1 */
     int64_t allowed_lateness_ns;    /* 2 h */
     int64_t late_batch_interval_ns; /* 1 h: how often the late queue is drained */

@@ -83,7 +83,7 @@ static int task_init(struct partitioned *quality, struct task *head) {
     head->sources[source_control(quality)].topic = TOPIC_CONTROL;
     head->sources[source_control(quality)].partition = topic_partition(CONTROL_KEY, partitions);
     task->model_served = quality->machine.config->model_version;
-    return registry_init(&task->registry);
+    return registry_init(&task->registry, quality->machine.config->contracts);
 }
 
 static void task_release(struct task *head) {

@@ -46,6 +46,21 @@ static uint32_t checksum_of(const char *record, size_t len) {
     return (uint32_t)XXH3_64bits(record + AT_CONTRACT, len - AT_CONTRACT) + opening * 0x9E3779B1u;
 }
 
+const char *record_type_name(enum record_type type) {
+    static const char *const names[RECORD_TYPE_END] = {
+        [RECORD_LISTING] = "listing",
+        [RECORD_MEDIA] = "media",
+        [RECORD_POLICY] = "policy",
+        [RECORD_ORDER] = "order",
+        [RECORD_CONTROL] = "control",
+        [RECORD_ERASURE] = "erasure",
+        [RECORD_AUDIT] = "audit",
+        [RECORD_REFERENCE] = "reference",
+        [RECORD_CERTIFICATE] = "certificate",
+    };
+    return type > 0 && type < RECORD_TYPE_END ? names[type] : NULL;
+}
+
 /* ---- decoding ---- */
 
 static int reject_frame(struct record_error *error, const char *reason, const char *expected,

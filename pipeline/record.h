@@ -72,6 +72,8 @@ enum record_type {
     RECORD_REFERENCE = 9,   /* a row of a reference table was set */
     RECORD_TYPE_END
 };
+/* As in "listing"; NULL for what is no type. */
+const char *record_type_name(enum record_type type);
 
 enum record_op { RECORD_UPSERT = 1, RECORD_DELETE = 2 };
 

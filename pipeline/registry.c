@@ -41,15 +41,34 @@ static int subject_read(struct subject *subject, struct bytes text) {
     return failed;
 }
 
-int registry_init(struct registry *registry) {
-    *registry = (struct registry){0};
+/* Is there a record that decodes and that version 1 refuses? Only then records of it are looked at
+ * once more. 0 or -ENOMEM. */
+static int subject_measure(struct subject *subject, enum topic_id feed) {
+    struct schema carried;
+    struct sentence why;
+    int failed = schema_parse(contract_carried(feed), &carried, &why);
+    assert(failed != -EINVAL);
+    if (failed == 0) {
+        subject->narrowed = !schema_allows(&subject->versions[0], &carried, &why);
+        schema_release(&carried);
+    }
+    return failed;
+}
+
+int registry_init(struct registry *registry, const struct bytes *first) {
+    *registry = (struct registry){.first = first};
     for (int feed = 0; feed < TOPIC_FEED_COUNT; feed++) {
         struct subject *subject = &registry->subjects[feed];
-        subject->mode = SCHEMA_MODE_BACKWARD;
-        if (subject_read(subject, contract_builtin((enum topic_id)feed)) != 0 ||
-            contract_widest((enum topic_id)feed, &registry->widest[feed]) != 0) {
+        bool said = first != NULL && first[feed].len > 0;
+        int failed =
+            subject_read(subject, said ? first[feed] : contract_carried((enum topic_id)feed));
+        assert(failed != -EINVAL);
+        if (failed != 0 || contract_widest((enum topic_id)feed, &registry->widest[feed]) != 0 ||
+            (said && subject_measure(subject, (enum topic_id)feed) != 0)) {
             return -ENOMEM;
         }
+        enum schema_mode mode = subject->versions[0].mode;
+        subject->mode = mode == SCHEMA_MODE_UNSAID ? SCHEMA_MODE_BACKWARD : mode;
     }
     return 0;
 }
@@ -233,13 +252,16 @@ int registry_decode(struct registry *registry, struct bytes input) {
     for (int feed = 0; feed < TOPIC_FEED_COUNT && error == 0; feed++) {
         subject_release(&registry->subjects[feed]);
         error = subject_decode(&registry->subjects[feed], &reader);
+        if (error == 0) {
+            error = subject_measure(&registry->subjects[feed], (enum topic_id)feed);
+        }
     }
     if (error == 0 && reader.at != reader.end) {
         error = -EINVAL;
     }
     if (error == -EINVAL) {
         registry_release(registry);
-        return registry_init(registry) != 0 ? -ENOMEM : -EINVAL;
+        return registry_init(registry, registry->first) != 0 ? -ENOMEM : -EINVAL;
     }
     return error;
 }

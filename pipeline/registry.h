@@ -3,8 +3,9 @@
  * further one must be compatible with those before it.
  *
  * It is a pure state, folded from the register records of the control topic, so every machine that
- * reads the topic holds the same registry at the same offset of it. Version 1 of each feed is built
- * in and the mode is then backward, as in Confluent's registry. A registration that does not hold
+ * reads the topic holds the same registry at the same offset of it. Version 1 of each feed is what
+ * the configuration says, or what the wire carries (pipeline/contract.h), and the mode is backward
+ * unless version 1 says another, as in Confluent's registry. A registration that does not hold
  * changes nothing.
  *
  *  - A further version must have a greater number than those before, say nothing that the feed's
@@ -25,18 +26,22 @@
 
 struct subject {
     enum schema_mode mode;
-    struct schema *versions; /* ascending; the first is the built-in one */
+    struct schema *versions; /* ascending; the first is version 1 */
     size_t count, capacity;
-    bool refused; /* the last registration was, so an alert about it stands */
+    bool refused;  /* the last registration was, so an alert about it stands */
+    bool narrowed; /* version 1 refuses some of what the wire carries */
 };
 
 struct registry {
     struct subject subjects[TOPIC_FEED_COUNT];
     struct schema widest[TOPIC_FEED_COUNT];
+    const struct bytes *first; /* as given to registry_init */
 };
 
-/* With the built-in versions. 0 or -ENOMEM; release in either case. */
-int registry_init(struct registry *registry);
+/* With version 1 of each feed: `first` holds a text for each, empty where the feed takes what the
+ * wire carries, and outlives the registry; NULL: none says anything. 0, or -ENOMEM; release in
+ * either case. Each is narrower than contract_widest. */
+int registry_init(struct registry *registry, const struct bytes *first);
 void registry_release(struct registry *registry);
 
 enum registry_outcome {
@@ -58,8 +63,8 @@ void registry_versions(const struct registry *registry, enum topic_id feed, stru
 
 /* Checkpointed form. Returns its length; writes it unless buffer is NULL. */
 size_t registry_encode(const struct registry *registry, char *buffer);
-/* Replaces what is there by what registry_encode wrote. 0, -EINVAL when the bytes are corrupt (the
- * built-in contracts alone are there then), or -ENOMEM. */
+/* Replaces what is there by what registry_encode wrote. 0, -EINVAL when the bytes are corrupt (version
+ * 1 alone is there then), or -ENOMEM. */
 int registry_decode(struct registry *registry, struct bytes input);
 
 #endif

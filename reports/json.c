@@ -129,6 +129,36 @@ static json_t *slos_array(struct builder *b) {
     return array;
 }
 
+static json_t *terms_array(struct builder *b, const struct run_contract *contract) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < contract->term_count; i++) {
+        const struct run_contract_term *t = &contract->terms[i];
+        json_t *o = json_object();
+        put(b, o, "name", text(t->name));
+        put(b, o, "wanted", text(t->wanted));
+        put(b, o, "observed", text(t->observed));
+        put(b, o, "status", json_string(run_term_status_name(t->status)));
+        push(b, array, o);
+    }
+    return array;
+}
+
+static json_t *contracts_array(struct builder *b) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < b->r->contract_count; i++) {
+        const struct run_contract *c = &b->r->contracts[i];
+        json_t *o = json_object();
+        put(b, o, "id", text(c->id));
+        put(b, o, "name", text(c->about));
+        put(b, o, "version", text(c->version));
+        put(b, o, "owner", text(c->owner));
+        put(b, o, "status", json_string(run_term_status_name(run_contract_status(c))));
+        put(b, o, "terms", terms_array(b, c));
+        push(b, array, o);
+    }
+    return array;
+}
+
 static json_t *classes_object(struct builder *b, const uint64_t counts[RUN_DRIFT_COUNT]) {
     json_t *object = json_object();
     bool present = b->r->reconciliation.present;
@@ -368,6 +398,7 @@ static json_t *run_object(struct builder *b, const struct run_json_options *opti
     put(b, o, "events", counts_object(b, &r->events));
     put(b, o, "checks", checks_array(b));
     put(b, o, "slos", slos_array(b));
+    put(b, o, "contracts", contracts_array(b));
     put(b, o, "reconciliation", reconciliation_object(b));
     put(b, o, "freshness", freshness_array(b));
     put(b, o, "recall", recall_object(b));

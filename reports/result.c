@@ -40,6 +40,9 @@ void run_result_release(struct run_result *r) {
     free(r->end_states.items);
     free(r->checks);
     free(r->slos);
+    for (size_t i = 0; i < r->contract_count; i++)
+        free(r->contracts[i].terms);
+    free(r->contracts);
     free(r->reconciliation.stores);
     free(r->reconciliation.samples);
     free(r->bands);
@@ -198,6 +201,55 @@ int run_result_add_slo(struct run_result *r, const struct run_slo *slo) {
     s.unit = run_result_text(r, slo->unit);
     APPEND(r, r->slos, r->slo_count, r->slo_capacity, &s);
     return r->incomplete ? -1 : 0;
+}
+
+int run_result_add_contract(struct run_result *r, const struct run_contract *contract) {
+    struct run_contract c = {.id = run_result_text(r, contract->id),
+                             .version = run_result_text(r, contract->version),
+                             .owner = run_result_text(r, contract->owner),
+                             .about = run_result_text(r, contract->about)};
+    APPEND(r, r->contracts, r->contract_count, r->contract_capacity, &c);
+    return r->incomplete ? -1 : 0;
+}
+
+int run_result_add_term(struct run_result *r, const struct run_contract_term *term) {
+    if (r->contract_count == 0)
+        return -1; /* memory ran out before */
+    struct run_contract *c = &r->contracts[r->contract_count - 1];
+    struct run_contract_term t = *term;
+    t.name = run_result_text(r, term->name);
+    t.wanted = run_result_text(r, term->wanted);
+    t.observed = run_result_text(r, term->observed);
+    APPEND(r, c->terms, c->term_count, c->term_capacity, &t);
+    return r->incomplete ? -1 : 0;
+}
+
+enum run_term_status run_contract_status(const struct run_contract *contract) {
+    static const enum run_term_status order[] = {RUN_TERM_BROKEN, RUN_TERM_WAIVED, RUN_TERM_HELD};
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+        for (size_t i = 0; i < contract->term_count; i++) {
+            if (contract->terms[i].status == order[k])
+                return order[k];
+        }
+    }
+    return RUN_TERM_IDLE;
+}
+
+const char *run_term_status_name(enum run_term_status status) {
+    static const char *const names[] = {
+        [RUN_TERM_HELD] = "held",
+        [RUN_TERM_BROKEN] = "broken",
+        [RUN_TERM_WAIVED] = "waived",
+        [RUN_TERM_IDLE] = "idle",
+    };
+    return names[status];
+}
+
+size_t run_contracts_with(const struct run_result *r, enum run_term_status status) {
+    size_t n = 0;
+    for (size_t i = 0; i < r->contract_count; i++)
+        n += run_contract_status(&r->contracts[i]) == status;
+    return n;
 }
 
 int run_result_add_band(struct run_result *r, const struct run_band *band) {

@@ -67,6 +67,35 @@ struct run_slo {
     double budget_remaining; /* fraction of the error budget left; negative when overspent */
 };
 
+/* What a contract promises at one seam, and whether it held: service levels are objectives of the
+ * run, and quality rules checks, too; here they stand by contract (B2). */
+enum run_term_status {
+    RUN_TERM_HELD,
+    RUN_TERM_BROKEN,
+    RUN_TERM_WAIVED, /* the scenario says that nobody promises it on such a day */
+    RUN_TERM_IDLE,   /* nothing came through the seam that it could be asked of */
+};
+
+struct run_contract_term {
+    const char *name; /* "freshness", or the rule's */
+    const char *wanted, *observed;
+    enum run_term_status status;
+};
+
+struct run_contract {
+    const char *id, *version, *owner;
+    const char *about; /* what flows there */
+    struct run_contract_term *terms;
+    size_t term_count, term_capacity;
+};
+
+/* The worst of its terms: broken before waived before held before idle. */
+enum run_term_status run_contract_status(const struct run_contract *contract);
+const char *run_term_status_name(enum run_term_status status); /* "held", ... */
+/* Contracts of which that is the status. */
+struct run_result;
+size_t run_contracts_with(const struct run_result *r, enum run_term_status status);
+
 /* What a row in a store can be, compared with the reference model (DESIGN, Reconciliation). */
 #define RUN_DRIFT_CLASSES(X)                                                                       \
     X(MISSING, "missing")                                                                          \
@@ -211,6 +240,8 @@ struct run_result {
     size_t check_count, check_capacity;
     struct run_slo *slos;
     size_t slo_count, slo_capacity;
+    struct run_contract *contracts;
+    size_t contract_count, contract_capacity;
     struct run_reconciliation reconciliation;
     struct run_band *bands;
     size_t band_count, band_capacity;
@@ -256,6 +287,9 @@ int run_result_add_end_state(struct run_result *r, const char *store, uint64_t d
 
 int run_result_add_check(struct run_result *r, const struct run_check *check);
 int run_result_add_slo(struct run_result *r, const struct run_slo *slo);
+/* The contract's terms are added to the last one, each by itself. */
+int run_result_add_contract(struct run_result *r, const struct run_contract *contract);
+int run_result_add_term(struct run_result *r, const struct run_contract_term *term);
 int run_result_add_band(struct run_result *r, const struct run_band *band);
 int run_result_add_alert(struct run_result *r, const struct run_alert *alert);
 int run_result_add_curve_point(struct run_result *r, const struct run_curve_point *point);

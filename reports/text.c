@@ -270,6 +270,43 @@ static void objectives(struct page *p, const struct run_result *r) {
     }
 }
 
+/* Those that did not hold, term by term; the others by their ids. */
+static void contracts(struct page *p, const struct run_result *r) {
+    size_t held = run_contracts_with(r, RUN_TERM_HELD);
+    char aside[80];
+    if (!r->contract_count)
+        return;
+    snprintf(aside, sizeof aside, "%zu of %zu held, %zu broken, %zu waived", held,
+             r->contract_count, run_contracts_with(r, RUN_TERM_BROKEN),
+             run_contracts_with(r, RUN_TERM_WAIVED));
+    heading(p, "Contracts", aside);
+    for (size_t i = 0; i < r->contract_count; i++) {
+        const struct run_contract *c = &r->contracts[i];
+        for (size_t k = 0; k < c->term_count; k++) {
+            const struct run_contract_term *t = &c->terms[k];
+            char line[400];
+            if (t->status != RUN_TERM_BROKEN && t->status != RUN_TERM_WAIVED)
+                continue;
+            snprintf(line, sizeof line, "%s %s, of %s: %s %s, wanted %s", c->id, c->version,
+                     c->owner, t->name, t->observed, t->wanted);
+            put_mark(p, t->status == RUN_TERM_BROKEN ? MARK_BAD : MARK_UNKNOWN);
+            page_wrap(p, LABEL_COLUMN, line);
+        }
+    }
+    if (held > 0) {
+        bool first = true;
+        put_mark(p, MARK_GOOD);
+        page_cell(p, VALUE_COLUMN, "held");
+        for (size_t i = 0; i < r->contract_count; i++) {
+            if (run_contract_status(&r->contracts[i]) == RUN_TERM_HELD) {
+                list_name(p, r->contracts[i].id, first);
+                first = false;
+            }
+        }
+        page_newline(p);
+    }
+}
+
 /* "5m00s", "12h03m", "12.5ms": a duration in seven columns. */
 static void duration_cell(struct page *p, int width, int64_t ns) {
     char narrow[FORMAT_SIZE];
@@ -481,6 +518,7 @@ int run_text_write(const struct run_result *r, const struct run_text_options *op
     checks_in_full(p, r, "No data", RUN_CHECK_NO_DATA, MARK_UNKNOWN);
     held(p, r);
     objectives(p, r);
+    contracts(p, r);
     freshness(p, r);
     reconciliation(p, r);
     recall(p, r);

@@ -150,6 +150,10 @@ struct scenario {
     const char **breached; /* objectives that must be breached, by name, as "freshness_p95" */
     size_t breached_count;
 
+    const char *contracts; /* folder of the seams' contracts; NULL: the project's */
+    const char **waived;   /* service levels that nobody promises there, as "vectors.latency" */
+    size_t waived_count;
+
     void *memory; /* owns everything above */
 };
 

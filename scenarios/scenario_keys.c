@@ -5,6 +5,7 @@
 
 #include "faults/injector.h"
 #include "pipeline/vtime.h"
+#include "scenarios/contract_set.h"
 #include "scenarios/quantity.h"
 #include "sim/hnsw.h"
 #include "sim/prng.h"
@@ -89,6 +90,10 @@ static size_t call_at(size_t i) {
     return calls;
 }
 
+static const char *level_name(size_t i) {
+    return service_level_of((enum seam)(i / LEVEL_COUNT), (enum service_level)(i % LEVEL_COUNT));
+}
+
 /* How many names there are, and the i-th with its number. */
 static size_t name_set_size(enum name_set set) {
     switch (set) {
@@ -119,7 +124,7 @@ static size_t name_set_size(enum name_set set) {
     case NAMES_DRIFT_CLASSES:
         return DRIFT_IN_FLIGHT; /* which is no drift */
     case NAMES_OBJECTIVES:
-        return COUNT_OF(objectives);
+        return COUNT_OF(objectives) + SEAM_COUNT * LEVEL_COUNT;
     case NAMES_ANOMALIES:
         return ANOMALY_KIND_COUNT;
     case NAMES_OPERATIONS:
@@ -130,6 +135,8 @@ static size_t name_set_size(enum name_set set) {
         return COUNT_OF(statuses);
     case NAMES_COUNTERS:
         return MACHINE_COUNTER_COUNT;
+    case NAMES_LEVELS:
+        return LEVEL_COUNT + SEAM_COUNT * LEVEL_COUNT;
     case NAMES_PROFILES:
         return VECTOR_PROFILE_COUNT;
     case NAMES_METRICS:
@@ -183,7 +190,7 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
     case NAMES_DRIFT_CLASSES:
         return drift_class_name((enum drift_class)i);
     case NAMES_OBJECTIVES:
-        return objectives[i];
+        return i < COUNT_OF(objectives) ? objectives[i] : level_name(i - COUNT_OF(objectives));
     case NAMES_ANOMALIES:
         return anomaly_kind_name((enum anomaly_kind)i);
     case NAMES_OPERATIONS:
@@ -197,6 +204,9 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
         return statuses[i];
     case NAMES_COUNTERS:
         return machine_counter_name((enum machine_counter)i);
+    case NAMES_LEVELS:
+        return i < LEVEL_COUNT ? service_level_name((enum service_level)i)
+                               : level_name(i - LEVEL_COUNT);
     case NAMES_PROFILES:
         return vector_profile_name((enum vector_profile_id)i);
     case NAMES_METRICS:
@@ -1809,6 +1819,34 @@ static const struct section expect_section = {
     .key_count = COUNT_OF(expect_keys),
 };
 
+/* ---- Contracts ---- */
+
+static const struct key waived_element = {.type = TAKES_NAME_STATIC, .names = NAMES_LEVELS};
+
+static const struct key contracts_keys[] = {
+    {
+        .name = "folder",
+        .type = TAKES_FILE,
+        AT(contracts),
+        .about = "where the contracts of the seams are; without it those of the project",
+    },
+    {
+        .name = "waived",
+        .type = TAKES_LIST,
+        .element = &waived_element,
+        .element_size = sizeof(const char *),
+        AT(waived),
+        .count_offset = offsetof(struct draft, scenario.waived_count),
+        .about = "service levels that nobody promises on such a day, as vectors.latency, or "
+                 "latency of every seam",
+    },
+};
+static const struct section contracts_section = {
+    .about = "the contracts of the seams, which are kept to in every run",
+    .keys = contracts_keys,
+    .key_count = COUNT_OF(contracts_keys),
+};
+
 /* ---- The whole ---- */
 
 static const struct key scenario_keys[] = {
@@ -1910,6 +1948,12 @@ static const struct key scenario_keys[] = {
         .type = TAKES_OBJECT,
         .section = &objective_section,
         .about = "what must hold beside correctness",
+    },
+    {
+        .name = "contracts",
+        .type = TAKES_OBJECT,
+        .section = &contracts_section,
+        .about = "the contracts of the seams",
     },
     {
         .name = "expect",

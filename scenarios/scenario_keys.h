@@ -56,12 +56,13 @@ enum name_set {
     NAMES_ALERT_STATES,
     NAMES_STORES,
     NAMES_DRIFT_CLASSES,
-    NAMES_OBJECTIVES, /* that a scenario can ask to be breached */
+    NAMES_OBJECTIVES, /* that a scenario can ask to be breached; service levels behind */
     NAMES_ANOMALIES,
     NAMES_OPERATIONS,  /* what operators can ask for */
     NAMES_GROUPED,     /* machines that share their partitions */
     NAMES_STATUSES,    /* of sellers */
     NAMES_COUNTERS,    /* of machines */
+    NAMES_LEVELS,      /* service levels of contracts, as "vectors.latency" */
     NAMES_PROFILES,    /* of vector databases */
     NAMES_METRICS,     /* of the dashboard */
     NAMES_LAYERS,      /* of the way to it */

@@ -215,6 +215,22 @@ struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *
     return w->counts;
 }
 
+const struct pulse *fake_warehouse_pulse(const struct fake_warehouse *w,
+                                         enum warehouse_pulse which) {
+    assert(which < WAREHOUSE_PULSES);
+    return &w->pulses[which];
+}
+
+const struct lag_histogram *fake_warehouse_behind(const struct fake_warehouse *w) {
+    return &w->behind;
+}
+
+void fake_warehouse_quiet_after(struct fake_warehouse *w, vtime until) {
+    for (int i = 0; i < WAREHOUSE_PULSES; i++) {
+        w->pulses[i].until = until;
+    }
+}
+
 const struct warehouse_rebuilt *fake_warehouse_rebuilt(const struct fake_warehouse *w) {
     return &w->rebuilt;
 }

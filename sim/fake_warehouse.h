@@ -49,6 +49,7 @@
 #include <stdint.h>
 
 #include "pipeline/ports.h"
+#include "sim/pulse.h"
 #include "sim/row_journal.h"
 #include "sim/store.h"
 #include "sim/warehouse_audit.h"
@@ -78,6 +79,16 @@ struct fake_warehouse_counts {
     uint64_t duplicates;                   /* second rows that plain inserts added, of any layer */
 };
 struct fake_warehouse_counts fake_warehouse_counts(const struct fake_warehouse *w);
+
+/* When each layer got something that it did not have: bronze a record, silver a version, with how
+ * long after its append. */
+enum warehouse_pulse { WAREHOUSE_BRONZE, WAREHOUSE_SILVER, WAREHOUSE_PULSES };
+const struct pulse *fake_warehouse_pulse(const struct fake_warehouse *w,
+                                         enum warehouse_pulse which);
+/* How long the dashboard was behind each time that a refresh showed something. */
+const struct lag_histogram *fake_warehouse_behind(const struct fake_warehouse *w);
+/* Silence after that moment is right. */
+void fake_warehouse_quiet_after(struct fake_warehouse *w, vtime until);
 
 /* The table of embeddings, in the order of arrival. */
 const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *w);
@@ -145,7 +156,6 @@ int fake_warehouse_each_version(struct fake_warehouse *w,
 /* Those of the current versions. */
 int fake_warehouse_each_current(struct fake_warehouse *w,
                                 int (*each)(void *ctx, const struct silver_row *row), void *ctx);
-
 /*
  * For the export. Cells of gold: listing_id, then those of a document (version, changed_at_ns,
  * event_ts_ns, event id halves, source_hash, whole_hash, alive, policy, seller_id, price, title,

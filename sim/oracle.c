@@ -218,11 +218,15 @@ static void feed_appended(struct oracle *o, vtime now, enum topic_id topic, uint
         return; /* nobody is to hear of it */
     }
     uint64_t key = event_key(topic, &record);
-    o->counts.feed_duplicates += id_map_get(&o->fed, key) != ID_MAP_NONE;
+    bool copy = id_map_get(&o->fed, key) != ID_MAP_NONE;
+    o->counts.feed_duplicates += copy;
+    if (!copy) {
+        lag_histogram_count(&o->pulses[PULSE_FEED + topic].lag,
+                            vtime_diff(logged->append, record.stamp.ts));
+    }
     if (id_map_put_index(&o->fed, key, 1) != 0) {
         o->out_of_memory = true;
     }
-    o->counts.claims += record.contract_version != RECORD_CONTRACT_VERSION;
     if (contracts_feed(o, topic, partition, logged, &record, key)) {
         gone_feed(o, now, logged->append, &record);
     }
@@ -349,6 +353,11 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     bool again;
     enum detour detour = detour_taken(o, &record, &again);
     bool by_late_queue = detour == DETOUR_LATE || again;
+    if (by_late_queue || (record.sections & SECTION_ORIGIN) == 0) {
+        pulse_beat(&o->pulses[PULSE_LOG], now);
+    } else {
+        pulse_beat_after(&o->pulses[PULSE_LOG], now, vtime_diff(now, record.origin.append));
+    }
     note_routed(o, now, &record);
     erasure_log(o, now, TOPIC_LISTING_LOG, &record);
     uint32_t listing = oracle_listing_of(o, record.subject_id);

@@ -41,6 +41,7 @@
 #include "pipeline/ports.h"
 #include "pipeline/topics.h"
 #include "sim/fake_vector_db.h"
+#include "sim/pulse.h"
 #include "sim/reference.h"
 #include "sim/simulation.h"
 #include "sim/store.h"
@@ -71,6 +72,7 @@ struct oracle_change {
 /* A zero member means its default. */
 struct oracle_options {
     vtime start;                  /* of the run: minute 0 of every series */
+    vtime traffic_end;            /* silence after it is right; 0: there is no such moment */
     uint32_t model_version;       /* that the aliases point to at the start; 1 */
     int64_t allowed_lateness_ns;  /* as the pipeline is configured; 2 h */
     int64_t orphan_after_ns;      /* likewise: images that nobody names for so long; 7 d */
@@ -142,6 +144,9 @@ void oracle_ordered(struct oracle *o, vtime now, enum control_kind kind, uint32_
 void oracle_refused(struct oracle *o, enum control_kind kind);
 /* A run of the nightly batch ended. */
 void oracle_batch_made(struct oracle *o, vtime now, const struct batch_report *report);
+/* Version 1 of a feed's contract, before anything comes in; without it the feed takes what the wire
+ * carries. */
+void oracle_contract(struct oracle *o, enum topic_id feed, struct bytes text);
 /* An operator is about to order the registration of a contract; `refused` when the pipeline must
  * not accept it. */
 void oracle_registration(struct oracle *o, enum topic_id feed, struct bytes text, bool refused);
@@ -222,31 +227,14 @@ struct oracle_difference oracle_difference(const struct oracle *o, size_t i);
 
 /* ---- Freshness ---- */
 
-/*
- * Durations in buckets: milliseconds below 32 have one each, above that each power of two is cut in
- * 32 equal parts (so 1/32 exact), the last bucket holds the rest. The layout of
- * reports/histogram.h.
- */
-#define ORACLE_BUCKETS 1024
-struct oracle_histogram {
-    uint64_t count;
-    int64_t min_ns; /* exact; 0 while count is 0 */
-    int64_t max_ns;
-    uint64_t buckets[ORACLE_BUCKETS];
-};
-/* The upper edge of the bucket that holds the quantile, at most max_ns; -1 with no data. */
-int64_t oracle_quantile_ns(const struct oracle_histogram *h, int permille);
-/* The greatest duration that bucket i of h holds, at most max_ns. */
-int64_t oracle_bucket_ns(const struct oracle_histogram *h, size_t i);
-
 #define ORACLE_FRESH_STORES 3
 /* STORE_VECTOR_FUSED, STORE_KEYWORD, STORE_GOLD */
 enum store_id oracle_fresh_store(size_t i);
 
 struct oracle_freshness {
-    const struct oracle_histogram *visibility; /* t_visible - t_log */
-    const struct oracle_histogram *event;      /* t_visible - t_event */
-    uint64_t pending;                          /* samples that are not visible yet */
+    const struct lag_histogram *visibility; /* t_visible - t_log */
+    const struct lag_histogram *event;      /* t_visible - t_event */
+    uint64_t pending;                       /* samples that are not visible yet */
     uint64_t late;          /* visible, but went through the late queue: in neither histogram */
     uint64_t worst_listing; /* of visibility->max_ns; meaningless without data */
     vtime worst_at;         /* when it became visible */
@@ -279,7 +267,23 @@ struct oracle_feed_minute {
 const struct oracle_feed_minute *oracle_feed_minutes(const struct oracle *o, enum topic_id topic,
                                                      size_t *count);
 /* append - event time of all records of a feed, late ones included. */
-const struct oracle_histogram *oracle_feed_lag(const struct oracle *o, enum topic_id topic);
+const struct lag_histogram *oracle_feed_lag(const struct oracle *o, enum topic_id topic);
+
+/* ---- Seams ---- */
+
+/* Where things come through, and when: feeds by their topic, then these. Lags are from a record's
+ * append to its feed; those of stores are in struct oracle_freshness. */
+enum oracle_pulse {
+    PULSE_FEED, /* + enum topic_id of a feed; lag from the event, of the first copy of each */
+    PULSE_ANY_FEED = PULSE_FEED + TOPIC_FEED_COUNT, /* without lag */
+    PULSE_LOG,                                      /* routed: appended to the listing log */
+    PULSE_VECTORS, /* visible in the fused collection that is served */
+    PULSE_KEYWORDS,
+    PULSE_GOLD,
+    PULSE_LETTERS, /* refused: a dead letter says so */
+    PULSE_COUNT
+};
+const struct pulse *oracle_pulse(const struct oracle *o, enum oracle_pulse which);
 
 /* ---- Counts ---- */
 
@@ -292,7 +296,7 @@ struct oracle_counts {
     uint64_t log_records;     /* appended to the listing log */
     uint64_t visible_changes; /* of them, those that changed what a reader sees */
     uint64_t dead_letters;
-    uint64_t claims; /* records of other contract versions than the built-in one */
+    uint64_t claims; /* records that their contract may refuse although they decode */
     uint64_t row_changes[STORE_COUNT];
     uint64_t full_vector_writes; /* ROW_UPSERT on a vector row */
     uint64_t metadata_writes;    /* ROW_METADATA on a vector row */

@@ -1,6 +1,7 @@
 /*
- * Contracts at ingest (B9, A13): which records of other contract versions than the built-in one
- * must come in, which must be refused, and whether a dead letter says why.
+ * Contracts at ingest (B9, A13): which records of other contract versions than the first, and which
+ * of the first where it refuses some of what the wire carries, must come in, which must be refused,
+ * and whether a dead letter says why.
  *
  * The operators' registrations are heard as they are appended to the control topic; which of them
  * the pipeline must not accept is told by whoever gave the order. A record that its version
@@ -16,6 +17,7 @@
 #include <xxhash.h>
 
 #include "pipeline/array.h"
+#include "pipeline/contract.h"
 #include "pipeline/control.h"
 #include "pipeline/dead_letter.h"
 #include "pipeline/schema.h"
@@ -106,6 +108,26 @@ void oracle_registration(struct oracle *o, enum topic_id feed, struct bytes text
         return;
     }
     c->orders[c->order_count++] = (struct contract_order){order_hash(feed, text), refused, false};
+}
+
+void oracle_contract(struct oracle *o, enum topic_id feed, struct bytes text) {
+    struct contracts *c = o->contracts;
+    struct contract_rule rule = {.feed = feed};
+    struct schema carried = {0};
+    struct sentence why;
+    bool read = schema_parse(text, &rule.schema, &why) == 0 &&
+                schema_parse(contract_carried(feed), &carried, &why) == 0;
+    bool narrows = read && !schema_allows(&rule.schema, &carried, &why);
+    schema_release(&carried);
+    if (!read || (narrows && ARRAY_RESERVE(c->rules, c->rule_capacity, c->rule_count + 1) != 0)) {
+        o->out_of_memory = true;
+        narrows = false;
+    }
+    if (narrows) {
+        c->rules[c->rule_count++] = rule;
+    } else {
+        schema_release(&rule.schema);
+    }
 }
 
 /* What the operator who ordered it expects, orders of one text in their order. */
@@ -358,9 +380,11 @@ static struct claim *claim_at(struct contracts *c, enum topic_id topic, uint32_t
 bool contracts_feed(struct oracle *o, enum topic_id topic, uint32_t partition,
                     const struct log_record *logged, const struct record *record, uint64_t event) {
     struct contracts *c = o->contracts;
-    if (record->contract_version == RECORD_CONTRACT_VERSION) {
+    if (record->contract_version == RECORD_CONTRACT_VERSION &&
+        rule_of(c, topic, RECORD_CONTRACT_VERSION) == NULL) {
         return true;
     }
+    o->counts.claims++;
     struct breach breach;
     struct claim claim = {.event = event, .accepted = !refuses(c, topic, record, &breach)};
     char *copy = malloc(logged->value.len);

@@ -11,65 +11,6 @@
 /* A series longer than this halves: neighbours become one of twice the width. */
 enum { MINUTES_MAX = 4096 };
 
-/* ---- Histograms ---- */
-
-static uint32_t bucket_of(int64_t duration_ns) {
-    uint64_t ms = duration_ns <= 0 ? 0 : (uint64_t)duration_ns / (uint64_t)VTIME_MILLISECOND;
-    if (ms < 32) {
-        return (uint32_t)ms;
-    }
-    uint32_t shift = 0;
-    for (uint64_t rest = ms >> 6; rest > 0; rest >>= 1) {
-        shift++;
-    }
-    /* ms >> shift is in [32, 64). */
-    uint32_t bucket = 32 * shift + (uint32_t)(ms >> shift);
-    return bucket < ORACLE_BUCKETS ? bucket : ORACLE_BUCKETS - 1;
-}
-
-/* The greatest duration of a bucket. */
-static int64_t bucket_edge_ns(uint32_t bucket) {
-    uint64_t next = bucket + 1;
-    if (next > 32) {
-        uint32_t shift = (bucket - 32) / 32;
-        next = (uint64_t)(bucket - 32 * shift + 1) << shift;
-    }
-    return (int64_t)next * VTIME_MILLISECOND - 1;
-}
-
-static void histogram_count(struct oracle_histogram *h, int64_t duration_ns) {
-    if (h->count == 0 || duration_ns < h->min_ns) {
-        h->min_ns = duration_ns;
-    }
-    if (h->count == 0 || duration_ns > h->max_ns) {
-        h->max_ns = duration_ns;
-    }
-    h->count++;
-    h->buckets[bucket_of(duration_ns)]++;
-}
-
-int64_t oracle_bucket_ns(const struct oracle_histogram *h, size_t i) {
-    assert(i < ORACLE_BUCKETS);
-    int64_t edge_ns = bucket_edge_ns((uint32_t)i);
-    return i < ORACLE_BUCKETS - 1 && edge_ns < h->max_ns ? edge_ns : h->max_ns;
-}
-
-int64_t oracle_quantile_ns(const struct oracle_histogram *h, int permille) {
-    assert(permille > 0 && permille <= 1000);
-    if (h->count == 0) {
-        return -1;
-    }
-    uint64_t wanted = (h->count * (uint64_t)permille + 999) / 1000;
-    uint64_t below = 0;
-    for (uint32_t i = 0; i < ORACLE_BUCKETS - 1; i++) {
-        below += h->buckets[i];
-        if (below >= wanted) {
-            return oracle_bucket_ns(h, i);
-        }
-    }
-    return h->max_ns;
-}
-
 /* ---- Samples ---- */
 
 void freshness_init(struct oracle *o) {
@@ -79,6 +20,9 @@ void freshness_init(struct oracle *o) {
     o->free_sample = SAMPLE_NONE;
     o->minute_ns = VTIME_MINUTE;
     o->minute_end = vtime_add(o->options.start, o->minute_ns);
+    for (size_t i = 0; i < PULSE_COUNT; i++) {
+        o->pulses[i].until = o->options.traffic_end;
+    }
 }
 
 void freshness_release(struct oracle *o) {
@@ -142,6 +86,7 @@ static void sample_close(struct oracle *o, vtime now, size_t store, uint32_t lis
     *(sample->after == SAMPLE_NONE ? &fresh->waiting.last : &o->samples[sample->after].before) =
         sample->before;
     fresh->pending--;
+    pulse_beat(&o->pulses[PULSE_VECTORS + store], now);
     if (sample->late) {
         fresh->late++;
     } else {
@@ -150,9 +95,9 @@ static void sample_close(struct oracle *o, vtime now, size_t store, uint32_t lis
             fresh->worst_listing = o->listings[listing].id;
             fresh->worst_at = now;
         }
-        histogram_count(&fresh->visibility, lag_ns);
-        histogram_count(&fresh->event, vtime_diff(now, sample->event));
-        histogram_count(&fresh->minutes.current, lag_ns);
+        lag_histogram_count(&fresh->visibility, lag_ns);
+        lag_histogram_count(&fresh->event, vtime_diff(now, sample->event));
+        lag_histogram_count(&fresh->minutes.current, lag_ns);
     }
     if (o->options.sampled != NULL) {
         o->options.sampled(o->options.ctx, &(struct oracle_sample){
@@ -274,20 +219,29 @@ void freshness_feed(struct oracle *o, enum topic_id topic, vtime append,
     feed->appended = true;
     feed->last_append = append;
     feed->records++;
+    pulse_beat(&o->pulses[PULSE_FEED + topic], append);
+    pulse_beat(&o->pulses[PULSE_ANY_FEED], append);
     if (record == NULL) {
         return;
     }
     int64_t lag_ns = vtime_diff(append, record->stamp.ts);
-    histogram_count(&o->feed_lag[topic], lag_ns);
+    lag_histogram_count(&o->feed_lag[topic], lag_ns);
     if (!feed->lag_known || lag_ns > feed->lag_max_ns) {
         feed->lag_max_ns = lag_ns;
         feed->lag_known = true;
     }
 }
 
-const struct oracle_histogram *oracle_feed_lag(const struct oracle *o, enum topic_id topic) {
+const struct lag_histogram *oracle_feed_lag(const struct oracle *o, enum topic_id topic) {
     assert(topic < FEED_COUNT);
     return &o->feed_lag[topic];
+}
+
+/* ---- Seams ---- */
+
+const struct pulse *oracle_pulse(const struct oracle *o, enum oracle_pulse which) {
+    assert(which < PULSE_COUNT);
+    return &o->pulses[which];
 }
 
 /* ---- Minutes ---- */
@@ -348,7 +302,7 @@ static int store_minute_close(struct oracle *o, struct fresh_store *fresh, vtime
     struct oracle_minute minute = {.samples = minutes->current.count};
     if (minute.samples > 0) {
         minute.lag_max_ns = minutes->current.max_ns;
-        minute.lag_p95_ns = oracle_quantile_ns(&minutes->current, 950);
+        minute.lag_p95_ns = lag_quantile_ns(&minutes->current, 950);
         memset(&minutes->current, 0, sizeof minutes->current);
     }
     if (fresh->waiting.first != SAMPLE_NONE) {

@@ -232,7 +232,7 @@ struct moment_text moment_text(vtime at);
 struct fresh_minutes {
     struct oracle_minute *items;
     size_t count, capacity;
-    struct oracle_histogram current; /* visibility lag within the minute that runs */
+    struct lag_histogram current; /* visibility lag within the minute that runs */
 };
 struct feed_minutes {
     struct oracle_feed_minute *items;
@@ -247,7 +247,7 @@ struct feed_minutes {
 #define FEED_COUNT TOPIC_FEED_COUNT /* the feeds come first among the topics */
 
 struct fresh_store {
-    struct oracle_histogram visibility, event;
+    struct lag_histogram visibility, event;
     struct sample_list waiting; /* all of the store, oldest first */
     uint64_t pending, late;
     uint64_t worst_listing;
@@ -414,7 +414,8 @@ struct oracle {
     /* freshness */
     struct fresh_store fresh[ORACLE_FRESH_STORES];
     struct feed_minutes feeds[FEED_COUNT];
-    struct oracle_histogram feed_lag[FEED_COUNT];
+    struct lag_histogram feed_lag[FEED_COUNT];
+    struct pulse pulses[PULSE_COUNT];
     struct sample *samples;
     size_t sample_count, sample_capacity;
     uint32_t free_sample;

@@ -163,6 +163,7 @@ void safety_dead_letter(struct oracle *o, vtime now, const struct log_record *lo
         check_violated(o, CHECK_DEAD_LETTERS, now, "a dead letter that cannot be read");
         return;
     }
+    pulse_beat_after(&o->pulses[PULSE_LETTERS], now, vtime_diff(now, letter.append));
     if (letter.topic == TOPIC_LISTING || letter.topic == TOPIC_MEDIA) {
         progress_routed(o, letter.topic, letter.partition, letter.offset);
     }

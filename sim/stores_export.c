@@ -431,21 +431,6 @@ static const char *tokeniser_name(int64_t tokeniser) {
     return tokeniser == TOKENISER_BIGRAM ? "bigram" : "word";
 }
 
-static const char *record_name(int64_t type) {
-    static const char *const names[RECORD_TYPE_END] = {
-        [RECORD_LISTING] = "listing",
-        [RECORD_MEDIA] = "media",
-        [RECORD_POLICY] = "policy",
-        [RECORD_ORDER] = "order",
-        [RECORD_CONTROL] = "control",
-        [RECORD_ERASURE] = "erasure",
-        [RECORD_AUDIT] = "audit",
-        [RECORD_REFERENCE] = "reference",
-        [RECORD_CERTIFICATE] = "certificate",
-    };
-    return type >= 0 && type < RECORD_TYPE_END ? names[type] : 0;
-}
-
 /* The lowest digits of a number. By hand: a run has half a million of such numbers. */
 static void hex_digits(char *out, uint64_t bits, int digits) {
     for (int i = digits - 1; i >= 0; i--, bits >>= 4) {
@@ -485,7 +470,7 @@ static int make_text(struct stores_export *x, enum format format, const struct c
     case POLICY:
         return text_addf(x, "%s", policy_name(cell->integer));
     case RECORD:
-        return text_addf(x, "%s", record_name(cell->integer));
+        return text_addf(x, "%s", record_type_name((enum record_type)cell->integer));
     case IDS:
         return make_ids(x, cell->text);
     case ATTRIBUTES:
@@ -499,7 +484,7 @@ static int make_text(struct stores_export *x, enum format format, const struct c
 
 static bool is_null(enum format format, const struct cell *cell) {
     return cell->type == CELL_NULL || (format == OPERATION && cell->integer == 0) ||
-           (format == RECORD && record_name(cell->integer) == 0);
+           (format == RECORD && record_type_name((enum record_type)cell->integer) == 0);
 }
 
 /* Binds one column; returns how many cells it took, or -1. */
@@ -612,7 +597,7 @@ static int add_bronze(void *ctx, vtime ingested, const struct bronze_row *row) {
         cell_pattern(row->stamp.id.lo), cell_pattern(row->subject_id),
         cell_blob(row->value),
     };
-    if (record_name(row->type) == 0) { /* bytes that are no record have no event */
+    if (record_type_name(row->type) == 0) { /* bytes that are no record have no event */
         for (int i = 6; i < 10; i++) {
             cells[i] = cell_null();
         }

@@ -79,6 +79,7 @@ int warehouse_load_bronze(struct fake_warehouse *w, vtime now, const struct bron
     }
     if (sqlite3_changes(w->db) == 1) {
         w->counts.bronze++;
+        pulse_beat_after(&w->pulses[WAREHOUSE_BRONZE], now, vtime_diff(now, row->append));
         return 0;
     }
     if (!dedupe) {

@@ -89,6 +89,9 @@ struct fake_warehouse {
     bool has_dropped;
     bool bronze_by_subject; /* its index is made */
     struct fake_warehouse_counts counts;
+    struct pulse pulses[WAREHOUSE_PULSES];
+    struct lag_histogram behind;
+    vtime unshown_since; /* meaningless while nothing was touched */
     uint32_t gold_copies, order_copies;
     struct warehouse_audit audit;
     struct warehouse_events events;

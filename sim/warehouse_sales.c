@@ -98,6 +98,7 @@ static void count_order(struct fake_warehouse *w, vtime now, const struct counte
     b->present.quantity =
         (int64_t)((uint64_t)b->present.quantity + factor * (uint64_t)order->quantity);
     b->present.amount = (int64_t)((uint64_t)b->present.amount + factor * (uint64_t)order->amount);
+    w->unshown_since = w->touched_count == 0 ? now : w->unshown_since;
     bucket_moved(w, order->bucket);
 }
 
@@ -240,6 +241,9 @@ int warehouse_refresh_sales(void *ctx, vtime now) {
         if (refresh_bucket(w, now, w->touched[i]) != 0) {
             return PORT_NO_MEMORY;
         }
+    }
+    if (w->touched_count > 0) {
+        lag_histogram_count(&w->behind, vtime_diff(now, w->unshown_since));
     }
     w->touched_count = 0;
     return 0;

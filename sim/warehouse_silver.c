@@ -89,6 +89,7 @@ int warehouse_load_silver(struct fake_warehouse *w, vtime now, const struct docu
     }
     w->counts.silver++;
     w->counts.duplicates += known;
+    pulse_beat_after(&w->pulses[WAREHOUSE_SILVER], now, vtime_diff(now, d->changed_at));
     struct row_change change = {.store = STORE_SILVER,
                                 .listing_id = d->listing_id,
                                 .kind = ROW_UPSERT,

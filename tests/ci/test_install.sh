@@ -19,7 +19,7 @@ fresh_machine() {
     for tool in gcc make gnuplot clang clang-format; do
         command_is $tool </dev/null
     done
-    for header in sqlite3 jansson xxhash zlib cmocka; do
+    for header in sqlite3 jansson yaml xxhash zlib cmocka; do
         : >"$machine/include/$header.h"
     done
     command_is id <<<'echo 0'

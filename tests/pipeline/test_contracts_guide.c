@@ -39,7 +39,7 @@ static void put_builtin(struct text *out) {
         say(out, "    # ");
         say(out, topic_name((enum topic_id)feed));
         say(out, "\n");
-        struct bytes text = contract_builtin((enum topic_id)feed);
+        struct bytes text = contract_carried((enum topic_id)feed);
         for (const char *line = text.data, *end; line < text.data + text.len; line = end + 1) {
             end = strchr(line, '\n');
             say(out, "    ");

@@ -17,7 +17,7 @@
 static int set_up(void **state) {
     struct registry *registry = malloc(sizeof *registry);
     *state = registry;
-    return registry == NULL || registry_init(registry) != 0;
+    return registry == NULL || registry_init(registry, NULL) != 0;
 }
 
 static int tear_down(void **state) {
@@ -59,7 +59,7 @@ static void test_builtin(void **state) {
         assert_null(registry_find(registry, (enum topic_id)feed, 2));
     }
     assert_folds(registry, "version 1; title: text", REGISTRY_REFUSED);
-    assert_int_equal(registry_fold(registry, TOPIC_LISTING, contract_builtin(TOPIC_LISTING),
+    assert_int_equal(registry_fold(registry, TOPIC_LISTING, contract_carried(TOPIC_LISTING),
                                    &(struct sentence){0}),
                      REGISTRY_REPEATED);
     assert_refuses(registry, "mode none; version 2; colour: text",
@@ -146,7 +146,7 @@ static void test_checkpoint(void **state) {
     char *first = malloc(size), *second = malloc(size);
     assert_int_equal(registry_encode(registry, first), size);
     struct registry other;
-    assert_int_equal(registry_init(&other), 0);
+    assert_int_equal(registry_init(&other, NULL), 0);
     assert_int_equal(registry_decode(&other, (struct bytes){first, size}), 0);
     assert_int_equal(other.subjects[TOPIC_LISTING].mode, SCHEMA_MODE_FULL);
     assert_true(other.subjects[TOPIC_LISTING].refused);
