@@ -72,8 +72,9 @@ static int read_order(struct fake_warehouse *w, uint64_t order_id, struct counte
 }
 
 /* Gold's sums of it changed: the next refresh and the history take them over. */
-static void bucket_moved(struct fake_warehouse *w, uint32_t at) {
+static void bucket_moved(struct fake_warehouse *w, vtime now, uint32_t at) {
     struct bucket *b = &w->buckets[at];
+    w->unshown_since = w->touched_count == 0 ? now : w->unshown_since;
     if (!b->touched) {
         b->touched = true;
         w->touched[w->touched_count++] = at;
@@ -98,8 +99,7 @@ static void count_order(struct fake_warehouse *w, vtime now, const struct counte
     b->present.quantity =
         (int64_t)((uint64_t)b->present.quantity + factor * (uint64_t)order->quantity);
     b->present.amount = (int64_t)((uint64_t)b->present.amount + factor * (uint64_t)order->amount);
-    w->unshown_since = w->touched_count == 0 ? now : w->unshown_since;
-    bucket_moved(w, order->bucket);
+    bucket_moved(w, now, order->bucket);
 }
 
 int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
@@ -310,7 +310,7 @@ int warehouse_remake_sales(struct fake_warehouse *w, vtime now, const struct sal
     }
     sum.changed_at = now;
     w->buckets[at].present = sum;
-    bucket_moved(w, at);
+    bucket_moved(w, now, at);
     return 0;
 }
 
