@@ -57,9 +57,9 @@ PLAIN    := $(LANGUAGE) -g $(OPT) $(WARNINGS) $(EXTRA)
 CFLAGS   := $(PLAIN) $(SANITIZERS)
 # -rdynamic: the clock shim in the program also takes the calls that libsqlite3 makes.
 LDFLAGS  := -rdynamic -Wl,--as-needed $(SANITIZERS)
-LDLIBS   := -lsqlite3 -ljansson -lyaml -lxxhash -lz -lm -ldl -pthread
+LDLIBS   := -lsqlite3 -ljansson -lyaml -lxxhash -lnettle -lz -lm -ldl -pthread
 
-# Where the scenario and contract files are, seen from the folder of the program (/proc/self/exe): `murphy run
+# Where scenario and contract files are, seen from the folder of the program (/proc/self/exe): `murphy run
 # calm-day` works from any folder without an installation, whatever BUILD is.
 SCENARIOS := $(shell realpath -m --relative-to='$(BUILD)' scenarios)
 CONTRACTS := $(shell realpath -m --relative-to='$(BUILD)' contracts)

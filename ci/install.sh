@@ -15,6 +15,7 @@ libsqlite3-dev sqlite3.h
 libjansson-dev jansson.h
 libyaml-dev yaml.h
 libxxhash-dev xxhash.h
+nettle-dev nettle/sha2.h
 zlib1g-dev zlib.h
 gnuplot-nox gnuplot'
 test="$run

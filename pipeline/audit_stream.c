@@ -10,7 +10,7 @@ static char *put_hash(char *at, const struct sha256 *hash) {
     return at + SHA256_BYTES;
 }
 
-void audit_chain_add(sha256_blocks blocks, struct audit_chain *chain, struct audit_event *event) {
+void audit_chain_add(struct audit_chain *chain, struct audit_event *event) {
     char link[LINK_BYTES];
     char *at = put_hash(link, &chain->head);
     event->sequence = ++chain->sequence;
@@ -23,7 +23,7 @@ void audit_chain_add(sha256_blocks blocks, struct audit_chain *chain, struct aud
     at = wire_put(at, (uint64_t)event->type, 1);
     at = wire_put(at, event->visible, 1);
     put_hash(at, &event->payload);
-    chain->head = event->digest = sha256_of(blocks, link, sizeof link);
+    chain->head = event->digest = sha256_of(link, sizeof link);
 }
 
 char *audit_chain_encode(const struct audit_chain *chain, char *at) {
@@ -37,14 +37,14 @@ void audit_chain_decode(struct audit_chain *chain, struct wire_reader *reader) {
     }
 }
 
-struct sha256 audit_root(sha256_blocks blocks, const struct audit_head *heads, size_t count) {
+struct sha256 audit_root(const struct audit_head *heads, size_t count) {
     struct sha256 root = {{0}};
     for (size_t i = 0; i < count; i++) {
         char link[SHA256_BYTES + 8 + AUDIT_CHAIN_BYTES];
         char *at = put_hash(link, &root);
         at = wire_put(at, heads[i].listing_id, 8);
         audit_chain_encode(&heads[i].chain, at);
-        root = sha256_of(blocks, link, sizeof link);
+        root = sha256_of(link, sizeof link);
     }
     return root;
 }

@@ -37,7 +37,7 @@ struct audit_chain {
 
 /* Advances the chain by an event, whose sequence and digest are filled in; the payload's hash is
  * there already. */
-void audit_chain_add(sha256_blocks blocks, struct audit_chain *chain, struct audit_event *event);
+void audit_chain_add(struct audit_chain *chain, struct audit_event *event);
 
 /* Checkpointed form. */
 enum { AUDIT_CHAIN_BYTES = 8 + SHA256_BYTES };
@@ -50,6 +50,6 @@ struct audit_head {
     uint64_t listing_id;
     struct audit_chain chain;
 };
-struct sha256 audit_root(sha256_blocks blocks, const struct audit_head *heads, size_t count);
+struct sha256 audit_root(const struct audit_head *heads, size_t count);
 
 #endif

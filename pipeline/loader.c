@@ -47,7 +47,6 @@ struct loader_task {
     struct task task;
     struct listings listings;
     struct contract_gate gate;
-    sha256_blocks hash;
     size_t *batch; /* listings whose gold row the batch being made must bring up to date */
     size_t batch_count, batch_capacity;
     bool dashboard_armed;
@@ -58,7 +57,6 @@ static int task_init(struct partitioned *loader, struct task *head) {
     struct loader_task *task = (struct loader_task *)head;
     listings_init(&task->listings, sizeof(struct loaded), loader->machine.config,
                   loader->machine.bugs);
-    task->hash = sha256_blocks_best();
     if (task_sources(head, SOURCE_COUNT) != 0) {
         return -ENOMEM;
     }
@@ -122,8 +120,8 @@ static bool is_erased(const struct folded *folded, const struct record *record) 
 }
 
 /* The record told something: it is the next event of the listing's audit stream (B8). */
-static void audit(const struct loader_task *task, struct batch *batch, struct loaded *listing,
-                  const struct log_record *logged, const struct record *record, bool visible) {
+static void audit(struct batch *batch, struct loaded *listing, const struct log_record *logged,
+                  const struct record *record, bool visible) {
     struct audit_event *event = &batch->events[batch->load->warehouse.event_count++];
     *event = (struct audit_event){
         .listing_id = record->subject_id,
@@ -131,9 +129,9 @@ static void audit(const struct loader_task *task, struct batch *batch, struct lo
         .stamp = record->stamp,
         .type = record->type,
         .visible = visible,
-        .payload = sha256_of(task->hash, logged->value.data, logged->value.len),
+        .payload = sha256_of(logged->value.data, logged->value.len),
     };
-    audit_chain_add(task->hash, &listing->chain, event);
+    audit_chain_add(&listing->chain, event);
 }
 
 static int fold(struct partitioned *loader, struct loader_task *task, struct batch *batch,
@@ -162,7 +160,7 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
     bool news = outcome != FOLD_NOT_NEWS;
     if (news ? outcome == FOLD_VISIBLE || !bug_on(bugs, BUG_AUDIT_EVENT_LOST)
              : bug_on(bugs, BUG_AUDIT_EVENT_TWICE)) {
-        audit(task, batch, listing, logged, record, outcome == FOLD_VISIBLE);
+        audit(batch, listing, logged, record, outcome == FOLD_VISIBLE);
     }
     if (!news) {
         return 0;

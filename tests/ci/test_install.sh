@@ -19,7 +19,8 @@ fresh_machine() {
     for tool in gcc make gnuplot clang clang-format; do
         command_is $tool </dev/null
     done
-    for header in sqlite3 jansson yaml xxhash zlib cmocka; do
+    mkdir "$machine/include/nettle"
+    for header in sqlite3 jansson xxhash nettle/sha2 zlib yaml cmocka; do
         : >"$machine/include/$header.h"
     done
     command_is id <<<'echo 0'

@@ -567,7 +567,7 @@ static inline void tell_stream(struct world *w, const struct document_row *silve
     }
     w->told[id] = silver->version;
     struct audit_event event = {.listing_id = id, .version = silver->version, .visible = true};
-    audit_chain_add(sha256_blocks_portable, &w->chains[id], &event);
+    audit_chain_add(&w->chains[id], &event);
     struct warehouse_batch batch = {.events = &event, .event_count = 1, .dedupe = true};
     struct warehouse_port port = fake_warehouse_port(w->warehouse);
     assert_int_equal(port.ops->load(port.ctx, w->now, &batch), 0);

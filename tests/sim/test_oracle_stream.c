@@ -25,7 +25,7 @@ static void add_event(struct world *w, const struct audit_event *event, bool ded
 static struct audit_event next_event(struct world *w) {
     struct audit_event event = {.listing_id = 1, .version = w->told[1] + 1};
     struct audit_chain chain = w->chains[1];
-    audit_chain_add(sha256_blocks_portable, &chain, &event);
+    audit_chain_add(&chain, &event);
     return event;
 }
 
@@ -67,8 +67,8 @@ static void missing(void **state) {
     struct world *w = world_with_stream(1);
     struct audit_event lost = {.listing_id = 1, .version = w->told[1] + 1};
     struct audit_event event = {.listing_id = 1, .version = w->told[1] + 2};
-    audit_chain_add(sha256_blocks_portable, &w->chains[1], &lost);
-    audit_chain_add(sha256_blocks_portable, &w->chains[1], &event);
+    audit_chain_add(&w->chains[1], &lost);
+    audit_chain_add(&w->chains[1], &event);
     add_event(w, &event, true);
     assert_found(w, "event 4, version 4: the one before it is missing");
 }
@@ -102,7 +102,7 @@ static void readers_saw_something_else(void **state) {
 
     w = world_with_stream(1);
     struct audit_event event = {.listing_id = 1, .version = w->told[1] + 1, .visible = true};
-    audit_chain_add(sha256_blocks_portable, &w->chains[1], &event);
+    audit_chain_add(&w->chains[1], &event);
     add_event(w, &event, true);
     assert_found(w, "readers saw nothing of it");
 }
