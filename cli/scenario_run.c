@@ -82,13 +82,29 @@ static void hear_unseen_row_changed(void *ctx, vtime now, const struct row_chang
     }
 }
 
-/* What machines are told and ask for: of interest to the way of changes alone. */
+/* What machines are told, and ask for: of interest to the way of changes; answers of the log to the
+ * oracle too. */
 static void hear_told(void *ctx, uint32_t actor, const struct event *event) {
     struct scenario_run *run = ctx;
-    job_log_told(run->jobs, actor, machine_kind_name(simulation_actor_kind(run->simulation, actor)),
-                 simulation_actor_name(run->simulation, actor), event);
-    hop_log_told(run->hops, actor, simulation_actor_kind(run->simulation, actor),
-                 simulation_actor_name(run->simulation, actor), event);
+    enum machine_kind kind = simulation_actor_kind(run->simulation, actor);
+    oracle_told(run->oracle, kind, event);
+    if (run->hops != NULL) {
+        const char *name = simulation_actor_name(run->simulation, actor);
+        job_log_told(run->jobs, actor, machine_kind_name(kind), name, event);
+        hop_log_told(run->hops, actor, kind, name, event);
+    }
+}
+
+static void hear_truncated(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                           const struct log_record *record) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.truncated(run->oracle_ear.ctx, now, topic, partition, record);
+}
+
+static void hear_repeated(void *ctx, vtime now, const struct produce_item *item, uint32_t partition,
+                          int64_t offset) {
+    struct scenario_run *run = ctx;
+    run->oracle_ear.repeated(run->oracle_ear.ctx, now, item, partition, offset);
 }
 
 static void hear_ended(void *ctx, vtime now, uint32_t actor, bool crashed) {
@@ -429,6 +445,8 @@ static int build(struct scenario_run *run) {
         .pipeline = scenario->pipeline,
         .explore_ties = scenario->explore_ties,
         .session_timeout_ns = scenario->session_timeout_ns,
+        .poll_timeout_ns = scenario->poll_timeout_ns,
+        .rebalance = scenario->rebalance,
         .capacity = scenario->capacity,
         .journal = run->options.keep_history || scenario->lineage_count > 0,
         .index_text = scenario->probe_every_ns > 0,
@@ -511,7 +529,9 @@ static int build(struct scenario_run *run) {
                                                      .embedded = hear_embedded,
                                                      .alias_switched = hear_alias_switched,
                                                      .unseen_row_changed = hear_unseen_row_changed,
-                                                     .told = history ? hear_told : NULL,
+                                                     .told = hear_told,
+                                                     .truncated = hear_truncated,
+                                                     .repeated = hear_repeated,
                                                      .asked = history ? hear_asked : NULL,
                                                      .ended = history ? hear_ended : NULL});
     for (size_t i = 0; i < scenario->operation_count; i++) {

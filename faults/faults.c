@@ -43,7 +43,7 @@ const char *fault_sink_name(enum fault_sink sink) {
 }
 
 void fault_places_text(unsigned places, const char *between, char text[FAULT_PLACES_TEXT]) {
-    static const char *const others[] = {"feed", "oltp", "worker"};
+    static const char *const others[] = {"feed", "oltp", "worker", "broker"};
     size_t length = 0;
     text[0] = '\0';
     for (unsigned i = 0; places >> i != 0; i++) {
@@ -66,6 +66,7 @@ const char *fault_parameter_name(size_t i, unsigned *bit) {
         {FAULT_RATIO, "ratio"},   {FAULT_EVERY, "every"},
         {FAULT_CALL, "call"},     {FAULT_OCCURRENCE, "occurrence"},
         {FAULT_DELAY, "delay"},   {FAULT_DOWN, "down"},
+        {FAULT_TOPIC, "topic"},
     };
     if (i >= sizeof parameters / sizeof *parameters) {
         return NULL;

@@ -44,6 +44,7 @@ enum fault_place {
     PLACE_FEED = 1 << SINK_COUNT,       /* between a producer and its topic */
     PLACE_OLTP = 1 << (SINK_COUNT + 1), /* the transaction of a change, and its outbox */
     PLACE_WORKER = 1 << (SINK_COUNT + 2),
+    PLACE_BROKER = 1 << (SINK_COUNT + 3), /* a partition's leader, a group's coordinator */
 };
 
 /* Names of places, with `between` between two of them. */
@@ -62,6 +63,7 @@ enum fault_parameter {
     FAULT_POINT = 1 << 7,      /* enum fault_point */
     FAULT_CALL = 1 << 8,       /* requests of one name alone */
     FAULT_OCCURRENCE = 1 << 9, /* the how-manyeth alone; goes with FAULT_RATIO */
+    FAULT_TOPIC = 1 << 10,     /* any topic; in fault.feed */
 };
 
 /* The key of the i-th parameter, and its bit; NULL behind the last. */
@@ -266,7 +268,66 @@ const char *fault_survival_name(enum fault_survival survival);
       "a request for embeddings is answered by another model version under the name of the one "   \
       "that was asked for",                                                                        \
       "a provider that swaps the model behind an alias such as `latest` [promise C5]",             \
-      "caught:embedding-drift", "drift-self")
+      "caught:embedding-drift", "drift-self")                                                      \
+    X(LEADER_CHANGE, "leader-change", PLACE_BROKER, FAULT_TOPIC | FAULT_EVERY, FAULT_DOWN,         \
+      SURVIVES, "", "",                                                                            \
+      "a partition has no leader for `down`; then another one takes over, with everything",        \
+      "a broker that restarts or is lost; requests fail or their outcome is unknown meanwhile "    \
+      "[Kafka: leader election]",                                                                  \
+      "log-written log-read convergence", "")                                                      \
+    X(UNCLEAN_LEADER, "unclean-leader", PLACE_BROKER, FAULT_TOPIC | FAULT_EVERY | FAULT_DELAY,     \
+      FAULT_DOWN, SURVIVES_WITHIN,                                                                 \
+      "for the listing log and what the outbox publishes, where outputs are verified "             \
+      "(unclean_leaders); records of media are lost for good",                                     \
+      "records of media have no second source",                                                    \
+      "another leader takes over that lacks what was appended within a lag of up to `delay`: "     \
+      "acknowledged records are gone, and their offsets are given out once more",                  \
+      "unclean.leader.election.enable=true and a follower that was behind [KIP-101, KIP-320]",     \
+      "log-written log-read convergence", "truncation-unseen loss-unnoticed")                      \
+    X(EARLY_RETENTION, "early-retention", PLACE_BROKER, FAULT_TOPIC | FAULT_EVERY, 0,              \
+      SURVIVES_WITHIN,                                                                             \
+      "for the listing log, which is read on from bronze; what feeds lose unread comes back with " \
+      "the next reconciliation as far as OLTP knows it",                                           \
+      "records that nobody had read are lost",                                                     \
+      "a partition forgets all that it holds, read or not",                                        \
+      "retention.bytes or retention.ms too small, DeleteRecords by mistake: a retention race "     \
+      "jumps the consumer to the end [librdkafka changelog]",                                      \
+      "convergence caught:offset-out-of-range", "skips-expired")                                   \
+    X(FALSE_OUT_OF_RANGE, "false-out-of-range", PLACE_BROKER, FAULT_TOPIC | FAULT_RATIO, 0,        \
+      SURVIVES, "", "", "a reader is told that its offset is out of range, which it is not",       \
+      "a transient error that triggers an offset reset [librdkafka changelog]",                    \
+      "log-read convergence", "resets-at-once")                                                    \
+    X(PRODUCERS_FORGOTTEN, "producers-forgotten", PLACE_BROKER, FAULT_TOPIC | FAULT_EVERY, 0,      \
+      SURVIVES, "", "",                                                                            \
+      "a partition forgets what it knows of idempotent producers: a retry is appended again",      \
+      "producer.id.expiration.ms, lost idempotence state [librdkafka changelog]",                  \
+      "no-duplicate-row convergence", "no-dedupe")                                                 \
+    X(LOST_COMMITS, "lost-commits", PLACE_BROKER, FAULT_WORKER | FAULT_RATIO, 0, SURVIVES, "", "", \
+      "a committed offset is acknowledged and not kept",                                           \
+      "a coordinator that fails over without its last writes; auto-commit commits the offsets of " \
+      "the poll before last [jepsen: kafka]",                                                      \
+      "log-read convergence", "resumes-at-commit")                                                 \
+    X(STALE_COMMITS, "stale-commits", PLACE_BROKER, FAULT_WORKER | FAULT_RATIO | FAULT_DELAY, 0,   \
+      SURVIVES, "", "", "an offset is committed once more up to `delay` later",                    \
+      "a stale stored offset committed after a reassignment rewinds the group "                    \
+      "[librdkafka changelog]",                                                                    \
+      "no-duplicate-row convergence", "no-dedupe")                                                 \
+    X(COMMITS_FORGOTTEN, "commits-forgotten", PLACE_BROKER, FAULT_WORKER | FAULT_EVERY, 0,         \
+      SURVIVES, "", "", "all committed offsets of a group are gone",                               \
+      "offsets.retention.minutes over, a lost offsets topic: the reset policy decides where the "  \
+      "group goes on [Kafka: auto.offset.reset]",                                                  \
+      "log-read convergence", "resumes-at-commit")                                                 \
+    X(WORKER_STUCK, "worker-stuck", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY | FAULT_DOWN, 0,      \
+      SURVIVES, "", "",                                                                            \
+      "a worker is stuck in its work for `down`: its heartbeats go on, and it leaves its group "   \
+      "when it has not polled for too long",                                                       \
+      "a slow member is evicted after max.poll.interval.ms and goes on as a zombie "               \
+      "[KIP-62]",                                                                                  \
+      "version-monotone convergence", "no-version-check fencing-off")                              \
+    X(MEMBER_FLAPS, "member-flaps", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY, 0, SURVIVES, "", "", \
+      "a member leaves its group and joins it again at once",                                      \
+      "a rebalance storm: rolling deploys, a readiness probe that flaps [KIP-345]",                \
+      "log-read no-duplicate-row convergence", "offset-before-state")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

@@ -36,6 +36,9 @@ static const struct {
     {"warehouse.batch", "a micro-batch reaches the warehouse", PLACE_WAREHOUSE},
     {"warehouse.refresh", "the dashboard's view is refreshed", PLACE_WAREHOUSE},
     {"warehouse.erase", "the warehouse is asked to erase listings", PLACE_WAREHOUSE},
+    {"log.broker", "a partition of a topic, or a consumer group, is chosen for a misfortune", 0},
+    {"log.commit", "a group's offset reaches its coordinator", 0},
+    {"log.fetch", "a consumer's request for records reaches the log", 0},
 };
 
 /* ---- Deciding ---- */
@@ -64,6 +67,9 @@ static int64_t band_gap_ns(enum fault_kind kind) {
     case FAULT_WORKER_CRASH:
     case FAULT_WORKER_CRASH_AT_WRITE:
     case FAULT_WORKER_PAUSE:
+    case FAULT_WORKER_STUCK:
+    case FAULT_LEADER_CHANGE:
+    case FAULT_UNCLEAN_LEADER:
         return 5 * VTIME_MINUTE;
     default:
         return INT64_MAX;
@@ -178,6 +184,8 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
             vtime from = vtime_add(in->start, faults[i].from_ns);
             if (faults[i].kind == FAULT_SINK_RESTART) {
                 injector_restart_arm(in, armed, from);
+            } else if (injector_strikes_brokers(faults[i].kind)) {
+                injector_broker_arm(in, armed, from);
             } else {
                 injector_worker_arm(in, armed, from);
             }
@@ -191,6 +199,7 @@ void injector_free(struct injector *in) {
         return;
     }
     injector_log_release(in);
+    injector_brokers_release(in);
     injector_repeats_release(in);
     injector_objects_release(in);
     free(in->armed);
@@ -209,6 +218,7 @@ void injector_heal(struct injector *in) {
             in->bands[i].to = now;
         }
     }
+    injector_brokers_heal(in, now);
     injector_log_heal(in, now);
     injector_repeats_heal(in, now);
     injector_objects_heal(in, now);

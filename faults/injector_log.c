@@ -146,8 +146,9 @@ static bool append_passes(struct injector *in, const struct produce_item *item, 
     return passes;
 }
 
-static int log_produce(void *ctx, vtime now, const struct produce_item *items, size_t count,
-                       struct produce_result *results) {
+static int log_produce_as(void *ctx, vtime now, const struct producer_mark *first,
+                          const struct produce_item *items, size_t count,
+                          struct produce_result *results) {
     struct injector *in = ctx;
     injector_sign(in, now, MACHINE_STEWARD, STATE_REPLAYING);
     enum verdict verdict = injector_judge(in, SINK_LOG, now);
@@ -162,7 +163,9 @@ static int log_produce(void *ctx, vtime now, const struct produce_item *items, s
             results[i] = (struct produce_result){.status = ITEM_APPLIED, .offset = -1};
             continue;
         }
-        int error = log->ops->produce(log->ctx, now, &items[i], 1, &results[i]);
+        struct producer_mark mark = *first;
+        mark.sequence += (uint32_t)i;
+        int error = log->ops->produce_as(log->ctx, now, &mark, &items[i], 1, &results[i]);
         if (error != PORT_OK) {
             return error;
         }
@@ -170,10 +173,29 @@ static int log_produce(void *ctx, vtime now, const struct produce_item *items, s
     return verdict_outcome(verdict, PORT_OK);
 }
 
+static int log_produce(void *ctx, vtime now, const struct produce_item *items, size_t count,
+                       struct produce_result *results) {
+    static const struct producer_mark none;
+    return log_produce_as(ctx, now, &none, items, count, results);
+}
+
 static int log_fetch(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t offset,
                      struct log_record *out, size_t max, size_t *count) {
-    const struct log_port *log = &((struct injector *)ctx)->inner.log;
-    return log->ops->fetch(log->ctx, now, topic, partition, offset, out, max, count);
+    struct injector *in = ctx;
+    const struct log_port *log = &in->inner.log;
+    bool refused = false;
+    in->passed[PASS_FETCH]++;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind == FAULT_FALSE_OUT_OF_RANGE && armed->fault.feed == topic &&
+            injector_draws(in, armed, now)) {
+            injector_note(in, armed, PASS_FETCH, now, now);
+            refused = true;
+        }
+    }
+    *count = 0;
+    return refused ? PORT_OUT_OF_RANGE
+                   : log->ops->fetch(log->ctx, now, topic, partition, offset, out, max, count);
 }
 
 static int log_bounds(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t *start,
@@ -184,8 +206,19 @@ static int log_bounds(void *ctx, vtime now, enum topic_id topic, uint32_t partit
 
 static int log_commit(void *ctx, vtime now, const char *group, uint32_t member, uint32_t generation,
                       enum topic_id topic, uint32_t partition, int64_t offset) {
+    return injector_commit(ctx, now, group, member, generation, topic, partition, offset);
+}
+
+static int log_epoch_end(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                         uint32_t epoch, int64_t *end) {
     const struct log_port *log = &((struct injector *)ctx)->inner.log;
-    return log->ops->commit(log->ctx, now, group, member, generation, topic, partition, offset);
+    return log->ops->epoch_end(log->ctx, now, topic, partition, epoch, end);
+}
+
+static int log_committed(void *ctx, vtime now, const char *group, enum topic_id topic,
+                         uint32_t partition, int64_t *offset) {
+    const struct log_port *log = &((struct injector *)ctx)->inner.log;
+    return log->ops->committed(log->ctx, now, group, topic, partition, offset);
 }
 
 static bool outbox_publish(void *ctx, vtime now, const struct workload_op *op) {
@@ -206,7 +239,15 @@ static bool outbox_publish(void *ctx, vtime now, const struct workload_op *op) {
 }
 
 void injector_wrap_log(struct injector *in) {
-    static const struct log_port_ops log = {log_produce, log_fetch, log_bounds, log_commit};
+    static const struct log_port_ops log = {
+        .produce = log_produce,
+        .produce_as = log_produce_as,
+        .fetch = log_fetch,
+        .bounds = log_bounds,
+        .commit = log_commit,
+        .epoch_end = log_epoch_end,
+        .committed = log_committed,
+    };
     simulation_ports(in->simulation)->log = (struct log_port){&log, in};
     *simulation_outbox_gate(in->simulation) = (struct outbox_gate){outbox_publish, in};
 }

@@ -47,6 +47,9 @@ enum point {
     PASS_WAREHOUSE_BATCH,
     PASS_WAREHOUSE_REFRESH,
     PASS_WAREHOUSE_ERASE,
+    PASS_BROKER, /* a partition's, or a group's */
+    PASS_COMMIT, /* an offset on its way to its group's coordinator */
+    PASS_FETCH,  /* a consumer asks for records */
     PASS_COUNT
 };
 
@@ -76,6 +79,7 @@ struct repeat {
 
 struct held;
 struct late_delete;
+struct late_commit;
 
 /* What happened to a worker last. */
 struct misfortune {
@@ -99,6 +103,8 @@ struct injector {
     struct repeat *repeats;
     struct late_delete *late_deletes;
     int64_t listing_lag_ns, lifecycle_shift_ns; /* of the object store, as it is */
+    struct late_commit **late_commits;
+    size_t late_commit_count, late_commit_capacity;
     struct decision *decisions;
     size_t decision_count, decision_capacity;
     struct fault_band *bands;
@@ -187,6 +193,16 @@ void injector_workers_heal(struct injector *in);
 void injector_wrap_log(struct injector *in);
 void injector_log_heal(struct injector *in, vtime now);
 void injector_log_release(struct injector *in);
+
+/* ---- Brokers and groups: injector_brokers.c ---- */
+
+/* A kind that strikes them at a pace of its own. */
+bool injector_strikes_brokers(enum fault_kind kind);
+void injector_broker_arm(struct injector *in, struct armed *armed, vtime now);
+int injector_commit(struct injector *in, vtime now, const char *group, uint32_t member,
+                    uint32_t generation, enum topic_id topic, uint32_t partition, int64_t offset);
+void injector_brokers_heal(struct injector *in, vtime now);
+void injector_brokers_release(struct injector *in);
 
 /* ---- The stores ---- */
 

@@ -58,13 +58,20 @@ static void worker_misfortune(void *ctx, vtime now, uint64_t index) {
     if (actor != SIMULATION_ACTOR_NONE && injector_in_window(in, armed, now)) {
         if (armed->fault.kind == FAULT_WORKER_CRASH) {
             injector_crash_worker(in, armed, actor, PASS_WORKER, now);
+        } else if (armed->fault.kind == FAULT_MEMBER_FLAPS) {
+            injector_note(in, armed, PASS_WORKER, now, now);
+            simulation_flap(in->simulation, actor);
         } else {
             struct misfortune *worker = &in->workers[actor];
             vtime until = vtime_add(now, armed->fault.down_ns);
             injector_note(in, armed, PASS_WORKER, now, until);
             worker->paused_until = vtime_max(worker->paused_until, until);
             worker->paused = now;
-            simulation_pause(in->simulation, actor);
+            if (armed->fault.kind == FAULT_WORKER_STUCK) {
+                simulation_stick(in->simulation, actor);
+            } else {
+                simulation_pause(in->simulation, actor);
+            }
             simulation_schedule(in->simulation, until, "resume-worker", actor, resume_due, in,
                                 actor);
         }

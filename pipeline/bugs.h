@@ -147,7 +147,28 @@
     X(AUDIT_HEAD_FORGOTTEN, "audit-head-forgotten",                                                \
       "where an audit stream stands is not read from the checkpoint: after a crash it begins "     \
       "anew",                                                                                      \
-      "audit-stream")
+      "audit-stream")                                                                              \
+    X(TRUNCATION_UNSEEN, "truncation-unseen",                                                      \
+      "a reader whose log was cut by a leader change goes on at its offset: what stands below it " \
+      "by then is never read",                                                                     \
+      "log-read")                                                                                  \
+    X(RESETS_AT_ONCE, "resets-at-once",                                                            \
+      "a reader that is told once that its offset is out of range goes to the end of the log",     \
+      "log-read")                                                                                  \
+    X(LOSS_UNNOTICED, "loss-unnoticed",                                                            \
+      "a producer does not look whether a new leader has what the former one acknowledged",        \
+      "log-written")                                                                               \
+    X(SEQUENCE_RESTARTS, "sequence-restarts",                                                      \
+      "an idempotent producer that starts anew numbers from 1 under its former epoch: what it "    \
+      "sends is taken for repeats",                                                                \
+      "log-written")                                                                               \
+    X(RESUMES_AT_COMMIT, "resumes-at-commit",                                                      \
+      "a task reads on from the offset that its group committed, or where there is none from the " \
+      "end of the log, whatever its checkpoint says",                                              \
+      "log-read")                                                                                  \
+    X(FENCING_OFF, "fencing-off",                                                                  \
+      "checkpoints name no generation: one of an evicted member overwrites its successor's",       \
+      "convergence")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -137,6 +137,7 @@ int contract_gate_fold(struct contract_gate *gate, struct partitioned *machine, 
             return -ENOMEM;
         }
         control->next = control->safe = logged->offset + 1;
+        source_read(control, logged, 1);
         task_changed(machine, task, event->now, effects);
     }
     return 0;

@@ -27,6 +27,9 @@
 
 /* In place of an offset: the oldest record that is kept. */
 #define FETCH_OLDEST INT64_C(-1)
+/* In place of an offset: the one that the group of whoever asks committed; where there is none, the
+ * end of the log (auto.offset.reset=latest). The host puts what it found in its place. */
+#define FETCH_COMMITTED INT64_C(-2)
 
 enum effect_kind {
     /* Requests: each is answered by the event named beside it. */
@@ -195,6 +198,7 @@ struct effect {
             enum topic_id topic;
             uint32_t partition;
             int64_t offset;
+            uint32_t after_epoch; /* 1 + leader epoch of the record before `offset`; 0: not known */
             uint32_t max;
             bool no_wait; /* answer at once, with nothing if there is nothing */
             bool bronze;  /* from the warehouse, which keeps what the topic lost; no_wait */
@@ -207,6 +211,7 @@ struct effect {
             struct produce_item *items;
             struct produce_result *results; /* filled by the host */
             size_t count;
+            struct producer_mark mark; /* of the first item; none unless it is idempotent */
         } produce;
         struct {
             uint32_t model_version;

@@ -32,6 +32,10 @@ void folded_digest_keep(struct folded *folded) {
     }
 }
 
+bool folded_retold(const struct record *record, const struct log_record *logged) {
+    return (record->sections & (SECTION_REPAIR | SECTION_AGAIN)) != 0 && logged->epoch > 0;
+}
+
 int folded_fold(struct folded *folded, const struct record *record, const struct log_record *logged,
                 const struct bugs *bugs) {
     doc_version position = doc_version_pack(logged->epoch, logged->offset);
@@ -41,15 +45,16 @@ int folded_fold(struct folded *folded, const struct record *record, const struct
         folded_digest_keep(folded);
     }
     int changed = document_fold(&folded->document, record, position, logged->append, bugs);
-    if (changed <= 0) {
+    bool own = folded_retold(record, logged);
+    if (changed < 0 || (changed == 0 && !own)) {
         return changed < 0 ? changed : FOLD_NOT_NEWS;
     }
     uint64_t before = folded->digest.whole;
     folded->digested = false;
     folded_digest_keep(folded);
     /* An erasure is one for every store, also where nothing is served any more (A12). */
-    bool erased = record->type == RECORD_ERASURE;
-    if (!first && folded->digest.whole == before && !erased && !bug_on(bugs, BUG_NO_DEDUPE)) {
+    own = own || record->type == RECORD_ERASURE;
+    if (!first && folded->digest.whole == before && !own && !bug_on(bugs, BUG_NO_DEDUPE)) {
         return FOLD_LEARNED;
     }
     folded->visible_version = position;

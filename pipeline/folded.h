@@ -44,6 +44,12 @@ enum fold_outcome {
     FOLD_LEARNED,  /* knowledge that no reader sees yet */
     FOLD_VISIBLE   /* readers must be told: visible_version moved */
 };
+/*
+ * True of a record that is a version of its own, also where it tells nothing: one that is told once
+ * more in a log that ever changed leaders. Whoever folded records that went with a leader shows
+ * versions that nobody else has; from this one on all agree again (C2).
+ */
+bool folded_retold(const struct record *record, const struct log_record *logged);
 /* Folds a record of the listing log. A fold_outcome, or -ENOMEM with nothing changed. */
 int folded_fold(struct folded *folded, const struct record *record, const struct log_record *logged,
                 const struct bugs *bugs);

@@ -153,6 +153,7 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
     DEFAULT(reconcile_settle_ns, 2 * VTIME_MINUTE)
     DEFAULT(reconcile_passes_max, 5)
     DEFAULT(batch_page_rows, 4096)
+    DEFAULT(outbox_kept_ns, 10 * VTIME_MINUTE)
     DEFAULT(topics_kept_ns, TOPICS_KEPT_NS_DEFAULT)
     DEFAULT(warehouse_kept_ns, WAREHOUSE_KEPT_NS_DEFAULT)
     DEFAULT(upgrade_page_rows, 128)
@@ -218,6 +219,15 @@ bool produce_incomplete(const struct effect *produce) {
     return false;
 }
 
+bool produce_fenced(const struct effect *produce) {
+    for (size_t i = 0; i < produce->produce.count; i++) {
+        if (produce->produce.results[i].status == ITEM_FATAL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pending_release(struct pending_requests *pending) {
     free(pending->items);
     *pending = (struct pending_requests){NULL, 0, 0};
@@ -258,15 +268,30 @@ void pending_drop_partition(struct pending_requests *pending, uint32_t partition
     pending->count = kept;
 }
 
+void source_read(struct source *source, const struct log_record *records, size_t count) {
+    for (size_t i = count; i > 0; i--) {
+        if (records[i - 1].offset < source->next) {
+            source->after_epoch = records[i - 1].epoch + 1;
+            return;
+        }
+    }
+}
+
+/* Offsets below 0 are no positions and stand for themselves. */
+static int64_t position_pack(int64_t offset, uint32_t after_epoch) {
+    int64_t epoch = after_epoch == 0 ? 0 : (int64_t)after_epoch - 1;
+    return offset < 0 ? offset : epoch << DOC_VERSION_OFFSET_BITS | offset;
+}
+
 size_t sources_encode(const struct source *sources, size_t count, bool use_next, char *buffer) {
     char *at = buffer;
     for (size_t i = 0; i < count; i++) {
         at = wire_put(at, sources[i].topic, 1);
         at = wire_put(at, sources[i].partition, 4);
-        int64_t offset = sources[i].rewind ? FETCH_OLDEST
+        int64_t offset = sources[i].rewind ? sources[i].rewind_to
                          : use_next        ? sources[i].next
                                            : sources[i].safe;
-        at = wire_put(at, (uint64_t)offset, 8);
+        at = wire_put(at, (uint64_t)position_pack(offset, sources[i].after_epoch), 8);
     }
     return (size_t)(at - buffer);
 }
@@ -276,13 +301,17 @@ int sources_decode(struct source *sources, size_t count, struct bytes offsets) {
     while (reader.at != reader.end) {
         uint64_t topic = wire_get(&reader, 1);
         uint64_t partition = wire_get(&reader, 4);
-        int64_t offset = (int64_t)wire_get(&reader, 8);
-        if (reader.failed || offset < FETCH_OLDEST) {
+        int64_t position = (int64_t)wire_get(&reader, 8);
+        if (reader.failed || position < FETCH_OLDEST) {
             return -EINVAL;
         }
+        int64_t offset = position & ((INT64_C(1) << DOC_VERSION_OFFSET_BITS) - 1);
+        uint32_t after_epoch = offset > 0 ? doc_version_epoch(position) + 1 : 0;
+        offset = position < 0 ? position : offset;
         for (size_t i = 0; i < count; i++) {
             if (sources[i].topic == topic && sources[i].partition == partition) {
                 sources[i].next = sources[i].safe = offset;
+                sources[i].after_epoch = position < 0 ? 0 : after_epoch;
             }
         }
     }

@@ -14,6 +14,7 @@
 #ifndef MURPHY_PIPELINE_MACHINE_H
 #define MURPHY_PIPELINE_MACHINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -137,6 +138,10 @@ struct event {
         struct {
             const struct log_record *records;
             size_t count;
+            /* PORT_OUT_OF_RANGE: what the log keeps, if `bounded`. PORT_TRUNCATED: `end` is where
+             * the records part that were read before from those that are there now. */
+            int64_t start, end;
+            bool bounded;
         } records;
         struct {
             const struct outbox_row *rows;
@@ -209,6 +214,11 @@ struct pipeline_config {
     int64_t topics_kept_ns;        /* 14 days; negative: for ever */
     int64_t warehouse_kept_ns;     /* 730 days; negative: for ever */
     bool audit_off;                /* say of no vector which model made it */
+    /* The relay and the router look whether a new leader has what a former one acknowledged, and
+     * say again what it has not: for topics that may elect an unclean leader (C2). */
+    bool verify_outputs;
+    int64_t outbox_kept_ns; /* 10 min: so long the outbox then keeps what is published */
+    bool idempotent;        /* the relay and the router number what they produce */
     /* 64: listings of a partition that the backfill asked for, under way */
     uint32_t backfill_in_flight_max;
 
@@ -273,7 +283,9 @@ struct machine;
     X(REFERENCE_FANOUT, "reference_fanout")                                                        \
     X(ORPHANS_DROPPED, "orphans_dropped")                                                          \
     X(LETTERS_REPLAYED, "letters_replayed")                                                        \
-    X(BATCHES_SPLIT, "batches_split")
+    X(BATCHES_SPLIT, "batches_split")                                                              \
+    X(TRUNCATIONS, "truncations")                                                                  \
+    X(REROUTED, "rerouted")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

@@ -64,6 +64,9 @@ void machine_resend(struct machine *machine, struct effects *effects, const stru
 /* True when some item of a produce was not appended for sure. */
 bool produce_incomplete(const struct effect *produce);
 
+/* True when a later epoch of the producer has begun: whoever sent this is a zombie. */
+bool produce_fenced(const struct effect *produce);
+
 /* ---- Requests under way ---- */
 
 /* The requests that a machine still expects answers to, so that an answer to a request of a former
@@ -97,11 +100,18 @@ struct source {
     int64_t next;     /* offset to fetch next */
     int64_t safe;     /* everything below is dealt with: what a checkpoint may say */
     uint32_t waiting; /* outputs of the fetched records that are not acknowledged yet */
-    bool rewind;      /* is to be read from the oldest record on when it is fetched next */
+    bool rewind;      /* is to be read from `rewind_to` on when it is fetched next */
+    int64_t rewind_to; /* an offset, or FETCH_OLDEST */
     bool expired;     /* what it reads next was not kept when it asked last */
+    bool torn;        /* it went back to where a leader change had cut the log */
+    uint32_t after_epoch; /* 1 + leader epoch of the record before `next`; 0: not known */
 };
 
-/* Offsets of a checkpoint: (topic, partition, safe offset) of each source. */
+/* The source was read up to what its next offset says: notes under which leader. */
+void source_read(struct source *source, const struct log_record *records, size_t count);
+
+/* Offsets of a checkpoint: (topic, partition, position) of each source; the position is the safe
+ * offset with the leader epoch in its upper bits. */
 #define SOURCE_ENCODED_BYTES 13
 size_t sources_encode(const struct source *sources, size_t count, bool use_next, char *buffer);
 /* Sets next and safe of every source that the bytes name; others keep 0. 0, or -EINVAL when the

@@ -55,6 +55,9 @@ static struct effect *fetch_request(struct partitioned *machine, struct task *ta
     fetch->fetch.topic = task->sources[source].topic;
     fetch->fetch.partition = task->sources[source].partition;
     fetch->fetch.offset = task->sources[source].next;
+    bool blind = bug_on(machine->machine.bugs, BUG_TRUNCATION_UNSEEN);
+    fetch->fetch.after_epoch =
+        task->sources[source].next < 0 || blind ? 0 : task->sources[source].after_epoch;
     fetch->fetch.max = machine->machine.config->fetch_records_max;
     return fetch;
 }
@@ -63,7 +66,7 @@ int task_fetch(struct partitioned *machine, struct task *task, size_t source, bo
                struct effects *effects) {
     struct source *from = &task->sources[source];
     if (from->rewind) {
-        from->next = from->safe = FETCH_OLDEST;
+        from->next = from->safe = from->rewind_to;
         from->rewind = false;
     }
     struct effect *fetch = fetch_request(machine, task, source, effects);
@@ -87,9 +90,12 @@ void task_forget(struct partitioned *machine, const struct task *task) {
     pending->count = kept;
 }
 
-int task_rewind(struct partitioned *machine, struct task *task, size_t source,
+int task_rewind(struct partitioned *machine, struct task *task, size_t source, int64_t offset,
                 struct effects *effects) {
-    task->sources[source].rewind = true;
+    struct source *from = &task->sources[source];
+    /* Of two rewinds the further one is meant. */
+    from->rewind_to = from->rewind && from->rewind_to < offset ? from->rewind_to : offset;
+    from->rewind = true;
     for (size_t i = 0; i < machine->pending.count; i++) {
         const struct pending_request *pending = &machine->pending.items[i];
         if (pending->partition == task->partition &&
@@ -113,8 +119,11 @@ static int fetch_elsewhere(struct partitioned *machine, struct task *task, size_
         return -ENOMEM;
     }
     fetch->fetch.bronze = fetch->fetch.no_wait = bronze;
-    if (!bronze) {
+    if (bronze) {
+        fetch->fetch.after_epoch = 0;
+    } else {
         fetch->fetch.offset = FETCH_OLDEST;
+        fetch->fetch.after_epoch = 0;
     }
     return 0;
 }
@@ -145,6 +154,48 @@ static int expired(struct partitioned *machine, struct task *task, size_t at,
     return fetch_elsewhere(machine, task, at, from_bronze, effects);
 }
 
+/* ---- Records that went with a leader ---- */
+
+static void tell_torn(const struct source *source, enum alert_state state, const char *evidence,
+                      struct effects *effects) {
+    effects_alert(effects, "log-truncated", topic_name(source->topic), state, bytes_of(evidence));
+}
+
+/* Another leader took over without what was read last: the log is read on from where the two part,
+ * since those offsets are given out once more (C2). What was learnt from the lost records stays
+ * known: they were said, and whoever said them says them again. */
+static int truncated(struct partitioned *machine, struct task *task, size_t at, int64_t end,
+                     vtime now, struct effects *effects) {
+    struct source *source = &task->sources[at];
+    machine_count(&machine->machine, COUNTER_TRUNCATIONS, 1);
+    if (!source->torn) {
+        tell_torn(source, ALERT_WARN,
+                  "records that were read are lost to a leader change: reading on from where the "
+                  "log was cut",
+                  effects);
+    }
+    source->torn = true;
+    source->next = end;
+    source->safe = source->safe > end ? end : source->safe;
+    task_changed(machine, task, now, effects);
+    return task_fetch(machine, task, at, false, effects);
+}
+
+/* The log has not what the source reads next. */
+static int out_of_place(struct partitioned *machine, struct task *task, size_t at,
+                        const struct event *event, struct effects *effects) {
+    const struct effect *fetch = event->answered;
+    if (event->error == PORT_TRUNCATED ||
+        (event->records.bounded && fetch->fetch.offset > event->records.end)) {
+        return truncated(machine, task, at, event->records.end, event->now, effects);
+    }
+    if (event->records.bounded && bug_on(machine->machine.bugs, BUG_RESETS_AT_ONCE)) {
+        task->sources[at].next = task->sources[at].safe = event->records.end;
+        return task_fetch(machine, task, at, false, effects);
+    }
+    return expired(machine, task, at, fetch, effects);
+}
+
 /* Records came. One that reads on where it could not before says so. */
 static int fetched(struct partitioned *machine, struct task *task, size_t at,
                    const struct event *event, struct effects *effects) {
@@ -157,7 +208,15 @@ static int fetched(struct partitioned *machine, struct task *task, size_t at,
         source->expired = false;
         tell_expired(source, ALERT_CLEARED, "reading on from the topic", effects);
     }
-    return machine->ops->records(machine, task, at, event, effects);
+    if (source->torn) {
+        source->torn = false;
+        tell_torn(source, ALERT_CLEARED, "reading on", effects);
+    }
+    if (machine->ops->records(machine, task, at, event, effects) != 0) {
+        return -ENOMEM;
+    }
+    source_read(source, event->records.records, event->records.count);
+    return 0;
 }
 
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at) {
@@ -279,6 +338,12 @@ static int restored(struct partitioned *machine, struct task *task, const struct
     for (size_t i = 0; i < task->source_count && corrupt; i++) {
         task->sources[i].next = task->sources[i].safe = 0;
     }
+    for (size_t i = 0; i < task->source_count; i++) {
+        if (bug_on(machine->machine.bugs, BUG_RESUMES_AT_COMMIT) &&
+            task->sources[i].partition == task->partition) {
+            task->sources[i].next = FETCH_COMMITTED;
+        }
+    }
     task->ready = true;
     return machine->ops->begin(machine, task, event, effects);
 }
@@ -298,7 +363,8 @@ static int save(struct partitioned *machine, struct task *task, struct effects *
     }
     save->save_state.group = machine_group(machine->machine.kind);
     save->save_state.partition = task->partition;
-    save->save_state.generation = machine->generation;
+    bool unfenced = bug_on(machine->machine.bugs, BUG_FENCING_OFF);
+    save->save_state.generation = unfenced ? UINT32_MAX : machine->generation;
     char *offsets = effect_alloc(effects, save, task->source_count * SOURCE_ENCODED_BYTES);
     if (offsets == NULL || machine->ops->save_entries(machine, task, save, effects) != 0) {
         return -ENOMEM;
@@ -361,6 +427,15 @@ static int saved(struct partitioned *machine, struct task *task, const struct ev
 
 /* ---- Steps ---- */
 
+/* A broker that says out of range of what its log keeps errs for a moment, as one that has just
+ * become the leader does: it is asked again. */
+static bool in_place(const struct partitioned *machine, const struct event *event) {
+    int64_t offset = event->answered->fetch.offset;
+    return event->error == PORT_OUT_OF_RANGE && event->records.bounded &&
+           offset >= event->records.start && offset <= event->records.end &&
+           !bug_on(machine->machine.bugs, BUG_RESETS_AT_ONCE);
+}
+
 static int answered(struct partitioned *machine, const struct event *event,
                     struct effects *effects) {
     struct pending_request *pending = pending_find(&machine->pending, event->request);
@@ -369,7 +444,9 @@ static int answered(struct partitioned *machine, const struct event *event,
     }
     struct task *task = task_find(machine, pending->partition);
     assert(task != NULL);
-    if (event->error == PORT_FENCED) {
+    bool zombie =
+        event->kind == EVENT_PRODUCED && event->error == PORT_OK && produce_fenced(event->answered);
+    if (event->error == PORT_FENCED || zombie) {
         task_lost(machine, task);
         return 0;
     }
@@ -379,9 +456,10 @@ static int answered(struct partitioned *machine, const struct event *event,
     bool own = purpose >= TASK_PURPOSE_OWN;
     bool again = event->error != PORT_OK ||
                  (event->kind == EVENT_PRODUCED && produce_incomplete(event->answered));
-    if (event->error == PORT_OUT_OF_RANGE && purpose == PURPOSE_FETCH) {
+    bool misplaced = event->error == PORT_OUT_OF_RANGE || event->error == PORT_TRUNCATED;
+    if (misplaced && purpose == PURPOSE_FETCH && !in_place(machine, event)) {
         pending_remove(&machine->pending, event->request);
-        return expired(machine, task, argument, event->answered, effects);
+        return out_of_place(machine, task, argument, event, effects);
     }
     int error = 0;
     if (own && !again) {

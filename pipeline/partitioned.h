@@ -120,9 +120,10 @@ int task_expect(struct partitioned *machine, struct task *task, struct effect *e
                 uint32_t purpose, uint32_t argument);
 int task_fetch(struct partitioned *machine, struct task *task, size_t source, bool no_wait,
                struct effects *effects);
-/* Reads the source again from the oldest record that its topic keeps: at once, or when what was
- * read of it is dealt with, so when it is fetched next. */
-int task_rewind(struct partitioned *machine, struct task *task, size_t source,
+/* Reads the source again from that offset on, or from the oldest record that its topic keeps
+ * (FETCH_OLDEST): at once, or when what was read of it is dealt with, so when it is fetched next.
+ */
+int task_rewind(struct partitioned *machine, struct task *task, size_t source, int64_t offset,
                 struct effects *effects);
 /* Something is worth a checkpoint: arms its timer if none runs. */
 void task_changed(struct partitioned *machine, struct task *task, vtime now,

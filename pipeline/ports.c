@@ -22,6 +22,8 @@ const char *port_error_name(int error) {
         return "out of memory";
     case PORT_NOT_FOUND:
         return "not found";
+    case PORT_TRUNCATED:
+        return "log truncated";
     default:
         return "unnamed error";
     }

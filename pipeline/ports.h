@@ -36,11 +36,21 @@ enum port_error {
     PORT_FENCED = -5,       /* the caller's generation is over */
     PORT_OUT_OF_RANGE = -6, /* log: the offset is below the start or above the end */
     PORT_NO_MEMORY = -7,
-    PORT_NOT_FOUND = -8 /* no such topic, collection, alias */
+    PORT_NOT_FOUND = -8, /* no such topic, collection, alias */
+    PORT_TRUNCATED = -9  /* log: what stood before the offset went with a leader */
 };
 const char *port_error_name(int error);
 
 /* ---- Log (Kafka) ---- */
+
+/* Who produced a record, and the how-manyeth of his it was: an idempotent producer's retry is known
+ * by that. Numbers rise within an epoch, with holes; a producer that starts anew takes a higher
+ * epoch and may begin at 1 again. */
+struct producer_mark {
+    uint64_t producer; /* 0: it is not idempotent */
+    uint32_t epoch;
+    uint32_t sequence;
+};
 
 struct log_record {
     int64_t offset;
@@ -48,6 +58,7 @@ struct log_record {
     vtime append;   /* broker's time */
     uint64_t key;
     struct bytes value; /* owned by the log; good until the next call that changes the log */
+    struct producer_mark mark;
 };
 
 struct produce_item {
@@ -58,14 +69,21 @@ struct produce_item {
 
 /* Where a produced item went. */
 struct produce_result {
-    enum item_status status; /* APPLIED, RETRYABLE or UNKNOWN */
+    enum item_status status; /* APPLIED, also of one that was there before; RETRYABLE, UNKNOWN;
+                                FATAL: a later epoch of its producer has begun */
     uint32_t partition;
-    int64_t offset; /* APPLIED only */
+    uint32_t epoch; /* APPLIED only, as is the offset: of the present leader */
+    int64_t offset; /* negative when it is not known, as of a repeat from long ago */
 };
 
 struct log_port_ops {
     int (*produce)(void *ctx, vtime now, const struct produce_item *items, size_t count,
                    struct produce_result *results);
+    /* The same for an idempotent producer: item i has the mark `first` with i added to its
+     * sequence, and what was appended under its mark before is not appended again. */
+    int (*produce_as)(void *ctx, vtime now, const struct producer_mark *first,
+                      const struct produce_item *items, size_t count,
+                      struct produce_result *results);
     /* Up to max records of a partition from `offset` on, in order; *count may be 0. */
     int (*fetch)(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t offset,
                  struct log_record *out, size_t max, size_t *count);
@@ -75,6 +93,15 @@ struct log_port_ops {
     /* Informs the group's coordinator of progress; fenced by generation. */
     int (*commit)(void *ctx, vtime now, const char *group, uint32_t member, uint32_t generation,
                   enum topic_id topic, uint32_t partition, int64_t offset);
+    /* The end of that leader's records as the present leader has them (OffsetForLeaderEpoch): the
+     * first offset of a later leader, or the end of the log. Whoever read further read what is
+     * lost. */
+    int (*epoch_end)(void *ctx, vtime now, enum topic_id topic, uint32_t partition, uint32_t epoch,
+                     int64_t *end);
+    /* The offset that the group committed last; PORT_NOT_FOUND when it did not, or its commits were
+     * lost. */
+    int (*committed)(void *ctx, vtime now, const char *group, enum topic_id topic,
+                     uint32_t partition, int64_t *offset);
 };
 struct log_port {
     const struct log_port_ops *ops;

@@ -105,7 +105,7 @@ static int check_kind(const char *data, struct record_error *error) {
         return record_reject(error, "only listings and media can be deleted", "op", "1", op);
     }
     if ((le8_get(data + AT_SECTIONS) & ~SECTIONS_KNOWN) != 0) {
-        return record_reject(error, "unknown section", "sections", "bits 0 to 3",
+        return record_reject(error, "unknown section", "sections", "bits 0 to 4",
                              le8_get(data + AT_SECTIONS));
     }
     return 0;

@@ -23,6 +23,9 @@
  * it comes from. In the register topic the eraser reads which listings a seller's erasure reached
  * (A12).
  *
+ * A leader change may lose outputs that were acknowledged. Where that is allowed for, the router
+ * finds it out and reads its sources again from before the loss (router_trail.c, C2).
+ *
  * Invariants of a task:
  *  1. a source's `safe` offset is below the first record whose output is not acknowledged;
  *  2. at most one fetch or produce is under way for a source: outputs of a source keep its order;
@@ -66,12 +69,15 @@ static int task_init(struct partitioned *router, struct task *head) {
         quarantine->topic = TOPIC_QUARANTINE;
         quarantine->partition = head->partition;
     }
-    return contract_gate_init(&task->gate, router, head, SOURCE_CONTROL);
+    return trail_init(router, task) != 0
+               ? -ENOMEM
+               : contract_gate_init(&task->gate, router, head, SOURCE_CONTROL);
 }
 
 static void task_release(struct task *head) {
     struct router_task *task = (struct router_task *)head;
     knowledge_release(task);
+    trail_release(task);
     quarantine_release(&task->quarantine);
     contract_gate_release(&task->gate);
     erasure_ledger_release(&task->ledger);
@@ -197,7 +203,7 @@ static int route(struct partitioned *router, struct router_task *task, size_t so
         int64_t horizon_ns = task->watermark.ns == INT64_MIN
                                  ? INT64_MIN
                                  : task->watermark.ns - router->machine.config->allowed_lateness_ns;
-        bool repair = (record->sections & SECTION_REPAIR) != 0;
+        bool repair = (record->sections & (SECTION_REPAIR | SECTION_AGAIN)) != 0;
         if (is_held(router, task, logged, record, effects)) {
             topic = TOPIC_QUARANTINE;
         } else if (record->stamp.ts.ns < horizon_ns && !repair) {
@@ -288,6 +294,10 @@ static int record_in(struct partitioned *router, struct router_task *task, size_
         quarantine_is_discarded(&task->quarantine, &record)) {
         return 0;
     }
+    if (trail_again(task, source, logged)) {
+        record.sections |= SECTION_AGAIN;
+        machine_count(&router->machine, COUNTER_REROUTED, 1);
+    }
     if (!is_queue(router, source)) {
         enum contract_verdict verdict = contract_gate_judge(
             &task->gate, &router->machine, &task->task, source, logged, &record, &violation);
@@ -352,7 +362,7 @@ static int replay_command(struct partitioned *router, struct router_task *task,
     }
     for (size_t i = 0; i < task->task.source_count; i++) {
         if (task->task.sources[i].topic == record.control.id &&
-            task_rewind(router, &task->task, i, effects) != 0) {
+            task_rewind(router, &task->task, i, FETCH_OLDEST, effects) != 0) {
             return -ENOMEM;
         }
     }
@@ -402,6 +412,7 @@ static int records(struct partitioned *router, struct task *head, size_t index,
     if (produce == NULL || produce_reserve(effects, produce, (1 + ERASURE_ITEMS) * count) != 0) {
         return -ENOMEM;
     }
+    producer_mark(router, task, PRODUCER_SOURCES + index, produce, (1 + ERASURE_ITEMS) * count);
     source->waiting = 1; /* this produce, empty or not */
     int taken = 0;
     for (size_t i = 0; i < count && taken == 0; i++) {
@@ -424,6 +435,9 @@ static int records(struct partitioned *router, struct task *head, size_t index,
 
 static int task_begin(struct partitioned *router, struct task *head, const struct event *event,
                       struct effects *effects) {
+    if (trail_look(router, (struct router_task *)head, effects) != 0) {
+        return -ENOMEM;
+    }
     for (size_t i = 0; i < head->source_count; i++) {
         bool later = is_queue(router, i) || i == SOURCE_CONTROL;
         if (!later && task_fetch(router, head, i, false, effects) != 0) {
@@ -456,6 +470,14 @@ static int task_answered(struct partitioned *router, struct task *head, uint32_t
                          bool *again) {
     (void)again;
     struct router_task *task = (struct router_task *)head;
+    if (purpose == PURPOSE_PROBE) {
+        trail_answered(task, source);
+        return 0;
+    }
+    if ((purpose == PURPOSE_PRODUCE || purpose == PURPOSE_FANOUT) &&
+        trail_acknowledged(router, task, event->answered, effects) != 0) {
+        return -ENOMEM;
+    }
     if (purpose == PURPOSE_FANOUT) {
         return fanout_send(router, task, event->now, effects);
     }
@@ -485,7 +507,9 @@ struct machine *router_new(void) {
         .begin = task_begin,
         .records = records,
         .answered = task_answered,
+        .refused = trail_refused,
         .save_entries = router_save_entries,
+        .saved = trail_watch,
         .timer = late_batch,
     };
     return partitioned_new(sizeof(struct partitioned), &ops);

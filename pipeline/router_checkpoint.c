@@ -11,7 +11,8 @@ enum {
     ENTRY_LISTING,
     ENTRY_REGISTRY,
     ENTRY_QUARANTINE,
-    ENTRY_ERASED
+    ENTRY_ERASED,
+    ENTRY_TRAIL
 };
 enum { WATERMARK_KEY = 0 };
 
@@ -34,6 +35,22 @@ static int save_quarantine(struct router_task *task, struct effect *save, struct
     at = quarantine_encode(&task->quarantine, at);
     entry->key = entry_key(task, &task->quarantine_entry);
     entry->value = (struct bytes){value, (size_t)(at - value)};
+    return 0;
+}
+
+static int save_trail(struct router_task *task, struct effect *save, struct state_entry *entry,
+                      struct effects *effects) {
+    if (trail_mark_now(task) != 0) {
+        return -ENOMEM;
+    }
+    size_t size = 1 + trail_size(task);
+    char *value = effect_alloc(effects, save, size);
+    if (value == NULL) {
+        return -ENOMEM;
+    }
+    trail_encode(task, wire_put(value, ENTRY_TRAIL, 1));
+    entry->key = entry_key(task, &task->trail.entry);
+    entry->value = (struct bytes){value, size};
     return 0;
 }
 
@@ -83,6 +100,8 @@ int router_save_entries(struct partitioned *router, struct task *head, struct ef
     size_t count = 1 + task->ledger.dirty_count;
     count += task->gate.dirty;
     count += has_quarantine(router);
+    bool trail = trail_is_kept(router, task);
+    count += trail;
     for (size_t i = 0; i < task->named_count; i++) {
         count += task->named[i].dirty;
     }
@@ -130,6 +149,9 @@ int router_save_entries(struct partitioned *router, struct task *head, struct ef
         task->gate.dirty = false;
     }
     if (has_quarantine(router) && save_quarantine(task, save, entry++, effects) != 0) {
+        return -ENOMEM;
+    }
+    if (trail && save_trail(task, save, entry++, effects) != 0) {
         return -ENOMEM;
     }
     char watermark[1 + 8];
@@ -186,7 +208,6 @@ static int restore_listing(struct router_task *task, uint64_t entry, struct wire
 
 int router_restore_entry(struct partitioned *router, struct task *head, uint64_t key,
                          struct bytes value) {
-    (void)router;
     struct router_task *task = (struct router_task *)head;
     struct wire_reader reader = wire_reader_of(value);
     int error = 0;
@@ -212,6 +233,10 @@ int router_restore_entry(struct partitioned *router, struct task *head, uint64_t
         break;
     case ENTRY_ERASED:
         error = erasure_ledger_restore(&task->ledger, key, &reader);
+        break;
+    case ENTRY_TRAIL:
+        task->trail.entry = key;
+        error = trail_decode(router, task, &reader);
         break;
     default:
         error = -EINVAL;

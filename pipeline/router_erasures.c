@@ -21,12 +21,13 @@ int erasure_items(struct record *erasure, uint64_t listing_id, struct effect *pr
 /* The listing names a seller whose listings were erased: it goes with them, and is registered, also
  * when an erasure of its own had taken it before. */
 static int erase_with_seller(struct router_task *task, uint64_t seller_id, uint64_t listing_id,
-                             struct effect *produce, struct effects *effects) {
+                             bool again, struct effect *produce, struct effects *effects) {
     struct record erasure = {
         .type = RECORD_ERASURE,
         .op = RECORD_UPSERT,
         .contract_version = RECORD_CONTRACT_VERSION,
         .stamp = erasure_ledger_stamp(&task->ledger, ERASURE_SELLER, seller_id),
+        .sections = again ? SECTION_AGAIN : 0,
         .erasure_scope = ERASURE_SELLER,
         .erasure_id = seller_id,
     };
@@ -43,7 +44,7 @@ static int erase_with_seller(struct router_task *task, uint64_t seller_id, uint6
         return -ENOMEM;
     }
     bool named_before = task->listings[listing].name_count == names;
-    return named_before && learnt == 0 ? 0 : erasure_items(&erasure, listing_id, produce, effects);
+    return named_before && learnt == 0 && !again ? 0 : erasure_items(&erasure, listing_id, produce, effects);
 }
 
 bool is_erased(const struct partitioned *router, const struct router_task *task,
@@ -59,8 +60,8 @@ int meet_erasures(struct router_task *task, const struct record *record, struct 
     struct field field;
     while (task->ledger.count > 0 && record_fields_next(&cursor, &field)) {
         if (field.id == FIELD_SELLER && field.type == VALUE_INTEGER &&
-            erase_with_seller(task, (uint64_t)field.integer, record->subject_id, produce,
-                              effects) != 0) {
+            erase_with_seller(task, (uint64_t)field.integer, record->subject_id,
+                              (record->sections & SECTION_AGAIN) != 0, produce, effects) != 0) {
             return -ENOMEM;
         }
     }
@@ -79,7 +80,7 @@ int erasure_learn(struct partitioned *router, struct router_task *task, size_t s
         if (owner != task->task.partition) {
             return 0;
         }
-        record->sections = SECTION_ORIGIN;
+        record->sections = SECTION_ORIGIN | (record->sections & SECTION_AGAIN);
         record->origin = (struct origin){TOPIC_PRIVACY, task->task.sources[source].partition,
                                          logged->offset, logged->append};
         return erasure_ledger_learn(&task->ledger, ERASURE_LISTING, id, record->stamp) < 0
@@ -112,6 +113,7 @@ int erasure_end(struct partitioned *router, struct router_task *task, struct fan
     if (produce_record(&end, TOPIC_ERASED, end.erasure_id, produce, effects, NULL) != 0) {
         return -ENOMEM;
     }
+    producer_mark(router, task, PRODUCER_FANOUT, produce, 1);
     fanout->registered = true;
     return task_expect(router, &task->task, produce, PURPOSE_FANOUT, (uint32_t)fanout->source);
 }

@@ -166,7 +166,7 @@ int fanout_add(struct router_task *task, size_t source, const struct log_record 
     }
     struct fanout *fanout = &queue->items[queue->count++];
     *fanout = (struct fanout){.source = source, .named = named, .record = *record};
-    fanout->record.sections = SECTION_ORIGIN;
+    fanout->record.sections = SECTION_ORIGIN | (record->sections & SECTION_AGAIN);
     fanout->record.origin =
         (struct origin){(uint8_t)task->task.sources[source].topic,
                         task->task.sources[source].partition, logged->offset, logged->append};
@@ -247,6 +247,7 @@ static int slice_send(struct partitioned *router, struct router_task *task, stru
             return failed;
         }
     }
+    producer_mark(router, task, PRODUCER_FANOUT, produce, produce->produce.count);
     fanout->next += count;
     machine_count(&router->machine, counter_of(record), count);
     return task_expect(router, &task->task, produce, PURPOSE_FANOUT, (uint32_t)fanout->source);

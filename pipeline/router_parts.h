@@ -4,6 +4,7 @@
  *     router.c             sources, order, what goes where; quarantine, commands
  *     router_facts.c       who names what; facts learnt, fanned out, and told with listing records
  *     router_erasures.c    erasures, to listings and into the register
+ *     router_trail.c       where outputs went, and what is to be said again when they are lost
  *     router_checkpoint.c  the checkpointed form
  *
  * Private to the router.
@@ -22,8 +23,9 @@
 #include "pipeline/partitioned.h"
 #include "pipeline/quarantine.h"
 #include "pipeline/record.h"
+#include "pipeline/wire.h"
 
-enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT, PURPOSE_LOOK };
+enum { PURPOSE_PRODUCE = TASK_PURPOSE_OWN, PURPOSE_FANOUT, PURPOSE_LOOK, PURPOSE_PROBE };
 enum { TIMER_LATE = TASK_TIMER_OWN };
 
 /* Sources of a task: three of its own partition, the control topic, then every policy, every
@@ -88,8 +90,38 @@ struct fanout_queue {
 /* Whoever must go is told ahead of whatever looks different from now on (A8). */
 enum { FANOUT_GONE, FANOUT_TABLES, FANOUT_QUEUES };
 
+/* Idempotent producers of a task: fan-outs, of which one is under way at a time, and each source.
+ */
+enum { PRODUCER_FANOUT, PRODUCER_SOURCES };
+
+/* When it was made, every record below these offsets of the sources had its outputs in the listing
+ * log below this position. */
+struct trail_mark {
+    uint32_t epoch;
+    int64_t next;
+    int64_t *offsets; /* by source */
+};
+enum { TRAIL_MARKS = 16 };
+
+struct trail {
+    bool known;     /* some output was acknowledged */
+    bool watched;   /* it waits at the end of its outputs */
+    bool doubted;   /* by another leader meanwhile: whether it has the former ones is being asked */
+    uint32_t epoch; /* of the last one that is not in doubt */
+    int64_t next;   /* behind it */
+    uint32_t epoch_after; /* while doubted: what to go on with */
+    int64_t next_after;
+    struct trail_mark marks[TRAIL_MARKS]; /* oldest first */
+    size_t mark_count;
+    int64_t *again_until; /* by source: records below it were routed before a loss */
+    uint64_t entry;       /* its key in the checkpoint; 0: none yet */
+};
+
 struct router_task {
     struct task task;
+    struct trail trail;
+    uint32_t *sequences; /* by producer; only while they are idempotent */
+    uint32_t producer_epoch;
     bool late_open; /* the late queue is being drained */
     struct quarantine quarantine;
     uint64_t quarantine_entry; /* its key in the checkpoint; 0: none yet */
@@ -172,6 +204,37 @@ int meet_erasures(struct router_task *task, const struct record *record, struct 
 /* True when the record is not to be routed: its subject was erased, at its stamp or above. */
 bool is_erased(const struct partitioned *router, const struct router_task *task,
                const struct record *record);
+
+/* ---- What became of outputs: router_trail.c ---- */
+
+int trail_init(const struct partitioned *router, struct router_task *task);
+void trail_release(struct router_task *task);
+/* Numbers the items of a produce, at most `room` of them, unless producers are not idempotent. */
+void producer_mark(const struct partitioned *router, struct router_task *task, size_t producer,
+                   struct effect *produce, size_t room);
+/* True of a record that was routed before, and whose outputs a leader change may have lost. */
+bool trail_again(const struct router_task *task, size_t source, const struct log_record *logged);
+/* The outputs were taken by the log. If another leader took them, it is asked for the former ones.
+ */
+int trail_acknowledged(struct partitioned *router, struct router_task *task,
+                       const struct effect *produce, struct effects *effects);
+/* The leader that was asked has them all, or another record came. */
+void trail_answered(struct router_task *task, uint32_t what);
+/* task_ops.saved: waits for another leader. */
+int trail_watch(struct partitioned *router, struct task *head, vtime now, struct effects *effects);
+/* Asks after the outputs that the checkpoint knows of. */
+int trail_look(struct partitioned *router, struct router_task *task, struct effects *effects);
+/* task_ops.refused: outputs are lost, so their sources are read again from before them. */
+int trail_refused(struct partitioned *router, struct task *head, uint32_t purpose,
+                  uint32_t argument, const struct event *event, struct effects *effects,
+                  bool *again);
+/* Its checkpointed form, which says where outputs are by now. The size is exact. */
+bool trail_is_kept(const struct partitioned *router, const struct router_task *task);
+int trail_mark_now(struct router_task *task);
+size_t trail_size(const struct router_task *task);
+char *trail_encode(const struct router_task *task, char *at);
+int trail_decode(const struct partitioned *router, struct router_task *task,
+                 struct wire_reader *reader);
 
 /* ---- Checkpoints: router_checkpoint.c ---- */
 

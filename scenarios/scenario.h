@@ -21,6 +21,7 @@
 #include "pipeline/control.h"
 #include "pipeline/machine.h"
 #include "sim/capacity.h"
+#include "sim/fake_kafka.h"
 #include "sim/lineage.h"
 #include "sim/vector_profile.h"
 #include "sim/workload.h"
@@ -105,6 +106,8 @@ struct scenario {
     struct pipeline_config pipeline;
     uint32_t workers[MACHINE_KIND_COUNT];
     int64_t session_timeout_ns;
+    int64_t poll_timeout_ns;
+    enum fake_kafka_protocol rebalance;
     int64_t time_travel_ns, fail_safe_ns; /* of the warehouse */
     struct {
         int64_t topics_ns, artifacts_ns, warehouse_ns; /* 0: for ever */

@@ -147,6 +147,8 @@ static size_t name_set_size(enum name_set set) {
         return LINEAGE_CORRUPTED - LINEAGE_NO_CAUSE;
     case NAMES_CONSISTENCY:
         return CONSISTENCY_COUNT;
+    case NAMES_PROTOCOLS:
+        return FAKE_KAFKA_PROTOCOL_COUNT;
     }
     return 0;
 }
@@ -207,6 +209,8 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
     case NAMES_LEVELS:
         return i < LEVEL_COUNT ? service_level_name((enum service_level)i)
                                : level_name(i - LEVEL_COUNT);
+    case NAMES_PROTOCOLS:
+        return fake_kafka_protocol_name((enum fake_kafka_protocol)i);
     case NAMES_PROFILES:
         return vector_profile_name((enum vector_profile_id)i);
     case NAMES_METRICS:
@@ -943,6 +947,47 @@ static const struct key pipeline_keys[] = {
         .about = "a worker that stands still for so long loses its partitions",
     },
     {
+        .name = "poll_timeout",
+        DURATION(VTIME_SECOND, VTIME_DAY),
+        AT(poll_timeout_ns),
+        .fallback = "\"5m\"",
+        .about = "a worker that is stuck in its work for so long leaves its group",
+    },
+    {
+        .name = "rebalance",
+        .type = TAKES_NAME,
+        .names = NAMES_PROTOCOLS,
+        AT(rebalance),
+        .fallback = "\"instant\"",
+        .about =
+            "how workers come to their partitions when their number changes: all at once; after "
+            "everybody gave up everything; or by giving up what moves",
+    },
+    {
+        .name = "unclean_leaders",
+        .type = TAKES_FLAG,
+        AT(pipeline.verify_outputs),
+        .fallback = "false",
+        .about =
+            "topics may elect leaders that lack records: relay and router look whether what was "
+            "acknowledged is still there, and say it again",
+    },
+    {
+        .name = "outbox_kept",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.outbox_kept_ns),
+        .fallback = "\"10m\"",
+        .about =
+            "with unclean_leaders: rows stay in the outbox for so long after they were published",
+    },
+    {
+        .name = "idempotent_producers",
+        .type = TAKES_FLAG,
+        AT(pipeline.idempotent),
+        .fallback = "false",
+        .about = "relay and router number their records: a retry is not appended again",
+    },
+    {
         .name = "fetch_records",
         COUNT32(1, 100000),
         AT(pipeline.fetch_records_max),
@@ -1187,6 +1232,14 @@ static const struct key fault_keys[] = {
         .names = NAMES_FEEDS,
         FAULT_AT(feed),
         .about = "the feed that it strikes",
+    },
+    {
+        .name = "topic",
+        .use = FAULT_TOPIC,
+        .type = TAKES_NAME,
+        .names = NAMES_TOPICS,
+        FAULT_AT(feed),
+        .about = "the topic of which it strikes a partition",
     },
     {
         .name = "sink",

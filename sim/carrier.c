@@ -125,7 +125,10 @@ static struct waiting *waits_at(struct simulation *s, const struct effect *effec
     }
     struct fake_kafka_partition partition =
         fake_kafka_partition(s->kafka, effect->fetch.topic, effect->fetch.partition);
-    return partition.online && partition.end == effect->fetch.offset
+    bool whole = effect->fetch.after_epoch == 0 ||
+                 fake_kafka_epoch_end(s->kafka, effect->fetch.topic, effect->fetch.partition,
+                                      effect->fetch.after_epoch - 1) >= effect->fetch.offset;
+    return partition.online && whole && partition.end == effect->fetch.offset
                ? &s->waiting[effect->fetch.topic][effect->fetch.partition]
                : NULL;
 }
@@ -248,8 +251,9 @@ static int carry_out(struct simulation *s, struct effect *effect) {
     case EFFECT_PRODUCE:
         return effect->produce.count == 0
                    ? PORT_OK
-                   : p->log.ops->produce(p->log.ctx, s->now, effect->produce.items,
-                                         effect->produce.count, effect->produce.results);
+                   : p->log.ops->produce_as(p->log.ctx, s->now, &effect->produce.mark,
+                                            effect->produce.items, effect->produce.count,
+                                            effect->produce.results);
     case EFFECT_EMBED:
         return p->embedding.ops->embed(p->embedding.ctx, s->now, effect->embed.model_version,
                                        effect->embed.items, effect->embed.count,
@@ -323,42 +327,71 @@ void carrier_arrive(struct simulation *s, struct flight *flight) {
 
 /* ---- Reads ---- */
 
-static int fetch(struct simulation *s, const struct effect *effect, size_t *count) {
+/* A consumer that knows under which leader the record before its offset was appended asks whether
+ * the present leader has it too (KIP-320). */
+static int fetch_from_log(struct simulation *s, struct effect *effect, uint32_t actor,
+                          struct event *event) {
     const struct log_port *log = &s->ports.log;
-    const struct warehouse_port *warehouse = &s->ports.warehouse;
     enum topic_id topic = effect->fetch.topic;
     uint32_t partition = effect->fetch.partition;
-    int64_t offset = effect->fetch.offset;
-    if (effect->fetch.bronze) {
-        return warehouse->ops->read_log(warehouse->ctx, s->now, topic, partition, offset,
-                                        s->records, effect->fetch.max, count);
+    int64_t start, end;
+    int error = PORT_OK;
+    if (effect->fetch.offset == FETCH_COMMITTED &&
+        log->ops->committed(log->ctx, s->now, machine_group(s->actors[actor].kind), topic,
+                            partition, &effect->fetch.offset) != PORT_OK) {
+        error = log->ops->bounds(log->ctx, s->now, topic, partition, &start, &end);
+        effect->fetch.offset = error == PORT_OK ? end : FETCH_COMMITTED;
     }
-    int64_t end;
-    int error = offset == FETCH_OLDEST
-                    ? log->ops->bounds(log->ctx, s->now, topic, partition, &offset, &end)
-                    : PORT_OK;
+    int64_t offset = effect->fetch.offset;
     if (error != PORT_OK) {
         return error;
     }
-    return log->ops->fetch(log->ctx, s->now, topic, partition, offset, s->records,
-                           effect->fetch.max, count);
+    if (offset == FETCH_OLDEST) {
+        error = log->ops->bounds(log->ctx, s->now, topic, partition, &offset, &end);
+    } else if (effect->fetch.after_epoch != 0) {
+        error = log->ops->epoch_end(log->ctx, s->now, topic, partition,
+                                    effect->fetch.after_epoch - 1, &end);
+        if (error == PORT_OK && end < offset) {
+            event->records.end = end;
+            return PORT_TRUNCATED;
+        }
+    }
+    if (error != PORT_OK) {
+        return error;
+    }
+    error = log->ops->fetch(log->ctx, s->now, topic, partition, offset, s->records,
+                            effect->fetch.max, &event->records.count);
+    if (error == PORT_OUT_OF_RANGE &&
+        log->ops->bounds(log->ctx, s->now, topic, partition, &start, &end) == PORT_OK) {
+        event->records.start = start;
+        event->records.end = end;
+        event->records.bounded = true;
+    }
+    return error;
+}
+
+static int fetch(struct simulation *s, struct effect *effect, uint32_t actor, struct event *event) {
+    const struct warehouse_port *warehouse = &s->ports.warehouse;
+    return effect->fetch.bronze
+               ? warehouse->ops->read_log(warehouse->ctx, s->now, effect->fetch.topic,
+                                          effect->fetch.partition, effect->fetch.offset, s->records,
+                                          effect->fetch.max, &event->records.count)
+               : fetch_from_log(s, effect, actor, event);
 }
 
 /* False when the request waits on. */
 static bool read_log(struct simulation *s, struct flight *flight, struct event *event) {
-    const struct effect *effect = flight->effect;
+    struct effect *effect = flight->effect;
     if (ARRAY_RESERVE(s->records, s->record_capacity, effect->fetch.max) != 0) {
         event->error = PORT_NO_MEMORY;
         return true;
     }
-    size_t count = 0;
-    event->error = fetch(s, effect, &count);
-    if (event->error == PORT_OK && count == 0 && !effect->fetch.no_wait) {
+    event->error = fetch(s, effect, flight->actor, event);
+    if (event->error == PORT_OK && event->records.count == 0 && !effect->fetch.no_wait) {
         park(flight, &s->waiting[effect->fetch.topic][effect->fetch.partition]);
         return false;
     }
     event->records.records = s->records;
-    event->records.count = count;
     return true;
 }
 
@@ -594,11 +627,16 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
         flight_free(s, flight);
         return;
     }
+    uint32_t actor = flight->actor;
+    bool rejoin = flight->rejoin;
     if (event.answered != NULL) {
         event.request = effect->request;
         carrier_note_answer(s, &event);
     }
-    simulation_step(s, flight->actor, &event, flight);
+    simulation_step(s, actor, &event, flight);
+    if (rejoin) {
+        simulation_rejoin(s, actor);
+    }
 }
 
 /* ---- Statements ---- */

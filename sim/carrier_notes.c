@@ -31,6 +31,10 @@ static void note_meta(struct simulation *s, const struct row_meta *meta) {
 }
 
 static void note_produce(struct simulation *s, const struct effect *effect) {
+    const struct producer_mark *mark = &effect->produce.mark;
+    if (mark->producer != 0) {
+        NOTE(s, mark->producer, mark->epoch, mark->sequence);
+    }
     for (size_t i = 0; i < effect->produce.count; i++) {
         const struct produce_item *item = &effect->produce.items[i];
         NOTE(s, item->topic, item->key);
@@ -376,6 +380,9 @@ void carrier_note_answer(struct simulation *s, const struct event *event) {
         carrier_note_request(s, event->answered);
     }
     simulation_note(s, number(event->error));
+    if (event->error == PORT_TRUNCATED) {
+        simulation_note(s, number(event->records.end));
+    }
     if (event->error != PORT_OK) {
         return;
     }

@@ -19,6 +19,15 @@
  *     group generations         a commit of another generation or of a non-member is fenced
  *                               (ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID) and moves nothing
  *     session.timeout.ms        a silent member is evicted at the deadline, not before
+ *     rebalances                eager and cooperative (KIP-429), by options.protocol: members are
+ *                               told what they lose, join again, and hold the group up until they
+ *                               do or are evicted
+ *     max.poll.interval.ms      a member that lives and does not poll leaves at the deadline
+ *     idempotent producers      marks of producer, epoch and sequence; a repeat is acknowledged and
+ *                               not appended, an older epoch is fenced; known from the records that
+ *                               are left after a truncation, forgotten by forget_producers
+ *     truncation detection      OffsetForLeaderEpoch (KIP-320): epoch_end
+ *     lost commits              fake_kafka_group_forget
  *     zombies                   an evicted member can still fetch and produce; it learns of its
  *                               eviction when it next speaks or commits
  *     committed offsets         may go back, may lie outside the log, outlive members and
@@ -29,27 +38,26 @@
  *   approximated
  *     when compaction runs      a key's former values go only once it gets a tombstone; tombstones
  *                               stay for the retention; no segment has to be closed for it
- *     eager rebalance           happens at one moment, when the membership changes; in Kafka the
- *                               coordinator first waits for every member to rejoin
+ *     FAKE_KAFKA_INSTANT        a rebalance happens at one moment; the default, as it costs no
+ * event generations               the round in which partitions are given up has one of its own
+ *     sequence numbers          rise with holes: one count for all partitions of a producer, so a
+ *                               gap tells nothing (OUT_OF_ORDER_SEQUENCE_NUMBER is not modelled)
  *     a member that joins again dynamic membership, but it keeps its number: one rebalance, as
  *                               after a restart; its former self is fenced by the generation
  *     heartbeats                implied while a member is not declared silent
- *     max.poll.interval.ms      the host calls fake_kafka_group_leave for the stuck member, which
- *                               is what a Kafka client itself does
  *     append time monotony      per partition, also across leader changes
  *     record sizes              value bytes only, no headers, no compression
  *     high watermark            acks=all with instant replicas: appended is visible at once
  *   not modelled
- *     idempotent and transactional producers (a retried produce appends again),
- *     cooperative rebalance and static membership, truncation detection by the broker (KIP-320; the
- *     epoch in each record is there to do it with), offsets.retention.minutes,
+ *     transactions, static membership, offsets.retention.minutes by the clock,
  *     group.initial.rebalance.delay.ms, quotas, fetch sizes in bytes, time lookup (ListOffsets)
  *
  * Invariants (fake_kafka_check asserts them):
  *  1. start <= end; the records of a partition have ascending offsets below end;
  *  2. append times and epochs never fall with the offset;
  *  3. start never falls; end falls in fake_kafka_truncate only;
- *  4. while a group has members, each partition number has exactly one of them as its owner;
+ *  4. while a group has members and waits for none of them, each partition number has exactly one
+ *     of them as its owner; at any time at most one;
  *  5. the generation of a group grows with every change of its membership.
  *
  * Memory: the value of a record is copied once into its segment and stays at its address until
@@ -74,8 +82,12 @@
 #define FAKE_KAFKA_COMPACTION_NS_DEFAULT (10 * VTIME_MINUTE)
 #define FAKE_KAFKA_RECORD_BYTES_DEFAULT (RECORD_BYTES_MAX + 4096)
 #define FAKE_KAFKA_SESSION_NS_DEFAULT (45 * VTIME_SECOND)
+#define FAKE_KAFKA_POLL_NS_DEFAULT (5 * VTIME_MINUTE)
 #define FAKE_KAFKA_NOBODY UINT32_MAX
 #define FAKE_KAFKA_NO_OFFSET INT64_C(-1)
+/* So far back a broker finds the record that a retry repeats; before that it only knows that it is
+ * one. */
+#define FAKE_KAFKA_REPEAT_RECORDS 2048
 
 struct fake_kafka;
 
@@ -84,6 +96,20 @@ enum fake_kafka_assignor {
     FAKE_KAFKA_RANGE, /* contiguous runs in order of member number (RangeAssignor) */
     FAKE_KAFKA_STICKY /* balanced, and as few partitions move as balance allows (KIP-54) */
 };
+
+/* How members come from one generation to the next. */
+enum fake_kafka_protocol {
+    /* Everybody has the new assignment at once: no member need be waited for. */
+    FAKE_KAFKA_INSTANT,
+    /* Everybody gives up everything and joins again; when all have, the partitions are dealt anew.
+     * A member that cannot answer holds up the group until it is evicted. */
+    FAKE_KAFKA_EAGER,
+    /* Everybody keeps what stays his; what moves is given up first and dealt in a second round,
+     * when those who had it have joined again (KIP-429). The assignor is the sticky one. */
+    FAKE_KAFKA_COOPERATIVE,
+    FAKE_KAFKA_PROTOCOL_COUNT
+};
+const char *fake_kafka_protocol_name(enum fake_kafka_protocol protocol);
 
 /* Zero means default. */
 struct fake_kafka_topic_options {
@@ -99,6 +125,8 @@ struct fake_kafka_options {
     int64_t compaction_lag_ns;  /* age at which a tombstone takes effect; default 10 min */
     size_t record_bytes_max;    /* max.message.bytes */
     int64_t session_timeout_ns; /* session.timeout.ms */
+    int64_t poll_timeout_ns;    /* max.poll.interval.ms */
+    enum fake_kafka_protocol protocol;
     enum fake_kafka_assignor assignor;
 };
 
@@ -112,6 +140,12 @@ struct fake_kafka_observer {
     /* Lost to a leader change; called before it goes, lowest offset first. */
     void (*truncated)(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
                       const struct log_record *record);
+    /* A record that an idempotent producer sent again was not appended; `offset` is that of the
+     * one that it repeats, or NO_OFFSET. */
+    void (*repeated)(void *ctx, vtime now, const struct produce_item *item, uint32_t partition,
+                     int64_t offset);
+    /* The partition has another leader, clean or not. */
+    void (*led)(void *ctx, vtime now, enum topic_id topic, uint32_t partition);
     void *ctx;
 };
 
@@ -127,6 +161,7 @@ void fake_kafka_free(struct fake_kafka *k); /* NULL is fine */
  *  fetch, bounds  PORT_NOT_FOUND (no such partition), PORT_UNAVAILABLE (offline). A fetch within a
  *           hole of offsets starts at the next record; 0 records when there is none yet.
  *  commit   PORT_FENCED, PORT_NOT_FOUND (no such partition).
+ *  epoch_end  as fetch.
  */
 struct log_port fake_kafka_port(struct fake_kafka *k);
 
@@ -172,6 +207,12 @@ int fake_kafka_truncate(struct fake_kafka *k, vtime now, enum topic_id topic, ui
 /* A partition without a leader takes no request. Partitions start online. */
 void fake_kafka_set_online(struct fake_kafka *k, enum topic_id topic, uint32_t partition,
                            bool online);
+/* Where the records of that leader end for the present one: OffsetForLeaderEpoch. */
+int64_t fake_kafka_epoch_end(const struct fake_kafka *k, enum topic_id topic, uint32_t partition,
+                             uint32_t epoch);
+/* The partition loses what it knows of idempotent producers (producer.id.expiration.ms): whatever
+ * they send next is taken in, retries too. */
+void fake_kafka_forget_producers(struct fake_kafka *k, enum topic_id topic, uint32_t partition);
 /* Uses up `count` offsets without a record, as transaction markers do. */
 void fake_kafka_skip(struct fake_kafka *k, enum topic_id topic, uint32_t partition, int64_t count);
 
@@ -203,20 +244,29 @@ void fake_kafka_group_leave(struct fake_kafka *k, vtime now, const char *group, 
  * already set; of a non-member VTIME_NEVER.
  */
 vtime fake_kafka_group_silence(struct fake_kafka *k, vtime now, const char *group, uint32_t member);
-/* A heartbeat: ends the silence. PORT_FENCED when it is no member any more: it must join again. */
+/*
+ * The member's process lives and does not poll: it is stuck in its work. Its heartbeats go on; its
+ * client leaves the group when max.poll.interval.ms is over. Returns that moment, as silence does.
+ */
+vtime fake_kafka_group_stall(struct fake_kafka *k, vtime now, const char *group, uint32_t member);
+/* The member gave up what its last change took away and asks to be in the next generation. Of a
+ * non-member, or when nobody is waited for, of no effect. */
+void fake_kafka_group_rejoin(struct fake_kafka *k, vtime now, const char *group, uint32_t member);
+/* A heartbeat, or a poll: ends the silence. PORT_FENCED when it is no member any more: it must join
+ * again. */
 int fake_kafka_group_speak(struct fake_kafka *k, vtime now, const char *group, uint32_t member);
 /* Evicts every member of every group whose deadline is at or before now. Returns the earliest
  * deadline still open, or VTIME_NEVER: the host schedules the next check there. */
 vtime fake_kafka_group_check(struct fake_kafka *k, vtime now);
 
-/* What a member is to learn: its partitions are all revoked, and from this generation on it owns
- * these. */
+/* What a member is to learn: from this generation on it owns these, and no others. */
 struct fake_kafka_change {
     const char *group;
     uint32_t member;
     uint32_t generation;
     const uint32_t *partitions; /* ascending; good until the next group call */
     size_t count;
+    bool rejoin; /* it is waited for: fake_kafka_group_rejoin once it has given up the rest */
 };
 /*
  * The next undelivered change, groups in order of creation, members in order of number; false when
@@ -224,6 +274,9 @@ struct fake_kafka_change {
  * once it speaks; one that left or was evicted gets none.
  */
 bool fake_kafka_group_next_change(struct fake_kafka *k, struct fake_kafka_change *out);
+
+/* The committed offsets of a group are gone (offsets.retention.minutes, a lost offsets topic). */
+void fake_kafka_group_forget(struct fake_kafka *k, const char *group);
 
 /* 0 and no members for a group that nobody joined. */
 uint32_t fake_kafka_group_generation(const struct fake_kafka *k, const char *group);

@@ -101,21 +101,98 @@ static void assign_sticky(struct kafka_group *g) {
     }
 }
 
-/* The membership changed: the next generation, everybody's partitions anew, everybody is told. */
-static void group_rebalance(const struct fake_kafka *k, struct kafka_group *g) {
-    assert(g->generation < UINT32_MAX);
-    g->generation++;
+const char *fake_kafka_protocol_name(enum fake_kafka_protocol protocol) {
+    static const char *const names[FAKE_KAFKA_PROTOCOL_COUNT] = {"instant", "eager", "cooperative"};
+    assert(protocol < FAKE_KAFKA_PROTOCOL_COUNT);
+    return names[protocol];
+}
+
+static void nobody_owns(struct kafka_group *g) {
+    for (uint32_t p = 0; p < g->partition_count; p++) {
+        g->owners[p] = FAKE_KAFKA_NOBODY;
+    }
+}
+
+static void assign(const struct fake_kafka *k, struct kafka_group *g) {
     if (g->member_count == 0) {
-        for (uint32_t p = 0; p < g->partition_count; p++) {
-            g->owners[p] = FAKE_KAFKA_NOBODY;
-        }
+        nobody_owns(g);
     } else if (k->assignor == FAKE_KAFKA_STICKY) {
         assign_sticky(g);
     } else {
         assign_range(g);
     }
+}
+
+/* The next generation: everybody is told. */
+static void generation_begin(struct kafka_group *g) {
+    assert(g->generation < UINT32_MAX);
+    g->generation++;
     for (size_t i = 0; i < g->member_count; i++) {
         g->members[i].change_pending = true;
+    }
+}
+
+/* Everybody has joined again: the partitions are dealt. */
+static void group_complete(const struct fake_kafka *k, struct kafka_group *g) {
+    for (size_t i = 0; i < g->member_count && g->preparing; i++) {
+        if (g->members[i].waited_for) {
+            return;
+        }
+    }
+    if (!g->preparing) {
+        return;
+    }
+    g->preparing = false;
+    if (k->protocol == FAKE_KAFKA_COOPERATIVE) {
+        memcpy(g->owners, g->targets, g->partition_count * sizeof *g->owners);
+    } else {
+        assign(k, g);
+    }
+    generation_begin(g);
+}
+
+/* Everybody who had joined before gives up everything. */
+static void revoke_all(struct kafka_group *g, uint32_t joining) {
+    nobody_owns(g);
+    for (size_t i = 0; i < g->member_count; i++) {
+        g->members[i].waited_for = g->members[i].id != joining;
+        g->preparing = g->preparing || g->members[i].waited_for;
+    }
+}
+
+/* Those who have to give something up to another member do so. */
+static void revoke_moving(const struct fake_kafka *k, struct kafka_group *g) {
+    memcpy(g->targets, g->owners, g->partition_count * sizeof *g->owners);
+    assign(k, g);
+    for (size_t i = 0; i < g->member_count; i++) {
+        g->members[i].waited_for = false;
+    }
+    for (uint32_t p = 0; p < g->partition_count; p++) {
+        uint32_t former = g->targets[p];
+        g->targets[p] = g->owners[p];
+        struct kafka_member *member = former == FAKE_KAFKA_NOBODY ? NULL : member_find(g, former);
+        if (member != NULL && former != g->targets[p]) {
+            g->owners[p] = FAKE_KAFKA_NOBODY;
+            member->waited_for = true;
+            g->preparing = true;
+        }
+    }
+}
+
+/* The membership changed, since that member joined, or (NOBODY) somebody left: the next generation.
+ */
+static void group_rebalance(const struct fake_kafka *k, struct kafka_group *g, uint32_t joining) {
+    g->preparing = false;
+    if (g->member_count == 0 || k->protocol == FAKE_KAFKA_INSTANT) {
+        assign(k, g);
+    } else if (k->protocol == FAKE_KAFKA_EAGER) {
+        revoke_all(g, joining);
+    } else {
+        revoke_moving(k, g);
+    }
+    generation_begin(g);
+    if (k->protocol == FAKE_KAFKA_EAGER && !g->preparing) {
+        assign(k, g);
     }
 }
 
@@ -162,7 +239,7 @@ static void group_evict(const struct fake_kafka *k, struct kafka_group *g, vtime
             return;
         }
         member_remove(g, first);
-        group_rebalance(k, g);
+        group_rebalance(k, g, FAKE_KAFKA_NOBODY);
     }
 }
 
@@ -181,6 +258,7 @@ static void group_release(struct kafka_group *g) {
     free(g->name);
     free(g->members);
     free(g->owners);
+    free(g->targets);
     free(g->assigned);
     for (size_t i = 0; i < TOPIC_COUNT; i++) {
         free(g->committed[i]);
@@ -247,15 +325,19 @@ static bool group_subscribe(const struct fake_kafka *k, struct kafka_group *g, u
     uint32_t n = copartitioned_count(k, topics);
     if (n != g->partition_count) {
         uint32_t *owners = malloc(n * sizeof *owners);
+        uint32_t *targets = malloc(n * sizeof *targets);
         uint32_t *assigned = malloc(n * sizeof *assigned);
-        if (owners == NULL || assigned == NULL) {
+        if (owners == NULL || targets == NULL || assigned == NULL) {
             free(owners);
+            free(targets);
             free(assigned);
             return false;
         }
         free(g->owners);
+        free(g->targets);
         free(g->assigned);
         g->owners = owners;
+        g->targets = targets;
         g->assigned = assigned;
         g->partition_count = n;
         for (uint32_t p = 0; p < n; p++) {
@@ -291,7 +373,7 @@ int fake_kafka_group_join(struct fake_kafka *k, vtime now, const char *group, ui
     } else if (!member_insert(g, member)) {
         return PORT_NO_MEMORY;
     }
-    group_rebalance(k, g);
+    group_rebalance(k, g, member);
     return 0;
 }
 
@@ -301,20 +383,47 @@ void fake_kafka_group_leave(struct fake_kafka *k, vtime now, const char *group, 
         return;
     }
     member_remove(g, member_place(g, member));
-    group_rebalance(k, g);
+    group_rebalance(k, g, FAKE_KAFKA_NOBODY);
 }
 
-vtime fake_kafka_group_silence(struct fake_kafka *k, vtime now, const char *group,
-                               uint32_t member) {
+static vtime verdict_after(struct fake_kafka *k, vtime now, const char *group, uint32_t member,
+                           int64_t timeout_ns) {
     struct kafka_group *g = group_at(k, now, group);
     struct kafka_member *m = g == NULL ? NULL : member_find(g, member);
     if (m == NULL) {
         return VTIME_NEVER;
     }
     if (m->deadline.ns == VTIME_NEVER.ns) {
-        m->deadline = vtime_add(now, k->session_timeout_ns);
+        m->deadline = vtime_add(now, timeout_ns);
     }
     return m->deadline;
+}
+
+vtime fake_kafka_group_silence(struct fake_kafka *k, vtime now, const char *group,
+                               uint32_t member) {
+    return verdict_after(k, now, group, member, k->session_timeout_ns);
+}
+
+vtime fake_kafka_group_stall(struct fake_kafka *k, vtime now, const char *group, uint32_t member) {
+    return verdict_after(k, now, group, member, k->poll_timeout_ns);
+}
+
+void fake_kafka_group_rejoin(struct fake_kafka *k, vtime now, const char *group, uint32_t member) {
+    struct kafka_group *g = group_at(k, now, group);
+    struct kafka_member *m = g == NULL ? NULL : member_find(g, member);
+    if (m != NULL) {
+        m->waited_for = false;
+        group_complete(k, g);
+    }
+}
+
+void fake_kafka_group_forget(struct fake_kafka *k, const char *group) {
+    struct kafka_group *g = group_find(k, group);
+    for (size_t i = 0; g != NULL && i < TOPIC_COUNT; i++) {
+        for (uint32_t p = 0; p < k->topics[i].partition_count; p++) {
+            g->committed[i][p] = FAKE_KAFKA_NO_OFFSET;
+        }
+    }
 }
 
 int fake_kafka_group_speak(struct fake_kafka *k, vtime now, const char *group, uint32_t member) {
@@ -343,8 +452,11 @@ vtime fake_kafka_group_check(struct fake_kafka *k, vtime now) {
 
 static void change_fill(const struct kafka_group *g, uint32_t member,
                         struct fake_kafka_change *out) {
-    *out = (struct fake_kafka_change){
-        .group = g->name, .member = member, .generation = g->generation, .partitions = g->assigned};
+    *out = (struct fake_kafka_change){.group = g->name,
+                                      .member = member,
+                                      .generation = g->generation,
+                                      .partitions = g->assigned,
+                                      .rejoin = g->preparing && member_find(g, member)->waited_for};
     for (uint32_t p = 0; p < g->partition_count; p++) {
         if (g->owners[p] == member) {
             g->assigned[out->count++] = p;
@@ -384,6 +496,18 @@ int fake_kafka_commit(void *ctx, vtime now, const char *group, uint32_t member, 
         m->deadline = vtime_add(now, k->session_timeout_ns);
     }
     g->committed[topic][partition] = offset;
+    return 0;
+}
+
+int fake_kafka_committed(void *ctx, vtime now, const char *group, enum topic_id topic,
+                         uint32_t partition, int64_t *offset) {
+    struct fake_kafka *k = ctx;
+    const struct kafka_group *g = group_at(k, now, group);
+    bool there = (unsigned)topic < TOPIC_COUNT && partition < k->topics[topic].partition_count;
+    if (g == NULL || !there || g->committed[topic][partition] == FAKE_KAFKA_NO_OFFSET) {
+        return PORT_NOT_FOUND;
+    }
+    *offset = g->committed[topic][partition];
     return 0;
 }
 
@@ -427,10 +551,10 @@ static void group_check(const struct kafka_group *g) {
     }
     for (uint32_t p = 0; p < g->partition_count; p++) {
         bool owned = g->owners[p] != FAKE_KAFKA_NOBODY;
-        assert(owned == (g->member_count > 0));
+        assert(g->preparing || owned == (g->member_count > 0));
         assert(!owned || member_find(g, g->owners[p]) != NULL);
     }
-    for (size_t i = 0; i < g->member_count; i++) {
+    for (size_t i = 0; i < g->member_count && !g->preparing; i++) {
         uint32_t low = g->partition_count / (uint32_t)g->member_count;
         uint32_t have = owned_count(g, g->members[i].id);
         assert(have == low || have == low + 1);

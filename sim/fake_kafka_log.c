@@ -188,7 +188,8 @@ static struct kafka_segment *partition_segment_for(const struct fake_kafka *k,
 /* NULL when memory is out; the partition is then as it was. */
 static const struct log_record *partition_append(const struct fake_kafka *k,
                                                  struct kafka_partition *p, vtime now,
-                                                 const struct produce_item *item) {
+                                                 const struct produce_item *item,
+                                                 const struct producer_mark *mark) {
     vtime append = vtime_max(now, p->last_append);
     struct kafka_segment *s = partition_segment_for(k, p, item->value.len, append);
     if (s == NULL) {
@@ -203,7 +204,8 @@ static const struct log_record *partition_append(const struct fake_kafka *k,
                              .epoch = p->epoch,
                              .append = append,
                              .key = item->key,
-                             .value = {at, item->value.len}};
+                             .value = {at, item->value.len},
+                             .mark = *mark};
     s->block_used += item->value.len;
     s->last_append = append;
     p->bytes += item->value.len;
@@ -270,15 +272,117 @@ void fake_kafka_compact(struct fake_kafka *k, vtime now) {
     }
 }
 
+/* ---- Idempotent producers ---- */
+
+static struct kafka_producer *producer_find(const struct kafka_partition *p, uint64_t producer) {
+    for (size_t i = 0; i < p->producer_count; i++) {
+        if (p->producers[i].producer == producer) {
+            return &p->producers[i];
+        }
+    }
+    return NULL;
+}
+
+/* Of a repeat: where the record is that it repeats, or NO_OFFSET. Looks no further back than a
+ * broker's memory of a few batches reaches. */
+static int64_t repeated_offset(const struct kafka_partition *p, const struct producer_mark *mark) {
+    size_t left = FAKE_KAFKA_REPEAT_RECORDS;
+    for (size_t at = p->segment_count; at > 0; at--) {
+        const struct kafka_segment *s = &p->segments[at - 1];
+        for (size_t i = s->count; i > 0 && left > 0; i--, left--) {
+            const struct producer_mark *kept = &s->records[i - 1].mark;
+            if (kept->producer == mark->producer && kept->epoch == mark->epoch &&
+                kept->sequence == mark->sequence) {
+                return s->records[i - 1].offset;
+            }
+        }
+    }
+    return FAKE_KAFKA_NO_OFFSET;
+}
+
+/* True when the item is to be appended; otherwise its result is filled. */
+static bool producer_admits(const struct kafka_partition *p, const struct producer_mark *mark,
+                            struct produce_result *result) {
+    const struct kafka_producer *known =
+        mark->producer == 0 ? NULL : producer_find(p, mark->producer);
+    if (known == NULL || mark->epoch > known->epoch) {
+        return true;
+    }
+    if (mark->epoch < known->epoch) {
+        result->status = ITEM_FATAL;
+        return false;
+    }
+    if (mark->sequence > known->sequence) {
+        return true;
+    }
+    result->status = ITEM_APPLIED;
+    result->epoch = p->epoch;
+    result->offset = repeated_offset(p, mark);
+    return false;
+}
+
+static int producer_learn(struct kafka_partition *p, const struct log_record *r) {
+    if (r->mark.producer == 0) {
+        return 0;
+    }
+    struct kafka_producer *known = producer_find(p, r->mark.producer);
+    if (known == NULL) {
+        if (ARRAY_RESERVE(p->producers, p->producer_capacity, p->producer_count + 1) != 0) {
+            return PORT_NO_MEMORY;
+        }
+        known = &p->producers[p->producer_count++];
+    }
+    *known = (struct kafka_producer){r->mark.producer, r->mark.epoch, r->mark.sequence, r->offset};
+    return 0;
+}
+
+/* After a truncation the partition knows what the records that are left tell. */
+static void producers_rewind(struct kafka_partition *p) {
+    size_t kept = 0;
+    for (size_t i = 0; i < p->producer_count; i++) {
+        struct kafka_producer known = p->producers[i];
+        bool found = known.offset < p->end;
+        for (size_t at = p->segment_count; at > 0 && !found; at--) {
+            const struct kafka_segment *s = &p->segments[at - 1];
+            for (size_t k = s->count; k > 0 && !found; k--) {
+                const struct log_record *r = &s->records[k - 1];
+                found = r->mark.producer == known.producer;
+                if (found) {
+                    known = (struct kafka_producer){r->mark.producer, r->mark.epoch,
+                                                    r->mark.sequence, r->offset};
+                }
+            }
+        }
+        if (found) {
+            p->producers[kept++] = known;
+        }
+    }
+    p->producer_count = kept;
+}
+
+void fake_kafka_forget_producers(struct fake_kafka *k, enum topic_id topic, uint32_t partition) {
+    partition_of(k, topic, partition)->producer_count = 0;
+}
+
 /* ---- The port ---- */
 
 static int produce_one(struct fake_kafka *k, vtime now, const struct produce_item *item,
-                       struct produce_result *result) {
+                       const struct producer_mark *mark, struct produce_result *result) {
     struct kafka_topic *t = &k->topics[item->topic];
     uint32_t partition = topic_partition(item->key, t->partition_count);
     struct kafka_partition *p = &t->partitions[partition];
-    *result = (struct produce_result){ITEM_RETRYABLE, partition, FAKE_KAFKA_NO_OFFSET};
+    *result = (struct produce_result){
+        .status = ITEM_RETRYABLE, .partition = partition, .offset = FAKE_KAFKA_NO_OFFSET};
     if (p->offline) {
+        return 0;
+    }
+    if (!producer_admits(p, mark, result)) {
+        bool repeat = result->status == ITEM_APPLIED;
+        if (repeat && k->observer.repeated != NULL) {
+            k->telling = true;
+            k->observer.repeated(k->observer.ctx, now, item, partition, result->offset);
+            k->telling = false;
+        }
         return 0;
     }
     partition_expire(p, t, now);
@@ -288,8 +392,8 @@ static int produce_one(struct fake_kafka *k, vtime now, const struct produce_ite
         ARRAY_RESERVE(p->tombstones, p->tombstone_capacity, p->tombstone_count + 1) != 0) {
         return PORT_NO_MEMORY;
     }
-    const struct log_record *r = partition_append(k, p, now, item);
-    if (r == NULL) {
+    const struct log_record *r = partition_append(k, p, now, item, mark);
+    if (r == NULL || producer_learn(p, r) != 0) {
         return PORT_NO_MEMORY;
     }
     if (tombstone) {
@@ -298,6 +402,7 @@ static int produce_one(struct fake_kafka *k, vtime now, const struct produce_ite
     }
     k->appended++;
     result->status = ITEM_APPLIED;
+    result->epoch = r->epoch;
     result->offset = r->offset;
     if (k->observer.appended != NULL) {
         k->telling = true;
@@ -307,8 +412,9 @@ static int produce_one(struct fake_kafka *k, vtime now, const struct produce_ite
     return 0;
 }
 
-static int produce(void *ctx, vtime now, const struct produce_item *items, size_t count,
-                   struct produce_result *results) {
+static int produce_as(void *ctx, vtime now, const struct producer_mark *first,
+                      const struct produce_item *items, size_t count,
+                      struct produce_result *results) {
     struct fake_kafka *k = ctx;
     assert(!k->telling);
     for (size_t i = 0; i < count; i++) {
@@ -319,10 +425,18 @@ static int produce(void *ctx, vtime now, const struct produce_item *items, size_
     }
     int error = 0;
     for (size_t i = 0; i < count; i++) {
-        int one = produce_one(k, now, &items[i], &results[i]);
+        struct producer_mark mark = *first;
+        mark.sequence += (uint32_t)i;
+        int one = produce_one(k, now, &items[i], &mark, &results[i]);
         error = error != 0 ? error : one;
     }
     return error;
+}
+
+static int produce(void *ctx, vtime now, const struct produce_item *items, size_t count,
+                   struct produce_result *results) {
+    static const struct producer_mark none;
+    return produce_as(ctx, now, &none, items, count, results);
 }
 
 /* What a request to a partition meets before it gets to the log. */
@@ -371,8 +485,38 @@ static int bounds(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
     return error;
 }
 
+static int epoch_end(void *ctx, vtime now, enum topic_id topic, uint32_t partition, uint32_t epoch,
+                     int64_t *end) {
+    const struct fake_kafka *k = ctx;
+    (void)now;
+    int error = request_error(k, topic, partition);
+    if (error == 0) {
+        *end = fake_kafka_epoch_end(k, topic, partition, epoch);
+    }
+    return error;
+}
+
+int64_t fake_kafka_epoch_end(const struct fake_kafka *k, enum topic_id topic, uint32_t partition,
+                             uint32_t epoch) {
+    const struct kafka_partition *p = partition_of(k, topic, partition);
+    for (size_t i = 0; i < p->epoch_count; i++) {
+        if (p->epochs[i].epoch > epoch) {
+            return p->epochs[i].start;
+        }
+    }
+    return p->end;
+}
+
 struct log_port fake_kafka_port(struct fake_kafka *k) {
-    static const struct log_port_ops ops = {produce, fetch, bounds, fake_kafka_commit};
+    static const struct log_port_ops ops = {
+        .produce = produce,
+        .produce_as = produce_as,
+        .fetch = fetch,
+        .bounds = bounds,
+        .commit = fake_kafka_commit,
+        .epoch_end = epoch_end,
+        .committed = fake_kafka_committed,
+    };
     return (struct log_port){&ops, k};
 }
 
@@ -399,6 +543,8 @@ static void topic_release(struct kafka_topic *t) {
         partition_drop_front(&t->partitions[i], t->partitions[i].segment_count);
         free(t->partitions[i].segments);
         free(t->partitions[i].tombstones);
+        free(t->partitions[i].epochs);
+        free(t->partitions[i].producers);
     }
     free(t->partitions);
 }
@@ -418,7 +564,9 @@ struct fake_kafka *fake_kafka_new(const struct fake_kafka_options *options) {
         o->record_bytes_max == 0 ? FAKE_KAFKA_RECORD_BYTES_DEFAULT : o->record_bytes_max;
     k->session_timeout_ns =
         o->session_timeout_ns == 0 ? FAKE_KAFKA_SESSION_NS_DEFAULT : o->session_timeout_ns;
-    k->assignor = o->assignor;
+    k->poll_timeout_ns = o->poll_timeout_ns == 0 ? FAKE_KAFKA_POLL_NS_DEFAULT : o->poll_timeout_ns;
+    k->protocol = o->protocol;
+    k->assignor = o->protocol == FAKE_KAFKA_COOPERATIVE ? FAKE_KAFKA_STICKY : o->assignor;
     for (size_t i = 0; i < TOPIC_COUNT; i++) {
         if (!topic_init(&k->topics[i], &o->topics[i])) {
             fake_kafka_free(k);
@@ -531,6 +679,9 @@ int fake_kafka_truncate(struct fake_kafka *k, vtime now, enum topic_id topic, ui
     if (offset < p->start || offset > p->end) {
         return PORT_OUT_OF_RANGE;
     }
+    if (ARRAY_RESERVE(p->epochs, p->epoch_capacity, p->epoch_count + 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
     tell_truncated(k, now, topic, partition, offset);
     while (p->segment_count > 0) {
         struct kafka_segment *s = partition_last(p);
@@ -548,8 +699,18 @@ int fake_kafka_truncate(struct fake_kafka *k, vtime now, enum topic_id topic, ui
         p->tombstone_count--;
     }
     p->end = offset;
+    producers_rewind(p);
+    while (p->epoch_count > 0 && p->epochs[p->epoch_count - 1].start >= offset) {
+        p->epoch_count--;
+    }
     assert(p->epoch < UINT16_MAX);
     p->epoch++;
+    p->epochs[p->epoch_count++] = (struct kafka_epoch){p->epoch, offset};
+    if (k->observer.led != NULL) {
+        k->telling = true;
+        k->observer.led(k->observer.ctx, now, topic, partition);
+        k->telling = false;
+    }
     return 0;
 }
 
@@ -586,6 +747,14 @@ static void segment_check(const struct kafka_partition *p, const struct kafka_se
 static void partition_check(const struct kafka_partition *p) {
     uint64_t bytes = 0;
     assert(p->start >= 0 && p->start <= p->end);
+    for (size_t i = 0; i < p->epoch_count; i++) {
+        assert(p->epochs[i].start <= p->end && p->epochs[i].epoch <= p->epoch);
+        assert(i == 0 || (p->epochs[i - 1].start < p->epochs[i].start &&
+                          p->epochs[i - 1].epoch < p->epochs[i].epoch));
+    }
+    for (size_t i = 0; i < p->producer_count; i++) {
+        assert(p->producers[i].offset < p->end);
+    }
     for (size_t i = 0; i < p->segment_count; i++) {
         const struct kafka_segment *s = &p->segments[i];
         segment_check(p, s);

@@ -30,9 +30,26 @@ struct kafka_partition {
     vtime last_append;
     uint32_t epoch;
     bool offline;
+    struct kafka_epoch *epochs; /* that began with a record of theirs or have none yet, ascending */
+    size_t epoch_count, epoch_capacity;
+    struct kafka_producer *producers; /* in the order in which they were first seen */
+    size_t producer_count, producer_capacity;
     uint64_t bytes;                     /* sum of block_used */
     struct kafka_tombstone *tombstones; /* that compaction has not come to, oldest first */
     size_t tombstone_count, tombstone_capacity;
+};
+
+struct kafka_epoch {
+    uint32_t epoch;
+    int64_t start; /* the end of the log when its leader took over */
+};
+
+/* What a partition knows of an idempotent producer. */
+struct kafka_producer {
+    uint64_t producer;
+    uint32_t epoch;
+    uint32_t sequence; /* of the last record taken in */
+    int64_t offset;    /* of that record */
 };
 
 /* A record without a value, in a topic that is compacted. */
@@ -53,7 +70,8 @@ struct kafka_topic {
 struct kafka_member {
     uint32_t id;
     bool change_pending;
-    vtime deadline; /* VTIME_NEVER unless silent */
+    bool waited_for; /* it has to join again before the group can go on */
+    vtime deadline;  /* VTIME_NEVER unless silent or stuck */
 };
 
 struct kafka_group {
@@ -65,6 +83,8 @@ struct kafka_group {
     size_t member_capacity;
     uint32_t partition_count; /* of each topic read; 0 before the first join */
     uint32_t *owners;         /* member id by partition number, or FAKE_KAFKA_NOBODY */
+    uint32_t *targets;        /* likewise, when those who are waited for have joined again */
+    bool preparing;           /* somebody is waited for */
     uint32_t *assigned;       /* room for the partitions of one change */
     int64_t *committed[TOPIC_COUNT];
 };
@@ -76,6 +96,8 @@ struct fake_kafka {
     int64_t compaction_lag_ns;
     size_t record_bytes_max;
     int64_t session_timeout_ns;
+    int64_t poll_timeout_ns;
+    enum fake_kafka_protocol protocol;
     enum fake_kafka_assignor assignor;
     struct fake_kafka_observer observer;
     bool telling; /* an observer is being called: nothing may change */
@@ -85,6 +107,8 @@ struct fake_kafka {
     size_t group_capacity;
 };
 
+int fake_kafka_committed(void *ctx, vtime now, const char *group, enum topic_id topic,
+                         uint32_t partition, int64_t *offset);
 int fake_kafka_commit(void *ctx, vtime now, const char *group, uint32_t member, uint32_t generation,
                       enum topic_id topic, uint32_t partition, int64_t offset);
 void fake_kafka_groups_release(struct fake_kafka *k);

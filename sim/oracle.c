@@ -76,6 +76,7 @@ void oracle_free(struct oracle *o) {
     id_map_release(&o->poison_index);
     erasure_release(o);
     progress_release(o);
+    log_history_release(o);
     free(o->late_records);
     free(o->listings);
     free(o->poisons);
@@ -103,6 +104,7 @@ static void listing_init(const struct oracle *o, struct oracle_listing *l, uint6
     memset(l, 0, sizeof *l);
     l->id = id;
     l->history_from = DOC_VERSION_NONE;
+    l->torn_from = DOC_VERSION_NONE;
     view_init(&l->view, o->options.orphan_after_ns);
     l->feed.tombstone = l->feed.last_set = l->feed.seller_stamp = l->feed.gone_by = STAMP_NONE;
     for (size_t i = 0; i < ORACLE_FRESH_STORES; i++) {
@@ -373,6 +375,11 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         return;
     }
     doc_version position = doc_version_pack(logged->epoch, logged->offset);
+    bool retold = (record.sections & (SECTION_REPAIR | SECTION_AGAIN)) != 0 && logged->epoch > 0;
+    changed = changed == 1 || retold;
+    if (retold) {
+        torn_told(l, position);
+    }
     if (changed == 1 && record.type == RECORD_ERASURE) {
         l->history_from = position;
         erasure_told(o, logged->append, record.subject_id, record.stamp);
@@ -394,9 +401,32 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
     gone_update(o, listing);
 }
 
+void oracle_truncated(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
+                      const struct log_record *logged) {
+    struct record record;
+    struct record_error error;
+    oracle_tick(o, now);
+    log_truncated_note(o, now, topic, partition, logged);
+    if (topic < TOPIC_FEED_COUNT) {
+        progress_truncated(o, topic, partition, logged->offset);
+    } else if (topic == TOPIC_LISTING_LOG && record_decode(logged->value, &record, &error) == 0) {
+        uint32_t listing = oracle_listing_of(o, record.subject_id);
+        if (listing != UINT32_MAX) {
+            torn_lost(&o->listings[listing], doc_version_pack(logged->epoch, logged->offset));
+        }
+    }
+}
+
+void oracle_repeated(struct oracle *o, vtime now, const struct produce_item *item,
+                     uint32_t partition, int64_t offset) {
+    oracle_tick(o, now);
+    log_repeated_note(o, now, item, partition, offset);
+}
+
 void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
                      const struct log_record *logged) {
     oracle_tick(o, now);
+    log_appended_note(o, topic, partition, logged);
     switch (topic) {
     case TOPIC_LISTING:
     case TOPIC_MEDIA:
@@ -508,6 +538,15 @@ static void hear_unseen_row_changed(void *ctx, vtime now, const struct row_chang
     oracle_unseen_row_changed(ctx, now, change);
 }
 
+static void hear_truncated(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                           const struct log_record *record) {
+    oracle_truncated(ctx, now, topic, partition, record);
+}
+static void hear_repeated(void *ctx, vtime now, const struct produce_item *item, uint32_t partition,
+                          int64_t offset) {
+    oracle_repeated(ctx, now, item, partition, offset);
+}
+
 static void hear_seller_changed(void *ctx, vtime now, enum store_id store, uint64_t seller_id,
                                 enum policy_status status) {
     oracle_seller_changed(ctx, now, store, seller_id, status);
@@ -518,6 +557,8 @@ struct simulation_observer oracle_observer(struct oracle *o) {
         .ctx = o,
         .operation = hear_operation,
         .appended = hear_appended,
+        .truncated = hear_truncated,
+        .repeated = hear_repeated,
         .row_changed = hear_row_changed,
         .batch_made = hear_batch_made,
         .seller_changed = hear_seller_changed,

@@ -26,8 +26,10 @@
  * Which model is to be served, which one is written beside it and which is to be gone follows from
  * the orders that operators gave, never from what the pipeline says of itself.
  *
- * Not judged: runs that lose log records to an unclean leader change; the oracle then expects what
- * readers of the lost records expected.
+ * A leader change that loses records of the listing log (C2) tears the histories of their listings:
+ * who had folded them showed versions that others never made. From the first of them to the last
+ * record that is told again of a listing, silver may have its versions or not; then all agree
+ * again.
  */
 #ifndef MURPHY_SIM_ORACLE_H
 #define MURPHY_SIM_ORACLE_H
@@ -124,6 +126,14 @@ void oracle_tick(struct oracle *o, vtime now);
 void oracle_operation(struct oracle *o, vtime now, const struct workload_op *op);
 void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
                      const struct log_record *record);
+/* A record goes with its leader: nobody need have read it, and it has to be said again. */
+void oracle_truncated(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
+                      const struct log_record *record);
+/* A record was taken for a repeat and not appended. */
+void oracle_repeated(struct oracle *o, vtime now, const struct produce_item *item,
+                     uint32_t partition, int64_t offset);
+/* What a machine of that kind is told: of interest are answers of the log. */
+void oracle_told(struct oracle *o, enum machine_kind kind, const struct event *event);
 void oracle_row_changed(struct oracle *o, vtime now, const struct row_change *change);
 void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items,
                      const struct embed_result *results, size_t count);

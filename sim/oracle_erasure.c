@@ -470,6 +470,7 @@ void erasure_watch(struct oracle *o, const struct erasure_stores *stores) {
 }
 
 void oracle_watch(struct oracle *o, struct simulation *s) {
+    log_history_watch(o, simulation_kafka(s));
     erasure_watch(o, &(struct erasure_stores){simulation_oltp(s), simulation_warehouse(s),
                                               simulation_vector_db(s), simulation_keyword(s),
                                               simulation_kafka(s), simulation_state_store(s),

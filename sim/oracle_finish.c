@@ -6,6 +6,7 @@ void oracle_finish(struct oracle *o, struct simulation *s) {
         o->out_of_memory = true;
         return;
     }
+    log_history_judge(o, simulation_now(s));
     oracle_finish_stores(
         o, simulation_now(s),
         &(struct oracle_stores){

@@ -164,6 +164,8 @@ struct oracle_listing {
     doc_version visible;      /* position of the last log record that changed what readers see */
     doc_version history_from; /* of the last erasure: no older version may be kept */
     vtime visible_at;         /* when it was appended to the log */
+    /* Records of it went with a leader: versions between these may be there or not. */
+    doc_version torn_from, torn_until;
     struct seen_row rows[STORE_OLTP];
     struct sample_list waiting[ORACLE_FRESH_STORES];
     bool in_oltp;      /* an operation wrote its row */
@@ -199,6 +201,8 @@ enum check_id {
     CHECK_ERASURE,
     CHECK_BATCH_EQUALS_STREAM,
     CHECK_RETENTION,
+    CHECK_LOG_WRITTEN,
+    CHECK_LOG_READ,
     CHECK_COUNT
 };
 
@@ -396,6 +400,8 @@ struct contracts;
 
 enum { DIFFERENCES_PER_STORE = 20 };
 
+struct log_history;
+
 struct oracle {
     struct oracle_options options;
     bool out_of_memory;
@@ -430,6 +436,8 @@ struct oracle {
     /* When readers must no longer get a listing, and when its rows must be gone. */
     struct deadlines hidden, removed;
     uint64_t disagreeing, lingering;
+
+    struct log_history *log; /* NULL until something was appended */
 
     struct id_map named; /* what a listing ever named; key: hash of kind, key and listing */
 
@@ -614,6 +622,8 @@ void safety_finish(struct oracle *o, vtime now);
 /* record is NULL when the bytes are none. */
 void progress_appended(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset,
                        const struct record *record);
+/* Records of a feed from that offset on went with a leader. */
+void progress_truncated(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset);
 void progress_routed(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset);
 /* What an erasure covers need not be routed any more. */
 bool progress_done(const struct oracle *o, enum topic_id *topic, uint32_t *partition);
@@ -728,6 +738,23 @@ int position_order(const void *left, const void *right);
 void batch_compare(struct comparison *c);
 /* oracle_retention.c: before what is compared with it, as it says what is to be there. */
 void retention_compare(struct comparison *c);
+
+/* oracle_log.c */
+void log_history_release(struct oracle *o);
+/* What is kept, and who leads, is asked there. */
+void log_history_watch(struct oracle *o, const struct fake_kafka *kafka);
+void log_appended_note(struct oracle *o, enum topic_id topic, uint32_t partition,
+                       const struct log_record *record);
+void log_truncated_note(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
+                        const struct log_record *record);
+void log_repeated_note(struct oracle *o, vtime now, const struct produce_item *item,
+                       uint32_t partition, int64_t offset);
+void log_history_judge(struct oracle *o, vtime now);
+/* A record of the listing went with its leader; one was told again; a version is one of those that
+ * not everybody made. */
+void torn_lost(struct oracle_listing *l, doc_version position);
+void torn_told(struct oracle_listing *l, doc_version position);
+bool is_torn(const struct oracle_listing *l, doc_version version);
 /* Positions of versions that were over at the edge are not expected; they stand in order. */
 void retention_positions(struct oracle *o, vtime edge);
 vtime retention_edge(const struct comparison *c);

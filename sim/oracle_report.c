@@ -79,6 +79,12 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
                                    "gold and the dashboard are what a rebuild from bronze makes"},
     [CHECK_RETENTION] = {"retention", "A16", "convergence",
                          "the warehouse holds nothing that it need not tell of any more"},
+    [CHECK_LOG_WRITTEN] = {"log-written", "C2", "safety",
+                           "what the log acknowledged is in it, or is said again when it goes with "
+                           "a leader (lost-write)"},
+    [CHECK_LOG_READ] = {"log-read", "C2", "safety",
+                        "each group reads each record that is kept, in order, as it was written "
+                        "(unseen, poll-skip, nonmonotonic-poll, inconsistent-offsets)"},
 };
 
 static const struct check_words words[CHECK_COUNT] = {
@@ -111,6 +117,8 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_AUDIT_STREAM] = {"each event once, in its place", "events", true},
     [CHECK_BATCH_EQUALS_STREAM] = {"no difference to the rebuild", "documents and buckets", true},
     [CHECK_RETENTION] = {"nothing that came of age", "rows", true},
+    [CHECK_LOG_WRITTEN] = {"no acknowledged record is lost", "acknowledgements", false},
+    [CHECK_LOG_READ] = {"no record is missed", "records read", false},
 };
 
 const struct oracle_check_about *oracle_check_table(size_t *count) {

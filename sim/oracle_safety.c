@@ -38,7 +38,7 @@ static void check_monotone(struct oracle *o, vtime now, const struct oracle_list
                        store_name(change->store), l->id, row->version, after->version,
                        (int)change->kind);
     } else if (after->version == row->version && after->present && row->whole_hash != 0 &&
-               after->whole_hash != row->whole_hash) {
+               after->whole_hash != row->whole_hash && !is_torn(l, after->version)) {
         check_violated(o, CHECK_VERSION_MONOTONE, now,
                        "%s: listing %" PRIu64 " has two contents at version %" PRId64
                        ": hash %016" PRIx64 ", then %016" PRIx64,
@@ -266,6 +266,19 @@ void progress_routed(struct oracle *o, enum topic_id topic, uint32_t partition, 
     }
     if (progress->waiting_first == progress->waiting_count) {
         progress->waiting_first = progress->waiting_count = 0;
+    }
+}
+
+void progress_truncated(struct oracle *o, enum topic_id topic, uint32_t partition, int64_t offset) {
+    struct feed_progress *progress = progress_of(o, topic, partition);
+    if (progress == NULL) {
+        return;
+    }
+    progress->appended = progress->appended < offset ? progress->appended : offset - 1;
+    progress->routed = progress->routed < offset ? progress->routed : offset - 1;
+    while (progress->waiting_count > progress->waiting_first &&
+           progress->waiting[progress->waiting_count - 1].offset >= offset) {
+        progress->waiting_count--;
     }
 }
 

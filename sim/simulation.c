@@ -168,6 +168,29 @@ static void appended(void *ctx, vtime now, enum topic_id topic, uint32_t partiti
     }
 }
 
+static void truncated(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                      const struct log_record *record) {
+    struct simulation *s = ctx;
+    if (s->observer.truncated != NULL) {
+        s->observer.truncated(s->observer.ctx, now, topic, partition, record);
+    }
+}
+
+static void repeated(void *ctx, vtime now, const struct produce_item *item, uint32_t partition,
+                     int64_t offset) {
+    struct simulation *s = ctx;
+    if (s->observer.repeated != NULL) {
+        s->observer.repeated(s->observer.ctx, now, item, partition, offset);
+    }
+}
+
+/* Consumers hear of another leader at once, since their connection to the former one breaks. */
+static void led(void *ctx, vtime now, enum topic_id topic, uint32_t partition) {
+    struct simulation *s = ctx;
+    (void)now;
+    carrier_wake(s, &s->waiting[topic][partition]);
+}
+
 static void row_changed(void *ctx, vtime now, const struct row_change *change) {
     struct simulation *s = ctx;
     if (s->observer.row_changed != NULL) {
@@ -221,7 +244,9 @@ static bool vectors_written_by_reader(void *ctx) {
 static int fakes_make(struct simulation *s) {
     const struct simulation_options *o = &s->options;
     struct store_observer observer = {row_changed, seller_changed, s};
-    struct fake_kafka_options kafka = {.session_timeout_ns = o->session_timeout_ns};
+    struct fake_kafka_options kafka = {.session_timeout_ns = o->session_timeout_ns,
+                                       .poll_timeout_ns = o->poll_timeout_ns,
+                                       .protocol = o->rebalance};
     for (int topic = 0; topic < TOPIC_COUNT; topic++) {
         kafka.topics[topic].partitions = s->config.partitions;
         kafka.topics[topic].retention_ns = s->config.topics_kept_ns;
@@ -274,7 +299,11 @@ static int fakes_make(struct simulation *s) {
             return -ENOMEM;
         }
     }
-    fake_kafka_observe(s->kafka, (struct fake_kafka_observer){.appended = appended, .ctx = s});
+    fake_kafka_observe(s->kafka, (struct fake_kafka_observer){.appended = appended,
+                                                              .truncated = truncated,
+                                                              .repeated = repeated,
+                                                              .led = led,
+                                                              .ctx = s});
     s->ports = (struct simulation_ports){
         .log = fake_kafka_port(s->kafka),
         .oltp = fake_oltp_port(s->oltp),
@@ -606,6 +635,7 @@ static void assignment_send(struct simulation *s, uint32_t index,
     flight->partitions = (const uint32_t *)(const void *)partitions.data;
     flight->partition_count = change->count;
     flight->generation = change->generation;
+    flight->rejoin = change->rejoin;
     flight_push(s, vtime_add(s->now, ASSIGNMENT_NS), KIND_DELIVER + EVENT_ASSIGNED, flight);
 }
 
@@ -633,13 +663,14 @@ static void group_verdicts(struct simulation *s) {
     }
 }
 
-static void group_silence(struct simulation *s, const struct actor *actor) {
-    unsigned topics = group_topics(actor->kind);
-    if (topics == 0) {
+/* The group hears no heartbeats any more, or sees no polls. */
+static void group_verdict_due(struct simulation *s, const struct actor *actor, bool stuck) {
+    if (group_topics(actor->kind) == 0) {
         return;
     }
-    vtime deadline =
-        fake_kafka_group_silence(s->kafka, s->now, machine_group(actor->kind), actor->member);
+    const char *group = machine_group(actor->kind);
+    vtime deadline = stuck ? fake_kafka_group_stall(s->kafka, s->now, group, actor->member)
+                           : fake_kafka_group_silence(s->kafka, s->now, group, actor->member);
     if (deadline.ns != VTIME_NEVER.ns) {
         push(s, deadline, simulation_harness(s), KIND_GROUP, 0, NULL);
     }
@@ -700,7 +731,7 @@ static void actor_end(struct simulation *s, uint32_t index, bool crashed) {
         flight_free(s, flight);
     }
     actor->deferred_last = &actor->deferred;
-    group_silence(s, actor);
+    group_verdict_due(s, actor, false);
 }
 
 void simulation_crash(struct simulation *s, uint32_t index) {
@@ -742,14 +773,38 @@ void simulation_restart(struct simulation *s, uint32_t index) {
     group_join(s, index);
 }
 
-void simulation_pause(struct simulation *s, uint32_t index) {
+static void stop(struct simulation *s, uint32_t index, bool stuck) {
     struct actor *actor = &s->actors[index];
     if (actor->machine == NULL || actor->paused) {
         return;
     }
     simulation_note(s, index);
     actor->paused = true;
-    group_silence(s, actor);
+    group_verdict_due(s, actor, stuck);
+}
+
+void simulation_pause(struct simulation *s, uint32_t index) {
+    stop(s, index, false);
+}
+
+void simulation_stick(struct simulation *s, uint32_t index) {
+    stop(s, index, true);
+}
+
+void simulation_flap(struct simulation *s, uint32_t index) {
+    struct actor *actor = &s->actors[index];
+    if (actor->machine == NULL || actor->paused || group_topics(actor->kind) == 0) {
+        return;
+    }
+    simulation_note(s, index);
+    fake_kafka_group_leave(s->kafka, s->now, machine_group(actor->kind), actor->member);
+    group_join(s, index);
+}
+
+void simulation_rejoin(struct simulation *s, uint32_t index) {
+    struct actor *actor = &s->actors[index];
+    fake_kafka_group_rejoin(s->kafka, s->now, machine_group(actor->kind), actor->member);
+    group_changes(s);
 }
 
 void simulation_resume(struct simulation *s, uint32_t index) {

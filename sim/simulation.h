@@ -57,11 +57,13 @@ struct simulation_options {
     struct bugs bugs;
     bool explore_ties;
     int64_t session_timeout_ns; /* of consumer groups; 0: 45 s */
-    int64_t fetch_linger_ns;    /* how long a consumer that waits lets records gather; 0: 100 ms */
-    int64_t group_commit_ns;    /* how long the application gathers a transaction; 0: 20 ms */
-    int64_t artifacts_kept_ns;  /* how long the object store keeps vectors; 0: 90 days */
-    bool journal;               /* keep the history of every store, for the export */
-    int64_t time_travel_ns;     /* of the warehouse; 0: 24 h */
+    int64_t poll_timeout_ns;    /* likewise; 0: 5 min */
+    enum fake_kafka_protocol rebalance;
+    int64_t fetch_linger_ns;   /* how long a consumer that waits lets records gather; 0: 100 ms */
+    int64_t group_commit_ns;   /* how long the application gathers a transaction; 0: 20 ms */
+    int64_t artifacts_kept_ns; /* how long the object store keeps vectors; 0: 90 days */
+    bool journal;              /* keep the history of every store, for the export */
+    int64_t time_travel_ns;    /* of the warehouse; 0: 24 h */
     int64_t fail_safe_ns;
     struct vector_profile vectors;
     int64_t
@@ -100,6 +102,13 @@ struct simulation_observer {
     void (*asked)(void *ctx, vtime now, uint32_t actor, const struct effect *effect);
     /* An actor is no more: it died, or the scale leaves it out. */
     void (*ended)(void *ctx, vtime now, uint32_t actor, bool crashed);
+    /* A record went with its leader; called before it goes, lowest offset first. */
+    void (*truncated)(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                      const struct log_record *record);
+    /* An idempotent producer's record was taken for a repeat of the one at `offset` (negative: the
+     * broker does not know which) and not appended. */
+    void (*repeated)(void *ctx, vtime now, const struct produce_item *item, uint32_t partition,
+                     int64_t offset);
 };
 
 /* Somebody else who hears of a few of these, before the observer does. */
@@ -206,6 +215,12 @@ void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t wor
  * of what else is due at that moment, as a zombie does. */
 void simulation_pause(struct simulation *s, uint32_t actor);
 void simulation_resume(struct simulation *s, uint32_t actor);
+/* The process is stuck in its work: like a pause, but its heartbeats go on, and it leaves its group
+ * after the poll timeout (max.poll.interval.ms). Ended by simulation_resume. */
+void simulation_stick(struct simulation *s, uint32_t actor);
+/* The process leaves its group and joins it again at once: two rebalances. No effect on one that is
+ * down, paused or in no group. */
+void simulation_flap(struct simulation *s, uint32_t actor);
 /* Hands a command to the machine, as an operator would. */
 void simulation_command(struct simulation *s, uint32_t actor, enum command_kind kind);
 /* An operator gives an order at this moment: a record of the control topic, which sends it again

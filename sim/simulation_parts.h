@@ -39,6 +39,7 @@ struct flight {
     uint32_t generation; /* EVENT_ASSIGNED; partitions live in `effect` or are static */
     const uint32_t *partitions;
     size_t partition_count;
+    bool rejoin; /* EVENT_ASSIGNED: the group waits for this member to join again */
 };
 
 /* Requests that wait for something to read. */
@@ -136,6 +137,9 @@ void simulation_note_bytes(struct simulation *s, struct bytes bytes);
 /* Steps the actor's machine; the answered flight, if any, is released or sent again. */
 void simulation_step(struct simulation *s, uint32_t index, const struct event *event,
                      struct flight *answered);
+
+/* The actor has given up what its group took from it. */
+void simulation_rejoin(struct simulation *s, uint32_t actor);
 
 /* Fills in which group is about to lose what it has not read (A16). */
 void simulation_find_laggards(struct simulation *s);

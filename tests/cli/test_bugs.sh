@@ -63,6 +63,12 @@ reembed-from-archive embedding-silent-model-change 1
 audit-event-twice audit-stream 1
 audit-event-lost audit-stream 1
 audit-head-forgotten audit-stream 3
+truncation-unseen kafka-unclean-truncation 2
+loss-unnoticed kafka-unclean-truncation 2
+resets-at-once kafka-offset-out-of-range 1
+sequence-restarts kafka-idempotent-producers 1
+resumes-at-commit kafka-lost-commit 2
+fencing-off kafka-zombie-consumer 3
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

@@ -36,7 +36,7 @@ static void parameters_make_sense(void **state) {
     const struct fault_about *table = fault_table();
     for (int i = 0; i < FAULT_KIND_COUNT; i++) {
         unsigned required = table[i].required;
-        unsigned subject = required & (FAULT_FEED | FAULT_SINK | FAULT_WORKER);
+        unsigned subject = required & (FAULT_FEED | FAULT_TOPIC | FAULT_SINK | FAULT_WORKER);
         assert_int_equal(required & table[i].optional, 0);
         assert_true((subject & (subject - 1)) == 0);
         bool one_place = (table[i].places & (table[i].places - 1)) == 0;

@@ -720,7 +720,7 @@ static void frame_is_checked(void **state) {
         {2, 3, 1, RECORD_LISTING, "unknown operation", "op"},
         {2, 2, 1, RECORD_POLICY, "only listings and media can be deleted", "op"},
         {2, 2, 1, RECORD_ORDER, "only listings and media can be deleted", "op"},
-        {3, 31, 1, RECORD_LISTING, "unknown section", "sections"},
+        {3, 63, 1, RECORD_LISTING, "unknown section", "sections"},
         {3, 11, 1, RECORD_LISTING, "record is cut off", "record"},
         {48, 1, 1, RECORD_REFERENCE, "unknown reference table", "table"},
         {49, 3, 1, RECORD_REFERENCE, "unknown tokeniser", "tokeniser"},

@@ -356,7 +356,9 @@ static void truncation_reuses_offsets_under_the_next_epoch(void **state) {
     (void)state;
     struct fake_kafka *k = one_partition((struct fake_kafka_options){.segment_bytes = 2});
     struct heard heard = {.k = k};
-    fake_kafka_observe(k, (struct fake_kafka_observer){note_appended, note_truncated, &heard});
+    fake_kafka_observe(k, (struct fake_kafka_observer){.appended = note_appended,
+                                                       .truncated = note_truncated,
+                                                       .ctx = &heard});
     append(k, at(1), 1, "a");
     append(k, at(2), 1, "b");
     append(k, at(3), 1, "c");
