@@ -87,7 +87,7 @@ bool hop_log_out_of_memory(const struct hop_log *h) {
 /* The topics that changes of listings go through. */
 static bool is_on_the_way(enum topic_id topic) {
     return topic < TOPIC_FEED_COUNT || topic == TOPIC_LISTING_LOG || topic == TOPIC_LATE ||
-           topic == TOPIC_QUARANTINE;
+           topic == TOPIC_QUARANTINE || topic == TOPIC_CERTIFICATE;
 }
 
 void hop_log_appended(struct hop_log *h, enum topic_id topic, uint32_t partition,
@@ -99,7 +99,8 @@ void hop_log_appended(struct hop_log *h, enum topic_id topic, uint32_t partition
                              .partition = partition,
                              .epoch = record->epoch,
                              .offset = record->offset,
-                             .append = record->append};
+                             .append = record->append,
+                             .subject_id = record->key};
     struct record decoded;
     struct record_error error;
     if (record_decode_claimed(record->value, &decoded, &error) == 0) {
@@ -140,7 +141,7 @@ static void outbox_was_read(struct hop_log *h, const char *name, const struct ev
     }
     ADD(h, reads,
         (struct hop_read){.machine = name,
-                          .topic = HOP_OUTBOX,
+                          .topic = HOP_LOG_OUTBOX,
                           .first = event->outbox.rows[0].sequence,
                           .next = event->outbox.rows[count - 1].sequence + 1,
                           .at = event->now});

@@ -24,7 +24,8 @@
 #include "sim/oracle.h"
 #include "sim/store.h"
 
-/* A record was appended. Bytes that are no record have type 0 and nothing of what follows it. */
+/* A record was appended. Bytes that are no record have type 0, their key as the subject, and
+ * nothing else of what follows. */
 struct hop_record {
     enum topic_id topic;
     uint32_t partition;
@@ -43,10 +44,10 @@ struct hop_record {
 
 /* A machine on the way (relay, router, builder, loader) was handed records [first, next) of a
  * partition, or rows of the outbox. */
-#define HOP_OUTBOX TOPIC_COUNT
+#define HOP_LOG_OUTBOX TOPIC_COUNT
 struct hop_read {
     const char *machine; /* as in "builder-1"; the simulation's */
-    uint32_t topic;      /* enum topic_id, or HOP_OUTBOX */
+    uint32_t topic;      /* enum topic_id, or HOP_LOG_OUTBOX */
     uint32_t partition;
     int64_t first, next;
     bool bronze; /* from the warehouse, which keeps what the topic lost */

@@ -28,7 +28,7 @@ static int add_records(struct stores_export *x, const struct hop_log *hops) {
             known ? cell_integer(r->stamp.ts.ns) : cell_null(),
             known ? cell_pattern(r->stamp.id.hi) : cell_null(),
             cell_pattern(r->stamp.id.lo),
-            known ? cell_pattern(r->subject_id) : cell_null(),
+            cell_pattern(r->subject_id),
             r->type == RECORD_MEDIA ? cell_pattern(r->image_id) : cell_null(),
             cell_integer(r->repair),
             r->routed ? cell_integer(r->origin.topic) : cell_null(),
@@ -47,7 +47,7 @@ static int add_reads(struct stores_export *x, const struct hop_log *hops) {
     int rc = 0;
     for (size_t i = 0; i < count && rc == 0; i++) {
         const struct hop_read *r = &reads[i];
-        bool outbox = r->topic == HOP_OUTBOX;
+        bool outbox = r->topic == HOP_LOG_OUTBOX;
         struct cell cells[] = {
             name_cell(r->machine),
             name_cell(outbox ? "outbox" : topic_name((enum topic_id)r->topic)),

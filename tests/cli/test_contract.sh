@@ -64,7 +64,7 @@ bad_usage_is_refused() {
 # Every command says how it is used, and everything that there is is listed both ways.
 help_and_lists() {
     wants 0 'usage: murphy' "$murphy" --help
-    for command in run sweep merge list query tune demo; do
+    for command in run sweep merge list query explain tune demo; do
         wants 0 "usage: murphy $command" "$murphy" "$command" --help
     done
     wants 0 'calm-day' "$murphy" list scenarios
