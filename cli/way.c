@@ -776,10 +776,39 @@ static void follow_warehouse(struct follower *f, int log, const struct at_topic 
     doc_version version = there ? sqlite3_column_int64(s, 1) : 0;
     sqlite3_finalize(s);
     int gold = add_loaded(f, HOP_GOLD, silver, there, at_ns,
-                          ways_text(f->w, "version %" PRId64, (int64_t)version));
+                          ways_text(f->w, "document, version %" PRId64, (int64_t)version));
     if (there && version > f->way->version) {
         add_note(f, gold, ways_text(f->w, "with a later version"));
     }
+}
+
+/* The first state of a bucket of sales that was recorded at or behind a moment. */
+static bool sales_at(struct follower *f, const char *table, const char *category, int64_t hour_ns,
+                     vtime from, int64_t *at_ns) {
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "SELECT min(recorded_from_ns) FROM main.%s WHERE category IS ? AND hour_ns = ? AND"
+             " recorded_from_ns BETWEEN ? AND ?",
+             table);
+    return ways_number(f->w, at_ns, sql, "tiii", category, hour_ns, from.ns, f->w->at.ns);
+}
+
+/* Gold counts the order with the load that brings it; the dashboard shows it at its next refresh.
+ */
+static void follow_sales(struct follower *f, int silver, const char *category, int64_t hour_ns) {
+    char hour[MOMENT_TEXT_MAX];
+    int64_t at_ns = 0;
+    int from = silver;
+    moment_format((vtime){hour_ns}, hour);
+    if (sales_at(f, "gold_sales", category, hour_ns, f->way->hops[silver].at, &at_ns)) {
+        from = add_hop(f, HOP_GOLD, silver, (vtime){at_ns});
+        set_place(f, from, ways_text(f->w, "sales of the hour %.2sh", hour + 11));
+    }
+    bool shown = sales_at(f, "dashboard_sales", category, hour_ns, f->way->hops[silver].at, &at_ns);
+    int hop = shown ? add_hop(f, HOP_DASHBOARD, from, (vtime){at_ns})
+                    : add_waiting(f, HOP_DASHBOARD, from,
+                                  ways_text(f->w, "the view is brought up to date now and then"));
+    set_place(f, hop, ways_text(f->w, "%s", category == NULL ? "no category" : category));
 }
 
 static void follow_order(struct follower *f, int feed, const struct at_topic *record) {
@@ -798,20 +827,7 @@ static void follow_order(struct follower *f, int feed, const struct at_topic *re
     }
     int silver = add_hop(f, HOP_SILVER, bronze, (vtime){sqlite3_column_int64(s, 0)});
     set_place(f, silver, ways_text(f->w, "order %" PRIu64, (uint64_t)sqlite3_column_int64(s, 1)));
-    int64_t at_ns;
-    const char *category = (const char *)sqlite3_column_text(s, 2);
-    bool shown = ways_number(f->w, &at_ns,
-                             "SELECT min(recorded_from_ns) FROM main.gold_sales WHERE"
-                             " category IS ? AND hour_ns = ? AND recorded_from_ns BETWEEN ? AND ?",
-                             "tiii", category, (int64_t)sqlite3_column_int64(s, 3),
-                             (int64_t)sqlite3_column_int64(s, 0), f->w->at.ns);
-    int dashboard = shown ? add_hop(f, HOP_DASHBOARD, silver, (vtime){at_ns})
-                          : add_waiting(f, HOP_DASHBOARD, silver,
-                                        ways_text(f->w, "the view is brought up to date now and "
-                                                        "then"));
-    char hour[MOMENT_TEXT_MAX];
-    moment_format((vtime){sqlite3_column_int64(s, 3)}, hour);
-    set_place(f, dashboard, ways_text(f->w, "%s, %.13sh", category == NULL ? "?" : category, hour));
+    follow_sales(f, silver, (const char *)sqlite3_column_text(s, 2), sqlite3_column_int64(s, 3));
     sqlite3_finalize(s);
 }
 

@@ -7,7 +7,7 @@
  *        listing log -> builder -> embedding -> text, image, fused vector
  *                          |-------------------> keyword row
  *        listing log -> loader -> bronze -> silver -> gold
- *        orders feed -> loader -> bronze -> silver -> dashboard
+ *        orders feed -> loader -> bronze -> silver -> gold -> dashboard
  *   detours: outbox again (reconciliation), dead letter, sent again, late queue, quarantine
  *
  * Everything is read from the tables of the run as they were at one moment; what happened later is
@@ -50,7 +50,7 @@
     X(LOADER, "loader", "loader reads")                                                            \
     X(BRONZE, "bronze", "bronze")                                                                  \
     X(SILVER, "silver", "silver")                                                                  \
-    X(GOLD, "gold", "gold document")                                                               \
+    X(GOLD, "gold", "gold")                                                                        \
     X(DASHBOARD, "dashboard", "dashboard")                                                         \
     X(CERTIFICATE, "certificate", "certificate")
 

@@ -90,11 +90,11 @@ static void conclusion(struct page *p, const struct way *way, vtime at) {
                  since);
         break;
     case WAY_UNDER_WAY:
-        snprintf(text, sizeof text, "at: %s; %s since the seller's change", waits, lag);
+        snprintf(text, sizeof text, "at: %s; %s since it was made", waits, lag);
         break;
     case WAY_HELD:
         word = "HELD ";
-        snprintf(text, sizeof text, "in the %s, %s since the seller's change",
+        snprintf(text, sizeof text, "in the %s, %s since it was made",
                  way_find(way, HOP_QUARANTINE) != HOP_NONE ? "quarantine" : "late queue", lag);
         break;
     case WAY_NO_CHANGE:
@@ -168,7 +168,9 @@ void way_text_hop(struct page *p, const struct way *way, int i, vtime start, vti
     const struct hop *hop = &way->hops[i];
     char label[64], clock[WAY_TEXT_MAX], lag[WAY_TEXT_MAX + 1], total[WAY_TEXT_MAX];
     bool waits = hop->status == HOP_WAITING;
-    snprintf(label, sizeof label, "%*s%s", depth_of(way, i), "", hop_kind_label(hop->kind));
+    bool order = hop->kind == HOP_EVENT && strcmp(way->update.type, "order") == 0;
+    snprintf(label, sizeof label, "%*s%s", depth_of(way, i), "",
+             order ? "buyer's order" : hop_kind_label(hop->kind));
     way_text_clock(hop->at, start, clock);
     way_text_duration(waits ? vtime_diff(at, hop->at) : way_lag_ns(way, i), lag);
     way_text_duration(way_total_ns(way, i), total);

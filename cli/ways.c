@@ -144,8 +144,8 @@ static const char *const gathering[] = {
     " updated_at_ns AS event_at_ns, 'listing' AS type,"
     " CASE deleted WHEN 1 THEN 'delete' ELSE 'upsert' END AS op FROM main.oltp_listing"
     " WHERE listing_id = ?1 AND recorded_from_ns <= ?2 GROUP BY event_id"
-    " UNION ALL SELECT event_id, min(recorded_at_ns), ordered_at_ns, 'order', 'upsert'"
-    " FROM main.oltp_order WHERE listing_id = ?1 AND recorded_at_ns <= ?2 GROUP BY event_id"
+    " UNION ALL SELECT event_id, min(recorded_from_ns), event_at_ns, 'order', 'upsert'"
+    " FROM main.oltp_order WHERE listing_id = ?1 AND recorded_from_ns <= ?2 GROUP BY event_id"
     " UNION ALL SELECT event_id, min(recorded_from_ns), updated_at_ns, 'policy', 'upsert'"
     " FROM main.oltp_seller WHERE recorded_from_ns <= ?2"
     " AND event_id IN (SELECT event_id FROM w_record WHERE type = 'policy') GROUP BY event_id",
