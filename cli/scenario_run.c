@@ -453,6 +453,7 @@ static int build(struct scenario_run *run) {
         .seal_rows_min = scenario->probe_seal_rows,
         .time_travel_ns = scenario->time_travel_ns,
         .fail_safe_ns = scenario->fail_safe_ns,
+        .merge_picks = scenario->merge_picks,
         .artifacts_kept_ns = kept(scenario->retention.artifacts_ns),
     };
     options.vectors = vectors_of(scenario);

@@ -331,8 +331,9 @@ static int port_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, vtime
     return 0;
 }
 
-static int port_refresh_dashboard(void *ctx, vtime now) {
-    (void)now;
+static int port_refresh_dashboard(void *ctx, vtime now, bool whole, vtime *as_of) {
+    (void)whole; /* always */
+    *as_of = now;
     struct subject *s = ctx;
     postgres_run(s->db, "BEGIN; DELETE FROM dashboard; INSERT INTO dashboard"
                         " SELECT category, hour, count(*), sum(quantity), sum(amount) FROM orders"

@@ -138,7 +138,7 @@ static size_t read_sales(struct warehouse_subject *s, bool rebuilt, size_t skip,
 }
 
 static void refresh(struct warehouse_subject *s) {
-    assert_int_equal(s->port.ops->refresh_dashboard(s->port.ctx, at(0)), 0);
+    assert_int_equal(s->port.ops->refresh_dashboard(s->port.ctx, at(1000000), false, &(vtime){0}), 0);
 }
 
 /* ---- Bronze ---- */

@@ -327,7 +327,22 @@ const char *fault_survival_name(enum fault_survival survival);
     X(MEMBER_FLAPS, "member-flaps", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY, 0, SURVIVES, "", "", \
       "a member leaves its group and joins it again at once",                                      \
       "a rebalance storm: rolling deploys, a readiness probe that flaps [KIP-345]",                \
-      "log-read no-duplicate-row convergence", "offset-before-state")
+      "log-read no-duplicate-row convergence", "offset-before-state")                              \
+    X(SLOW_VIEW, "slow-view", PLACE_WAREHOUSE, FAULT_RATIO | FAULT_DELAY, 0, SURVIVES, "", "",     \
+      "a refresh makes the dashboard's view as of up to `delay` ago, and tells so",                \
+      "a target lag is an aim, measured to the roots, and a busy warehouse misses it [FIELD: "     \
+      "warehouse]",                                                                                \
+      "no-false-alarm dashboard", "view-unchecked")                                                \
+    X(STALE_STREAM, "stale-stream", PLACE_WAREHOUSE, FAULT_RATIO, 0, SURVIVES, "", "",             \
+      "the changes that a refresh of the view would go by are not kept any more",                  \
+      "a change stream goes stale past its retention, or when its table is replaced [FIELD: "      \
+      "warehouse]",                                                                                \
+      "no-false-alarm dashboard", "stale-stream-skipped")                                          \
+    X(TORN_LOAD, "torn-load", PLACE_WAREHOUSE, FAULT_RATIO, 0, SURVIVES, "", "",                   \
+      "of each table a part of a micro-batch is in, and the reply is lost",                        \
+      "a load of several statements without a transaction around them, cut off in between "        \
+      "[promise C4]",                                                                              \
+      "convergence audit-complete", "torn-load-taken")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

@@ -63,23 +63,52 @@ static int warehouse_load_struck(struct injector *in, vtime now, struct warehous
     return error;
 }
 
+static size_t torn(struct armed *armed, size_t count) {
+    return (size_t)prng_below(&armed->stream, count + 1);
+}
+
+/* A load that is torn: of each table a part of its own is in, drawn by itself, since nobody
+ * promises in which order they go in; nobody knows which. */
+static bool load_tears(struct injector *in, vtime now, struct warehouse_batch *batch) {
+    bool tears = false;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind != FAULT_TORN_LOAD || !injector_draws(in, armed, now)) {
+            continue;
+        }
+        injector_note(in, armed, PASS_WAREHOUSE, now, now);
+        batch->erasure_count = torn(armed, batch->erasure_count);
+        batch->bronze_count = torn(armed, batch->bronze_count);
+        batch->silver_count = torn(armed, batch->silver_count);
+        batch->gold_count = torn(armed, batch->gold_count);
+        batch->order_count = torn(armed, batch->order_count);
+        batch->audit_count = torn(armed, batch->audit_count);
+        batch->event_count = torn(armed, batch->event_count);
+        batch->rebuilt_count = torn(armed, batch->rebuilt_count);
+        tears = true;
+    }
+    return tears;
+}
+
 static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
     struct injector *in = ctx;
     enum verdict verdict = injector_judge_call(in, SINK_WAREHOUSE, PASS_WAREHOUSE_BATCH, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
-    struct warehouse_batch torn = *batch;
+    struct warehouse_batch part = *batch;
     if (verdict == HALF_DONE) {
-        torn.silver_count /= 2;
-        torn.gold_count = 0;
-        torn.order_count /= 2;
-        torn.audit_count /= 2;
-        torn.event_count /= 2;
-        torn.rebuilt_count /= 2;
-        torn.rebuilt_sales_count /= 2;
+        part.silver_count /= 2;
+        part.gold_count = 0;
+        part.order_count /= 2;
+        part.audit_count /= 2;
+        part.event_count /= 2;
+        part.rebuilt_count /= 2;
+        part.rebuilt_sales_count /= 2;
     }
-    return verdict_outcome(verdict, warehouse_load_struck(in, now, &torn));
+    bool tears = load_tears(in, now, &part);
+    int error = warehouse_load_struck(in, now, &part);
+    return tears && error == PORT_OK ? PORT_UNKNOWN : verdict_outcome(verdict, error);
 }
 
 static int warehouse_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
@@ -136,17 +165,42 @@ static bool refresh_swallowed(struct injector *in, vtime now) {
     return swallowed;
 }
 
-static int refresh_dashboard(void *ctx, vtime now) {
+/* How far behind the view is made; the store is told when its changes are gone. */
+static int64_t view_lag_ns(struct injector *in, vtime now, bool whole) {
+    int64_t lag_ns = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        bool slow = armed->fault.kind == FAULT_SLOW_VIEW;
+        bool stale = armed->fault.kind == FAULT_STALE_STREAM && !whole;
+        if ((!slow && !stale) || !injector_draws(in, armed, now)) {
+            continue;
+        }
+        injector_note(in, armed, PASS_WAREHOUSE, now, now);
+        if (stale) {
+            fake_warehouse_stale_stream(simulation_warehouse(in->simulation));
+        } else {
+            lag_ns += prng_range(&armed->stream, 1, armed->fault.delay_ns);
+        }
+    }
+    return lag_ns;
+}
+
+static int refresh_dashboard(void *ctx, vtime now, bool whole, vtime *as_of) {
     struct injector *in = ctx;
     enum verdict verdict = injector_judge_call(in, SINK_WAREHOUSE, PASS_WAREHOUSE_REFRESH, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
     if (refresh_swallowed(in, now)) {
+        *as_of = now;
         return verdict_outcome(verdict, PORT_OK);
     }
     const struct warehouse_port *warehouse = &in->inner.warehouse;
-    return verdict_outcome(verdict, warehouse->ops->refresh_dashboard(warehouse->ctx, now));
+    struct fake_warehouse *store = simulation_warehouse(in->simulation);
+    fake_warehouse_lag_view(store, view_lag_ns(in, now, whole));
+    int error = warehouse->ops->refresh_dashboard(warehouse->ctx, now, whole, as_of);
+    fake_warehouse_lag_view(store, 0);
+    return verdict_outcome(verdict, error);
 }
 
 static int warehouse_erase(void *ctx, vtime now, struct erasure_subject *subjects, size_t count,

@@ -678,6 +678,9 @@ static int repaired(struct partitioned *batch, struct batch_task *task, bool rep
 
 static int refresh(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
     struct effect *request = machine_request(&batch->machine, effects, EFFECT_REFRESH_DASHBOARD, 0);
+    if (request != NULL) {
+        request->refresh.whole = true;
+    }
     return task_expect(batch, &task->task, request, PURPOSE_REFRESH, 1);
 }
 

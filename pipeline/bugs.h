@@ -168,6 +168,19 @@
       "log-read")                                                                                  \
     X(FENCING_OFF, "fencing-off",                                                                  \
       "checkpoints name no generation: one of an evicted member overwrites its successor's",       \
+      "convergence")                                                                               \
+    X(MERGE_AS_IT_CAME, "merge-as-it-came",                                                        \
+      "all that a batch says of an order goes into one merge, as it came", "dashboard")            \
+    X(VIEW_UNCHECKED, "view-unchecked",                                                            \
+      "a refresh of the dashboard counts as done, whatever moment the view then tells of",         \
+      "no-false-alarm")                                                                            \
+    X(STALE_STREAM_SKIPPED, "stale-stream-skipped",                                                \
+      "a refresh of the dashboard whose changes are not kept any more counts as done",             \
+      "no-false-alarm")                                                                            \
+    X(FAILED_LOAD_TAKEN, "failed-load-taken",                                                      \
+      "the loader reads on after a micro-batch that the warehouse refused", "convergence")         \
+    X(TORN_LOAD_TAKEN, "torn-load-taken",                                                          \
+      "the loader reads on after a micro-batch of which nobody knows how much is in",              \
       "convergence")
 
 enum bug_id {

@@ -283,6 +283,10 @@ struct effect {
             size_t count;
         } block;
         struct {
+            bool whole;
+            vtime as_of; /* filled by the host */
+        } refresh;
+        struct {
             enum erase_target target;
             uint32_t model_version; /* of vectors: 0 for every version */
             struct erasure_subject *subjects;

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "pipeline/array.h"
 #include "pipeline/audit_stream.h"
@@ -47,9 +48,11 @@ struct loader_task {
     struct task task;
     struct listings listings;
     struct contract_gate gate;
-    size_t *batch; /* listings whose gold row the batch being made must bring up to date */
+    struct id_map rows; /* of the batch being made, by a hash of their key: index */
+    size_t *batch;      /* listings whose gold row the batch being made must bring up to date */
     size_t batch_count, batch_capacity;
     bool dashboard_armed;
+    vtime orders_in;       /* when the last of them surely were */
     bool batch_has_orders; /* of the batch of orders under way */
 };
 
@@ -57,6 +60,7 @@ static int task_init(struct partitioned *loader, struct task *head) {
     struct loader_task *task = (struct loader_task *)head;
     listings_init(&task->listings, sizeof(struct loaded), loader->machine.config,
                   loader->machine.bugs);
+    id_map_init(&task->rows);
     if (task_sources(head, SOURCE_COUNT) != 0) {
         return -ENOMEM;
     }
@@ -73,6 +77,7 @@ static void task_release(struct task *head) {
     struct loader_task *task = (struct loader_task *)head;
     contract_gate_release(&task->gate);
     listings_release(&task->listings);
+    id_map_release(&task->rows);
     free(task->batch);
 }
 
@@ -189,11 +194,41 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
     return listings_unsaved(&task->listings, (size_t)at);
 }
 
-static void order_row(const struct partitioned *loader, struct batch *batch,
-                      const struct log_record *logged, const struct record *record,
-                      struct effects *effects) {
+/* Where in the batch the row of that key stands; its next place when it has none, where it must be
+ * put then. The warehouse merges a batch at once: several rows for one of its rows are an error,
+ * and several for none are inserted, each of them. -ENOMEM when out of memory. */
+static int64_t row_place(const struct partitioned *loader, struct loader_task *task, uint64_t key,
+                         size_t *count) {
+    uint32_t at;
+    if (!bug_on(loader->machine.bugs, BUG_MERGE_AS_IT_CAME) &&
+        id_map_index(&task->rows, key, &at)) {
+        return at;
+    }
+    return id_map_put_index(&task->rows, key, *count) != 0 ? -ENOMEM : (int64_t)(*count)++;
+}
+
+static void rows_forget(struct loader_task *task) {
+    if (id_map_count(&task->rows) > 0) {
+        id_map_release(&task->rows);
+        id_map_init(&task->rows);
+    }
+}
+
+/* Of what a batch says of an order the greatest stamp goes into it. */
+static int order_row(const struct partitioned *loader, struct loader_task *task,
+                     struct batch *batch, const struct log_record *logged,
+                     const struct record *record, struct effects *effects) {
     bool arrival = bug_on(loader->machine.bugs, BUG_LATE_ORDER_WRONG_HOUR);
-    batch->orders[batch->load->warehouse.order_count++] = (struct order_row){
+    size_t *count = &batch->load->warehouse.order_count;
+    size_t before = *count;
+    int64_t at = row_place(loader, task, record->order_id, count);
+    if (at < 0) {
+        return -ENOMEM;
+    }
+    if ((size_t)at < before && stamp_compare(record->stamp, batch->orders[at].stamp) <= 0) {
+        return 0;
+    }
+    batch->orders[at] = (struct order_row){
         .order_id = record->order_id,
         .listing_id = record->subject_id,
         .stamp = record->stamp,
@@ -202,6 +237,7 @@ static void order_row(const struct partitioned *loader, struct batch *batch,
         .amount = record->amount,
         .category = effect_copy(effects, batch->load, record->order_category),
     };
+    return 0;
 }
 
 /* What is no order, or breaks its contract: bronze has it, and an operator hears why. 0 or -ENOMEM.
@@ -255,25 +291,44 @@ static int gold_rows(struct loader_task *task, struct batch *batch, struct effec
 
 /* ---- The audit of embeddings ---- */
 
-static void audit_rows(const struct record *record, struct audit_row *rows, size_t *count) {
+static uint64_t audit_key(const struct audit_row *row) {
+    const uint64_t words[] = {row->listing_id, (uint64_t)row->version,
+                              (uint64_t)row->modality << 32 | row->model_version};
+    return XXH3_64bits(words, sizeof words);
+}
+
+/* The builder may say a thing twice: what it said first of a key goes into the batch. */
+static int audit_rows(const struct partitioned *loader, struct loader_task *task,
+                      const struct record *record, struct audit_row *rows, size_t *count) {
     for (size_t m = 0; m < MODALITY_COUNT; m++) {
-        if ((record->audit.modalities >> m & 1) != 0) {
-            rows[(*count)++] = (struct audit_row){
-                .listing_id = record->subject_id,
-                .version = record->audit.version,
-                .modality = (enum modality)m,
-                .model_version = record->audit.model_version,
-                .content_hash = record->audit.content[m],
-                .made = (record->audit.made >> m & 1) != 0,
-            };
+        if ((record->audit.modalities >> m & 1) == 0) {
+            continue;
+        }
+        struct audit_row row = {
+            .listing_id = record->subject_id,
+            .version = record->audit.version,
+            .modality = (enum modality)m,
+            .model_version = record->audit.model_version,
+            .content_hash = record->audit.content[m],
+            .made = (record->audit.made >> m & 1) != 0,
+        };
+        size_t before = *count;
+        int64_t at = row_place(loader, task, audit_key(&row), count);
+        if (at < 0) {
+            return -ENOMEM;
+        }
+        if ((size_t)at == before) {
+            rows[at] = row;
         }
     }
+    return 0;
 }
 
 /* What the builder said of vectors becomes rows (A11); bronze has no part in it, since the pipeline
  * itself is the source. */
 static int audit_records(struct partitioned *loader, struct task *head, const struct event *event,
                          struct effects *effects) {
+    struct loader_task *task = (struct loader_task *)head;
     struct source *source = &head->sources[SOURCE_AUDIT];
     size_t count = event->records.count;
     struct effect *load = machine_request(&loader->machine, effects, EFFECT_LOAD_WAREHOUSE, 0);
@@ -287,10 +342,12 @@ static int audit_records(struct partitioned *loader, struct task *head, const st
     for (size_t i = 0; i < count; i++) {
         struct record record;
         struct record_error error;
-        if (record_of_topic(TOPIC_AUDIT, event->records.records[i].value, &record, &error) == 0) {
-            audit_rows(&record, rows, &load->warehouse.audit_count);
+        if (record_of_topic(TOPIC_AUDIT, event->records.records[i].value, &record, &error) == 0 &&
+            audit_rows(loader, task, &record, rows, &load->warehouse.audit_count) != 0) {
+            return -ENOMEM;
         }
     }
+    rows_forget(task);
     source->next = event->records.records[count - 1].offset + 1;
     source->waiting++;
     machine_count(&loader->machine, COUNTER_RECORDS_READ, count);
@@ -355,8 +412,7 @@ static int take_order(struct partitioned *loader, struct loader_task *task, stru
         struct dead_letter letter = contract_letter(source, logged, &record, &violation);
         return refuse_order(loader, &task->task, logged, &letter, letters, room, effects);
     }
-    order_row(loader, batch, logged, &record, effects);
-    return 0;
+    return order_row(loader, task, batch, logged, &record, effects);
 }
 
 /* Contracts; the router tells of those that are refused. After a restart they are read again. */
@@ -404,6 +460,7 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
     if (gold_rows(task, &batch, effects) != 0) {
         return -ENOMEM;
     }
+    rows_forget(task);
     source->waiting++; /* this batch */
     if (index == SOURCE_ORDER) {
         task->batch_has_orders = batch.load->warehouse.order_count > 0;
@@ -413,6 +470,36 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
 }
 
 /* ---- Answers ---- */
+
+static void dashboard_arm(const struct partitioned *loader, struct loader_task *task, vtime now,
+                          struct effects *effects) {
+    if (!task->dashboard_armed) {
+        task->dashboard_armed = true;
+        task_timer(effects, &task->task, TIMER_DASHBOARD,
+                   vtime_add(now, loader->machine.config->dashboard_interval_ns));
+    }
+}
+
+static int refresh(struct partitioned *loader, struct loader_task *task, bool whole,
+                   struct effects *effects) {
+    struct effect *request =
+        machine_request(&loader->machine, effects, EFFECT_REFRESH_DASHBOARD, 0);
+    if (task_expect(loader, &task->task, request, PURPOSE_DASHBOARD, 0) != 0) {
+        return -ENOMEM;
+    }
+    request->refresh.whole = whole;
+    return 0;
+}
+
+/* The view was made anew; as of a moment at which the last orders were not in yet, it is once more.
+ */
+static void refreshed(const struct partitioned *loader, struct loader_task *task,
+                      const struct event *event, struct effects *effects) {
+    bool behind = vtime_before(event->answered->refresh.as_of, task->orders_in);
+    if (behind && !bug_on(loader->machine.bugs, BUG_VIEW_UNCHECKED)) {
+        dashboard_arm(loader, task, event->now, effects);
+    }
+}
 
 /* An output of a source's fetched records is in: after the last one it is read on. */
 static int output_in(struct partitioned *loader, struct loader_task *task, size_t index,
@@ -424,10 +511,9 @@ static int output_in(struct partitioned *loader, struct loader_task *task, size_
     }
     source->safe = source->next;
     task_changed(loader, &task->task, event->now, effects);
-    if (index == SOURCE_ORDER && task->batch_has_orders && !task->dashboard_armed) {
-        task->dashboard_armed = true;
-        task_timer(effects, &task->task, TIMER_DASHBOARD,
-                   vtime_add(event->now, loader->machine.config->dashboard_interval_ns));
+    if (index == SOURCE_ORDER && task->batch_has_orders) {
+        task->orders_in = event->now;
+        dashboard_arm(loader, task, event->now, effects);
     }
     if (index == SOURCE_LOG && task_savable(loader, &task->task, effects) != 0) {
         return -ENOMEM;
@@ -435,6 +521,25 @@ static int output_in(struct partitioned *loader, struct loader_task *task, size_
     return contract_gate_waits(&task->gate, index)
                ? contract_gate_look(&task->gate, loader, &task->task, index, PURPOSE_LOOK, effects)
                : task_fetch(loader, &task->task, index, false, effects);
+}
+
+/* The changes that the refresh would go by are not kept any more: it is made of all orders. */
+static int task_refused(struct partitioned *loader, struct task *head, uint32_t purpose,
+                        uint32_t argument, const struct event *event, struct effects *effects,
+                        bool *again) {
+    enum bug_id taken = event->error == PORT_UNKNOWN ? BUG_TORN_LOAD_TAKEN : BUG_FAILED_LOAD_TAKEN;
+    if (purpose == PURPOSE_BATCH && bug_on(loader->machine.bugs, taken)) {
+        *again = false;
+        return output_in(loader, (struct loader_task *)head, argument, event, effects);
+    }
+    if (purpose != PURPOSE_DASHBOARD || event->error != PORT_OUT_OF_RANGE) {
+        return 0;
+    }
+    *again = false;
+    if (bug_on(loader->machine.bugs, BUG_STALE_STREAM_SKIPPED)) {
+        return 0;
+    }
+    return refresh(loader, (struct loader_task *)head, true, effects);
 }
 
 /* The control topic was read up for the sake of a source. */
@@ -454,6 +559,7 @@ static int task_answered(struct partitioned *loader, struct task *head, uint32_t
     (void)again;
     struct loader_task *task = (struct loader_task *)head;
     if (purpose == PURPOSE_DASHBOARD) {
+        refreshed(loader, task, event, effects);
         return 0;
     }
     return purpose == PURPOSE_LOOK ? look_done(loader, task, argument, event, effects)
@@ -464,10 +570,9 @@ static int task_timer_due(struct partitioned *loader, struct task *head, uint32_
                           struct effects *effects) {
     assert(id == TIMER_DASHBOARD);
     (void)now;
-    ((struct loader_task *)head)->dashboard_armed = false;
-    struct effect *refresh =
-        machine_request(&loader->machine, effects, EFFECT_REFRESH_DASHBOARD, 0);
-    return task_expect(loader, head, refresh, PURPOSE_DASHBOARD, 0);
+    struct loader_task *task = (struct loader_task *)head;
+    task->dashboard_armed = false;
+    return refresh(loader, task, false, effects);
 }
 
 /* ---- Checkpoints ---- */
@@ -520,9 +625,9 @@ static int restore_entry(struct partitioned *loader, struct task *head, uint64_t
 static int task_begin(struct partitioned *loader, struct task *head, const struct event *event,
                       struct effects *effects) {
     /* A refresh that a crash swallowed is caught up with. */
-    ((struct loader_task *)head)->dashboard_armed = true;
-    task_timer(effects, head, TIMER_DASHBOARD,
-               vtime_add(event->now, loader->machine.config->dashboard_interval_ns));
+    struct loader_task *task = (struct loader_task *)head;
+    task->orders_in = event->now;
+    dashboard_arm(loader, task, event->now, effects);
     for (size_t i = 0; i < SOURCE_COUNT; i++) {
         if (task_fetch(loader, head, i, false, effects) != 0) {
             return -ENOMEM;
@@ -540,6 +645,7 @@ struct machine *loader_new(void) {
         .begin = task_begin,
         .records = records,
         .answered = task_answered,
+        .refused = task_refused,
         .may_save = may_save,
         .save_entries = save_entries,
         .timer = task_timer_due,

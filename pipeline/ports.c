@@ -20,6 +20,8 @@ const char *port_error_name(int error) {
         return "offset out of range";
     case PORT_NO_MEMORY:
         return "out of memory";
+    case PORT_AMBIGUOUS:
+        return "ambiguous";
     case PORT_NOT_FOUND:
         return "not found";
     case PORT_TRUNCATED:

@@ -37,7 +37,8 @@ enum port_error {
     PORT_OUT_OF_RANGE = -6, /* log: the offset is below the start or above the end */
     PORT_NO_MEMORY = -7,
     PORT_NOT_FOUND = -8, /* no such topic, collection, alias */
-    PORT_TRUNCATED = -9  /* log: what stood before the offset went with a leader */
+    PORT_TRUNCATED = -9, /* log: what stood before the offset went with a leader */
+    PORT_AMBIGUOUS = -10 /* warehouse: several rows of the batch are for one row; some may be in */
 };
 const char *port_error_name(int error);
 
@@ -180,8 +181,8 @@ struct embed_result {
     enum item_status status;
     uint32_t model_version;
     bool reused; /* the vectors were made before, of the same content, and kept */
-    /* Of the wanted modalities: pointers into the caller's float buffers, filled on APPLIED, and how
-     * many floats the service answered with. A buffer has room for modality_dimension(); of a
+    /* Of the wanted modalities: pointers into the caller's float buffers, filled on APPLIED, and
+     * how many floats the service answered with. A buffer has room for modality_dimension(); of a
      * longer answer it holds the beginning, behind a shorter one it holds zeros. */
     float *vectors[MODALITY_COUNT];
     uint32_t dimensions[MODALITY_COUNT];
@@ -325,8 +326,12 @@ struct warehouse_port_ops {
      * call. */
     int (*read_sales)(void *ctx, vtime now, bool rebuilt, vtime from, vtime to, size_t skip,
                       struct sales_row *out, size_t max, size_t *count);
-    /* Brings the dashboard's materialised view of sales by category and hour up to date. */
-    int (*refresh_dashboard)(void *ctx, vtime now);
+    /* Brings the dashboard's materialised view of sales by category and hour up to date: with the
+     * orders that were loaded by *as_of, which it tells. That may be a while ago, since a target
+     * lag is an aim. It goes by the changes since it did last, or (whole) by all orders.
+     * PORT_OUT_OF_RANGE: nothing was done, and those changes are not kept any more; the whole is
+     * what helps. */
+    int (*refresh_dashboard)(void *ctx, vtime now, bool whole, vtime *as_of);
     /* ERASED_IN_BRONZE to ERASED_IN_FAIL_SAFE; fills in the subjects' versions. A subject that the
      * loader has not told of is found in bronze. */
     int (*erase)(void *ctx, vtime now, struct erasure_subject *subjects, size_t count,
@@ -361,7 +366,8 @@ struct object_port_ops {
     int (*erase)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until);
     /* Drops every object that was stored in [from, to), of whatever listing. */
     int (*purge)(void *ctx, vtime now, vtime from, vtime to);
-    /* How many objects that `erase` means are kept, as the store's listings have it: they may lag. */
+    /* How many objects that `erase` means are kept, as the store's listings have it: they may lag.
+     */
     int (*count)(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until,
                  uint64_t *objects);
 };

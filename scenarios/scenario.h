@@ -124,6 +124,7 @@ struct scenario {
         uint32_t requests_per_second_max;
     } vectors;
     int64_t keyword_gc_deletes_ns; /* 0: never */
+    bool merge_picks;              /* of the warehouse */
 
     struct fault *faults;
     size_t fault_count;

@@ -1204,6 +1204,22 @@ static const struct section keyword_section = {
     .key_count = COUNT_OF(keyword_keys),
 };
 
+static const struct key warehouse_keys[] = {
+    {
+        .name = "merge_picks",
+        .type = TAKES_FLAG,
+        AT(merge_picks),
+        .fallback = "false",
+        .about = "of several rows of a batch for one row any may stay, where by default that is an "
+                 "error",
+    },
+};
+static const struct section warehouse_section = {
+    .about = "the warehouse",
+    .keys = warehouse_keys,
+    .key_count = COUNT_OF(warehouse_keys),
+};
+
 /* ---- Faults ---- */
 
 static enum key_use fault_use(int kind, unsigned bits) {
@@ -1956,6 +1972,12 @@ static const struct key scenario_keys[] = {
         .type = TAKES_OBJECT,
         .section = &keyword_section,
         .about = "the keyword index",
+    },
+    {
+        .name = "warehouse",
+        .type = TAKES_OBJECT,
+        .section = &warehouse_section,
+        .about = "the warehouse",
     },
     {
         .name = "faults",

@@ -268,7 +268,8 @@ static int carry_out(struct simulation *s, struct effect *effect) {
     case EFFECT_LOAD_WAREHOUSE:
         return p->warehouse.ops->load(p->warehouse.ctx, s->now, &effect->warehouse);
     case EFFECT_REFRESH_DASHBOARD:
-        return p->warehouse.ops->refresh_dashboard(p->warehouse.ctx, s->now);
+        return p->warehouse.ops->refresh_dashboard(
+            p->warehouse.ctx, s->now, effect->refresh.whole, &effect->refresh.as_of);
     case EFFECT_SAVE_STATE:
         return p->state.ops->save(p->state.ctx, s->now, effect->save_state.group,
                                   effect->save_state.partition, effect->save_state.generation,

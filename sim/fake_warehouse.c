@@ -90,6 +90,11 @@ struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *o
     row_journal_init(&w->order_journal, options->journal);
     row_journal_init(&w->gold_sales_journal, options->journal);
     row_journal_init(&w->sales_journal, options->journal);
+    w->merge = options->merge;
+    w->view_lag_min_ns = options->view_lag_min_ns;
+    w->stream_kept_ns = options->stream_kept_ns;
+    w->view_as_of = (vtime){INT64_MIN};
+    id_map_init(&w->merged);
     id_map_init(&w->silver_newest);
     id_map_init(&w->gold_by_id);
     id_map_init(&w->bucket_by_hash);
@@ -126,6 +131,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     row_journal_release(&w->order_journal);
     row_journal_release(&w->gold_sales_journal);
     row_journal_release(&w->sales_journal);
+    id_map_release(&w->merged);
     id_map_release(&w->silver_newest);
     id_map_release(&w->gold_by_id);
     id_map_release(&w->bucket_by_hash);
@@ -160,9 +166,22 @@ struct stamp warehouse_stamp(sqlite3_stmt *s, int column) {
 
 /* ---- the port ---- */
 
+static int load_audit(struct fake_warehouse *w, vtime now, const struct audit_row *row,
+                      bool dedupe) {
+    uint64_t more = (uint64_t)row->version * MODALITY_COUNT * 256 + (uint64_t)row->modality * 256 +
+                    row->model_version;
+    enum merge_turn turn = warehouse_merge_turn(w, MERGE_AUDITS, row->listing_id, more);
+    int added = warehouse_audit_add(&w->audit, now, row, dedupe && turn != MERGE_INSERTS);
+    if (added < 0) {
+        return PORT_NO_MEMORY;
+    }
+    return added == 0 ? 0 : warehouse_merge_took(w, MERGE_AUDITS, row->listing_id, more, false);
+}
+
 static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
     struct fake_warehouse *w = ctx;
     int rc = fake_warehouse_expire(w, now);
+    warehouse_merge_begin(w);
     for (size_t i = 0; i < batch->erasure_count && rc == 0; i++) {
         rc = warehouse_load_erasure(w, now, &batch->erasures[i]);
     }
@@ -186,8 +205,7 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
         rc = failed ? PORT_NO_MEMORY : 0;
     }
     for (size_t i = 0; i < batch->audit_count && rc == 0; i++) {
-        bool failed = warehouse_audit_add(&w->audit, now, &batch->audits[i], batch->dedupe) < 0;
-        rc = failed ? PORT_NO_MEMORY : 0;
+        rc = load_audit(w, now, &batch->audits[i], batch->dedupe);
     }
     rc = rc == 0 ? warehouse_keep_sales(w, now) : rc;
     return rc != 0 || warehouse_rebuilt_load(&w->rebuilt, batch) == 0 ? rc : PORT_NO_MEMORY;

@@ -20,14 +20,20 @@
  *                        so; and the audit of versions that silver has not any more. The present
  *                        version of a listing stays with all that it was made from; gold, orders
  *                        and sales stay. What came of age is not taken in again
+ *     merges             several rows of a batch for one order, listing or audit key: an error, or
+ *                        an arbitrary one stays; where the key is not there yet each is inserted
  *     late orders        correct the bucket of the hour in which they were placed
  *     erasure            what a listing's mark covers is removed and refused (A12); removed rows
  *                        can be brought back for the time travel and then the fail-safe
- *     stale dashboard    the view is what the last refresh made of it
+ *     stale dashboard    the view is what the last refresh made of it; target lag is 60 s at
+ *                        least, an earlier refresh does nothing and tells of which moment the view
+ * is stale stream       a refresh goes by the changes since the last one; those that are older than
+ *                        their retention are gone, and only a refresh of the whole helps
  *   approximated
  *     storage            rows in memory; silver's intervals are kept beside its rows, as a
  *                        clustered warehouse keeps them in a column of their own
- *     loads              take effect at once; a torn load is a fault that hands over half a batch
+ *     loads              take effect at once; a torn load is a fault that hands over half a batch;
+ *                        a merge that is refused has taken the rows before the second one in
  *     time travel        removed rows are counted and not kept: nobody reads them
  *   not modelled
  *     files and compaction, concurrent loads and their snapshots, query cost
@@ -58,7 +64,18 @@
 
 struct fake_warehouse;
 
+/* What becomes of several rows of one batch that are for one row of the store. Those for a row that
+ * is not there yet are inserted, each of them. */
+enum warehouse_merge {
+    WAREHOUSE_ROW_BY_ROW,    /* one after the other, as by single statements: no such trouble */
+    WAREHOUSE_MERGE_REFUSES, /* PORT_AMBIGUOUS: MERGE's default */
+    WAREHOUSE_MERGE_PICKS,   /* an arbitrary one stays: that error switched off */
+};
+
 struct fake_warehouse_options {
+    enum warehouse_merge merge;
+    int64_t view_lag_min_ns; /* the view is not refreshed more often; 0: whenever asked to */
+    int64_t stream_kept_ns;  /* changes of orders are kept so long for refreshes; 0: for ever */
     struct store_observer observer; /* hears of STORE_SILVER and STORE_GOLD */
     bool journal;                   /* keep what every mutable row was at every moment */
     int64_t time_travel_ns;         /* removed rows can be brought back so long; 0: 24 h */
@@ -71,7 +88,7 @@ struct fake_warehouse_options {
 struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *options);
 void fake_warehouse_free(struct fake_warehouse *w);
 
-/* Errors: PORT_NO_MEMORY, with part of a batch in. */
+/* Errors: PORT_NO_MEMORY and PORT_AMBIGUOUS, with part of a batch in. */
 struct warehouse_port fake_warehouse_port(struct fake_warehouse *w);
 
 struct fake_warehouse_counts {
@@ -117,6 +134,11 @@ struct warehouse_held {
 /* 0 or PORT_NO_MEMORY. */
 int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
                         struct stamp stamp, doc_version version, struct warehouse_held *held);
+
+/* Surprises, which faults set: a refresh makes the view as of so long ago; the changes that the
+ * next one would go by are gone. */
+void fake_warehouse_lag_view(struct fake_warehouse *w, int64_t lag_ns);
+void fake_warehouse_stale_stream(struct fake_warehouse *w);
 
 /* The dashboard as of the last refresh: buckets in the order in which an order first named them,
  * also those that hold none now; false when there is no i-th. */

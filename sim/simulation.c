@@ -259,12 +259,15 @@ static int fakes_make(struct simulation *s) {
     s->state_store = fake_state_store_new();
     s->keyword = fake_keyword_new(&(struct fake_keyword_options){
         .journal = o->journal, .observer = observer, .gc_deletes_ns = o->keyword_gc_deletes_ns});
-    s->warehouse =
-        fake_warehouse_new(&(struct fake_warehouse_options){.journal = o->journal,
-                                                            .kept_ns = s->config.warehouse_kept_ns,
-                                                            .observer = observer,
-                                                            .time_travel_ns = o->time_travel_ns,
-                                                            .fail_safe_ns = o->fail_safe_ns});
+    s->warehouse = fake_warehouse_new(&(struct fake_warehouse_options){
+        .journal = o->journal,
+        .kept_ns = s->config.warehouse_kept_ns,
+        .observer = observer,
+        .time_travel_ns = o->time_travel_ns,
+        .fail_safe_ns = o->fail_safe_ns,
+        .view_lag_min_ns = VTIME_MINUTE,
+        .stream_kept_ns = 14 * VTIME_DAY,
+        .merge = o->merge_picks ? WAREHOUSE_MERGE_PICKS : WAREHOUSE_MERGE_REFUSES});
     s->embedding = fake_embedding_new(NULL);
     s->object_store = fake_object_store_new(
         &(struct fake_object_store_options){.retention_ns = o->artifacts_kept_ns});

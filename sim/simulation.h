@@ -65,6 +65,7 @@ struct simulation_options {
     bool journal;              /* keep the history of every store, for the export */
     int64_t time_travel_ns;    /* of the warehouse; 0: 24 h */
     int64_t fail_safe_ns;
+    bool merge_picks; /* of several rows of a batch for one row the warehouse takes any */
     struct vector_profile vectors;
     int64_t
         keyword_gc_deletes_ns; /* age at which the keyword index forgets a tombstone; 0: never */

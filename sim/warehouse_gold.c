@@ -89,8 +89,16 @@ int warehouse_load_gold(struct fake_warehouse *w, vtime now, const struct docume
     if (entry == 0) {
         return PORT_NO_MEMORY;
     }
-    bool second = entry->state.version >= d->version;
-    if ((second && dedupe) || warehouse_version_is_erased(w, d)) {
+    enum merge_turn turn =
+        dedupe ? warehouse_merge_turn(w, MERGE_GOLD, d->listing_id, 0) : MERGE_FIRST;
+    bool present = entry->state.version != DOC_VERSION_NONE;
+    bool second =
+        turn == MERGE_INSERTS || (turn == MERGE_FIRST && entry->state.version >= d->version);
+    if (turn == MERGE_REFUSED) {
+        return PORT_AMBIGUOUS;
+    }
+    if ((second && dedupe && turn == MERGE_FIRST) || turn == MERGE_LOSES ||
+        warehouse_version_is_erased(w, d)) {
         return 0;
     }
     if (gold_overwritten(w, now, entry, d) != 0 || put_gold(w, now, d, second) != 0) {
@@ -102,8 +110,11 @@ int warehouse_load_gold(struct fake_warehouse *w, vtime now, const struct docume
                                 .before = entry->state,
                                 .after = warehouse_state_of(d, is_served(d)),
                                 .duplicate = second};
-    w->counts.gold += second || entry->state.version == DOC_VERSION_NONE;
+    w->counts.gold += second || !present;
     w->counts.duplicates += second;
+    if (warehouse_merge_took(w, MERGE_GOLD, d->listing_id, 0, present && !second) != 0) {
+        return PORT_NO_MEMORY;
+    }
     if (!second) {
         entry->state = change.after;
     }

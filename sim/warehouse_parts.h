@@ -71,7 +71,8 @@ struct bucket {
     char *category;
     size_t category_len;
     int64_t hour_ns;
-    bool touched;             /* since the last refresh */
+    bool touched;             /* since the view took it over */
+    vtime touched_at;         /* since the last refresh */
     bool moved;               /* by the load under way */
     struct sales_row present; /* gold: the sums over silver's orders; no category or hour */
     struct sales_row shown;   /* the view: as the last refresh took them over */
@@ -114,7 +115,13 @@ struct fake_warehouse {
     size_t log_capacity;
     uint32_t *touched, *moved;
     size_t touched_count, touched_capacity, moved_count, moved_capacity;
-    bool gold_held; /* silver's orders go in, their sums do not follow */
+    enum warehouse_merge merge;
+    int64_t view_lag_min_ns, view_lag_ns, stream_kept_ns;
+    bool view_made, stream_stale;
+    vtime refreshed_at, view_as_of;
+    uint64_t batch;       /* number of the load under way */
+    struct id_map merged; /* by key of a merge: the load that took a row of it last, and how */
+    bool gold_held;       /* silver's orders go in, their sums do not follow */
 };
 
 /* Ids in the order of signed integers: SQLite knows no others. */
@@ -131,6 +138,25 @@ int warehouse_run(struct fake_warehouse *w, enum statement which, const struct c
                   int count);
 /* The stamp whose three columns start at `column`. */
 struct stamp warehouse_stamp(sqlite3_stmt *s, int column);
+
+/* ---- Merges ---- */
+
+enum merge_table { MERGE_GOLD, MERGE_ORDERS, MERGE_AUDITS };
+/* What becomes of a row of the load under way. */
+enum merge_turn {
+    MERGE_FIRST,   /* of its key */
+    MERGE_INSERTS, /* a further one of a key that was not there: a second row */
+    MERGE_WINS,    /* of a key that was: the arbitrary one is this */
+    MERGE_LOSES,   /* or it is not */
+    MERGE_REFUSED
+};
+void warehouse_merge_begin(struct fake_warehouse *w);
+/* A key is one or two numbers. */
+enum merge_turn warehouse_merge_turn(const struct fake_warehouse *w, enum merge_table table,
+                                     uint64_t key, uint64_t more);
+/* The load took a row of that key: over one that was there (matched), or as its first. */
+int warehouse_merge_took(struct fake_warehouse *w, enum merge_table table, uint64_t key,
+                         uint64_t more, bool matched);
 
 /* ---- Bronze ---- */
 
@@ -177,7 +203,7 @@ int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order
 int warehouse_remake_sales(struct fake_warehouse *w, vtime now, const struct sales_row *which);
 /* Gold as this load left it goes into its history. */
 int warehouse_keep_sales(struct fake_warehouse *w, vtime now);
-int warehouse_refresh_sales(void *ctx, vtime now);
+int warehouse_refresh_sales(void *ctx, vtime now, bool whole, vtime *as_of);
 int warehouse_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, vtime to, size_t skip,
                          struct sales_row *out, size_t max, size_t *count);
 /* Adds up a bucket's orders from the tables. */

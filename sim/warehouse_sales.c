@@ -77,6 +77,7 @@ static void bucket_moved(struct fake_warehouse *w, vtime now, uint32_t at) {
     w->unshown_since = w->touched_count == 0 ? now : w->unshown_since;
     if (!b->touched) {
         b->touched = true;
+        b->touched_at = b->present.changed_at;
         w->touched[w->touched_count++] = at;
     }
     if (!b->moved) {
@@ -120,6 +121,10 @@ int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order
         cell_pattern(order->stamp.id.hi),
         cell_pattern(order->stamp.id.lo),
     };
+    enum merge_turn turn = warehouse_merge_turn(w, MERGE_ORDERS, order->order_id, 0);
+    if (dedupe && turn == MERGE_REFUSED) {
+        return PORT_AMBIGUOUS;
+    }
     if (warehouse_run(w, ADD_ORDER, cells, 8) != 0) {
         return PORT_NO_MEMORY;
     }
@@ -134,6 +139,10 @@ int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order
         bool differs = counted.bucket != old.bucket || counted.quantity != old.quantity ||
                        counted.amount != old.amount;
         bool newer = order_of_stamps > 0 || (repair && order_of_stamps == 0 && differs);
+        if (dedupe && turn != MERGE_FIRST) {
+            newer = turn == MERGE_WINS;
+            dedupe = turn != MERGE_INSERTS;
+        }
         if (!newer && dedupe) {
             return 0;
         }
@@ -149,7 +158,8 @@ int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order
     }
     count_order(w, now, &counted, 1);
     w->counts.orders += added || copy != 0;
-    return keep_order_history(w, now, order, copy);
+    int rc = warehouse_merge_took(w, MERGE_ORDERS, order->order_id, 0, !added && copy == 0);
+    return rc != 0 ? rc : keep_order_history(w, now, order, copy);
 }
 
 static struct sales_row row_of(const struct bucket *b, const struct sales_row *sums) {
@@ -235,18 +245,71 @@ int fake_warehouse_each_order(struct fake_warehouse *w,
     return more < 0 ? PORT_NO_MEMORY : 0;
 }
 
-int warehouse_refresh_sales(void *ctx, vtime now) {
-    struct fake_warehouse *w = ctx;
+/* The changes that a refresh goes by are kept for so long and no longer. */
+static bool stream_is_stale(const struct fake_warehouse *w, vtime now) {
+    bool stale = w->stream_stale;
+    for (size_t i = 0; i < w->touched_count && w->stream_kept_ns > 0; i++) {
+        vtime since = w->buckets[w->touched[i]].touched_at;
+        stale = stale || vtime_diff(now, since) > w->stream_kept_ns;
+    }
+    return stale;
+}
+
+/* What changed after the view's moment waits for the next refresh. */
+static int refresh_touched(struct fake_warehouse *w, vtime now) {
+    size_t left = 0;
     for (size_t i = 0; i < w->touched_count; i++) {
-        if (refresh_bucket(w, now, w->touched[i]) != 0) {
+        uint32_t at = w->touched[i];
+        if (vtime_before(w->view_as_of, w->buckets[at].present.changed_at)) {
+            w->touched[left++] = at;
+        } else if (refresh_bucket(w, now, at) != 0) {
             return PORT_NO_MEMORY;
         }
     }
     if (w->touched_count > 0) {
         lag_histogram_count(&w->behind, vtime_diff(now, w->unshown_since));
     }
-    w->touched_count = 0;
+    w->touched_count = left;
+    for (size_t i = 0; i < left; i++) {
+        vtime since = w->buckets[w->touched[i]].touched_at;
+        w->unshown_since =
+            i == 0 || vtime_before(since, w->unshown_since) ? since : w->unshown_since;
+    }
     return 0;
+}
+
+int warehouse_refresh_sales(void *ctx, vtime now, bool whole, vtime *as_of) {
+    struct fake_warehouse *w = ctx;
+    bool soon = w->view_made && vtime_diff(now, w->refreshed_at) < w->view_lag_min_ns;
+    *as_of = w->view_as_of;
+    if (soon && !whole) {
+        return 0;
+    }
+    if (!whole && stream_is_stale(w, now)) {
+        w->stream_stale = true;
+        return PORT_OUT_OF_RANGE;
+    }
+    for (uint32_t i = 0; whole && i < w->bucket_count; i++) {
+        const struct bucket *b = &w->buckets[i];
+        if (b->shown.orders != b->present.orders || b->shown.quantity != b->present.quantity ||
+            b->shown.amount != b->present.amount) {
+            bucket_moved(w, now, i);
+        }
+    }
+    w->view_made = true;
+    w->refreshed_at = now;
+    w->stream_stale = false;
+    w->view_as_of = vtime_max(w->view_as_of, vtime_add(now, -w->view_lag_ns));
+    *as_of = w->view_as_of;
+    return refresh_touched(w, now);
+}
+
+void fake_warehouse_lag_view(struct fake_warehouse *w, int64_t lag_ns) {
+    w->view_lag_ns = lag_ns;
+}
+
+void fake_warehouse_stale_stream(struct fake_warehouse *w) {
+    w->stream_stale = true;
 }
 
 static int bucket_order(const void *left, const void *right) {

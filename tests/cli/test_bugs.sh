@@ -69,6 +69,12 @@ resets-at-once kafka-offset-out-of-range 1
 sequence-restarts kafka-idempotent-producers 1
 resumes-at-commit kafka-lost-commit 2
 fencing-off kafka-zombie-consumer 3
+failed-load-taken warehouse-load-failure 1
+torn-load-taken warehouse-torn-batch 1
+merge-as-it-came warehouse-duplicate-keys 1
+merge-as-it-came warehouse-arbitrary-merge 1
+view-unchecked warehouse-slow-view 3
+stale-stream-skipped warehouse-stale-stream 2
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.

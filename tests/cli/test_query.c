@@ -200,7 +200,7 @@ static void place_order(struct world *w, vtime now) {
     w->sales[which][1] += order.quantity;
     w->sales[which][2] += order.amount;
     if (prng_ratio(&w->prng, 1, 2)) {
-        assert_int_equal(port.ops->refresh_dashboard(port.ctx, now), 0);
+        assert_int_equal(port.ops->refresh_dashboard(port.ctx, now, false, &(vtime){0}), 0);
         memcpy(w->shown, w->sales, sizeof(w->shown));
     }
 }

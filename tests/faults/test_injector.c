@@ -312,7 +312,7 @@ static int scan_warehouse(struct rig *rig) {
 
 static int refresh(struct rig *rig) {
     struct warehouse_port *p = &ports_of(rig)->warehouse;
-    return p->ops->refresh_dashboard(p->ctx, now_of(rig));
+    return p->ops->refresh_dashboard(p->ctx, now_of(rig), false, &(vtime){0});
 }
 
 static int ignore_entry(void *ctx, uint64_t key, struct bytes value) {
@@ -1012,6 +1012,47 @@ static void healing_ends_bands(void **state) {
     rig_free(rig);
 }
 
+/* ---- The warehouse ---- */
+
+/* A torn load has an unknown outcome and some of its rows in, now these, now those; sent again it
+ * is whole (C4). */
+static void a_torn_load_is_in_partly(void **state) {
+    (void)state;
+    const struct fault faults[] = {
+        {.kind = FAULT_TORN_LOAD, .ratio_num = 1, .ratio_den = 1, .until_ns = VTIME_HOUR}};
+    uint64_t least = 4, most = 0;
+    for (int i = 0; i < 20; i++) {
+        struct rig *rig = rig_of(faults, 1);
+        for (int k = 0; k <= i; k++) {
+            assert_int_equal(load(rig), PORT_UNKNOWN);
+        }
+        least = silver_rows(rig) < least ? silver_rows(rig) : least;
+        most = silver_rows(rig) > most ? silver_rows(rig) : most;
+        run_to(rig, VTIME_HOUR);
+        assert_int_equal(load(rig), PORT_OK);
+        assert_int_equal(silver_rows(rig), 4);
+        rig_free(rig);
+    }
+    assert_true(least < most);
+}
+
+/* A slow view says of which moment it is; a stale stream refuses all but a refresh of the whole. */
+static void views_are_slow_and_streams_stale(void **state) {
+    (void)state;
+    const struct fault faults[] = {
+        {.kind = FAULT_SLOW_VIEW, .ratio_num = 1, .ratio_den = 1, .delay_ns = VTIME_HOUR},
+        {.kind = FAULT_STALE_STREAM, .ratio_num = 1, .ratio_den = 1}};
+    struct rig *rig = rig_of(faults, 2);
+    struct warehouse_port *p = &ports_of(rig)->warehouse;
+    vtime as_of = VTIME_NEVER;
+    assert_int_equal(p->ops->refresh_dashboard(p->ctx, now_of(rig), false, &as_of),
+                     PORT_OUT_OF_RANGE);
+    assert_int_equal(p->ops->refresh_dashboard(p->ctx, now_of(rig), true, &as_of), PORT_OK);
+    assert_in_range(vtime_diff(now_of(rig), as_of), 1, VTIME_HOUR);
+    assert_int_equal(injector_struck(rig->injector, 1), 1);
+    rig_free(rig);
+}
+
 /* ---- The object store ---- */
 
 static int erase_objects(struct rig *rig, const uint64_t *listing_ids, size_t count) {
@@ -1125,6 +1166,8 @@ int main(void) {
         cmocka_unit_test(equal_faults_decide_differently),
         cmocka_unit_test(points_count_what_passes),
         cmocka_unit_test(healing_ends_bands),
+        cmocka_unit_test(a_torn_load_is_in_partly),
+        cmocka_unit_test(views_are_slow_and_streams_stale),
         cmocka_unit_test(a_lost_delete_leaves_the_objects),
         cmocka_unit_test(a_late_delete_comes_within_its_delay),
         cmocka_unit_test(a_slow_listing_misses_what_is_young),

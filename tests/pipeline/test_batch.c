@@ -54,7 +54,7 @@ static void bronze(struct night *n, enum topic_id topic, int64_t offset, const c
                                     .order_count = record.type == RECORD_ORDER,
                                     .dedupe = true};
     assert_int_equal(port.ops->load(port.ctx, n->script->now, &batch), 0);
-    assert_int_equal(port.ops->refresh_dashboard(port.ctx, n->script->now), 0);
+    assert_int_equal(port.ops->refresh_dashboard(port.ctx, n->script->now, false, &(vtime){0}), 0);
     free((char *)(uintptr_t)value.data);
 }
 

@@ -217,6 +217,67 @@ static void test_refreshes_the_dashboard(void **state) {
     script_free(s);
 }
 
+/* Of several words about an order in one batch the latest goes into it, wherever it stands among
+ * them, and of the audit the first: a warehouse that merges a batch at once takes several rows for
+ * one of its rows as an error, or any of them (C4). */
+static void test_one_row_for_a_key(void **state) {
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        struct bugs bugs = {.on[BUG_MERGE_AS_IT_CAME] = on};
+        struct script *s = begun(&bugs);
+        script_records(s, FETCH_ORDERS, 0,
+                       TEXTS("order 9 of 7 @2 quantity=2", "order 8 of 7 @1",
+                             "order 9 of 7 @3 quantity=3", "order 9 of 7 @1 quantity=1",
+                             "order 9 of 7 @3 quantity=3"));
+        const struct warehouse_batch *batch = &script_request(s, 6)->warehouse;
+        assert_int_equal(batch->bronze_count, 5);
+        assert_int_equal(batch->order_count, on ? 5 : 2);
+        assert_int_equal(batch->orders[0].quantity, on ? 2 : 3);
+        script_answer(s, 6);
+        script_records(s, script_newest(s, EFFECT_FETCH), 5, TEXTS("order 9 of 7 @4 quantity=4"));
+        const struct warehouse_batch *next = &script_request(s, load_request(s))->warehouse;
+        assert_int_equal(next->order_count, 1); /* batches know nothing of each other */
+        assert_int_equal(next->orders[0].quantity, 4);
+        script_free(s);
+    }
+}
+
+/* A view that is of a moment before the last orders were in is made once more (C4). */
+static void test_refreshes_until_the_view_has_caught_up(void **state) {
+    (void)state;
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_ORDERS, 0, TEXTS("order 9 of 7 @1"));
+    script_wait(s, 10 * VTIME_SECOND);
+    script_answer(s, load_request(s));
+    for (int i = 0; i < 2; i++) {
+        script_wait(s, 2 * VTIME_MINUTE);
+        struct effect *refresh = script_request(s, script_newest(s, EFFECT_REFRESH_DASHBOARD));
+        refresh->refresh.as_of = vtime_add(s->now, -VTIME_HOUR);
+        struct event event = {
+            .kind = EVENT_LOADED, .request = refresh->request, .answered = refresh};
+        script_step(s, &event);
+    }
+    script_wait(s, 2 * VTIME_MINUTE);
+    script_answer(s, script_newest(s, EFFECT_REFRESH_DASHBOARD));
+    script_wait(s, VTIME_HOUR);
+    assert_int_equal(script_newest(s, EFFECT_REFRESH_DASHBOARD), 0);
+    script_free(s);
+}
+
+/* Where the changes are not kept any more the view is made of all orders (C4). */
+static void test_stale_changes(void **state) {
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        struct bugs bugs = {.on[BUG_STALE_STREAM_SKIPPED] = on};
+        struct script *s = begun(&bugs);
+        script_wait(s, VTIME_MINUTE);
+        script_skip(s);
+        script_fail(s, script_newest(s, EFFECT_REFRESH_DASHBOARD), PORT_OUT_OF_RANGE);
+        script_expect(s, on ? "" : "#7 refresh-dashboard whole\n");
+        script_free(s);
+    }
+}
+
 /* The planted bug makes a repeat count as a change, and inserts rows without looking at keys. */
 static void test_bug_no_dedupe(void **state) {
     (void)state;
@@ -296,6 +357,9 @@ int main(void) {
         cmocka_unit_test(test_restart_goes_on),
         cmocka_unit_test(test_erasure),
         cmocka_unit_test(test_refreshes_the_dashboard),
+        cmocka_unit_test(test_one_row_for_a_key),
+        cmocka_unit_test(test_refreshes_until_the_view_has_caught_up),
+        cmocka_unit_test(test_stale_changes),
         cmocka_unit_test(test_bug_no_dedupe),
         cmocka_unit_test(test_bug_offset_before_state),
         cmocka_unit_test(test_loads_the_audit),

@@ -622,7 +622,7 @@ static inline void place_order(struct world *w, uint64_t id, int64_t quantity, b
     struct warehouse_port port = fake_warehouse_port(w->warehouse);
     assert_int_equal(port.ops->load(port.ctx, w->now, &batch), 0);
     if (refresh) {
-        assert_int_equal(port.ops->refresh_dashboard(port.ctx, w->now), 0);
+        assert_int_equal(port.ops->refresh_dashboard(port.ctx, w->now, false, &(vtime){0}), 0);
     }
 }
 

@@ -30,6 +30,10 @@ static void hear(void *ctx, vtime now, const struct row_change *change) {
     heard.last = *change;
 }
 
+/* Behind every load of these tests; and of which moment the view is. */
+static const vtime after_all = {900 * VTIME_DAY};
+static vtime as_of;
+
 static struct fake_warehouse *open_warehouse(void) {
     memset(&heard, 0, sizeof(heard));
     struct fake_warehouse *w = fake_warehouse_new(
@@ -374,7 +378,7 @@ static void plain_inserts_leave_second_rows(void **state) {
     assert_int_equal(scan(w, 4, 4, rows, 4), 2);
     assert_string_equal(silver_of(w), "10 [100,100);10 [100,-1);");
     struct warehouse_port port = fake_warehouse_port(w);
-    assert_int_equal(port.ops->refresh_dashboard(port.ctx, (vtime){3}), 0);
+    assert_int_equal(port.ops->refresh_dashboard(port.ctx, after_all, false, &as_of), 0);
     struct sales_row sales;
     assert_true(fake_warehouse_sales(w, 0, &sales));
     assert_int_equal(sales.orders, 2);
@@ -400,7 +404,7 @@ static const char *sales_of(struct fake_warehouse *w, bool refresh) {
     static char text[500];
     struct warehouse_port port = fake_warehouse_port(w);
     if (refresh) {
-        assert_int_equal(port.ops->refresh_dashboard(port.ctx, (vtime){0}), 0);
+        assert_int_equal(port.ops->refresh_dashboard(port.ctx, after_all, false, &as_of), 0);
     }
     text[0] = 0;
     struct sales_row row;
@@ -587,7 +591,7 @@ static void compare_gold(struct fake_warehouse *w) {
 
 static void compare_sales(struct fake_warehouse *w) {
     struct warehouse_port port = fake_warehouse_port(w);
-    assert_int_equal(port.ops->refresh_dashboard(port.ctx, (vtime){0}), 0);
+    assert_int_equal(port.ops->refresh_dashboard(port.ctx, after_all, false, &as_of), 0);
     struct sales_row row;
     int64_t shown = 0, expected = 0;
     for (size_t i = 0; fake_warehouse_sales(w, i, &row); i++) {
@@ -711,6 +715,122 @@ static void audit_keeps_the_first_row_of_a_key(void **state) {
     fake_warehouse_free(w);
 }
 
+/* ---- Merges, views and change streams as they are (C4) ---- */
+
+static struct order_row order_of(uint64_t id, int64_t ts, int64_t amount) {
+    return (struct order_row){.order_id = id,
+                              .listing_id = 7,
+                              .stamp = {{ts}, {0, (uint64_t)ts}},
+                              .quantity = 1,
+                              .amount = amount,
+                              .category = bytes_of("home")};
+}
+
+static int merge_orders(struct fake_warehouse *w, const struct order_row *rows, size_t count) {
+    struct warehouse_port port = fake_warehouse_port(w);
+    struct warehouse_batch batch = {.orders = rows, .order_count = count, .dedupe = true};
+    int error = port.ops->load(port.ctx, (vtime){1}, &batch);
+    fake_warehouse_check(w);
+    return error;
+}
+
+/* Several rows of a batch for one order that is there are an error; for one that is not there each
+ * is inserted; in batches of their own they are what they say. */
+static void ambiguous_merges_are_refused(void **state) {
+    (void)state;
+    struct fake_warehouse *w =
+        fake_warehouse_new(&(struct fake_warehouse_options){.merge = WAREHOUSE_MERGE_REFUSES});
+    struct order_row rows[] = {order_of(1, 5, 10), order_of(1, 6, 20), order_of(1, 7, 30)};
+    assert_int_equal(merge_orders(w, rows, 1), PORT_OK);
+    assert_int_equal(merge_orders(w, rows + 1, 2), PORT_AMBIGUOUS);
+    assert_int_equal(merge_orders(w, rows + 2, 1), PORT_OK);
+    assert_int_equal(fake_warehouse_counts(w).orders, 1);
+    struct order_row twins[] = {order_of(2, 5, 10), order_of(2, 5, 10)};
+    assert_int_equal(merge_orders(w, twins, 2), PORT_OK);
+    assert_int_equal(fake_warehouse_counts(w).orders, 3);
+    assert_int_equal(fake_warehouse_counts(w).duplicates, 1);
+    struct audit_row audit = {.listing_id = 3, .version = 4, .modality = 1, .model_version = 1};
+    struct audit_row audits[] = {audit, audit};
+    for (int i = 0; i < 2; i++) {
+        load(w, 1, (struct warehouse_batch){.audits = audits, .audit_count = 2, .dedupe = true});
+        assert_int_equal(fake_warehouse_audit(w)->count, 2);
+    }
+    fake_warehouse_free(w);
+}
+
+/* With that error switched off an arbitrary row stays: not always the latest. */
+static void arbitrary_rows_stay(void **state) {
+    (void)state;
+    struct fake_warehouse *w =
+        fake_warehouse_new(&(struct fake_warehouse_options){.merge = WAREHOUSE_MERGE_PICKS});
+    int latest = 0;
+    for (uint64_t id = 1; id <= 40; id++) {
+        struct order_row rows[] = {order_of(id, 5, 10), order_of(id, 6, 20), order_of(id, 7, 30)};
+        struct sales_row before, after;
+        assert_int_equal(merge_orders(w, rows, 1), PORT_OK);
+        fake_warehouse_gold_sales(w, 0, &before);
+        assert_int_equal(merge_orders(w, rows + 1, 2), PORT_OK);
+        fake_warehouse_gold_sales(w, 0, &after);
+        latest += after.amount - before.amount == 20;
+        assert_int_equal(after.orders, id);
+    }
+    assert_in_range(latest, 8, 32);
+    fake_warehouse_free(w);
+}
+
+static int refresh_at(struct fake_warehouse *w, int64_t second, bool whole) {
+    struct warehouse_port port = fake_warehouse_port(w);
+    return port.ops->refresh_dashboard(port.ctx, (vtime){second * VTIME_SECOND}, whole, &as_of);
+}
+
+static int64_t shown(struct fake_warehouse *w) {
+    struct sales_row row;
+    assert_true(fake_warehouse_sales(w, 0, &row));
+    return row.orders;
+}
+
+/* A view is not refreshed more often than its least target lag, may be made as of a while ago, and
+ * says so: what was loaded since comes with a later refresh. */
+static void views_lag(void **state) {
+    (void)state;
+    struct fake_warehouse *w =
+        fake_warehouse_new(&(struct fake_warehouse_options){.view_lag_min_ns = VTIME_MINUTE});
+    load_order(w, 1, 1, "home", 10);
+    assert_int_equal(refresh_at(w, 10, false), PORT_OK);
+    assert_int_equal(shown(w), 1);
+    struct order_row second = order_of(2, 20 * VTIME_SECOND, 10);
+    load(w, 20 * VTIME_SECOND,
+         (struct warehouse_batch){.orders = &second, .order_count = 1, .dedupe = true});
+    assert_int_equal(refresh_at(w, 30, false), PORT_OK); /* too soon */
+    assert_int_equal(as_of.ns, 10 * VTIME_SECOND);
+    fake_warehouse_lag_view(w, VTIME_MINUTE);
+    assert_int_equal(refresh_at(w, 75, false), PORT_OK);
+    assert_int_equal(as_of.ns, 15 * VTIME_SECOND);
+    assert_int_equal(shown(w), 1);
+    fake_warehouse_lag_view(w, 0);
+    assert_int_equal(refresh_at(w, 140, false), PORT_OK);
+    assert_int_equal(as_of.ns, 140 * VTIME_SECOND);
+    assert_int_equal(shown(w), 2);
+    fake_warehouse_free(w);
+}
+
+/* Changes that are older than their retention cannot be refreshed by: the whole can. */
+static void change_streams_go_stale(void **state) {
+    (void)state;
+    struct fake_warehouse *w =
+        fake_warehouse_new(&(struct fake_warehouse_options){.stream_kept_ns = VTIME_HOUR});
+    load_order(w, 1, 1, "home", 10);
+    assert_int_equal(refresh_at(w, 3601, false), PORT_OUT_OF_RANGE);
+    assert_int_equal(shown(w), 0);
+    assert_int_equal(refresh_at(w, 3602, true), PORT_OK);
+    assert_int_equal(shown(w), 1);
+    fake_warehouse_stale_stream(w);
+    assert_int_equal(refresh_at(w, 3603, false), PORT_OUT_OF_RANGE);
+    assert_int_equal(refresh_at(w, 3604, true), PORT_OK);
+    assert_int_equal(refresh_at(w, 9999999, false), PORT_OK);
+    fake_warehouse_free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silver_intervals_close_in_any_order),
@@ -725,6 +845,10 @@ int main(void) {
         cmocka_unit_test(any_order_of_loads_ends_the_same),
         cmocka_unit_test(history_is_kept),
         cmocka_unit_test(audit_keeps_the_first_row_of_a_key),
+        cmocka_unit_test(ambiguous_merges_are_refused),
+        cmocka_unit_test(arbitrary_rows_stay),
+        cmocka_unit_test(views_lag),
+        cmocka_unit_test(change_streams_go_stale),
     };
     return cmocka_run_group_tests(tests, 0, 0);
 }

@@ -258,6 +258,9 @@ static void tell_effect_body(struct script *s, const struct effect *e) {
                  item->status == POLICY_SUPPRESSED ? "suppressed" : "active");
         }
         break;
+    case EFFECT_REFRESH_DASHBOARD:
+        tell(s, "%s", e->refresh.whole ? " whole" : "");
+        break;
     case EFFECT_ERASE:
         tell(s, " %s", erase_target_name(e->erase.target));
         for (size_t i = 0; i < e->erase.count; i++) {
@@ -656,6 +659,9 @@ void script_answer(struct script *s, uint64_t request) {
     }
     if (effect->kind == EFFECT_SAVE_STATE) {
         save_keep(s, effect);
+    }
+    if (effect->kind == EFFECT_REFRESH_DASHBOARD) {
+        effect->refresh.as_of = s->now;
     }
     struct event event = answer_to(effect);
     script_step(s, &event);

@@ -639,8 +639,11 @@ static bool deliver(struct world *w, struct actor *actor, size_t i) {
     case EFFECT_SAVE_STATE:
         event.kind = EVENT_SAVED;
         break;
-    case EFFECT_LOAD_WAREHOUSE:
     case EFFECT_REFRESH_DASHBOARD:
+        flight.effect->refresh.as_of = event.now;
+        event.kind = EVENT_LOADED;
+        break;
+    case EFFECT_LOAD_WAREHOUSE:
         event.kind = EVENT_LOADED;
         break;
     default:
