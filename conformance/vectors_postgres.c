@@ -404,6 +404,11 @@ static void tell_targets(struct subject *s, struct vector_targets *targets) {
     PQclear(result);
 }
 
+/* Dead rows and their entries in the indexes go. */
+static void compact(struct subject *s) {
+    postgres_run(s->db, "VACUUM");
+}
+
 static int port_admin(void *ctx, vtime now, const struct vector_admin *admin,
                       enum item_status *status, struct vector_targets *targets) {
     (void)now;
@@ -421,6 +426,9 @@ static int port_admin(void *ctx, vtime now, const struct vector_admin *admin,
         break;
     case VECTOR_TARGETS:
         tell_targets(s, targets);
+        break;
+    case VECTOR_COMPACT:
+        compact(s);
         break;
     case VECTOR_ADMIN_KIND_COUNT:
         assert(0 && "no kind of administration");

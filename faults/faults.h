@@ -342,7 +342,13 @@ const char *fault_survival_name(enum fault_survival survival);
       "of each table a part of a micro-batch is in, and the reply is lost",                        \
       "a load of several statements without a transaction around them, cut off in between "        \
       "[promise C4]",                                                                              \
-      "convergence audit-complete", "torn-load-taken")
+      "convergence audit-complete", "torn-load-taken")                                             \
+    X(SLOW_COMPACTION, "slow-compaction", PLACE_VECTORS, 0, 0, SURVIVES_WITHIN,                    \
+      "shorter than the time that an erasure has", "",                                             \
+      "the vector database compacts nothing: what was deleted stays in its index",                 \
+      "compaction that lags, or a long transaction that holds vacuum back [milvus#37389, "         \
+      "pgvector#244]",                                                                             \
+      "erasure", "erasure-believes-vectors")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

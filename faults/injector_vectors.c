@@ -45,7 +45,23 @@ static int64_t late_by(struct injector *in, vtime now) {
     return delay_ns;
 }
 
+/* Lets the database compact, or not; `asked`: it is about to be told to. */
+static void tend_compaction(struct injector *in, vtime now, bool asked) {
+    bool held = false;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind == FAULT_SLOW_COMPACTION && injector_in_window(in, armed, now)) {
+            held = true;
+            if (asked) {
+                injector_note(in, armed, PASS_VECTORS, now, now);
+            }
+        }
+    }
+    fake_vector_db_hold_compaction(simulation_vector_db(in->simulation), held);
+}
+
 void injector_vectors_heal(struct injector *in, vtime now) {
+    fake_vector_db_hold_compaction(simulation_vector_db(in->simulation), false);
     if (fake_vector_db_show(simulation_vector_db(in->simulation), now) != 0) {
         in->out_of_memory = true;
     }
@@ -148,6 +164,7 @@ static int vectors_search(void *ctx, vtime now, enum modality modality, uint32_t
     if (injector_unreachable(in, SINK_VECTORS, now)) {
         return PORT_UNAVAILABLE;
     }
+    tend_compaction(in, now, false);
     return vectors->ops->search(vectors->ctx, now, modality, model_version, query, k, ef, exact,
                                 filter, hits, count);
 }
@@ -176,6 +193,9 @@ static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
+    if (admin->kind == VECTOR_COMPACT) {
+        tend_compaction(in, now, true);
+    }
     /* One action cannot be done by half: it is done or not. */
     int error = verdict_share(verdict, 1) == 0
                     ? PORT_OK
@@ -203,6 +223,7 @@ static int vectors_erase(void *ctx, vtime now, uint32_t model_version,
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
+    tend_compaction(in, now, true);
     return verdict_outcome(verdict, vectors->ops->erase(vectors->ctx, now, model_version, subjects,
                                                         verdict_share(verdict, count), looks));
 }

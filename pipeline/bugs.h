@@ -181,7 +181,13 @@
       "the loader reads on after a micro-batch that the warehouse refused", "convergence")         \
     X(TORN_LOAD_TAKEN, "torn-load-taken",                                                          \
       "the loader reads on after a micro-batch of which nobody knows how much is in",              \
-      "convergence")
+      "convergence")                                                                               \
+    X(NEVER_COMPACTS, "never-compacts",                                                            \
+      "nobody tells a vector database to drop what deletions left in its index",                   \
+      "caught: compactions")                                                                       \
+    X(ERASURE_BELIEVES_VECTORS, "erasure-believes-vectors",                                        \
+      "the eraser takes vectors for gone because it told the database to drop their rows",         \
+      "erasure")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -444,6 +444,9 @@ static int erase_answered(struct partitioned *eraser, struct eraser_task *task,
     if (erase->erase.target == ERASE_ARTIFACTS && deletes_believed(eraser, request)) {
         task->sweep.looks[ERASED_IN_ARTIFACTS].found = 0;
     }
+    if (bug_on(eraser->machine.bugs, BUG_ERASURE_BELIEVES_VECTORS)) {
+        task->sweep.looks[ERASED_IN_VECTORS].found = 0;
+    }
     if (erase->erase.target == ERASE_WAREHOUSE) {
         memcpy(request->subjects + task->sweep.next, erase->erase.subjects,
                erase->erase.count * sizeof *request->subjects);

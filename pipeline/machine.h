@@ -168,7 +168,7 @@ struct event {
 
 /* How much of what; zero means the default beside it. */
 struct pipeline_config {
-    uint32_t partitions;            /* of every topic; 8 */
+    uint32_t partitions; /* of every topic; 8 */
     /* Version 1 of the contract of each feed (pipeline/registry.h); empty: what the wire carries.
      * The texts outlive the machine. */
     struct bytes contracts[TOPIC_FEED_COUNT];
@@ -243,6 +243,8 @@ struct pipeline_config {
      * tombstones for ever. */
     bool vector_tombstone_rows;  /* it forgets tombstones: a deletion is written as a row */
     bool keyword_tombstone_rows; /* likewise */
+    int64_t vector_compact_ns;   /* how often it is told to drop what deletions left; 0: it needs no
+                                    telling */
     bool vector_repair_deletes;  /* it may hold a key twice: a repair deletes before it writes */
     bool vector_whole_rows; /* it changes metadata without a look at the content: rows are written
                                as a whole */
@@ -285,7 +287,8 @@ struct machine;
     X(LETTERS_REPLAYED, "letters_replayed")                                                        \
     X(BATCHES_SPLIT, "batches_split")                                                              \
     X(TRUNCATIONS, "truncations")                                                                  \
-    X(REROUTED, "rerouted")
+    X(REROUTED, "rerouted")                                                                        \
+    X(COMPACTIONS, "compactions")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

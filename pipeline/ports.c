@@ -33,7 +33,7 @@ const char *port_error_name(int error) {
 
 const char *vector_admin_kind_name(enum vector_admin_kind kind) {
     static const char *const names[VECTOR_ADMIN_KIND_COUNT] = {"create", "drop", "switch",
-                                                               "targets"};
+                                                               "targets", "compact"};
     assert(kind < VECTOR_ADMIN_KIND_COUNT);
     return names[kind];
 }

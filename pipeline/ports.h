@@ -225,6 +225,9 @@ enum vector_admin_kind {
     VECTOR_SWITCH,
     /* Fills *targets; changes nothing. ITEM_APPLIED. */
     VECTOR_TARGETS,
+    /* Drops what deleted and replaced rows left in every collection's index (VACUUM).
+     * ITEM_APPLIED. */
+    VECTOR_COMPACT,
     VECTOR_ADMIN_KIND_COUNT
 };
 const char *vector_admin_kind_name(enum vector_admin_kind kind);

@@ -12,6 +12,9 @@
  * Only what came from a feed goes back. A row that a store refused, or bytes of the listing log,
  * have no feed to go to: they are made good by reconciliation. A letter without a value was erased.
  *
+ * It also tells a vector database that does not do so by itself to drop what deleted and replaced
+ * rows left in its index, at an interval: until then they use up its searches.
+ *
  * Invariants:
  *  1. commands that are read and not done are in the checkpoint, in their order, before the control
  *     topic's offset passes them;
@@ -29,7 +32,11 @@
 #include "pipeline/record.h"
 #include "pipeline/wire.h"
 
-enum { PURPOSE_REPLAY = TASK_PURPOSE_OWN }; /* argument: the source of the letters */
+enum {
+    PURPOSE_REPLAY = TASK_PURPOSE_OWN, /* argument: the source of the letters */
+    PURPOSE_COMPACT,
+};
+enum { TIMER_COMPACT = TASK_TIMER_OWN };
 
 /* The control topic, then the partitions of the dead letters. */
 enum { SOURCE_CONTROL, SOURCE_LETTERS };
@@ -63,6 +70,29 @@ static int task_init(struct partitioned *steward, struct task *head) {
 
 static void task_release(struct task *head) {
     free(((struct steward_task *)head)->replays);
+}
+
+/* ---- Compaction ---- */
+
+static void compact_later(const struct partitioned *steward, const struct task *head, vtime now,
+                          struct effects *effects) {
+    int64_t every_ns = steward->machine.config->vector_compact_ns;
+    if (every_ns > 0 && !bug_on(steward->machine.bugs, BUG_NEVER_COMPACTS)) {
+        task_timer(effects, head, TIMER_COMPACT, vtime_add(now, every_ns));
+    }
+}
+
+static int timer(struct partitioned *steward, struct task *head, uint32_t id, vtime now,
+                 struct effects *effects) {
+    (void)now;
+    assert(id == TIMER_COMPACT);
+    (void)id;
+    struct effect *compact = machine_request(&steward->machine, effects, EFFECT_VECTOR_ADMIN, 0);
+    if (compact == NULL) {
+        return -ENOMEM;
+    }
+    compact->admin.what.kind = VECTOR_COMPACT;
+    return task_expect(steward, head, compact, PURPOSE_COMPACT, 0);
 }
 
 /* ---- Replays ---- */
@@ -187,8 +217,11 @@ static int answered(struct partitioned *steward, struct task *head, uint32_t pur
                     uint32_t argument, const struct event *event, struct effects *effects,
                     bool *again) {
     (void)again;
-    assert(purpose == PURPOSE_REPLAY);
-    (void)purpose;
+    if (purpose == PURPOSE_COMPACT) {
+        machine_count(&steward->machine, COUNTER_COMPACTIONS, 1);
+        compact_later(steward, head, event->now, effects);
+        return 0;
+    }
     struct steward_task *task = (struct steward_task *)head;
     struct source *source = &head->sources[argument];
     source->safe = source->next;
@@ -249,8 +282,8 @@ static int restore_entry(struct partitioned *steward, struct task *head, uint64_
 
 static int begin(struct partitioned *steward, struct task *head, const struct event *event,
                  struct effects *effects) {
-    (void)event;
     struct steward_task *task = (struct steward_task *)head;
+    compact_later(steward, head, event->now, effects);
     if (task->replay_count > 0 && read_letters(steward, task, effects) != 0) {
         return -ENOMEM;
     }
@@ -266,6 +299,7 @@ struct machine *steward_new(void) {
         .begin = begin,
         .records = records,
         .answered = answered,
+        .timer = timer,
         .save_entries = save_entries,
     };
     return partitioned_new(sizeof(struct partitioned), &ops);

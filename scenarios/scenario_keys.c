@@ -892,6 +892,13 @@ static const struct key pipeline_keys[] = {
         .about = "records whose time is further ahead of their append are refused",
     },
     {
+        .name = "vector_compact",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.vector_compact_ns),
+        .about = "how often the vector database is told to drop what deletions left in its index; "
+                 "without it 5m where its profile needs that, and never elsewhere",
+    },
+    {
         .name = "late_batch",
         DURATION(VTIME_SECOND, LONGEST),
         AT(pipeline.late_batch_interval_ns),

@@ -100,6 +100,8 @@ int fake_vector_db_create_collection(struct fake_vector_db *db, enum modality mo
                 .ef_construction = index->ef_construction,
                 .seal_rows_min = index->seal_rows_min,
                 .seed = db->options.seed,
+                .blind = db->options.profile.index_blind,
+                .manual = db->options.profile.compacts_on_order,
             },
     };
     if (ARRAY_RESERVE(db->entries, db->entry_capacity, db->entry_count + 1) != 0) {
@@ -351,6 +353,13 @@ static int port_admin(void *ctx, vtime now, const struct vector_admin *admin,
     case VECTOR_TARGETS:
         tell_targets(db, targets);
         break;
+    case VECTOR_COMPACT:
+        for (size_t i = 0; i < db->entry_count; i++) {
+            if (!db->entries[i].dropped) {
+                vector_collection_compact(db->entries[i].collection);
+            }
+        }
+        break;
     case VECTOR_ADMIN_KIND_COUNT:
         assert(0 && "no kind of administration");
     }
@@ -563,6 +572,14 @@ int fake_vector_db_corrupt_row(struct fake_vector_db *db, vtime now, enum modali
 void fake_vector_db_forget(struct fake_vector_db *db) {
     for (size_t i = 0; i < db->entry_count; i++) {
         vector_collection_forget(db->entries[i].collection);
+    }
+}
+
+void fake_vector_db_hold_compaction(struct fake_vector_db *db, bool held) {
+    for (size_t i = 0; i < db->entry_count; i++) {
+        if (!db->entries[i].dropped) {
+            vector_collection_hold(db->entries[i].collection, held);
+        }
     }
 }
 

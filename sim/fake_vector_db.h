@@ -19,6 +19,8 @@
  *     limits             items and bytes of a batch, requests of a second (vector_profile.h)
  *     visibility         a write is seen at once, after a delay or at the next refresh; reads of
  *                        four levels; versions are judged by what was written, seen or not
+ *     dead rows          in a profile whose index is blind they use up the candidates of a search until
+ *                        VECTOR_COMPACT (pgvector, VACUUM)
  *     tombstone rows     ROW_TOMBSTONE is a row without a vector, in no scan and no search, that
  *                        is not forgotten
  *     segments           changed vectors go to a growing segment, searched exactly; it is sealed
@@ -247,6 +249,8 @@ int fake_vector_db_duplicate_row(struct fake_vector_db *db, vtime now, enum moda
 void fake_vector_db_forget(struct fake_vector_db *db);
 /* From now on writes are seen so much later than the profile says. */
 void fake_vector_db_delay(struct fake_vector_db *db, int64_t delay_ns);
+/* From now on nothing is compacted, whoever asks; or (false) it may be. */
+void fake_vector_db_hold_compaction(struct fake_vector_db *db, bool held);
 /* Readers see whatever was written. 0 or PORT_NO_MEMORY. */
 int fake_vector_db_show(struct fake_vector_db *db, vtime now);
 /* The process ends and starts again: what was written is seen, and what the profile holds in memory

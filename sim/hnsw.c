@@ -297,15 +297,15 @@ bool hnsw_remove(struct hnsw *h, uint32_t id) {
 
 /* --- searches --- */
 
-int64_t hnsw_search(struct hnsw *h, const float *query, size_t k, size_t ef, vector_accept *accept,
-                    void *ctx, struct vector_hit *hits) {
+/* 0 with the candidates in h->best, or as hnsw_search says. */
+static int search(struct hnsw *h, const float *query, size_t ef, vector_accept *accept, void *ctx) {
     h->kernels = vector_math_kernels();
     h->cost = (struct hnsw_cost){0};
-    ef = ef < k ? k : ef;
+    h->best_count = 0;
     if (ef > HNSW_EF_MAX || !prepare(h, query)) {
         return -EINVAL;
     }
-    if (h->entry == HNSW_NO_SLOT || k == 0) {
+    if (h->entry == HNSW_NO_SLOT || ef == 0) {
         return 0;
     }
     if (reserve_best(h, ef) != 0) {
@@ -313,12 +313,35 @@ int64_t hnsw_search(struct hnsw *h, const float *query, size_t k, size_t ef, vec
     }
     struct hnsw_near from = hnsw_descend(h, h->query, 0);
     hnsw_traverse(h, h->query, from, 0, ef, accept, ctx);
+    return 0;
+}
+
+static struct vector_hit hit_of(const struct hnsw_near *near) {
+    return (struct vector_hit){vector_rank_id(near->rank), vector_rank_distance(near->rank)};
+}
+
+int64_t hnsw_search(struct hnsw *h, const float *query, size_t k, size_t ef, vector_accept *accept,
+                    void *ctx, struct vector_hit *hits) {
+    int failed = search(h, query, k == 0 || ef > k ? ef : k, accept, ctx);
     size_t count = h->best_count < k ? h->best_count : k;
-    for (size_t i = 0; i < count; i++) {
-        hits[i] = (struct vector_hit){vector_rank_id(h->best[i].rank),
-                                      vector_rank_distance(h->best[i].rank)};
+    for (size_t i = 0; i < count && failed == 0; i++) {
+        hits[i] = hit_of(&h->best[i]);
     }
-    return (int64_t)count;
+    return failed != 0 ? failed : (int64_t)count;
+}
+
+int64_t hnsw_search_blind(struct hnsw *h, const float *query, size_t k, size_t ef,
+                          vector_accept *accept, void *ctx, struct vector_hit *hits) {
+    h->blind = true;
+    int failed = search(h, query, ef, accept, ctx);
+    h->blind = false;
+    size_t count = 0;
+    for (size_t i = 0; i < h->best_count && count < k && failed == 0; i++) {
+        if (hnsw_is_hit(h, h->best[i].slot, accept, ctx)) {
+            hits[count++] = hit_of(&h->best[i]);
+        }
+    }
+    return failed != 0 ? failed : (int64_t)count;
 }
 
 bool hnsw_contains(const struct hnsw *h, uint32_t id) {

@@ -72,6 +72,7 @@ struct hnsw {
     uint16_t epoch;
     struct id_map slots_by_id;
 
+    bool blind;             /* dead rows are candidates too */
     struct hnsw_near *best; /* of the latest traversal */
     size_t best_capacity;
     size_t best_count;
@@ -117,6 +118,9 @@ void hnsw_forget_visited(struct hnsw *h);
 
 /* From the entry point down to above `level`, always to the nearest: where to begin on `level`. */
 struct hnsw_near hnsw_descend(struct hnsw *h, const float *query, uint32_t level);
+
+/* The row is live, and accepted. */
+bool hnsw_is_hit(const struct hnsw *h, uint32_t slot, vector_accept *accept, void *ctx);
 
 /*
  * The paper's algorithm 2 from one row on: leaves the ef nearest live and accepted rows in h->best,

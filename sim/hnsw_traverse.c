@@ -161,6 +161,10 @@ struct hnsw_near hnsw_descend(struct hnsw *h, const float *query, uint32_t level
 }
 
 static bool is_hit(const struct hnsw *h, uint32_t slot, vector_accept *accept, void *ctx) {
+    return (h->blind && h->states[slot] == HNSW_DEAD) || hnsw_is_hit(h, slot, accept, ctx);
+}
+
+bool hnsw_is_hit(const struct hnsw *h, uint32_t slot, vector_accept *accept, void *ctx) {
     return h->states[slot] == HNSW_LIVE && (accept == NULL || accept(ctx, h->ids[slot]));
 }
 

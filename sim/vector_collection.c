@@ -219,6 +219,10 @@ uint64_t vector_collection_held(const struct vector_collection *c, uint64_t list
                       row->masked < version);
 }
 
+void vector_collection_hold(struct vector_collection *c, bool held) {
+    vector_segments_hold(c->segments, held);
+}
+
 void vector_collection_compact(struct vector_collection *c) {
     vector_segments_compact(c->segments);
 }

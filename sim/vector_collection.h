@@ -84,6 +84,8 @@ const struct row_meta *vector_collection_find(const struct vector_collection *c,
 /* The listing's row below that version, and its masked vector: how many are there. */
 uint64_t vector_collection_held(const struct vector_collection *c, uint64_t listing_id,
                                 doc_version version);
+/* Nothing of removed rows goes, whoever asks, until it is released. */
+void vector_collection_hold(struct vector_collection *c, bool held);
 /* Nothing of removed rows is kept. */
 void vector_collection_compact(struct vector_collection *c);
 

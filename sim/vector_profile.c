@@ -26,7 +26,11 @@ static const struct {
                            .batch_bytes_max = (size_t)2 << 20,
                            .requests_per_second_max = 100}},
     /* DELETE leaves nothing that a later INSERT ... ON CONFLICT could be held against. */
-    [VECTORS_PGVECTOR] = {"pgvector-like", {.gc_deletes_ns = 1, .transactional = true}},
+    [VECTORS_PGVECTOR] = {"pgvector-like",
+                          {.gc_deletes_ns = 1,
+                           .transactional = true,
+                           .index_blind = true,
+                           .compacts_on_order = true}},
 };
 
 const char *vector_profile_name(enum vector_profile_id id) {
@@ -54,5 +58,8 @@ void vector_profile_configure(const struct vector_profile *profile,
                               struct pipeline_config *config) {
     config->vector_tombstone_rows = !profile->unconditional && profile->gc_deletes_ns != 0;
     config->vector_whole_rows = profile->unconditional;
+    if (profile->compacts_on_order && config->vector_compact_ns == 0) {
+        config->vector_compact_ns = 5 * VTIME_MINUTE;
+    }
     config->vector_repair_deletes = profile->keys_repeat;
 }

@@ -53,6 +53,10 @@ struct vector_profile {
     bool gets_realtime;       /* a get by id sees what searches and scans do not yet */
     enum vector_consistency consistency;
 
+    /* The index. */
+    bool index_blind;       /* dead rows use up the candidates of a search */
+    bool compacts_on_order; /* dead rows stay in the index until VECTOR_COMPACT (VACUUM) */
+
     /* Limits. */
     size_t batch_items_max; /* 0: 4,096; a larger batch is PORT_TOO_LARGE, and nothing is done */
     size_t batch_bytes_max; /* of vectors and metadata; 0: no limit */

@@ -38,6 +38,7 @@ struct vector_segments {
     uint32_t *growing; /* rows, in no order that matters */
     size_t growing_count, growing_capacity;
     uint64_t sealed;
+    bool held;                /* no compaction */
     bool sealing;             /* begun, and stopped where memory ran out */
     struct hnsw *graph;       /* by row; NULL until something is sealed */
     uint64_t graph_inserts;   /* ever */
@@ -342,7 +343,14 @@ bool vector_segments_masks(const struct vector_segments *s, uint32_t row) {
     return row < s->entry_count && s->entries[row].masked;
 }
 
+void vector_segments_hold(struct vector_segments *s, bool held) {
+    s->held = held;
+}
+
 void vector_segments_compact(struct vector_segments *s) {
+    if (s->held) {
+        return;
+    }
     if (s->graph != 0 && hnsw_dead_count(s->graph) > 0) {
         compact_graph(s);
     }
@@ -361,7 +369,8 @@ static int tend_graph(struct vector_segments *s) {
     if ((s->sealing || s->growing_count > growing_max) && seal(s) != 0) {
         return -ENOMEM;
     }
-    if (s->graph != 0 && hnsw_dead_count(s->graph) > hnsw_live_count(s->graph)) {
+    bool held = s->held || s->options.manual;
+    if (s->graph != 0 && !held && hnsw_dead_count(s->graph) > hnsw_live_count(s->graph)) {
         compact_graph(s);
     }
     return 0;
@@ -379,8 +388,11 @@ static int search_graph(struct vector_segments *s, struct search *search, size_t
         return -ENOMEM;
     }
     vector_accept *accept = search->filter.accept == 0 ? 0 : graph_accept;
-    int64_t found = hnsw_search(s->graph, search->query, k, ef < HNSW_EF_MAX ? ef : HNSW_EF_MAX,
-                                accept, &search->filter, s->found);
+    ef = ef < HNSW_EF_MAX ? ef : HNSW_EF_MAX;
+    int64_t found =
+        s->options.blind
+            ? hnsw_search_blind(s->graph, search->query, k, ef, accept, &search->filter, s->found)
+            : hnsw_search(s->graph, search->query, k, ef, accept, &search->filter, s->found);
     if (found < 0) {
         assert(found == -ENOMEM);
         return -ENOMEM;
@@ -394,11 +406,23 @@ static int search_graph(struct vector_segments *s, struct search *search, size_t
     return 0;
 }
 
+/* The filter accepts fewer than one row in a hundred. */
+static bool filter_is_sparse(const struct vector_segments *s, const struct segment_filter *filter) {
+    uint64_t rows = s->growing_count + s->sealed;
+    uint64_t accepts = 0;
+    for (uint32_t row = 0; row < s->entry_count && accepts * 100 < rows; row++) {
+        accepts += s->entries[row].segment != NOWHERE && accepted(filter, row);
+    }
+    return accepts * 100 < rows;
+}
+
 int vector_segments_search(struct vector_segments *s, const float *query, size_t k, uint32_t ef,
                            bool exact, struct segment_filter filter, struct segment_hit *hits,
                            size_t *count) {
     struct search search = {.s = s, .query = query, .filter = filter, .best = {hits, 0, k}};
     if (exact || !s->options.index_on || k > HNSW_EF_MAX) {
+        search_all(&search);
+    } else if (!s->options.blind && filter.accept != 0 && filter_is_sparse(s, &filter)) {
         search_all(&search);
     } else {
         if (tend_graph(s) != 0) {

@@ -10,8 +10,9 @@
  *        +-------------------------+  +------------------------------------------------+  |
  *        +--------------------------------------- remove: masked in the graph ------------+
  *
- * A search that finds more than half of the graph masked has it compacted. With the index off
- * everything stays growing, and every search is exact.
+ * A search whose filter accepts fewer than one row in a hundred is exact: that is cheaper than a
+ * walk over the whole graph. A search that finds more than half of the graph masked has it
+ * compacted. With the index off everything stays growing, and every search is exact.
  *
  * Sealing is put off until somebody searches, so that a run that writes and seldom searches does
  * not pay for a graph of every version of a row.
@@ -32,6 +33,8 @@ struct vector_segments_options {
     uint32_t ef_construction;
     uint32_t seal_rows_min;
     uint64_t seed;
+    bool blind;  /* masked rows use up ef; ef is not raised */
+    bool manual; /* compacted by vector_segments_compact alone */
 };
 
 struct vector_segments;
@@ -47,6 +50,8 @@ void vector_segments_remove(struct vector_segments *s, uint32_t row);
 
 /* The graph still holds a vector of the row that no search returns. */
 bool vector_segments_masks(const struct vector_segments *s, uint32_t row);
+/* No compaction happens, whoever asks, until it is released. */
+void vector_segments_hold(struct vector_segments *s, bool held);
 /* Makes the graph anew without masked vectors, and overwrites the places of removed ones. */
 void vector_segments_compact(struct vector_segments *s);
 

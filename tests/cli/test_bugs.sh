@@ -49,6 +49,8 @@ erasure-believes-deletes object-late-delete 3
 erasure-hasty object-slow-listing 3
 cutoff-ignored vector-delayed-visibility 1
 repair-overwrites vector-duplicate-rows 1
+never-compacts vector-dead-rows 1
+erasure-believes-vectors vector-slow-compaction 1
 books-unread lineage-topic 1
 books-unread lineage-bronze 1
 batch-only-looks lineage-silver 1
