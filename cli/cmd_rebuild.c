@@ -15,19 +15,23 @@
 #include "cli/run_stores.h"
 
 static const char help[] =
-    "usage: murphy rebuild RUN --from bronze [--layer NAME]... [--at TIME] [--limit N] [--json]\n\n"
+    "usage: murphy rebuild RUN --from bronze [--layer NAME]... [--at TIME] [--limit N] [--json]\n"
+    "       murphy rebuild RUN --from audit [--listing ID] [--limit N] [--json]\n\n"
     "Makes the layers of a finished run anew and proves them equal, row by row, to those that\n"
-    "the stream made.\n"
+    "the stream made; or verifies and replays the audit stream of every listing.\n"
     "\n"
-    "  RUN           the directory that `murphy run --out DIR` wrote, or its stores.db\n"
+    "  RUN            the directory that `murphy run --out DIR` wrote, or its stores.db\n"
     "  --from bronze  replays the raw records, with the pipeline's own decoding and fold\n"
-    "  --layer NAME  bronze, silver, orders, gold, sales, dashboard, keywords or\n"
-    "                vectors; all of them\n"
-    "  --at TIME     as of that moment: 2026-01-05T03:00:00Z, or +2h30m after the start; then\n"
-    "                without dashboard, keywords and vectors, which lag behind\n"
-    "  --limit N     differences that are shown; 20, and 1000 with --json\n"
-    "  --json        one JSON document\n\n"
-    "Exit status: 0 all equal, 1 something differs.\n";
+    "  --layer NAME   bronze, silver, orders, gold, sales, dashboard, keywords, vectors or\n"
+    "                 audit; all of them\n"
+    "  --at TIME      as of that moment: 2026-01-05T03:00:00Z, or +2h30m after the start; then\n"
+    "                 without dashboard, keywords and vectors, which lag behind\n"
+    "  --from audit   verifies the chain of each stream, its end against the root in run.json,\n"
+    "                 and the documents that its events make against gold\n"
+    "  --listing ID   shows and verifies the stream of one listing\n"
+    "  --limit N      differences that are shown; 20, and 1000 with --json\n"
+    "  --json         one JSON document\n\n"
+    "Exit status: 0 all equal, 1 something differs or was tampered with.\n";
 
 /* ---- The command line ---- */
 
@@ -36,7 +40,7 @@ static int parse_layer(struct rebuild_arguments *a, const char *name) {
     if (layer < 0) {
         return usage_error("rebuild",
                            "the layers are bronze, silver, orders, gold, sales, dashboard, "
-                           "keywords and vectors; there is no",
+                           "keywords, vectors and audit; there is no",
                            name);
     }
     a->layers |= 1u << layer;
@@ -54,6 +58,12 @@ static int parse_value(struct rebuild_arguments *a, const char *option, const ch
         a->limited = true;
         return EXIT_HELD;
     }
+    if (strcmp(option, "--listing") == 0) {
+        a->has_listing = true;
+        return parse_seed(value, &a->listing)
+                   ? EXIT_HELD
+                   : usage_error("rebuild", "a listing is a whole number, not", value);
+    }
     *(strcmp(option, "--at") == 0 ? &a->at : &a->from) = value;
     return EXIT_HELD;
 }
@@ -67,7 +77,8 @@ static int parse(struct rebuild_arguments *a, int argc, char **argv) {
         } else if (strcmp(arg, "--json") == 0) {
             a->json = true;
         } else if (strcmp(arg, "--from") == 0 || strcmp(arg, "--layer") == 0 ||
-                   strcmp(arg, "--at") == 0 || strcmp(arg, "--limit") == 0) {
+                   strcmp(arg, "--at") == 0 || strcmp(arg, "--limit") == 0 ||
+                   strcmp(arg, "--listing") == 0) {
             status = i + 1 < argc ? parse_value(a, arg, argv[i + 1])
                                   : usage_error("rebuild", "a value is missing after", arg);
             i++;
@@ -89,12 +100,19 @@ static int parse(struct rebuild_arguments *a, int argc, char **argv) {
         return usage_error("rebuild", "a RUN is missing", NULL);
     }
     if (a->from == NULL) {
-        return usage_error("rebuild", "say from what: --from bronze", NULL);
+        return usage_error("rebuild", "say from what: --from bronze or --from audit", NULL);
     }
-    if (strcmp(a->from, "bronze") != 0) {
-        return usage_error("rebuild", "layers are made from bronze, not from", a->from);
+    bool audit = strcmp(a->from, "audit") == 0;
+    if (!audit && strcmp(a->from, "bronze") != 0) {
+        return usage_error("rebuild", "layers are made from bronze or audit, not from", a->from);
     }
-    return EXIT_HELD;
+    if (audit && (a->layers != 0 || a->at != NULL)) {
+        return usage_error("rebuild",
+                           "this goes with --from bronze:", a->at != NULL ? "--at" : "--layer");
+    }
+    return !audit && a->has_listing
+               ? usage_error("rebuild", "this goes with --from audit:", "--listing")
+               : EXIT_HELD;
 }
 
 int cmd_rebuild(int argc, char **argv) {
@@ -110,5 +128,5 @@ int cmd_rebuild(int argc, char **argv) {
     if (!a.limited) {
         a.limit = a.json ? 1000 : 20;
     }
-    return rebuild_from_bronze(&a);
+    return strcmp(a.from, "audit") == 0 ? rebuild_from_audit(&a) : rebuild_from_bronze(&a);
 }

@@ -3,6 +3,7 @@
  */
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/murphy.h"
@@ -748,6 +749,25 @@ static void fill_end_state(struct scenario_run *run) {
     }
 }
 
+/* One hash over where every audit stream ends: what is changed in a stored stream later does not
+ * lead to it any more (B8). */
+static void fill_audit(struct scenario_run *run) {
+    const struct warehouse_events *events =
+        fake_warehouse_events(simulation_warehouse(run->simulation));
+    struct audit_head *heads;
+    size_t count;
+    if (warehouse_events_heads(events, &heads, &count) != 0) {
+        run->out_of_memory = true;
+        return;
+    }
+    char text[SHA256_TEXT];
+    struct sha256 root = audit_root(heads, count);
+    sha256_text(&root, text);
+    run->result.audit =
+        (struct run_audit){count, events->count, run_result_text(&run->result, text)};
+    free(heads);
+}
+
 void scenario_run_judge(struct scenario_run *run) {
     struct run_result *r = &run->result;
     r->murphy = MURPHY_VERSION;
@@ -762,6 +782,7 @@ void scenario_run_judge(struct scenario_run *run) {
     trace_hash_format(trace_hash_of(simulation_trace(run->simulation)), hash);
     r->trace_hash = run_result_text(r, hash);
     fill_end_state(run);
+    fill_audit(run);
 
     judge_caught(run);
     judge_counts(run);

@@ -94,6 +94,8 @@ int scenario_run_export(struct scenario_run *run, const char *directory, char *e
     int failed = stores_export_oltp(export, simulation_oltp(run->simulation)) != 0 ||
                  stores_export_keyword(export, simulation_keyword(run->simulation)) != 0 ||
                  stores_export_warehouse(export, simulation_warehouse(run->simulation)) != 0 ||
+                 stores_export_streams(
+                     export, fake_warehouse_events(simulation_warehouse(run->simulation))) != 0 ||
                  stores_export_vector_db(export, simulation_vector_db(run->simulation)) != 0 ||
                  stores_export_objects(export, simulation_object_store(run->simulation)) != 0 ||
                  order_records_each(simulation_kafka(run->simulation), export_order, export) != 0 ||

@@ -26,6 +26,20 @@ void audit_chain_add(struct audit_chain *chain, struct audit_event *event) {
     chain->head = event->digest = sha256_of(link, sizeof link);
 }
 
+struct audit_event audit_event_of(struct audit_chain *chain, const struct log_record *logged,
+                                  const struct record *record, bool visible) {
+    struct audit_event event = {
+        .listing_id = record->subject_id,
+        .version = doc_version_pack(logged->epoch, logged->offset),
+        .stamp = record->stamp,
+        .type = record->type,
+        .visible = visible,
+        .payload = sha256_of(logged->value.data, logged->value.len),
+    };
+    audit_chain_add(chain, &event);
+    return event;
+}
+
 char *audit_chain_encode(const struct audit_chain *chain, char *at) {
     return put_hash(wire_put(at, chain->sequence, 8), &chain->head);
 }

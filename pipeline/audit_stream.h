@@ -25,6 +25,8 @@
 #include <stdint.h>
 
 #include "pipeline/bytes.h"
+#include "pipeline/ports.h"
+#include "pipeline/record.h"
 #include "pipeline/rows.h"
 #include "pipeline/sha256.h"
 #include "pipeline/wire.h"
@@ -38,6 +40,10 @@ struct audit_chain {
 /* Advances the chain by an event, whose sequence and digest are filled in; the payload's hash is
  * there already. */
 void audit_chain_add(struct audit_chain *chain, struct audit_event *event);
+
+/* The event that a record of the listing log is, and the chain advanced by it. */
+struct audit_event audit_event_of(struct audit_chain *chain, const struct log_record *logged,
+                                  const struct record *record, bool visible);
 
 /* Checkpointed form. */
 enum { AUDIT_CHAIN_BYTES = 8 + SHA256_BYTES };

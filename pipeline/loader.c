@@ -124,21 +124,6 @@ static bool is_erased(const struct folded *folded, const struct record *record) 
     return content && stamp_compare(record->stamp, folded->document.erased) <= 0;
 }
 
-/* The record told something: it is the next event of the listing's audit stream (B8). */
-static void audit(struct batch *batch, struct loaded *listing, const struct log_record *logged,
-                  const struct record *record, bool visible) {
-    struct audit_event *event = &batch->events[batch->load->warehouse.event_count++];
-    *event = (struct audit_event){
-        .listing_id = record->subject_id,
-        .version = doc_version_pack(logged->epoch, logged->offset),
-        .stamp = record->stamp,
-        .type = record->type,
-        .visible = visible,
-        .payload = sha256_of(logged->value.data, logged->value.len),
-    };
-    audit_chain_add(&listing->chain, event);
-}
-
 static int fold(struct partitioned *loader, struct loader_task *task, struct batch *batch,
                 const struct log_record *logged, const struct record *record,
                 struct effects *effects) {
@@ -165,7 +150,8 @@ static int fold(struct partitioned *loader, struct loader_task *task, struct bat
     bool news = outcome != FOLD_NOT_NEWS;
     if (news ? outcome == FOLD_VISIBLE || !bug_on(bugs, BUG_AUDIT_EVENT_LOST)
              : bug_on(bugs, BUG_AUDIT_EVENT_TWICE)) {
-        audit(batch, listing, logged, record, outcome == FOLD_VISIBLE);
+        batch->events[batch->load->warehouse.event_count++] =
+            audit_event_of(&listing->chain, logged, record, outcome == FOLD_VISIBLE);
     }
     if (!news) {
         return 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "pipeline/array.h"
+#include "pipeline/audit_stream.h"
 #include "pipeline/batch_sales.h"
 #include "pipeline/document_rows.h"
 #include "pipeline/listings.h"
@@ -12,6 +13,7 @@
 
 struct remade {
     struct listing_head head;
+    struct audit_chain chain;
 };
 
 struct rebuild {
@@ -94,6 +96,15 @@ static int tell(struct rebuild *r, const struct folded *folded, const struct rec
     return failed != 0 ? failed : r->listener.version(r->listener.ctx, &row);
 }
 
+static int tell_event(struct rebuild *r, struct remade *listing, const struct log_record *logged,
+                      const struct record *record, bool visible) {
+    if (r->listener.event == NULL) {
+        return 0;
+    }
+    struct audit_event event = audit_event_of(&listing->chain, logged, record, visible);
+    return r->listener.event(r->listener.ctx, &event);
+}
+
 static int take_logged(struct rebuild *r, uint32_t partition, const struct log_record *logged,
                        const struct record *record) {
     struct listings *part = part_of(r, partition);
@@ -106,13 +117,14 @@ static int take_logged(struct rebuild *r, uint32_t partition, const struct log_r
     if (outcome < 0 || listings_age(part, record, logged->append) < 0) {
         return -ENOMEM;
     }
-    if (outcome == FOLD_VISIBLE) {
-        int answer = tell(r, &listing->head.folded, record);
-        if (answer != 0) {
-            return answer;
-        }
+    if (outcome == FOLD_NOT_NEWS) {
+        return REBUILD_NOT_NEWS;
     }
-    return outcome == FOLD_NOT_NEWS ? REBUILD_NOT_NEWS : REBUILD_TAKEN;
+    int answer = tell_event(r, listing, logged, record, outcome == FOLD_VISIBLE);
+    if (answer == 0 && outcome == FOLD_VISIBLE) {
+        answer = tell(r, &listing->head.folded, record);
+    }
+    return answer != 0 ? answer : outcome == FOLD_VISIBLE ? REBUILD_VISIBLE : REBUILD_TAKEN;
 }
 
 int rebuild_take(struct rebuild *r, enum topic_id topic, uint32_t partition,

@@ -31,6 +31,9 @@ struct rebuild_listener {
     /* A listing was erased: versions below this one, and raw content at or below the stamp, are
      * kept nowhere. Comes before the version that says so. */
     int (*erased)(void *ctx, const struct erasure_row *row);
+    /* The next event of a listing's audit stream (B8); NULL: they are not asked for. Comes before
+     * what else the record made. */
+    int (*event)(void *ctx, const struct audit_event *event);
 };
 
 /* The configuration and the listener are copied. NULL when out of memory. */
@@ -40,7 +43,8 @@ void rebuild_free(struct rebuild *r);
 
 /* What became of a raw record. */
 enum rebuild_taken {
-    REBUILD_TAKEN,     /* folded, or counted */
+    REBUILD_TAKEN,     /* folded without a change that readers see, or counted */
+    REBUILD_VISIBLE,   /* folded, and readers see a change */
     REBUILD_NOT_NEWS,  /* it told nothing that was not known */
     REBUILD_NO_RECORD, /* the bytes are no record of that topic */
 };

@@ -378,6 +378,17 @@ static json_t *series_array(struct builder *b) {
     return array;
 }
 
+static json_t *audit_object(struct builder *b, const struct run_audit *audit) {
+    if (audit->root == NULL) {
+        return json_null();
+    }
+    json_t *o = json_object();
+    put(b, o, "listings", json_integer((json_int_t)audit->listings));
+    put(b, o, "events", json_integer((json_int_t)audit->events));
+    put(b, o, "root", text(audit->root));
+    return o;
+}
+
 static json_t *run_object(struct builder *b, const struct run_json_options *options) {
     const struct run_result *r = b->r;
     json_t *o = json_object();
@@ -391,6 +402,7 @@ static json_t *run_object(struct builder *b, const struct run_json_options *opti
     put(b, o, "trace_hash", text(r->trace_hash));
     put(b, o, "end_state", text(r->end_state));
     put(b, o, "end_states", digests_object(b, &r->end_states));
+    put(b, o, "audit", audit_object(b, &r->audit));
     put(b, o, "start", moment(r->start_ns));
     put(b, o, "virtual_seconds", seconds(r->virtual_ns));
     if (!options->without_wall)

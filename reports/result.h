@@ -218,6 +218,12 @@ struct run_cell {
     uint64_t strikes;
 };
 
+/* The audit streams of listings, for an anchor: whoever keeps the root finds every later change. */
+struct run_audit {
+    uint64_t listings, events;
+    const char *root; /* 64 hexadecimal digits; NULL: there were no streams */
+};
+
 struct run_result {
     const char *murphy; /* version */
     const char *scenario, *about;
@@ -232,6 +238,7 @@ struct run_result {
     int64_t wall_ns;              /* the only figure that differs between two runs of one seed */
     const char *reproduce;        /* command line */
 
+    struct run_audit audit;
     struct run_counts events, faults, reached;
     struct run_counts states; /* of the pipeline, and how often some fault struck in each */
     struct run_cell *cells;   /* none twice, and none without a strike */

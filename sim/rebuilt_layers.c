@@ -9,6 +9,7 @@
 
 #include "pipeline/rebuild.h"
 #include "pipeline/topics.h"
+#include "sim/rebuilt_parts.h"
 #include "sim/row_cells.h"
 #include "sim/sqlite_host.h"
 #include "sim/stores_export_parts.h"
@@ -29,6 +30,7 @@ static const struct layer layers[REBUILT_LAYER_COUNT] = {
     [REBUILT_DASHBOARD] = {"dashboard", "dashboard_sales", "category, hour_ns", NULL, true},
     [REBUILT_KEYWORDS] = {"keywords", "keyword_row", "listing_id", NULL, true},
     [REBUILT_VECTORS] = {"vectors", "vector_row", "collection, listing_id", NULL, true},
+    [REBUILT_AUDIT] = {"audit", "audit_event", "listing_id, version", NULL, false},
 };
 
 const char *rebuilt_layer_name(enum rebuilt_layer layer) {
@@ -48,21 +50,6 @@ int rebuilt_layer_find(const char *name) {
     return -1;
 }
 
-struct remaking {
-    sqlite3 *run;
-    const struct rebuilt_options *options;
-    struct rebuilt_report *report;
-    struct stores_export *made; /* the tables of what is made anew */
-    struct rebuild *rebuild;
-    enum rebuilt_layer layer; /* that is being compared */
-    bool holes;               /* bronze may lack records: some were erased, or came of age */
-    struct bronze_row last;   /* raw record that was read last; offset -1: none */
-    /* Of the collection whose rows are being made. */
-    const char *collection;
-    enum modality modality;
-    uint32_t model_version;
-};
-
 static bool wanted(const struct remaking *m, enum rebuilt_layer layer) {
     return (m->options->layers >> layer & 1) != 0;
 }
@@ -73,19 +60,19 @@ static bool compared(const struct remaking *m, enum rebuilt_layer layer) {
 }
 
 /* The warehouse let go of what is older. */
-static bool has_edge(const struct remaking *m) {
+bool rebuilt_has_edge(const struct remaking *m) {
     return vtime_before(m->options->start, m->options->warehouse_from);
 }
 
-static int made_run(const struct remaking *m, const char *sql) {
+int rebuilt_run(const struct remaking *m, const char *sql) {
     return sqlite3_exec(stores_export_database(m->made), sql, 0, 0, 0) == SQLITE_OK ? 0 : -ENOMEM;
 }
 
 /* ---- What the rebuild makes, as rows ---- */
 
 /* Moments mean nothing there. */
-static int add_row(struct remaking *m, enum export_table table, const struct cell *cells,
-                   size_t count) {
+int rebuilt_row(struct remaking *m, enum export_table table, const struct cell *cells,
+                size_t count) {
     int failed = stores_export_row(m->made, table, cells, count, (vtime){0}, VTIME_NEVER);
     return failed == 0 ? 0 : -ENOMEM;
 }
@@ -98,7 +85,7 @@ static int add_version(void *ctx, const struct document_row *row) {
     for (int i = 1; i <= 3; i++) {
         cells[DOCUMENT_CELLS + i] = cell_null();
     }
-    return add_row(m, SILVER_LISTING, cells, sizeof cells / sizeof *cells);
+    return rebuilt_row(m, SILVER_LISTING, cells, sizeof cells / sizeof *cells);
 }
 
 static int add_erased(void *ctx, const struct erasure_row *erasure) {
@@ -108,10 +95,16 @@ static int add_erased(void *ctx, const struct erasure_row *erasure) {
     snprintf(sql, sizeof sql,
              "DELETE FROM silver_listing WHERE listing_id = %" PRId64 " AND version < %" PRId64,
              (int64_t)erasure->listing_id, erasure->version);
-    return made_run(m, sql);
+    return rebuilt_run(m, sql);
 }
 
-static int add_document(void *ctx, const struct folded *folded) {
+static int add_event(void *ctx, const struct audit_event *event) {
+    struct cell cells[EVENT_CELLS];
+    event_cells(event, cells);
+    return rebuilt_row(ctx, AUDIT_EVENT, cells, EVENT_CELLS);
+}
+
+int rebuilt_document(void *ctx, const struct folded *folded) {
     struct remaking *m = ctx;
     struct document_row row;
     if (rebuild_document_row(m->rebuild, folded, &row) != 0) {
@@ -120,7 +113,7 @@ static int add_document(void *ctx, const struct folded *folded) {
     struct cell cells[1 + DOCUMENT_CELLS + 1] = {cell_pattern(row.listing_id)};
     document_cells(&row, cells + 1);
     cells[DOCUMENT_CELLS + 1] = cell_null();
-    return add_row(m, GOLD_DOCUMENT, cells, sizeof cells / sizeof *cells);
+    return rebuilt_row(m, GOLD_DOCUMENT, cells, sizeof cells / sizeof *cells);
 }
 
 static int add_order(void *ctx, const struct order_row *order) {
@@ -128,15 +121,15 @@ static int add_order(void *ctx, const struct order_row *order) {
     struct cell cells[ORDER_CELLS + 1];
     order_cells(order, cells);
     cells[ORDER_CELLS] = cell_integer(0); /* an order is there once */
-    return add_row(m, SILVER_ORDER, cells, ORDER_CELLS + 1);
+    return rebuilt_row(m, SILVER_ORDER, cells, ORDER_CELLS + 1);
 }
 
 static int add_sales(void *ctx, const struct sales_row *sales) {
     struct remaking *m = ctx;
     struct cell cells[SALES_CELLS];
     sales_cells(sales, cells);
-    int failed = add_row(m, GOLD_SALES, cells, SALES_CELLS);
-    return failed != 0 ? failed : add_row(m, DASHBOARD_SALES, cells, SALES_CELLS);
+    int failed = rebuilt_row(m, GOLD_SALES, cells, SALES_CELLS);
+    return failed != 0 ? failed : rebuilt_row(m, DASHBOARD_SALES, cells, SALES_CELLS);
 }
 
 /* An index that was told nothing of a text has an empty one. */
@@ -163,7 +156,7 @@ static int add_keywords(void *ctx, const struct folded *folded) {
     keyword_cells(folded->document.listing_id, &meta, told(folded_text(folded, FIELD_TITLE)),
                   told(folded_text(folded, FIELD_DESCRIPTION)), (struct bytes){attributes, length},
                   cells);
-    int failed = add_row(m, KEYWORD_ROW, cells, KEYWORD_CELLS);
+    int failed = rebuilt_row(m, KEYWORD_ROW, cells, KEYWORD_CELLS);
     free(attributes);
     return failed;
 }
@@ -183,7 +176,7 @@ static int add_vector(void *ctx, const struct folded *folded) {
     struct cell cells[2 + VECTOR_CELLS] = {cell_text(bytes_of(m->collection)),
                                            cell_text(bytes_of(modality_name(m->modality)))};
     vector_cells(folded->document.listing_id, &meta, cells + 2);
-    return add_row(m, VECTOR_ROW, cells, 2 + VECTOR_CELLS);
+    return rebuilt_row(m, VECTOR_ROW, cells, 2 + VECTOR_CELLS);
 }
 
 /* ---- Bronze ---- */
@@ -236,7 +229,7 @@ static int add_bronze(struct remaking *m, const struct bronze_row *row,
         record == NULL ? cell_null() : cell_pattern(record->subject_id),
         cell_null(),
     };
-    return add_row(m, BRONZE_EVENT, cells, sizeof cells / sizeof *cells);
+    return rebuilt_row(m, BRONZE_EVENT, cells, sizeof cells / sizeof *cells);
 }
 
 /* Offsets of a partition follow each other, and a later epoch goes on at or below where the one
@@ -286,6 +279,38 @@ static int take_bronze(struct remaking *m, sqlite3_stmt *s) {
     return add_bronze(m, &row, taken == REBUILD_NO_RECORD ? NULL : &record);
 }
 
+/* What the topics held at the end and bronze does not have behind its last record of a partition;
+ * of topics whose records expired it is known no better. */
+static int fill_ends(struct remaking *m) {
+    static const char sql[] =
+        "SELECT t.topic, t.partition, max(t.epoch), max(t.\"offset\"), coalesce((SELECT max(b."
+        "\"offset\") FROM bronze_event b WHERE b.topic = t.topic AND b.partition = t.partition), "
+        "-1)"
+        " FROM topic_record t WHERE t.topic IN ('listing-log', 'orders') GROUP BY 1, 2";
+    sqlite3_stmt *s = NULL;
+    if (m->holes || m->options->at.ns != VTIME_NEVER.ns) {
+        return 0;
+    }
+    if (sqlite_host_prepare(m->run, sql, &s) != SQLITE_OK) {
+        return -EIO;
+    }
+    int rc, answer = 0;
+    while (answer == 0 && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        const char *topic = (const char *)sqlite3_column_text(s, 0);
+        struct bronze_row lost = {.topic = strcmp(topic, "orders") == 0 ? TOPIC_ORDER
+                                                                        : TOPIC_LISTING_LOG,
+                                  .partition = (uint32_t)sqlite3_column_int64(s, 1),
+                                  .epoch = (uint32_t)sqlite3_column_int64(s, 2),
+                                  .offset = sqlite3_column_int64(s, 4) + 1};
+        for (; answer == 0 && lost.offset <= sqlite3_column_int64(s, 3); lost.offset++) {
+            m->report->holes++;
+            answer = add_bronze(m, &lost, NULL);
+        }
+    }
+    sqlite3_finalize(s);
+    return answer != 0 ? answer : rc == SQLITE_DONE ? 0 : -EIO;
+}
+
 static int read_bronze(struct remaking *m) {
     char sql[512];
     sqlite3_stmt *s = NULL;
@@ -310,7 +335,8 @@ static int read_bronze(struct remaking *m) {
 static int drop_erased(struct remaking *m) {
     return m->report->erasures == 0
                ? 0
-               : made_run(m, "CREATE INDEX bronze_by_subject ON bronze_event(subject_id);"
+               : rebuilt_run(m,
+                             "CREATE INDEX bronze_by_subject ON bronze_event(subject_id);"
                              "DELETE FROM bronze_event WHERE type IN ('listing', 'media')"
                              " AND EXISTS (SELECT 1 FROM bronze_event e WHERE e.type = 'erasure'"
                              " AND e.subject_id = bronze_event.subject_id AND (bronze_event."
@@ -363,7 +389,7 @@ static bool gold_excused(const void *ctx, sqlite3_stmt *stored) {
         gone = gone || (strcmp(name, "alive") == 0 && value == 0);
         old = old || (strcmp(name, "changed_at_ns") == 0 && value < m->options->warehouse_from.ns);
     }
-    return gone && old && has_edge(m);
+    return gone && old && rebuilt_has_edge(m);
 }
 
 /* The rows of a layer of which bronze tells everything, as a condition; it must hold for stored and
@@ -375,8 +401,12 @@ static void edge_condition(const struct remaking *m, enum rebuilt_layer layer, c
                          : layer == REBUILT_ORDERS ? "ordered_at_ns + 1"
                          : layer == REBUILT_SALES || layer == REBUILT_DASHBOARD ? "hour_ns + 1"
                                                                                 : NULL;
-    snprintf(out, size, "1");
-    if (has_edge(m) && column != NULL) {
+    snprintf(out, size, "%s",
+             layer == REBUILT_AUDIT ? "listing_id NOT IN (SELECT listing_id FROM put_aside)" : "1");
+    if (layer == REBUILT_GOLD && m->options->listing != NULL) {
+        snprintf(out, size, "listing_id = %" PRId64, (int64_t)*m->options->listing);
+    }
+    if (rebuilt_has_edge(m) && column != NULL) {
         snprintf(out, size, "%s > %" PRId64, column, edge_ns);
     }
 }
@@ -397,7 +427,40 @@ static void stored_condition(const struct remaking *m, enum rebuilt_layer layer,
              m->options->at.ns);
 }
 
-static int compare(struct remaking *m, enum rebuilt_layer layer) {
+/* Streams of listings of which bronze lacks a record cannot be made: puts them aside on both sides.
+ */
+static int put_aside(struct remaking *m) {
+    char sql[512];
+    sqlite3_stmt *s = NULL;
+    snprintf(sql, sizeof sql,
+             "CREATE TEMP TABLE put_aside AS SELECT DISTINCT listing_id FROM (SELECT listing_id,"
+             " version FROM audit_event EXCEPT SELECT subject_id, (epoch << %d) + \"offset\" + 1"
+             " FROM bronze_event WHERE topic = '%s')",
+             DOC_VERSION_OFFSET_BITS, topic_name(TOPIC_LISTING_LOG));
+    if (rebuilt_run(m, "CREATE TABLE put_aside(listing_id)") != 0) {
+        return -ENOMEM;
+    }
+    if (!m->holes) {
+        return sqlite3_exec(m->run, "CREATE TEMP TABLE put_aside(listing_id)", 0, 0, 0) == SQLITE_OK
+                   ? 0
+                   : -EIO;
+    }
+    if (sqlite3_exec(m->run, sql, 0, 0, 0) != SQLITE_OK ||
+        sqlite_host_prepare(m->run, "SELECT listing_id FROM put_aside", &s) != SQLITE_OK) {
+        return -EIO;
+    }
+    int rc, answer = 0;
+    while (answer == 0 && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        snprintf(sql, sizeof sql, "INSERT INTO put_aside VALUES(%" PRId64 ")",
+                 (int64_t)sqlite3_column_int64(s, 0));
+        m->report->put_aside++;
+        answer = rebuilt_run(m, sql);
+    }
+    sqlite3_finalize(s);
+    return answer != 0 ? answer : rc == SQLITE_DONE ? 0 : -EIO;
+}
+
+int rebuilt_compare(struct remaking *m, enum rebuilt_layer layer) {
     char edge[128], stored[512];
     edge_condition(m, layer, edge, sizeof edge);
     stored_condition(m, layer, edge, stored, sizeof stored);
@@ -424,7 +487,7 @@ static int compare(struct remaking *m, enum rebuilt_layer layer) {
 static int find_holes(struct remaking *m) {
     sqlite3_stmt *s = NULL;
     m->last.topic = TOPIC_COUNT;
-    m->holes = has_edge(m);
+    m->holes = rebuilt_has_edge(m);
     if (sqlite_host_prepare(m->run,
                             "SELECT 1 FROM bronze_event_history WHERE type = 'erasure' LIMIT 1",
                             &s) != SQLITE_OK) {
@@ -436,7 +499,7 @@ static int find_holes(struct remaking *m) {
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -EIO;
 }
 
-static int rule_of_orphans(sqlite3 *run, struct pipeline_config *config) {
+int rebuilt_rule_of_orphans(sqlite3 *run, struct pipeline_config *config) {
     sqlite3_stmt *s = NULL;
     bool ok = sqlite_host_prepare(run, "SELECT orphan_after_ns, orphan_kept_ns FROM run_info",
                                   &s) == SQLITE_OK &&
@@ -451,6 +514,7 @@ static int rule_of_orphans(sqlite3 *run, struct pipeline_config *config) {
 
 static int make(struct remaking *m) {
     int answer = read_bronze(m);
+    answer = answer == 0 ? fill_ends(m) : answer;
     answer = answer == 0 ? drop_erased(m) : answer;
     answer = answer == 0 && compared(m, REBUILT_ORDERS)
                  ? rebuild_each_order(m->rebuild, add_order, m)
@@ -459,7 +523,7 @@ static int make(struct remaking *m) {
                  ? rebuild_each_sales(m->rebuild, (vtime){0}, add_sales, m)
                  : answer;
     answer = answer == 0 && compared(m, REBUILT_GOLD)
-                 ? rebuild_each_listing(m->rebuild, add_document, m)
+                 ? rebuild_each_listing(m->rebuild, rebuilt_document, m)
                  : answer;
     answer = answer == 0 && compared(m, REBUILT_KEYWORDS)
                  ? rebuild_each_listing(m->rebuild, add_keywords, m)
@@ -469,9 +533,10 @@ static int make(struct remaking *m) {
 
 static int make_and_compare(struct remaking *m) {
     struct pipeline_config config = {.partitions = 0};
-    struct rebuild_listener listener = {m, add_version, add_erased};
+    struct rebuild_listener listener = {m, add_version, add_erased,
+                                        compared(m, REBUILT_AUDIT) ? add_event : NULL};
     int answer = find_holes(m);
-    answer = answer == 0 ? rule_of_orphans(m->run, &config) : answer;
+    answer = answer == 0 ? rebuilt_rule_of_orphans(m->run, &config) : answer;
     if (answer != 0) {
         return answer;
     }
@@ -486,8 +551,11 @@ static int make_and_compare(struct remaking *m) {
                                            (vtime){VTIME_NEVER.ns - 1}) != SQLITE_OK) {
         return -ENOMEM;
     }
+    if (answer == 0 && compared(m, REBUILT_AUDIT)) {
+        answer = put_aside(m);
+    }
     for (int i = 0; answer == 0 && i < REBUILT_LAYER_COUNT; i++) {
-        answer = compared(m, (enum rebuilt_layer)i) ? compare(m, (enum rebuilt_layer)i) : 0;
+        answer = compared(m, (enum rebuilt_layer)i) ? rebuilt_compare(m, (enum rebuilt_layer)i) : 0;
     }
     return answer;
 }

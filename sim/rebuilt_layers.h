@@ -4,7 +4,8 @@
  * row by row, column by column.
  *
  *     bronze    bronze_event: what the bytes say of type, event and subject is what stands beside
- *               them, offsets follow each other, and of what was erased nothing is there; where
+ *               them, offsets follow each other up to the end of the topic, and of what was
+ *               erased nothing is there; where
  *               something was erased or has expired, an empty place is no difference
  *     silver    silver_listing: every version with its interval
  *     orders    silver_order
@@ -14,6 +15,9 @@
  *     keywords  keyword_row: what the index was told; the text that it was told is compared too
  *     vectors   vector_row of every collection that holds rows: metadata and content hashes; the
  *               vectors themselves are the model's
+ *
+ *     audit     audit_event: each listing's audit stream with its digests (B8); where bronze lacks
+ *               a record of a listing for a good reason, its stream is not compared
  *
  * What bronze cannot tell any more is left out on both sides, and said: versions that were over
  * when the warehouse's time began (A16), orders and sales from before it, listings that were gone
@@ -41,6 +45,7 @@ enum rebuilt_layer {
     REBUILT_DASHBOARD,
     REBUILT_KEYWORDS,
     REBUILT_VECTORS,
+    REBUILT_AUDIT,
     REBUILT_LAYER_COUNT
 };
 /* "silver"; and its table. */
@@ -50,19 +55,21 @@ const char *rebuilt_layer_table(enum rebuilt_layer layer);
 int rebuilt_layer_find(const char *name);
 
 struct rebuilt_options {
-    vtime at;             /* of the views that the run's connection shows; VTIME_NEVER: end */
-    vtime start;          /* of the run */
-    vtime warehouse_from; /* from when on the warehouse tells everything */
-    uint32_t layers;      /* bits (1 << enum rebuilt_layer) */
+    vtime at;                /* of the views that the run's connection shows; VTIME_NEVER: end */
+    vtime start;             /* of the run */
+    vtime warehouse_from;    /* from when on the warehouse tells everything */
+    const uint64_t *listing; /* of gold this one alone; NULL: all */
+    uint32_t layers;         /* bits (1 << enum rebuilt_layer) */
     int (*different)(void *ctx, enum rebuilt_layer layer, const struct table_difference *d);
     void *ctx;
 };
 
 struct rebuilt_report {
-    uint64_t records;  /* of bronze, read */
-    uint64_t refused;  /* of them no records, or breaking their contract: in no layer behind */
-    uint64_t erasures; /* listings whose earlier content was erased */
-    uint64_t holes;    /* places of bronze that are empty */
+    uint64_t records;   /* of bronze, read */
+    uint64_t refused;   /* of them no records, or breaking their contract: in no layer behind */
+    uint64_t erasures;  /* listings whose earlier content was erased */
+    uint64_t holes;     /* places of bronze that are empty */
+    uint64_t put_aside; /* listings whose audit stream cannot be made any more */
     bool compared[REBUILT_LAYER_COUNT];
     struct table_counts counts[REBUILT_LAYER_COUNT];
 };

@@ -80,3 +80,26 @@ void vector_cells(uint64_t listing_id, const struct row_meta *meta,
     cells[11] = cell_integer(meta->active);
     cells[12] = cell_integer(meta->modalities);
 }
+
+static struct cell cell_hash(const struct sha256 *hash) {
+    return cell_blob((struct bytes){(const char *)hash->bytes, SHA256_BYTES});
+}
+
+void event_cells(const struct audit_event *event, struct cell cells[EVENT_CELLS]) {
+    cells[0] = cell_pattern(event->listing_id);
+    cells[1] = cell_pattern(event->sequence);
+    cells[2] = cell_integer(event->version);
+    cells[3] = cell_integer(event->type);
+    cells[4] = cell_integer(event->stamp.ts.ns);
+    cells[5] = cell_pattern(event->stamp.id.hi);
+    cells[6] = cell_pattern(event->stamp.id.lo);
+    cells[7] = cell_integer(event->visible);
+    cells[8] = cell_hash(&event->payload);
+    cells[9] = cell_hash(&event->digest);
+}
+
+void head_cells(const struct audit_head *head, struct cell cells[HEAD_CELLS]) {
+    cells[0] = cell_pattern(head->listing_id);
+    cells[1] = cell_pattern(head->chain.sequence);
+    cells[2] = cell_hash(&head->chain.head);
+}

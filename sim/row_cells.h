@@ -6,6 +6,7 @@
 #ifndef MURPHY_SIM_ROW_CELLS_H
 #define MURPHY_SIM_ROW_CELLS_H
 
+#include "pipeline/audit_stream.h"
 #include "pipeline/rows.h"
 #include "sim/cell.h"
 
@@ -14,7 +15,9 @@ enum {
     ORDER_CELLS = 10,
     SALES_CELLS = 5,
     KEYWORD_CELLS = 14,
-    VECTOR_CELLS = 13
+    VECTOR_CELLS = 13,
+    EVENT_CELLS = 10,
+    HEAD_CELLS = 3
 };
 
 void document_cells(const struct document_row *d, struct cell cells[DOCUMENT_CELLS]);
@@ -26,5 +29,8 @@ void keyword_cells(uint64_t listing_id, const struct row_meta *meta, struct byte
                    struct cell cells[KEYWORD_CELLS]);
 void vector_cells(uint64_t listing_id, const struct row_meta *meta,
                   struct cell cells[VECTOR_CELLS]);
+/* The digests are borrowed from the event, and from the head. */
+void event_cells(const struct audit_event *event, struct cell cells[EVENT_CELLS]);
+void head_cells(const struct audit_head *head, struct cell cells[HEAD_CELLS]);
 
 #endif

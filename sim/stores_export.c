@@ -25,6 +25,7 @@ enum format {
     OPERATION,  /* enum record_op, by name; 0: NULL */
     RECORD,     /* enum record_type, by name; 0: NULL */
     IDS,        /* packed image ids, as JSON */
+    DIGEST,     /* bytes, as hexadecimal digits */
     ATTRIBUTES, /* packed attributes, as JSON */
 };
 
@@ -246,6 +247,20 @@ static const struct table tables[TABLE_COUNT] = {
                        {"observed", AS_IS},
                        {"at_ns", AS_IS},
                        {"evidence", AS_IS}}},
+    [AUDIT_EVENT] = {"audit_event",
+                     GROWING,
+                     {{"listing_id", AS_IS},
+                      {"sequence", AS_IS},
+                      {"version", AS_IS},
+                      {"type", RECORD},
+                      {"event_at_ns", AS_IS},
+                      {"event_id", UUID},
+                      {"visible", AS_IS},
+                      {"payload_sha256", DIGEST},
+                      {"digest", DIGEST}}},
+    [AUDIT_HEAD] = {"audit_head",
+                    GROWING,
+                    {{"listing_id", AS_IS}, {"events", AS_IS}, {"digest", DIGEST}}},
     [TOPIC_RECORD] = {"topic_record",
                       GROWING,
                       {{"topic", TOPIC},
@@ -459,6 +474,15 @@ static int make_text(struct stores_export *x, enum format format, const struct c
         hex_digits(digits, bits, 16);
         return text_add(x, digits, sizeof digits);
     }
+    case DIGEST:
+        for (size_t i = 0; i < cell->text.len; i++) {
+            char digits[2];
+            hex_digits(digits, (unsigned char)cell->text.data[i], 2);
+            if (text_add(x, digits, sizeof digits) != 0) {
+                return -1;
+            }
+        }
+        return 0;
     case UUID:
         return make_uuid(x, bits, (uint64_t)cell[1].integer);
     case TOPIC:
@@ -569,6 +593,14 @@ static int add_journal(struct stores_export *x, enum export_table table,
 }
 
 /* ---- stores ---- */
+
+vtime stores_export_end(const struct stores_export *x) {
+    return x->end;
+}
+
+int stores_export_no_memory(struct stores_export *x) {
+    return fail(x, "%s: no memory", x->path);
+}
 
 /* A walk ended with rc; what it says of memory becomes the export's error. */
 static int walked(struct stores_export *x, int rc) {

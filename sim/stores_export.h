@@ -44,7 +44,7 @@
 #define STORES_FILE "stores.db"
 /* Which tables and columns there are, as SQLite's user_version: one more whenever they change, so
  * that a file of another layout is refused instead of misread. */
-#define STORES_LAYOUT 4
+#define STORES_LAYOUT 5
 
 struct stores_export;
 
@@ -74,6 +74,8 @@ sqlite3 *stores_export_database(struct stores_export *x);
 int stores_export_oltp(struct stores_export *x, struct fake_oltp *o);
 int stores_export_keyword(struct stores_export *x, const struct fake_keyword *k);
 int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w);
+/* audit_event, and audit_head: where each stream ends. */
+int stores_export_streams(struct stores_export *x, const struct warehouse_events *events);
 /* vector_row, of every collection. */
 int stores_export_vector_db(struct stores_export *x, const struct fake_vector_db *db);
 

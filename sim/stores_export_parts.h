@@ -5,6 +5,7 @@
 #define MURPHY_SIM_STORES_EXPORT_PARTS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "sim/cell.h"
 #include "sim/stores_export.h"
@@ -39,6 +40,8 @@ enum export_table {
     ALIAS_SWITCH,
     SELLER_GATE,
     FAULT_BAND,
+    AUDIT_EVENT,
+    AUDIT_HEAD,
     TABLE_COUNT
 };
 
@@ -46,5 +49,9 @@ enum export_table {
  * with the export's error. */
 int stores_export_row(struct stores_export *x, enum export_table id, const struct cell *cells,
                       size_t count, vtime from, vtime to);
+/* The end of the run. */
+vtime stores_export_end(const struct stores_export *x);
+/* Keeps that memory ran out; -1. */
+int stores_export_no_memory(struct stores_export *x);
 
 #endif

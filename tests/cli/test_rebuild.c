@@ -1,6 +1,7 @@
 /*
- * `murphy rebuild` on a finished run (B4): layers made anew from bronze are those that the stream
- * made, and whatever is changed in the file afterwards is found and named.
+ * `murphy rebuild` on a finished run: layers made anew from bronze are those that the stream made
+ * (B4), audit streams verify and make the documents that are live (B8), and whatever is changed in
+ * the file afterwards is found and named.
  *
  * The program is taken from $MURPHY, or from where `make` puts it beside this test.
  */
@@ -73,6 +74,9 @@ static void open_stores(void) {
     char path[256];
     snprintf(path, sizeof path, "%s/run/stores.db", folder);
     assert_int_equal(sqlite3_open(path, &stores), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(stores, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
 }
 
 static int set_up(void **state) {
@@ -302,6 +306,219 @@ static void places_of_nowhere(void **state) {
     }
 }
 
+/* ---- audit streams ---- */
+
+/* A listing whose stream has many events, and how many. */
+static uint64_t a_long_stream(int64_t *events) {
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_prepare_v2(stores,
+                                        "SELECT listing_id, events FROM audit_head"
+                                        " ORDER BY events DESC, listing_id LIMIT 1",
+                                        -1, &s, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    uint64_t id = (uint64_t)sqlite3_column_int64(s, 0);
+    *events = sqlite3_column_int64(s, 1);
+    sqlite3_finalize(s);
+    assert_true(*events >= 8);
+    return id;
+}
+
+/* The streams as they are verify, and replayed they are the documents that are live. */
+static void streams_verify(void **state) {
+    (void)state;
+    int64_t events;
+    uint64_t id = a_long_stream(&events);
+    assert_int_equal(murphy("rebuild %s/run --from audit", folder), 0);
+    assert_non_null(strstr(output, "as run.json anchors it"));
+    assert_non_null(strstr(output, "VERIFIED"));
+    assert_int_equal(murphy("rebuild %s/run --from audit --json", folder), 0);
+    assert_non_null(strstr(output, "\"verdict\": \"verified\""));
+    assert_non_null(strstr(output, "\"anchored\": true"));
+    assert_int_equal(
+        murphy("rebuild %s/run --from audit --listing %llu", folder, (unsigned long long)id), 0);
+    assert_non_null(strstr(output, "VERIFIED"));
+    assert_int_equal(murphy("rebuild %s/run/stores.db --from audit", folder), 0);
+    assert_non_null(strstr(output, "as run.json anchors it"));
+}
+
+/* Tampers with the stream of the listing, sees that it is found with these words, and mends it. */
+static void tamper(uint64_t id, const char *says, const char *format, ...) {
+    char sql[1024], names[32][64], expected[256];
+    bool changing;
+    int count = columns_of("audit_event", names, &changing);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(sql, sizeof sql, format, list);
+    va_end(list);
+    remember("audit_event");
+    change("%s", sql);
+    snprintf(expected, sizeof expected, "listing %llu: %s", (unsigned long long)id, says);
+    int status = murphy("rebuild %s/run --from audit", folder);
+    if (status != 1 || strstr(output, expected) == NULL || strstr(output, "TAMPERED") == NULL) {
+        fail_msg("%s\nexit %d, expected %s, said: %s%s", sql, status, expected, output, errors);
+    }
+    restore("audit_event", names, count);
+}
+
+/* Every column of an event is chained: a changed value is found, and the event is named. */
+static void changed_event(void **state) {
+    (void)state;
+    int64_t events;
+    uint64_t id = a_long_stream(&events);
+    static const char *const columns[] = {"version = version + 1",
+                                          "type = CASE type WHEN 'media' THEN 'listing'"
+                                          " ELSE 'media' END",
+                                          "event_at_ns = event_at_ns - 1",
+                                          "event_id = '0' || substr(event_id, 2, 34) || '7'",
+                                          "visible = 1 - visible",
+                                          "payload_sha256 = '00' || substr(payload_sha256, 3)",
+                                          "digest = '00' || substr(digest, 3)"};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        tamper(id, "event 4 was changed",
+               "UPDATE audit_event SET %s WHERE listing_id = %lld AND sequence = 4", columns[i],
+               (long long)id);
+    }
+    static const char *const nonsense[] = {"event_id = 'me'", "visible = 2", "digest = NULL",
+                                           "type = 'gossip'", "payload_sha256 = 12"};
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        tamper(id, "event 4 was changed: its columns are not those of an event",
+               "UPDATE audit_event SET %s WHERE listing_id = %lld AND sequence = 4", nonsense[i],
+               (long long)id);
+    }
+}
+
+/* An event that was taken out, whether the others were numbered anew or not, and from the end. */
+static void removed_event(void **state) {
+    (void)state;
+    int64_t events;
+    uint64_t id = a_long_stream(&events);
+    long long l = (long long)id;
+    char says[64];
+    tamper(id, "event 4 is missing: 5 comes after 3",
+           "DELETE FROM audit_event WHERE listing_id = %lld AND sequence = 4", l);
+    tamper(
+        id, "event 4 was changed, or one before it taken out",
+        "DELETE FROM audit_event WHERE listing_id = %lld AND sequence = 4;"
+        "UPDATE audit_event SET sequence = sequence - 1 WHERE listing_id = %lld AND sequence > 4",
+        l, l);
+    tamper(id, "event 1 is missing",
+           "DELETE FROM audit_event WHERE listing_id = %lld AND"
+           " sequence = 1",
+           l);
+    snprintf(says, sizeof says, "event %lld is missing: the stream ends at", (long long)events);
+    tamper(id, says, "DELETE FROM audit_event WHERE listing_id = %lld AND sequence = %lld", l,
+           (long long)events);
+    tamper(id, "event 1 is missing: the stream ends at 0",
+           "DELETE FROM audit_event WHERE listing_id = %lld", l);
+}
+
+/* Two events that change places, with their numbers. */
+static void moved_event(void **state) {
+    (void)state;
+    int64_t events;
+    uint64_t id = a_long_stream(&events);
+    long long l = (long long)id;
+    tamper(id, "event 4 was moved: it stands as number 5",
+           "UPDATE audit_event SET sequence = 9 - sequence WHERE listing_id = %lld AND sequence IN"
+           " (4, 5)",
+           l);
+    tamper(id, "event 3 was moved: it stands as number 5",
+           "UPDATE audit_event SET sequence = 8 - sequence WHERE listing_id = %lld AND sequence IN"
+           " (3, 5)",
+           l);
+}
+
+/* An event that was put in: a copy, one that is numbered into the stream, one behind the end. */
+static void added_event(void **state) {
+    (void)state;
+    int64_t events;
+    uint64_t id = a_long_stream(&events);
+    long long l = (long long)id, last = (long long)events;
+    char says[64];
+    tamper(id, "event 4 is there twice",
+           "INSERT INTO audit_event SELECT * FROM audit_event WHERE listing_id = %lld AND"
+           " sequence = 4",
+           l);
+    tamper(
+        id, "event 5 was put in: it is the one before it",
+        "UPDATE audit_event SET sequence = sequence + 1 WHERE listing_id = %lld AND sequence > 4;"
+        "INSERT INTO audit_event SELECT listing_id, 5, version, type, event_at_ns, event_id,"
+        " visible, payload_sha256, digest, recorded_at_ns FROM audit_event WHERE"
+        " listing_id = %lld AND sequence = 4",
+        l, l);
+    tamper(
+        id, "event 5 was put in: the next one follows from the one before it",
+        "UPDATE audit_event SET sequence = sequence + 1 WHERE listing_id = %lld AND sequence > 4;"
+        "INSERT INTO audit_event SELECT listing_id, 5, version, type, event_at_ns, event_id,"
+        " visible, payload_sha256, '00' || substr(digest, 3), recorded_at_ns FROM audit_event"
+        " WHERE listing_id = %lld AND sequence = 4",
+        l, l);
+    snprintf(says, sizeof says, "event %lld was put in", last + 1);
+    tamper(id, says,
+           "INSERT INTO audit_event SELECT listing_id, %lld, version + 1, type, event_at_ns,"
+           " event_id, visible, payload_sha256, digest, recorded_at_ns FROM audit_event WHERE"
+           " listing_id = %lld AND sequence = %lld",
+           last + 1, l, last);
+}
+
+/* Whoever cuts a stream and mends its head too does not reach the root that run.json anchors. */
+static void forged_head(void **state) {
+    (void)state;
+    int64_t events;
+    long long l = (long long)a_long_stream(&events), last = (long long)events;
+    char names[32][64], heads[32][64];
+    bool changing;
+    int count = columns_of("audit_event", names, &changing);
+    remember("audit_event");
+    change("DELETE FROM audit_event WHERE listing_id = %lld AND sequence = %lld;"
+           "CREATE TABLE forged AS SELECT * FROM audit_head;"
+           "UPDATE audit_head SET events = %lld, digest = (SELECT digest FROM audit_event WHERE"
+           " listing_id = %lld AND sequence = %lld) WHERE listing_id = %lld",
+           l, last, last - 1, l, last - 1, l);
+    assert_int_equal(murphy("rebuild %s/run --from audit", folder), 1);
+    assert_non_null(strstr(output, "NOT the one that run.json anchors"));
+    columns_of("audit_head", heads, &changing);
+    change(
+        "DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM forged; DROP TABLE forged");
+    restore("audit_event", names, count);
+    assert_int_equal(murphy("rebuild %s/run --from audit", folder), 0);
+}
+
+/* A raw record that was replaced or is gone, and a live document that is not what was said. */
+static void payloads_and_the_model(void **state) {
+    (void)state;
+    int64_t events;
+    uint64_t id = a_long_stream(&events);
+    char names[32][64], says[160];
+    bool changing;
+    int count = columns_of("bronze_event", names, &changing);
+    static const char *const changes[][2] = {
+        {"bronze has other bytes than event", "UPDATE bronze_event SET value = x'00' WHERE"},
+        {"bronze does not have the record of event", "DELETE FROM bronze_event WHERE"}};
+    for (int i = 0; i < 2; i++) {
+        remember("bronze_event");
+        assert_int_equal(change("%s topic = 'listing-log' AND subject_id = %lld AND \"offset\" ="
+                                " (SELECT max(version) - 1 FROM audit_event WHERE listing_id"
+                                " = %lld)",
+                                changes[i][1], (long long)id, (long long)id),
+                         1);
+        snprintf(says, sizeof says, "listing %llu: %s", (unsigned long long)id, changes[i][0]);
+        assert_int_equal(murphy("rebuild %s/run --from audit --limit 100", folder), 1);
+        assert_non_null(strstr(output, says));
+        restore("bronze_event", names, count);
+    }
+    count = columns_of("gold_document", names, &changing);
+    remember("gold_document");
+    change("UPDATE gold_document SET price = price + 1 WHERE listing_id = %lld AND recorded_to_ns"
+           " IS NULL",
+           (long long)id);
+    assert_int_equal(
+        murphy("rebuild %s/run --from audit --listing %llu", folder, (unsigned long long)id), 1);
+    assert_non_null(strstr(output, "price of gold_document"));
+    restore("gold_document", names, count);
+}
+
 /* What is no command and no run is refused in one sentence. */
 static void refusals(void **state) {
     (void)state;
@@ -314,6 +531,11 @@ static void refusals(void **state) {
         {"/nowhere", 64, "say from what"},
         {"/nowhere --from", 64, "a value is missing after '--from'"},
         {"/nowhere --from tea", 64, "not from 'tea'"},
+        {"/nowhere --from audit", 65, "there is no such run"},
+        {"/nowhere --from audit --at +1h", 64, "this goes with --from bronze: '--at'"},
+        {"/nowhere --from audit --layer gold", 64, "this goes with --from bronze: '--layer'"},
+        {"/nowhere --from bronze --listing 7", 64, "this goes with --from audit: '--listing'"},
+        {"/nowhere --from audit --listing x", 64, "a listing is a whole number, not 'x'"},
         {"/nowhere --from bronze", 65, "/nowhere: there is no such run"},
         {"/nowhere --from bronze --layer tin", 64, "there is no 'tin'"},
         {"/nowhere --from bronze --limit many", 64, "not 'many'"},
@@ -331,6 +553,8 @@ static void refusals(void **state) {
     }
     assert_int_equal(murphy("rebuild %s/run --from bronze --at noon", folder), 64);
     assert_int_equal(murphy("rebuild --help"), 0);
+    assert_int_equal(murphy("rebuild %s/run --from audit --listing 12", folder), 65);
+    assert_non_null(strstr(errors, "no listing 12 has an event"));
     change("ALTER TABLE gold_document RENAME COLUMN title TO name");
     assert_int_equal(murphy("rebuild %s/run --from bronze", folder), 65);
     change("ALTER TABLE gold_document RENAME COLUMN name TO title");
@@ -344,6 +568,13 @@ int main(void) {
         cmocka_unit_test(rows_gone_and_doubled),
         cmocka_unit_test(one_layer),
         cmocka_unit_test(places_of_nowhere),
+        cmocka_unit_test(streams_verify),
+        cmocka_unit_test(changed_event),
+        cmocka_unit_test(removed_event),
+        cmocka_unit_test(moved_event),
+        cmocka_unit_test(added_event),
+        cmocka_unit_test(forged_head),
+        cmocka_unit_test(payloads_and_the_model),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
