@@ -354,7 +354,15 @@ static void write_vectors(struct world *w) {
         if (kinds[i] != ROW_DELETE) {
             struct audit_row audit = {8, i + 1, MODALITY_TEXT, 3, 10, kinds[i] == ROW_UPSERT};
             struct warehouse_port warehouse = fake_warehouse_port(w->warehouse);
-            struct warehouse_batch batch = {.audits = &audit, .audit_count = 1, .dedupe = true};
+            struct audit_event event = {.listing_id = audit.listing_id,
+                                        .sequence = 1,
+                                        .version = audit.version,
+                                        .type = RECORD_LISTING};
+            struct warehouse_batch batch = {.audits = &audit,
+                                            .audit_count = 1,
+                                            .events = &event,
+                                            .event_count = 1,
+                                            .dedupe = true};
             assert_int_equal(warehouse.ops->load(warehouse.ctx, (vtime){START + 10 * i}, &batch),
                              0);
         }
@@ -469,6 +477,7 @@ static void export_run(struct world *w, vtime end) {
     stores_export_oltp(x, w->oltp);
     stores_export_keyword(x, w->keyword);
     stores_export_warehouse(x, w->warehouse);
+    stores_export_streams(x, fake_warehouse_events(w->warehouse));
     stores_export_vector_db(x, w->vectors);
     struct fake_object_store *objects = fake_object_store_new(NULL);
     struct object_port port = fake_object_store_port(objects);
