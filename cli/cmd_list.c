@@ -129,6 +129,14 @@ static int list_faults(struct listing *listing) {
     return EXIT_HELD;
 }
 
+static int list_states(struct listing *listing) {
+    for (int i = 0; i < PIPELINE_STATE_COUNT; i++) {
+        listing_add(listing, pipeline_state_table()[i].name, pipeline_state_table()[i].about, NULL,
+                    NULL);
+    }
+    return EXIT_HELD;
+}
+
 static void list_check_table(struct listing *listing, const struct oracle_check_about *table,
                              size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -223,13 +231,14 @@ static const struct {
     const char *name;
     int (*list)(struct listing *listing);
 } kinds[] = {
-    {"scenarios", list_scenarios},   {"faults", list_faults}, {"checks", list_checks},
-    {"operations", list_operations}, {"points", list_points}, {"bugs", list_bugs},
-    {"contracts", list_contracts},
+    {"scenarios", list_scenarios}, {"states", list_states},         {"faults", list_faults},
+    {"checks", list_checks},       {"operations", list_operations}, {"points", list_points},
+    {"bugs", list_bugs},           {"contracts", list_contracts},
 };
 
 static void help(void) {
-    puts("usage: murphy list scenarios|faults|checks|operations|points|bugs|contracts\n            "
+    puts("usage: murphy list scenarios|faults|states|checks|operations|points|bugs|contracts\n     "
+         "       "
          "       [--json]\n\n"
          "Prints what there is, a line each. --json prints an array of objects with at least\n"
          "`name` and `about`.");

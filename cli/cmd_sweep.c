@@ -21,13 +21,14 @@
 #include "pipeline/array.h"
 #include "pipeline/bugs.h"
 #include "reports/format.h"
+#include "scenarios/quantity.h"
 #include "sim/clock_shim.h"
 
 enum { JOBS_MAX = 1024 };
 
 static void help(void) {
     puts("usage: murphy sweep SCENARIO... --seeds A..B [--jobs N] [--shard I/N] [--out DIR]\n"
-         "                    [--json] [--bug NAME] [--set PATH=VALUE]...\n\n"
+         "                    [--json] [--cover SHARE] [--bug NAME] [--set PATH=VALUE]...\n\n"
          "Plays every SCENARIO, names (murphy list scenarios) or files, under each seed from A to\n"
          "B. 'all' stands for every scenario that needs no file from outside.\n\n"
          "  --seeds A..B      both included, or one seed\n"
@@ -37,6 +38,7 @@ static void help(void) {
          "  --out DIR         keep each result in DIR/sweep.db as it comes; a sweep that was\n"
          "                    stopped or killed goes on where it was\n"
          "  --json            print the summary as one document\n"
+         "  --cover SHARE     fail when less of the cells of fault and state was reached, as 95%\n"
          "  --bug NAME, --set PATH=VALUE   as in murphy run\n\n"
          "A failure prints the line that does it again at once, and again at the end.\n"
          "Exit status: 0 all held, 1 a check failed, 70 a run did not come to its end, 2 only\n"
@@ -97,6 +99,12 @@ static int take_value(struct sweep *sweep, const char *option, const char *value
             return usage_error("sweep", "murphy list bugs names them; there is no bug", value);
         }
         sweep->bug = value;
+    } else if (strcmp(option, "--cover") == 0) {
+        struct share share;
+        if (quantity_share_parse(value, &share) != QUANTITY_OK ||
+            !quantity_share_ppm(share, &sweep->cover_ppm)) {
+            return usage_error("sweep", "--cover takes a share, as 95%, not", value);
+        }
     } else if (strcmp(option, "--set") == 0) {
         if (sweep->setting_count == SWEEP_SETTINGS_MAX) {
             return usage_error("sweep", "too many --set options", NULL);
@@ -120,7 +128,8 @@ static int parse(int argc, char **argv, struct sweep *sweep, const char **names,
         } else {
             bool known = strcmp(arg, "--seeds") == 0 || strcmp(arg, "--jobs") == 0 ||
                          strcmp(arg, "--shard") == 0 || strcmp(arg, "--out") == 0 ||
-                         strcmp(arg, "--bug") == 0 || strcmp(arg, "--set") == 0;
+                         strcmp(arg, "--bug") == 0 || strcmp(arg, "--set") == 0 ||
+                         strcmp(arg, "--cover") == 0;
             if (known && i + 1 == argc) {
                 return usage_error("sweep", "a value is missing after", arg);
             }
@@ -331,6 +340,7 @@ static int play_marked(struct sweep *sweep, struct sweep_store *store, unsigned 
         return status < 0 ? EXIT_INTERNAL : status;
     }
     struct sweep_closing closing = {.json = sweep->json,
+                                    .cover_ppm = sweep->cover_ppm,
                                     .interrupted = status == EXIT_INTERRUPTED,
                                     .played = p.done,
                                     .before = p.before,

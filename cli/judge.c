@@ -287,6 +287,11 @@ static void judge_counts(struct scenario_run *run) {
 }
 
 static bool alert_expected(const struct scenario_run *run, const struct alert_seen *seen) {
+    for (size_t i = 0; i < run->scenario->may_raise_count; i++) {
+        if (strcmp(run->scenario->may_raise[i], seen->name) == 0) {
+            return true;
+        }
+    }
     for (size_t i = 0; i < run->scenario->alert_count; i++) {
         const struct expected_alert *wanted = &run->scenario->alerts[i];
         int64_t until_ns = wanted->again_ns != 0 ? wanted->again_ns : wanted->before_ns;
@@ -444,7 +449,8 @@ static void judge_reconciliation(struct scenario_run *run) {
                                    (unsigned long long)before, (unsigned long long)after,
                                    left->pass + 1),
                   run->passes[last].at.ns, "");
-    if (run->scenario->drift_count == 0 && run->scenario->reconcile_at_end) {
+    if (run->scenario->drift_count == 0 && !run->scenario->any_drift &&
+        run->scenario->reconcile_at_end) {
         size_t worst = worst_reconciliation(run);
         const struct reconciliation_report *drift = &run->passes[worst].report;
         add_own_check(run, OWN_NO_DRIFT_FOUND, pass_drift(drift) == 0,

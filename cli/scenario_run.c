@@ -549,7 +549,7 @@ static int build(struct scenario_run *run) {
         memcpy(run->faults, scenario->faults, scenario->fault_count * sizeof *run->faults);
     }
     if (scenario->swarm) {
-        faults_swarm(run->faults, scenario->fault_count, run->options.seed);
+        faults_swarm(run->faults, scenario->fault_count, run->options.seed, scenario->focus_ppm);
     }
     run->injector = injector_new(run->simulation, run->faults, scenario->fault_count);
     run->prober = (struct prober){.simulation = run->simulation,

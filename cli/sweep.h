@@ -36,6 +36,7 @@ struct sweep {
     const char *out; /* NULL: results are kept in memory */
     const char *bug;
     bool json;
+    uint32_t cover_ppm; /* share of the cells of fault and state that must be reached; 0: none */
     struct scenario_setting settings[SWEEP_SETTINGS_MAX];
     size_t setting_count;
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/murphy.h"
+#include "cli/sweep_matrix.h"
 #include "reports/format.h"
 #include "sim/sqlite_host.h"
 
@@ -107,7 +108,7 @@ static int write_failures(struct sweep_store *store, FILE *out) {
 }
 
 static int write_text(struct sweep_store *store, const struct sweep_closing *c,
-                      const struct totals *all, FILE *out) {
+                      const struct totals *all, const struct sweep_matrix *matrix, FILE *out) {
     sqlite3_stmt *s;
     if (prepare(store, "SELECT scenario, " TOTALS " FROM run GROUP BY scenario", &s) != 0) {
         return -1;
@@ -123,6 +124,7 @@ static int write_text(struct sweep_store *store, const struct sweep_closing *c,
     if (finish(store, s, step) != 0 || write_failures(store, out) != 0) {
         return -1;
     }
+    sweep_matrix_print(matrix, out);
     fputs("\nseeds/s are those of one process", out);
     if (c->elapsed_ns > 0) {
         fprintf(out, "; %s runs in %s with %u, %.2f/s", format_count(c->played).text,
@@ -208,7 +210,7 @@ static json_t *failures_array(struct sweep_store *store) {
 }
 
 static int write_json(struct sweep_store *store, const struct sweep_closing *c,
-                      const struct totals *all, FILE *out) {
+                      const struct totals *all, const struct sweep_matrix *matrix, FILE *out) {
     static const char *const verdicts[] = {[EXIT_HELD] = "pass",
                                            [EXIT_CHECK_FAILED] = "fail",
                                            [EXIT_SLO_FAILED] = "slo",
@@ -221,6 +223,7 @@ static int write_json(struct sweep_store *store, const struct sweep_closing *c,
     int failed = json_object_update_new(document, counts(all));
     failed |= json_object_set_new(document, "scenarios", scenarios_array(store));
     failed |= json_object_set_new(document, "failures", failures_array(store));
+    failed |= json_object_set_new(document, "coverage", sweep_matrix_json(matrix));
     if (failed == 0) {
         failed = json_dumpf(document, out, JSON_INDENT(2));
         fputc('\n', out);
@@ -233,10 +236,14 @@ static int write_json(struct sweep_store *store, const struct sweep_closing *c,
 
 int sweep_summary_write(struct sweep_store *store, const struct sweep_closing *closing, FILE *out) {
     struct totals all = {0};
-    if (read_all_totals(store, &all) != 0 ||
-        (closing->json ? write_json(store, closing, &all, out)
-                       : write_text(store, closing, &all, out)) != 0) {
+    struct sweep_matrix matrix;
+    if (read_all_totals(store, &all) != 0 || sweep_matrix_read(store, &matrix) != 0 ||
+        (closing->json ? write_json(store, closing, &all, &matrix, out)
+                       : write_text(store, closing, &all, &matrix, out)) != 0) {
         return EXIT_INTERNAL;
     }
-    return exit_status_of(&all);
+    int status = exit_status_of(&all);
+    bool covered = closing->cover_ppm == 0 ||
+                   sweep_matrix_holds(&matrix, closing->cover_ppm, closing->json ? stderr : out);
+    return covered ? status : EXIT_CHECK_FAILED;
 }

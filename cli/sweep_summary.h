@@ -12,6 +12,7 @@
 
 struct sweep_closing {
     bool json;
+    uint32_t cover_ppm; /* share of the cells of fault and state that must be reached; 0: none */
     bool interrupted;
     uint64_t played;    /* runs of this sweep */
     uint64_t before;    /* runs that were there from a sweep before this one */

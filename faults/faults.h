@@ -143,16 +143,19 @@ const char *fault_survival_name(enum fault_survival survival);
       "[librdkafka changelog]",                                                                    \
       "version-monotone convergence", "no-version-check")                                          \
     X(DUAL_WRITE, "dual-write", PLACE_OLTP, FAULT_RATIO, 0, SURVIVES_WITHIN,                       \
-      "until the next reconciliation, which finds and repairs it",                                 \
-      "readers get what is gone until a reconciliation: the outbox is the protection, and this "   \
-      "takes it away",                                                                             \
+      "until the next reconciliation, which finds and repairs it; but an erasure of a seller "     \
+      "before that misses what the log was never told is the seller's",                            \
+      "the outbox is the protection, and this takes it away: no erasure of a seller is whole",     \
       "a change of a listing or a seller is committed to OLTP and never reaches the log",          \
       "an application that writes to its database and to the log one after the other, without an " \
       "outbox, and dies in between [promise A2]",                                                  \
       "reconciliation-clean convergence", "")                                                      \
     X(ITEM_REFUSALS, "item-refusals", PLACE_VECTORS | PLACE_KEYWORDS, FAULT_SINK | FAULT_RATIO, 0, \
-      SURVIVES_WITHIN, "until the next reconciliation after the index was mended",                 \
-      "rows are missing until a reconciliation writes them",                                       \
+      SURVIVES_WITHIN,                                                                             \
+      "until the next reconciliation after the index was mended; in a collection that is written " \
+      "beside the served one, until its validation",                                               \
+      "a row that is refused in a collection that readers are not led to stays out until its "     \
+      "validation: reconciliation compares what they see",                                         \
       "single items of a batch are refused for good; the rest of the batch goes on",               \
       "a mapping or a limit of an index that was changed by hand [opensearch bulk API]",           \
       "caught:load-failures reconciliation-clean", "")                                             \
@@ -420,8 +423,9 @@ void fault_stream_name(const struct fault *faults, size_t i, const char *use,
  * the most; `every` up to eight times that. Faults that are all on, all the time, hide what only
  * the absence of one shows (Groce et al., Swarm Testing, 2012). Kinds and faults have streams of
  * their own, so that a fault more in the scenario changes nothing of the others. What is `always`
- * on stays as it is stated.
+ * on stays as it is stated. `focus_ppm` of the faults wait for a state of the pipeline, which the
+ * seed draws, and strike four times as often in it.
  */
-void faults_swarm(struct fault *faults, size_t count, uint64_t seed);
+void faults_swarm(struct fault *faults, size_t count, uint64_t seed, uint32_t focus_ppm);
 
 #endif

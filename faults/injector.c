@@ -49,10 +49,26 @@ bool injector_is_its_time(const struct injector *in, const struct armed *armed, 
            (armed->fault.until_ns == 0 || since_ns < armed->fault.until_ns);
 }
 
-bool injector_in_window(struct injector *in, const struct armed *armed, vtime now) {
-    return injector_is_its_time(in, armed, now) &&
-           (armed->fault.when == 0 ||
-            (injector_states(in, armed, now) >> (armed->fault.when - 1) & 1) != 0);
+/* It has no ratio and no pace: it goes on for its window. */
+static bool lasts(const struct fault *fault) {
+    return (fault_table()[fault->kind].required & (FAULT_RATIO | FAULT_EVERY)) == 0;
+}
+
+bool injector_in_window(struct injector *in, struct armed *armed, vtime now) {
+    struct fault *fault = &armed->fault;
+    if (!injector_is_its_time(in, armed, now) ||
+        (fault->when != 0 && (injector_states(in, armed, now) >> (fault->when - 1) & 1) == 0)) {
+        return false;
+    }
+    if (fault->when != 0 && lasts(fault) && fault->down_ns > 0) {
+        /* What the state begins goes on for its time, whatever becomes of the state. */
+        fault->when = 0;
+        fault->from_ns = vtime_diff(now, in->start);
+        int64_t until_ns = fault->from_ns + fault->down_ns;
+        fault->until_ns =
+            fault->until_ns == 0 || until_ns < fault->until_ns ? until_ns : fault->until_ns;
+    }
+    return true;
 }
 
 /* Strikes of one fault that follow each other closely are one band: a report draws dozens. Faults
@@ -144,8 +160,7 @@ static void stream_open(struct injector *in, const struct fault *faults, size_t 
 /* What stays down for a part of its window begins at a moment of the fault's own choice. */
 static void window_draw(struct armed *armed) {
     struct fault *fault = &armed->fault;
-    bool lasts = (fault_table()[fault->kind].required & (FAULT_RATIO | FAULT_EVERY)) == 0;
-    if (!lasts || fault->down_ns == 0 || fault->until_ns == 0) {
+    if (!lasts(fault) || fault->when != 0 || fault->down_ns == 0 || fault->until_ns == 0) {
         return;
     }
     int64_t room_ns = fault->until_ns - fault->from_ns - fault->down_ns;

@@ -115,7 +115,7 @@ struct injector {
 /* ---- Deciding: injector.c ---- */
 
 /* It is its time, and the state holds that it waits for. */
-bool injector_in_window(struct injector *in, const struct armed *armed, vtime now);
+bool injector_in_window(struct injector *in, struct armed *armed, vtime now);
 /* True when the fault strikes this time. Draws only inside its window. */
 bool injector_draws(struct injector *in, struct armed *armed, vtime now);
 /* Puts a strike on record. What it does lasts until `until`. */

@@ -6,6 +6,7 @@
 
 #include <xxhash.h>
 
+#include "faults/faults.h"
 #include "pipeline/array.h"
 #include "pipeline/record.h"
 
@@ -28,6 +29,24 @@ int pipeline_state_find(const char *name) {
         }
     }
     return -1;
+}
+
+const char *pipeline_state_impossible(int kind, int state) {
+    static const struct {
+        int kind, state;
+        const char *reason;
+    } cells[] = {
+#define CELL(kind, state, reason) {FAULT_##kind, STATE_##state, reason},
+        IMPOSSIBLE_CELLS(CELL)
+#undef CELL
+            {-1, -1, NULL},
+    };
+    for (size_t i = 0; cells[i].reason != NULL; i++) {
+        if (cells[i].kind == kind && cells[i].state == state) {
+            return cells[i].reason;
+        }
+    }
+    return NULL;
 }
 
 void state_watch_release(struct state_watch *w) {

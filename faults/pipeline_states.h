@@ -57,6 +57,16 @@ const struct pipeline_state_about *pipeline_state_table(void);
 /* Index of a name, or -1. */
 int pipeline_state_find(const char *name);
 
+/*
+ * Cells of kind and state that no run can reach, each with its reason.
+ *
+ * X(kind, state, "reason")
+ */
+#define IMPOSSIBLE_CELLS(X)
+
+/* Why a kind of fault cannot strike in a state; NULL: it can. */
+const char *pipeline_state_impossible(int kind, int state);
+
 /* What tells of the states of one run. Zero it and set `simulation`. */
 struct state_watch {
     struct simulation *simulation;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "faults/faults.h"
+#include "faults/pipeline_states.h"
 
 void fault_guide_parameters(FILE *out, unsigned bits) {
     const char *between = "";
@@ -42,13 +43,24 @@ static void write_kind(FILE *out, const struct fault_about *about) {
     fprintf(out, " | %s |\n", about->no_swarm[0] == '\0' ? "yes" : about->no_swarm);
 }
 
-char *fault_guide_text(void) {
+/* What write() makes, allocated; NULL when out of memory. */
+static char *text_of(void (*write)(FILE *out)) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) {
         return NULL;
     }
+    write(out);
+    bool failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static void write_kinds(FILE *out) {
     fputs("| kind | strikes | takes | what it does | what it models [source] | survivable | "
           "noticed by, when the protection is missing | bugs that take it away | in the swarm |\n"
           "|---|---|---|---|---|---|---|---|---|\n",
@@ -56,10 +68,37 @@ char *fault_guide_text(void) {
     for (int i = 0; i < FAULT_KIND_COUNT; i++) {
         write_kind(out, &fault_table()[i]);
     }
-    bool failed = ferror(out) != 0;
-    if (fclose(out) != 0 || failed) {
-        free(text);
-        return NULL;
+}
+
+char *fault_guide_text(void) {
+    return text_of(write_kinds);
+}
+
+static void write_states(FILE *out) {
+    fputs("| state | holds while |\n|---|---|\n", out);
+    for (int i = 0; i < PIPELINE_STATE_COUNT; i++) {
+        fprintf(out, "| `%s` | %s |\n", pipeline_state_table()[i].name,
+                pipeline_state_table()[i].about);
     }
-    return text;
+}
+
+char *state_guide_text(void) {
+    return text_of(write_states);
+}
+
+static void write_impossible(FILE *out) {
+    fputs("| kind | state | why |\n|---|---|---|\n", out);
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        for (int i = 0; i < PIPELINE_STATE_COUNT; i++) {
+            const char *reason = pipeline_state_impossible(kind, i);
+            if (reason != NULL) {
+                fprintf(out, "| `%s` | `%s` | %s |\n", fault_table()[kind].name,
+                        pipeline_state_table()[i].name, reason);
+            }
+        }
+    }
+}
+
+char *impossible_guide_text(void) {
+    return text_of(write_impossible);
 }

@@ -11,6 +11,10 @@
  */
 char *fault_guide_text(void);
 
+/* The tables of states, and of cells that are impossible. */
+char *state_guide_text(void);
+char *impossible_guide_text(void);
+
 /* The keys of these parameters, with commas between. */
 void fault_guide_parameters(FILE *out, unsigned bits);
 

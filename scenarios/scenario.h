@@ -128,6 +128,7 @@ struct scenario {
 
     struct fault *faults;
     size_t fault_count;
+    uint32_t focus_ppm; /* so many of a swarm's faults wait for one state of the pipeline */
     bool swarm; /* faults_swarm draws which of them a seed has, and how hard they strike */
 
     struct operation *operations;
@@ -147,6 +148,9 @@ struct scenario {
     size_t alert_count;
     struct expected_drift *drifts; /* none: reconciliation at the end must find nothing */
     size_t drift_count;
+    const char **may_raise; /* alerts that are no false alarms, whoever they are about */
+    size_t may_raise_count;
+    bool any_drift; /* whatever reconciliation finds is all right, as long as it repairs it */
     struct expected_count *counts;
     size_t count_count;
     struct expected_lineage *lineages;

@@ -1840,6 +1840,7 @@ static const struct section lineage_section = {
 };
 static const struct key lineage_element = {.type = TAKES_OBJECT, .section = &lineage_section};
 
+static const struct key may_raise_element = {.type = TAKES_NAME_STATIC, .names = NAMES_ALERTS};
 static const struct key breached_element = {.type = TAKES_NAME_STATIC, .names = NAMES_OBJECTIVES};
 
 static const struct key expect_keys[] = {
@@ -1851,6 +1852,22 @@ static const struct key expect_keys[] = {
         AT(alerts),
         .count_offset = offsetof(struct draft, scenario.alert_count),
         .about = "alerts that must be raised; any other error is a false alarm",
+    },
+    {
+        .name = "may_raise",
+        .type = TAKES_LIST,
+        .element = &may_raise_element,
+        .element_size = sizeof(const char *),
+        AT(may_raise),
+        .count_offset = offsetof(struct draft, scenario.may_raise_count),
+        .about = "alerts that may be raised and need not be, whoever they are about",
+    },
+    {
+        .name = "any_drift",
+        .type = TAKES_FLAG,
+        AT(any_drift),
+        .fallback = "false",
+        .about = "reconciliation may find drift, of whatever class; it must repair it",
     },
     {
         .name = "drift",
@@ -2003,6 +2020,14 @@ static const struct key scenario_keys[] = {
         .about =
             "each seed does without some kinds of faults and draws how hard the others strike; "
             "what is stated is the most",
+    },
+    {
+        .name = "focus",
+        .type = TAKES_SHARE_PPM,
+        AT(focus_ppm),
+        .fallback = "0",
+        .about = "share of a swarm's faults that strike only in one state of the pipeline, which "
+                 "the seed draws, and four times as often there",
     },
     {
         .name = "operations",

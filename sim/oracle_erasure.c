@@ -79,7 +79,9 @@ enum { NEEDLE_BYTES_MIN = 8 };
 static void said(void *ctx, struct stamp stamp, struct bytes text) {
     const struct erasure_eye *eye = ctx;
     static const char *const groups[] = {"builder", "loader"};
-    if (stamp_compare(stamp, eye->of->stamp) > 0 || text.len < NEEDLE_BYTES_MIN) {
+    /* What the taxonomy says of a category is no seller's, and stays beside the erased listing. */
+    if (stamp_compare(stamp, eye->of->stamp) > 0 || text.len < NEEDLE_BYTES_MIN ||
+        reference_tables_name(eye->o->reference, text)) {
         return;
     }
     struct needle needle = {eye, text, false};

@@ -338,6 +338,15 @@ static struct table_row *row_find(struct reference *r, enum fact_kind table, str
     return NULL;
 }
 
+bool reference_tables_name(const struct reference *r, struct bytes text) {
+    for (size_t i = 0; i < r->row_count; i++) {
+        if (bytes_equal(r->rows[i].key, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int row_add(struct reference *r, const struct record *record) {
     const struct reference_row *said = &record->reference;
     struct table_row *held = row_find(r, said->table, said->key);

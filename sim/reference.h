@@ -88,6 +88,8 @@ struct stamp reference_erased(struct reference *r, uint64_t listing_id);
 
 /* True when some event of the listing, whenever it was, named the seller. */
 bool reference_names_seller(const struct reference *r, uint64_t listing_id, uint64_t seller_id);
+/* True when a reference table has a row of that name: what stands there is nobody's own. */
+bool reference_tables_name(const struct reference *r, struct bytes text);
 /* Calls said() with every text that an event of the listing gave, images' descriptors included. */
 void reference_each_text(const struct reference *r, uint64_t listing_id,
                          void (*said)(void *ctx, struct stamp stamp, struct bytes text), void *ctx);

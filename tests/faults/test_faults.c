@@ -119,7 +119,7 @@ static void swarm_draws_kinds_and_intensities(void **state) {
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct fault faults[COUNT];
         memcpy(faults, stated, sizeof faults);
-        faults_swarm(faults, COUNT, seed);
+        faults_swarm(faults, COUNT, seed, 0);
         both_off += faults[0].off && faults[1].off;
         one_off += faults[0].off != faults[1].off;
         uint64_t eighths = (uint64_t)faults[0].ratio_num * 80 / faults[0].ratio_den;
@@ -130,7 +130,7 @@ static void swarm_draws_kinds_and_intensities(void **state) {
         assert_in_range(faults[2].down_ns, VTIME_MINUTE / 8, VTIME_MINUTE);
         assert_memory_equal(&faults[3], &stated[3], sizeof stated[3]);
         struct fault alone = stated[1];
-        faults_swarm(&alone, 1, seed);
+        faults_swarm(&alone, 1, seed, 0);
         assert_int_equal(alone.off, faults[1].off);
         assert_int_equal(alone.ratio_num, faults[1].ratio_num);
     }

@@ -618,8 +618,33 @@ static void random_settings_are_taken_or_refused(void **state) {
     }
 }
 
+/* The swarm has every kind of fault, but for those whose row in the table says why not; and every
+ * store, feed and worker that it strikes is struck by something that it may do without (D5). */
+static void swarm_has_every_kind(void **state) {
+    (void)state;
+    struct scenario scenario;
+    struct scenario_error error;
+    assert_int_equal(scenario_load("swarm", "scenarios", NULL, 0, &scenario, &error), 0);
+    assert_true(scenario.swarm && scenario.focus_ppm > 0);
+    bool has[FAULT_KIND_COUNT] = {false};
+    for (size_t i = 0; i < scenario.fault_count; i++) {
+        has[scenario.faults[i].kind] = true;
+        assert_false(scenario.faults[i].always);
+    }
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        const struct fault_about *about = &fault_table()[kind];
+        if (has[kind] != (about->no_swarm[0] == '\0')) {
+            fail_msg("%s: %s", about->name,
+                     has[kind] ? "the table says why a swarm does without it"
+                               : "scenarios/swarm.json lacks it, and the table does not say why");
+        }
+    }
+    scenario_release(&scenario);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(swarm_has_every_kind),
         cmocka_unit_test(bad_files_are_refused_word_for_word),
         cmocka_unit_test(missing_files_name_what_there_is),
         cmocka_unit_test(lists_are_sorted),

@@ -106,6 +106,9 @@ static void guide_shows_every_key(void **state) {
 static void faults_page_shows_every_kind(void **state) {
     (void)state;
     page_holds(FAULTS_PAGE, "<!-- faults -->\n", "<!-- end of faults -->\n", fault_guide_text());
+    page_holds(FAULTS_PAGE, "<!-- states -->\n", "<!-- end of states -->\n", state_guide_text());
+    page_holds(FAULTS_PAGE, "<!-- impossible -->\n", "<!-- end of impossible -->\n",
+               impossible_guide_text());
 }
 
 /* The page of operators has every command, and for each what a crash leaves, how it goes on, and a

@@ -1,0 +1,126 @@
+#include "cli/sweep_matrix.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/sqlite_host.h"
+
+int sweep_matrix_read(struct sweep_store *store, struct sweep_matrix *matrix) {
+    static const char sql[] =
+        "SELECT kind.key, state.key, count(*), sum(state.value) FROM run, "
+        "json_each(run.coverage) AS kind, json_each(kind.value) AS state GROUP BY 1, 2";
+    sqlite3_stmt *s;
+    memset(matrix, 0, sizeof *matrix);
+    if (sqlite_host_prepare(store->db, sql, &s) != SQLITE_OK) {
+        return sweep_store_fail(store, -1, "the results cannot be read");
+    }
+    int step;
+    while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+        int kind = fault_find((const char *)sqlite3_column_text(s, 0));
+        int state = pipeline_state_find((const char *)sqlite3_column_text(s, 1));
+        if (kind >= 0 && state >= 0) {
+            matrix->runs[kind][state] = sqlite3_column_int64(s, 2);
+            matrix->strikes[kind][state] = sqlite3_column_int64(s, 3);
+            matrix->any += matrix->runs[kind][state];
+        }
+    }
+    int failed =
+        step == SQLITE_DONE ? 0 : sweep_store_fail(store, -1, "the results cannot be read");
+    sqlite3_finalize(s);
+    return failed;
+}
+
+/* ---- Text ---- */
+
+static bool struck(const struct sweep_matrix *m, int kind) {
+    for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
+        if (m->runs[kind][state] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_row(const struct sweep_matrix *m, int kind, FILE *out) {
+    fprintf(out, "%-24s", fault_table()[kind].name);
+    for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
+        if (m->runs[kind][state] > 0) {
+            fprintf(out, " %5" PRId64, m->runs[kind][state]);
+        } else {
+            bool impossible = pipeline_state_impossible(kind, state) != NULL;
+            fprintf(out, " %5s", impossible ? "-" : ".");
+        }
+    }
+    fputs("\n", out);
+}
+
+void sweep_matrix_print(const struct sweep_matrix *m, FILE *out) {
+    if (m->any == 0) {
+        return;
+    }
+    fputs("\nRuns in which a fault struck while the pipeline was in a state (. never, - "
+          "impossible)\n",
+          out);
+    fprintf(out, "%-24s", "");
+    for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
+        fprintf(out, " %5d", state + 1);
+    }
+    fputs("\n", out);
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        if (struck(m, kind)) {
+            print_row(m, kind, out);
+        }
+    }
+    for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
+        fprintf(out, "%s%2d %-16s", state % 5 == 0 ? state == 0 ? "" : "\n" : "  ", state + 1,
+                pipeline_state_table()[state].name);
+    }
+    fputs("\n", out);
+}
+
+/* ---- JSON ---- */
+
+json_t *sweep_matrix_json(const struct sweep_matrix *m) {
+    json_t *kinds = json_object();
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        json_t *states = json_object();
+        for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
+            const char *impossible = pipeline_state_impossible(kind, state);
+            json_t *cell =
+                json_pack("{s:I, s:I, s:s*}", "runs", (json_int_t)m->runs[kind][state], "strikes",
+                          (json_int_t)m->strikes[kind][state], "impossible", impossible);
+            json_object_set_new(states, pipeline_state_table()[state].name, cell);
+        }
+        if (struck(m, kind)) {
+            json_object_set(kinds, fault_table()[kind].name, states);
+        }
+        json_decref(states);
+    }
+    return kinds;
+}
+
+/* ---- The gate ---- */
+
+bool sweep_matrix_holds(const struct sweep_matrix *m, uint32_t cover_ppm, FILE *out) {
+    uint64_t cells = 0, reached = 0, contradicted = 0;
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        for (int state = 0; fault_table()[kind].no_swarm[0] == '\0' && state < PIPELINE_STATE_COUNT;
+             state++) {
+            const char *impossible = pipeline_state_impossible(kind, state);
+            const char *name = pipeline_state_table()[state].name;
+            bool seen = m->runs[kind][state] > 0;
+            cells += impossible == NULL;
+            reached += impossible == NULL && seen;
+            contradicted += impossible != NULL && seen;
+            if (impossible == NULL && !seen) {
+                fprintf(out, "never reached: %s while %s\n", fault_table()[kind].name, name);
+            } else if (impossible != NULL && seen) {
+                fprintf(out, "reached, and declared impossible: %s while %s (%s)\n",
+                        fault_table()[kind].name, name, impossible);
+            }
+        }
+    }
+    fprintf(out, "%" PRIu64 " of %" PRIu64 " cells of fault and state were reached\n", reached,
+            cells);
+    return contradicted == 0 && reached * 1000000 >= cells * cover_ppm;
+}
