@@ -250,6 +250,39 @@ static int add_version(struct contract_reading *r, const struct marked *root, ch
                        "takes none, backward, forward or full, or one of them with -transitive");
 }
 
+/* The first field that the one has and the other has not, or has not required; NULL: none. */
+static const struct schema_field *field_beyond(const struct schema *schema,
+                                               const struct schema *other, bool required) {
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct schema_field *field = &schema->fields[i];
+        const struct schema_field *there = schema_find(other, field->attribute, field->name);
+        bool lacks =
+            required ? field->required && (there == NULL || !there->required) : there == NULL;
+        if (lacks) {
+            return field;
+        }
+    }
+    return NULL;
+}
+
+static int not_carried(struct contract_reading *r, const struct marked *object,
+                       const struct schema *widest, const struct schema *schema,
+                       const struct sentence *why) {
+    struct sentence name = sentence_begin();
+    const struct schema_field *unknown = field_beyond(schema, widest, false);
+    const struct schema_field *always = field_beyond(widest, schema, true);
+    if (unknown != NULL || always != NULL) {
+        schema_field_name(unknown != NULL ? unknown : always, &name);
+        return marked_fail(r->file, object, false, r->error, "%.*s: %s", (int)name.length,
+                           name.text,
+                           unknown != NULL ? "no record of the feed has such a field"
+                                           : "every record of the feed has it, so it is required");
+    }
+    return marked_fail(r->file, object, false, r->error,
+                       "%.*s: more than a record of the feed can carry", (int)why->length,
+                       why->text);
+}
+
 /* The registry holds nothing that a record could not carry. */
 static int check_whole(struct contract_reading *r, const struct marked *object, const char *text) {
     struct schema schema, widest;
@@ -258,19 +291,15 @@ static int check_whole(struct contract_reading *r, const struct marked *object, 
     if (failed == -EINVAL) {
         return marked_fail(r->file, object, false, r->error, "%.*s", (int)why.length, why.text);
     }
-    if (failed == 0 && contract_widest(seam_feed(r->out->seam), &widest) == 0) {
-        bool carried = schema_allows(&widest, &schema, &why);
+    if (failed != 0 || contract_widest(seam_feed(r->out->seam), &widest) != 0) {
         schema_release(&schema);
-        schema_release(&widest);
-        return carried ? 0
-                       : marked_fail(r->file, object, false, r->error,
-                                     "%.*s: more than a record of the feed can carry",
-                                     (int)why.length, why.text);
+        return scenario_error_memory(r->error);
     }
-    if (failed == 0) {
-        schema_release(&schema);
-    }
-    return scenario_error_memory(r->error);
+    failed =
+        schema_allows(&widest, &schema, &why) ? 0 : not_carried(r, object, &widest, &schema, &why);
+    schema_release(&schema);
+    schema_release(&widest);
+    return failed;
 }
 
 int contract_schema_read(struct contract_reading *r, const struct marked *root) {

@@ -152,7 +152,7 @@ static const struct unit {
 static bool same_unit(const char *known, const char *word) {
     size_t length = strlen(known);
     return strcmp(known, word) == 0 ||
-           (length > 3 && strncmp(known, word, length) == 0 && strcmp(word + length, "s") == 0);
+           (length >= 3 && strncmp(known, word, length) == 0 && strcmp(word + length, "s") == 0);
 }
 
 static int read_unit(struct contract_reading *r, const struct marked *sla, int64_t *ns) {
@@ -398,6 +398,17 @@ static int complete(const struct contract_set *set, const char *folder,
         }
     }
     return 0;
+}
+
+int contract_file_check(const char *path, struct scenario_error *error) {
+    struct scenario_memory memory = {NULL};
+    struct seam_contract read = {.id = NULL};
+    struct contract_reading r = {.file = path, .memory = &memory, .error = error, .out = &read};
+    r.tables = store_tables_new(NULL);
+    int failed = r.tables == NULL ? scenario_error_memory(error) : read_contract(&r);
+    store_tables_free(r.tables);
+    scenario_memory_release(&memory);
+    return failed;
 }
 
 static int read_files(const struct files *files, struct contract_set *set,

@@ -116,6 +116,8 @@ struct contract_set {
 
 /* Reads a folder. 0, or -1 with *error filled and *out zeroed. */
 int contract_set_load(const char *folder, struct contract_set *out, struct scenario_error *error);
+/* Would the file be taken, whatever else is in its folder? 0, or -1 with *error filled. */
+int contract_file_check(const char *path, struct scenario_error *error);
 void contract_set_release(struct contract_set *set);
 
 #endif

@@ -206,6 +206,12 @@ static const char *wanted_text(const struct shape_key *key) {
 
 static int wrong_type(const struct checking *c, const struct shape_key *key,
                       const struct marked *value) {
+    bool empty = value->kind == MARKED_TEXT && value->text[0] == '\0';
+    bool is_list = value->kind == MARKED_LIST; /* of something else */
+    if (empty || is_list) {
+        return marked_fail(c->file, value, false, c->error, "takes %s%s", wanted_text(key),
+                           empty ? ", and this is empty" : "");
+    }
     bool quotable = value->text != NULL && value->text[0] != '\0' &&
                     (key->type == SHAPE_TEXT || key->type == SHAPE_WORD);
     if (quotable) {

@@ -4,6 +4,7 @@
  */
 #include "pipeline/registry.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,6 +158,36 @@ static void test_checkpoint(void **state) {
     free(second);
 }
 
+/* Version 1 can be given: it may narrow what the wire carries and set the mode, which checkpoints
+ * keep; where nothing is given, or what the wire carries, no record that decodes is looked at. */
+static void test_first_version(void **state) {
+    (void)state;
+    struct bytes first[TOPIC_FEED_COUNT] = {
+        [TOPIC_LISTING] = bytes_of("version 1; mode full; title: text, null, max 20"),
+        [TOPIC_MEDIA] = contract_carried(TOPIC_MEDIA),
+    };
+    struct registry registry, other;
+    char text[4096];
+    assert_int_equal(registry_init(&registry, first), 0);
+    assert_true(registry.subjects[TOPIC_LISTING].narrowed);
+    assert_false(registry.subjects[TOPIC_MEDIA].narrowed);
+    assert_false(registry.subjects[TOPIC_POLICY].narrowed);
+    assert_int_equal(registry.subjects[TOPIC_LISTING].mode, SCHEMA_MODE_FULL);
+    assert_int_equal(registry.subjects[TOPIC_MEDIA].mode, SCHEMA_MODE_BACKWARD);
+    size_t size = registry_encode(&registry, NULL);
+    assert_true(size <= sizeof text);
+    registry_encode(&registry, text);
+    assert_int_equal(registry_init(&other, NULL), 0);
+    assert_int_equal(registry_decode(&other, (struct bytes){text, size}), 0);
+    assert_true(other.subjects[TOPIC_LISTING].narrowed);
+    assert_int_equal(registry_find(&other, TOPIC_LISTING, 1)->fields[0].max, 20);
+    /* Corrupt bytes leave what was given at first. */
+    assert_int_equal(registry_decode(&registry, (struct bytes){text, size - 1}), -EINVAL);
+    assert_true(registry.subjects[TOPIC_LISTING].narrowed);
+    registry_release(&other);
+    registry_release(&registry);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_builtin, set_up, tear_down),
@@ -164,6 +195,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_transitive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_amendment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_checkpoint, set_up, tear_down),
+        cmocka_unit_test(test_first_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

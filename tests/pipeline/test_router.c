@@ -23,12 +23,16 @@ enum {
     FETCH_CONTROL
 };
 
-static struct script *begun(const struct bugs *bugs) {
-    struct pipeline_config config = {.partitions = 1, .checkpoint_interval_ns = 10 * VTIME_SECOND};
-    struct script *s = script_new(MACHINE_ROUTER, &config, bugs);
+static struct script *begun_with(const struct pipeline_config *config, const struct bugs *bugs) {
+    struct script *s = script_new(MACHINE_ROUTER, config, bugs);
     script_begin(s);
     s->quiet_fetch = true;
     return s;
+}
+
+static struct script *begun(const struct bugs *bugs) {
+    struct pipeline_config config = {.partitions = 1, .checkpoint_interval_ns = 10 * VTIME_SECOND};
+    return begun_with(&config, bugs);
 }
 
 /* A task reads its partition of two feeds and every partition of the policy feed; the late queue
@@ -397,6 +401,29 @@ static void test_unregistered_version(void **state) {
                      "    dead-letter 7 letter listing-changes/0/1 contract_version: contract "
                      "version is not registered, expected 1, found 2\n"
                      "    listing-log 8 listing 8 @3 title=Chair origin=listing-changes/0/2\n");
+    script_free(s);
+}
+
+/* Version 1 as the feed's contract has it: what breaks it is a dead letter that names field, limit
+ * and what was found (B2, A13). */
+static void test_first_version_of_the_contract(void **state) {
+    (void)state;
+    struct pipeline_config config = {
+        .partitions = 1,
+        .checkpoint_interval_ns = 10 * VTIME_SECOND,
+        .contracts[TOPIC_LISTING] = bytes_of("version 1; title: text, null, max 5"),
+    };
+    struct script *s = begun_with(&config, NULL);
+    script_records(s, FETCH_LISTING, 0,
+                   TEXTS("listing 7 @1 title=Lamp", "listing 7 @2 title=Lantern"));
+    script_expect(s, "#8 produce\n    listing-log 7 listing 7 @1 title=Lamp "
+                     "origin=listing-changes/0/0\n");
+    script_answer(s, 8);
+    script_records(s, 9, 0, TEXTS(NULL));
+    script_records(s, 10, 1, TEXTS("listing 7 @2 title=Lantern"));
+    assert_non_null(strstr(
+        script_told(s), "dead-letter 7 letter listing-changes/0/1 title: value is out of bounds, "
+                        "expected text of at most 5 bytes or null, found 7"));
     script_free(s);
 }
 
@@ -798,6 +825,7 @@ int main(void) {
         cmocka_unit_test(test_refuses_what_is_no_record_of_the_topic),
         cmocka_unit_test(test_unregistered_version),
         cmocka_unit_test(test_registered_meanwhile),
+        cmocka_unit_test(test_first_version_of_the_contract),
         cmocka_unit_test(test_content_is_held_against_the_contract),
         cmocka_unit_test(test_decimal_price),
         cmocka_unit_test(test_refused_schema),

@@ -187,6 +187,26 @@ static inline void fixture_slos(struct run_result *r) {
         run_result_add_slo(r, &slos[i]);
 }
 
+static inline void fixture_contracts(struct run_result *r) {
+    static const struct run_contract contracts[] = {
+        {.id = "vectors", .version = "1.0.0", .owner = "search", .about = "Vectors"},
+        {.id = "orders", .version = "1.2.0", .owner = "checkout", .about = FIXTURE_HOSTILE},
+        {.id = "privacy", .version = "2.0.0", .owner = "legal", .about = "Requests"},
+    };
+    static const struct run_contract_term terms[] = {
+        {"freshness", "something every 30m", "1h4m", RUN_TERM_BROKEN},
+        {"latency", "95 % within 5m", "2s", RUN_TERM_HELD},
+        {"latency", "95 % within 1m", "4m", RUN_TERM_WAIVED},
+        {"latency", "95 % within 1m", "nothing came through", RUN_TERM_IDLE},
+    };
+    for (size_t i = 0; i < sizeof contracts / sizeof *contracts; i++) {
+        run_result_add_contract(r, &contracts[i]);
+        run_result_add_term(r, &terms[i == 0 ? 0 : i + 1]);
+        if (i == 0)
+            run_result_add_term(r, &terms[1]);
+    }
+}
+
 static inline void fixture_faults(struct run_result *r) {
     static const struct {
         const char *kind;
@@ -277,6 +297,7 @@ static inline void fixture_failed(struct run_result *r) {
            "'workload.about=two words' --set workload.rate=35000 --out /tmp/out/bad-day");
     fixture_checks(r);
     fixture_slos(r);
+    fixture_contracts(r);
     fixture_drift(r);
     fixture_faults(r);
     fixture_series(r);

@@ -110,6 +110,36 @@ static void test_json_is_the_contract(void **state) {
     run_result_release(&r);
 }
 
+/* Each contract stands with its terms and the worst of them; the text names those that are broken
+ * or waived (B2). */
+static void test_contracts_are_told(void **state) {
+    (void)state;
+    static const char *const statuses[] = {"broken", "waived", "idle"};
+    struct run_result r;
+    fixture_failed(&r);
+    char *text = json_of(&r, NULL);
+    json_t *run = json_loads(text, 0, NULL);
+    json_t *contracts = json_object_get(run, "contracts");
+    assert_int_equal(json_array_size(contracts), 3);
+    for (size_t i = 0; i < 3; i++) {
+        json_t *contract = json_array_get(contracts, i);
+        assert_string_equal(json_string_value(json_object_get(contract, "status")), statuses[i]);
+    }
+    json_t *first = json_array_get(contracts, 0);
+    assert_string_equal(json_string_value(json_object_get(first, "id")), "vectors");
+    json_t *term = json_array_get(json_object_get(first, "terms"), 1);
+    assert_string_equal(json_string_value(json_object_get(term, "wanted")), "95 % within 5m");
+    assert_string_equal(json_string_value(json_object_get(term, "status")), "held");
+    assert_int_equal(run_contracts_with(&r, RUN_TERM_HELD), 0);
+    json_decref(run);
+    free(text);
+    text = text_of(&r, NULL);
+    assert_non_null(strstr(text, "Contracts  0 of 3 held, 1 broken, 1 waived"));
+    assert_non_null(strstr(text, "vectors 1.0.0, of search: freshness 1h4m, wanted something"));
+    free(text);
+    run_result_release(&r);
+}
+
 /* A check and an objective carry the contract's fields; what has no data is null. */
 static void test_json_checks_and_slos(void **state) {
     (void)state;
@@ -629,6 +659,7 @@ static void test_incomplete_result_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_is_the_contract),
+        cmocka_unit_test(test_contracts_are_told),
         cmocka_unit_test(test_json_checks_and_slos),
         cmocka_unit_test(test_json_reconciliation),
         cmocka_unit_test(test_json_differs_in_wall_time_only),

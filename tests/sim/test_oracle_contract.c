@@ -51,6 +51,29 @@ static void unregistered(void **state) {
     world_free(w);
 }
 
+/* Version 1 of a feed's contract may refuse what the wire carries: then records of it are claims
+ * too, and otherwise nobody looks (B2). */
+static void first_version(void **state) {
+    (void)state;
+    for (int narrowed = 0; narrowed <= 1; narrowed++) {
+        struct world *w = begun();
+        oracle_contract(w->o, TOPIC_LISTING,
+                        bytes_of(narrowed ? "version 1; title: text, null, max 8"
+                                          : "version 1; title: text, null; description: text, "
+                                            "null; locale: text, null; category: text, null; "
+                                            "seller: integer, null; price: integer, null, min 0; "
+                                            "image_ids: ids, null; attribute.*: text, integer, "
+                                            "number, null"));
+        struct message m = title_change(w, 1, "a long kettle");
+        said(w, OP_LISTING_UPDATE, &m);
+        fed(w, &m);
+        letter_says(w, &m, 1, "title", "text of at most 8 bytes or null", 13);
+        assert_status(w, "dead-letters", narrowed ? ORACLE_PASS : ORACLE_FAIL);
+        assert_int_equal(oracle_counts(w->o).claims, narrowed);
+        world_free(w);
+    }
+}
+
 /* What was refused counts once a copy of it came through. */
 static void replayed(void **state) {
     (void)state;
@@ -156,6 +179,7 @@ static void required(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unregistered),
+        cmocka_unit_test(first_version),
         cmocka_unit_test(replayed),
         cmocka_unit_test(erased_letter),
         cmocka_unit_test(refused_although_registered),
