@@ -351,7 +351,13 @@ const char *fault_survival_name(enum fault_survival survival);
       "the vector database compacts nothing: what was deleted stays in its index",                 \
       "compaction that lags, or a long transaction that holds vacuum back [milvus#37389, "         \
       "pgvector#244]",                                                                             \
-      "erasure", "erasure-believes-vectors")
+      "erasure", "erasure-believes-vectors")                                                       \
+    X(LONGER_TIME_TRAVEL, "longer-time-travel", PLACE_WAREHOUSE, FAULT_DELAY, 0, SURVIVES_WITHIN,  \
+      "while time travel and fail-safe together are shorter than the time that an erasure has",    \
+      "", "removed rows of the warehouse can be brought back for `delay` longer than was agreed",  \
+      "a retention that an operator lengthens for a while: 1 day by default, to 90 [FIELD: "       \
+      "warehouse]",                                                                                \
+      "erasure", "erasure-forgets-time-travel")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

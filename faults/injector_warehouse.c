@@ -203,10 +203,30 @@ static int refresh_dashboard(void *ctx, vtime now, bool whole, vtime *as_of) {
     return verdict_outcome(verdict, error);
 }
 
+/* An operator has removed rows kept for longer; the store forgets them later than anybody was told.
+ */
+static void stretch_time_travel(struct injector *in, vtime now) {
+    int64_t extra_ns = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind != FAULT_LONGER_TIME_TRAVEL || !injector_in_window(in, armed, now)) {
+            continue;
+        }
+        extra_ns = armed->fault.delay_ns > extra_ns ? armed->fault.delay_ns : extra_ns;
+        if (armed->struck == 0) {
+            int64_t until_ns = armed->fault.until_ns;
+            injector_note(in, armed, PASS_WAREHOUSE, now,
+                          until_ns == 0 ? VTIME_NEVER : vtime_add(in->start, until_ns));
+        }
+    }
+    fake_warehouse_stretch_time_travel(simulation_warehouse(in->simulation), extra_ns);
+}
+
 static int warehouse_erase(void *ctx, vtime now, struct erasure_subject *subjects, size_t count,
                            struct erasure_look *looks) {
     struct injector *in = ctx;
     const struct warehouse_port *warehouse = &in->inner.warehouse;
+    stretch_time_travel(in, now);
     enum verdict verdict = injector_judge_call(in, SINK_WAREHOUSE, PASS_WAREHOUSE_ERASE, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);

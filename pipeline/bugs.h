@@ -187,6 +187,9 @@
       "caught: compactions")                                                                       \
     X(ERASURE_BELIEVES_VECTORS, "erasure-believes-vectors",                                        \
       "the eraser takes vectors for gone because it told the database to drop their rows",         \
+      "erasure")                                                                                   \
+    X(ERASURE_FORGETS_TIME_TRAVEL, "erasure-forgets-time-travel",                                  \
+      "the eraser does not wait for removed rows that the warehouse can still bring back",         \
       "erasure")
 
 enum bug_id {

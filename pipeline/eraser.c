@@ -441,6 +441,10 @@ static int erase_answered(struct partitioned *eraser, struct eraser_task *task,
             task->sweep.looks[i].at = look->at;
         }
     }
+    if (bug_on(eraser->machine.bugs, BUG_ERASURE_FORGETS_TIME_TRAVEL)) {
+        task->sweep.looks[ERASED_IN_TIME_TRAVEL].found = 0;
+        task->sweep.looks[ERASED_IN_FAIL_SAFE].found = 0;
+    }
     if (erase->erase.target == ERASE_ARTIFACTS && deletes_believed(eraser, request)) {
         task->sweep.looks[ERASED_IN_ARTIFACTS].found = 0;
     }

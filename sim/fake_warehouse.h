@@ -139,6 +139,9 @@ int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id
  * next one would go by are gone. */
 void fake_warehouse_lag_view(struct fake_warehouse *w, int64_t lag_ns);
 void fake_warehouse_stale_stream(struct fake_warehouse *w);
+/* From now on removed rows can be brought back for so much longer than is stated, those that were
+ * removed before too. */
+void fake_warehouse_stretch_time_travel(struct fake_warehouse *w, int64_t extra_ns);
 
 /* The dashboard as of the last refresh: buckets in the order in which an order first named them,
  * also those that hold none now; false when there is no i-th. */

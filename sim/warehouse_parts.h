@@ -116,6 +116,7 @@ struct fake_warehouse {
     uint32_t *touched, *moved;
     size_t touched_count, touched_capacity, moved_count, moved_capacity;
     enum warehouse_merge merge;
+    int64_t time_travel_extra_ns;
     int64_t view_lag_min_ns, view_lag_ns, stream_kept_ns;
     bool view_made, stream_stale;
     vtime refreshed_at, view_as_of;

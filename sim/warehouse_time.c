@@ -99,6 +99,14 @@ int warehouse_load_erasure(struct fake_warehouse *w, vtime now, const struct era
     return erase_listing(w, now, &mark);
 }
 
+static int64_t time_travel_ns(const struct fake_warehouse *w) {
+    return w->time_travel_ns + w->time_travel_extra_ns;
+}
+
+void fake_warehouse_stretch_time_travel(struct fake_warehouse *w, int64_t extra_ns) {
+    w->time_travel_extra_ns = extra_ns;
+}
+
 int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
                         struct stamp stamp, doc_version version, struct warehouse_held *held) {
     const struct erasure_mark *known = erasure_marks_find(&w->marks, listing_id);
@@ -111,9 +119,9 @@ int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id
     }
     held->gold = gold_is_old(w, &mark);
     held->time_travel =
-        erasure_marks_lingering(&w->marks, now, listing_id, stamp, 0, w->time_travel_ns);
-    held->fail_safe = erasure_marks_lingering(&w->marks, now, listing_id, stamp, w->time_travel_ns,
-                                              w->time_travel_ns + w->fail_safe_ns);
+        erasure_marks_lingering(&w->marks, now, listing_id, stamp, 0, time_travel_ns(w));
+    held->fail_safe = erasure_marks_lingering(&w->marks, now, listing_id, stamp, time_travel_ns(w),
+                                              time_travel_ns(w) + w->fail_safe_ns);
     return 0;
 }
 

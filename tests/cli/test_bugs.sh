@@ -77,6 +77,8 @@ merge-as-it-came warehouse-duplicate-keys 1
 merge-as-it-came warehouse-arbitrary-merge 1
 view-unchecked warehouse-slow-view 3
 stale-stream-skipped warehouse-stale-stream 2
+erasure-forgets-time-travel warehouse-time-travel-overrun 1
+books-unread retention-loader-outage 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
