@@ -10,11 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/demo_flow.h"
 #include "cli/murphy.h"
 #include "cli/run_contracts.h"
 #include "cli/run_files.h"
 #include "cli/scenario_run.h"
 #include "scenarios/scenario.h"
+
+/* On a terminal the display rests so long behind each hop of the update that is followed. */
+#define HOP_PAUSE_NS (120 * VTIME_MILLISECOND)
 
 static struct scenario_run *volatile playing; /* read by the signal handler */
 static volatile sig_atomic_t interrupted;
@@ -81,6 +85,7 @@ static void tell_verdict(const struct teller *t, const struct run_result *r) {
 }
 
 static void tell_flow(const struct teller *t, const struct run_result *r) {
+    putchar('\n');
     printf("  %llu operations became %llu visible changes in every store.\n",
            (unsigned long long)count_of(&r->events, "operations"),
            (unsigned long long)count_of(&r->events, "visible_changes"));
@@ -172,19 +177,21 @@ struct act {
     enum run_verdict wanted;
     const char *title;
     void (*tell)(const struct teller *t, const struct run_result *r);
+    bool follow; /* one update, live, through every hop */
 };
 
 static const struct act acts[] = {
     {"flow", "calm-day", NULL, RUN_PASS, "FLOW    a calm day: every store ends as the sellers said",
-     tell_flow},
+     tell_flow, true},
     {"break", "bad-day", NULL, RUN_PASS, "BREAK   a bad day: everything goes wrong, on purpose",
-     tell_break},
+     tell_break, false},
     {"catch", "stalled-feed", NULL, RUN_PASS,
-     "CATCH   a feed stands still, and the freshness watch says so", tell_catch},
+     "CATCH   a feed stands still, and the freshness watch says so", tell_catch, false},
     {"repair", "dual-write-drift", NULL, RUN_PASS,
-     "REPAIR  deleted products stay searchable; reconciliation finds and mends them", tell_repair},
+     "REPAIR  deleted products stay searchable; reconciliation finds and mends them", tell_repair,
+     false},
     {"proof", "duplicate-storm", "no-dedupe", RUN_FAIL,
-     "PROOF   take one protection away, and the harness turns red", tell_proof},
+     "PROOF   take one protection away, and the harness turns red", tell_proof, false},
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 
@@ -210,6 +217,12 @@ static int play(const struct teller *t, const struct act *act, const char *direc
                                            .contracts = &contracts,
                                            .keep_history = t->out != NULL,
                                            .reproduce = reproduce};
+    struct page page = {.out = stdout, .colour = t->colour};
+    struct demo_flow flow;
+    if (act->follow) {
+        demo_flow_init(&flow, &page, scenario.workload.start, t->colour ? HOP_PAUSE_NS : 0);
+        options.listener = demo_flow_listener(&flow);
+    }
     tell(t, TONE_TITLE, "\n%s", act->title);
     playing = scenario_run_new(&scenario, &options);
     if (interrupted && playing != NULL) {
@@ -220,6 +233,9 @@ static int play(const struct teller *t, const struct act *act, const char *direc
         playing == NULL ? SCENARIO_RUN_ERROR : scenario_run_play(playing);
     if (played == SCENARIO_RUN_DONE) {
         const struct run_result *result = scenario_run_result(playing);
+        if (act->follow) {
+            demo_flow_tell(&flow);
+        }
         act->tell(t, result);
         status = result->verdict == act->wanted ? EXIT_HELD : EXIT_CHECK_FAILED;
         if (t->out != NULL) {

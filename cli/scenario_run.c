@@ -27,12 +27,18 @@ static void hear_operation(void *ctx, vtime now, const struct workload_op *op) {
     run->removals += op->kind == OP_LISTING_DELETE || op->kind == OP_ERASURE ||
                      (op->kind == OP_POLICY && op->status == POLICY_SUPPRESSED);
     run->oracle_ear.operation(run->oracle_ear.ctx, now, op);
+    if (run->options.listener.operation != NULL) {
+        run->options.listener.operation(run->options.listener.ctx, now, op);
+    }
 }
 
 static void hear_appended(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
                           const struct log_record *record) {
     struct scenario_run *run = ctx;
     run->oracle_ear.appended(run->oracle_ear.ctx, now, topic, partition, record);
+    if (run->options.listener.appended != NULL) {
+        run->options.listener.appended(run->options.listener.ctx, now, topic, partition, record);
+    }
     if (run->hops != NULL) {
         job_log_appended(run->jobs, now, topic, record);
         hop_log_appended(run->hops, topic, partition, record);
@@ -42,6 +48,9 @@ static void hear_appended(void *ctx, vtime now, enum topic_id topic, uint32_t pa
 static void hear_row_changed(void *ctx, vtime now, const struct row_change *change) {
     struct scenario_run *run = ctx;
     run->oracle_ear.row_changed(run->oracle_ear.ctx, now, change);
+    if (run->options.listener.row_changed != NULL) {
+        run->options.listener.row_changed(run->options.listener.ctx, now, change);
+    }
     if (run->hops != NULL) {
         hop_log_row_changed(run->hops, now, change, true);
     }
@@ -88,6 +97,10 @@ static void hear_told(void *ctx, uint32_t actor, const struct event *event) {
     struct scenario_run *run = ctx;
     enum machine_kind kind = simulation_actor_kind(run->simulation, actor);
     oracle_told(run->oracle, kind, event);
+    if (run->options.listener.told != NULL) {
+        run->options.listener.told(run->options.listener.ctx, kind,
+                                   simulation_actor_name(run->simulation, actor), event);
+    }
     if (run->hops != NULL) {
         const char *name = simulation_actor_name(run->simulation, actor);
         job_log_told(run->jobs, actor, machine_kind_name(kind), name, event);
@@ -114,8 +127,13 @@ static void hear_ended(void *ctx, vtime now, uint32_t actor, bool crashed) {
 
 static void hear_asked(void *ctx, vtime now, uint32_t actor, const struct effect *effect) {
     struct scenario_run *run = ctx;
-    job_log_asked(run->jobs, now, actor, simulation_actor_name(run->simulation, actor), effect);
-    hop_log_asked(run->hops, now, actor, effect);
+    if (run->options.listener.asked != NULL) {
+        run->options.listener.asked(run->options.listener.ctx, now, effect);
+    }
+    if (run->hops != NULL) {
+        job_log_asked(run->jobs, now, actor, simulation_actor_name(run->simulation, actor), effect);
+        hop_log_asked(run->hops, now, actor, effect);
+    }
 }
 
 static void hear_changed(void *ctx, const struct oracle_change *change) {
@@ -518,23 +536,25 @@ static int build(struct scenario_run *run) {
     oracle_reads(run->oracle, simulation_vector_db(run->simulation));
     oracle_watch(run->oracle, run->simulation);
     run->oracle_ear = oracle_observer(run->oracle);
-    simulation_observe(run->simulation,
-                       &(struct simulation_observer){.ctx = run,
-                                                     .operation = hear_operation,
-                                                     .appended = hear_appended,
-                                                     .row_changed = hear_row_changed,
-                                                     .seller_changed = hear_seller_changed,
-                                                     .alert = hear_alert,
-                                                     .reconciled = hear_reconciled,
-                                                     .batch_made = hear_batch_made,
-                                                     .embedded = hear_embedded,
-                                                     .alias_switched = hear_alias_switched,
-                                                     .unseen_row_changed = hear_unseen_row_changed,
-                                                     .told = hear_told,
-                                                     .truncated = hear_truncated,
-                                                     .repeated = hear_repeated,
-                                                     .asked = history ? hear_asked : NULL,
-                                                     .ended = history ? hear_ended : NULL});
+    simulation_observe(
+        run->simulation,
+        &(struct simulation_observer){
+            .ctx = run,
+            .operation = hear_operation,
+            .appended = hear_appended,
+            .row_changed = hear_row_changed,
+            .seller_changed = hear_seller_changed,
+            .alert = hear_alert,
+            .reconciled = hear_reconciled,
+            .batch_made = hear_batch_made,
+            .embedded = hear_embedded,
+            .alias_switched = hear_alias_switched,
+            .unseen_row_changed = hear_unseen_row_changed,
+            .told = hear_told,
+            .truncated = hear_truncated,
+            .repeated = hear_repeated,
+            .asked = history || run->options.listener.asked != NULL ? hear_asked : NULL,
+            .ended = history ? hear_ended : NULL});
     for (size_t i = 0; i < scenario->operation_count; i++) {
         vtime at = vtime_add(options.start, operation_at(run, i));
         if (simulation_schedule(run->simulation, at, "operation", i, operation_due, run, i) != 0) {

@@ -14,12 +14,26 @@
 #include "sim/oracle.h"
 #include "sim/trace.h"
 
+/* Hears what happens in the simulation as it happens; members may be NULL. */
+struct scenario_run_listener {
+    void *ctx;
+    void (*operation)(void *ctx, vtime now, const struct workload_op *op);
+    void (*appended)(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
+                     const struct log_record *record);
+    void (*row_changed)(void *ctx, vtime now, const struct row_change *change);
+    /* A machine is about to be told of an event. */
+    void (*told)(void *ctx, enum machine_kind kind, const char *name, const struct event *event);
+    /* A request leaves a machine. */
+    void (*asked)(void *ctx, vtime now, const struct effect *effect);
+};
+
 struct scenario_run_options {
     uint64_t seed;
     const char *bug;                      /* planted bug by name, or NULL */
     const struct contract_set *contracts; /* of the seams; outlives the run */
     bool keep_history;                    /* record what every store held when, for the export */
     const char *reproduce;                /* command line that does it again */
+    struct scenario_run_listener listener;
     /* Called now and then with virtual time gone and expected; may be NULL. */
     void (*progress)(void *ctx, int64_t done_ns, int64_t total_ns, const char *phase);
     void *progress_ctx;

@@ -573,6 +573,35 @@ static void pages_fit(void **state) {
     }
 }
 
+/* What the demo told live is what explain finds afterwards: the same listing, to the millisecond.
+ */
+static void the_demo_is_live(void **state) {
+    (void)state;
+    assert_int_equal(murphy("demo flow --seed 3 --out demo"), 0);
+    assert_null(strchr(output, '\033'));
+    assert_non_null(strstr(output, "Everywhere "));
+    long long listing, hours, minutes, seconds, ms;
+    const char *said = strstr(output, "text of listing ");
+    const char *row = strstr(output, "keyword row");
+    assert_true(said != NULL && sscanf(said, "text of listing %lld", &listing) == 1);
+    assert_true(row != NULL && sscanf(strstr(row, "T+"), "T+%lld:%lld:%lld.%lld", &hours, &minutes,
+                                      &seconds, &ms) == 4);
+    int64_t told_ms = ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms;
+    int64_t start = start_of("demo/flow");
+    json_t *root = explain("demo/flow", listing, NULL, 0);
+    json_t *updates = json_object_get(root, "updates");
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(updates); i++) {
+        const json_t *update = json_array_get(updates, i);
+        int64_t seen = number_of(json_object_get(update, "visible_at_ns"), "keyword");
+        bool text = strstr(text_of(update, "what"), "title") != NULL ||
+                    strstr(text_of(update, "what"), "description") != NULL;
+        found |= text && (seen - start) / VTIME_MILLISECOND == told_ms;
+    }
+    assert_true(found);
+    json_decref(root);
+}
+
 /* ---- Refusals ---- */
 
 struct refusal {
@@ -644,6 +673,7 @@ int main(void) {
         cmocka_unit_test(erased_listings_say_so),
         cmocka_unit_test(overtaken_changes_say_so),
         cmocka_unit_test(pages_fit),
+        cmocka_unit_test(the_demo_is_live),
         cmocka_unit_test(refusals_say_why),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
