@@ -269,6 +269,21 @@ static void judge_caught(struct scenario_run *run) {
     }
 }
 
+static void judge_losses(struct scenario_run *run) {
+    for (size_t i = 0; i < run->scenario->lost_count; i++) {
+        const char *topic = run->scenario->lost[i];
+        uint64_t losses = 0;
+        for (int t = 0; t < TOPIC_COUNT; t++) {
+            if (strcmp(topic_name((enum topic_id)t), topic) == 0) {
+                losses = oracle_losses(run->oracle, (enum topic_id)t);
+            }
+        }
+        judged_check(run, run_result_textf(&run->result, "caught: lost-write on %s", topic),
+                     "caught", losses > 0, "1 at least",
+                     run_result_textf(&run->result, "%llu", (unsigned long long)losses), 0, "");
+    }
+}
+
 static void judge_counts(struct scenario_run *run) {
     for (size_t i = 0; i < run->scenario->count_count; i++) {
         const struct expected_count *wanted = &run->scenario->counts[i];
@@ -792,6 +807,7 @@ void scenario_run_judge(struct scenario_run *run) {
 
     judge_caught(run);
     judge_counts(run);
+    judge_losses(run);
     judge_oracle(run);
     judge_settled(run);
     judge_reconciliation(run);

@@ -455,6 +455,19 @@ static struct vector_profile vectors_of(const struct scenario *scenario) {
     return p;
 }
 
+/* Topics of which losses are expected, as bits. */
+static unsigned losses_of(const struct scenario *scenario) {
+    unsigned topics = 0;
+    for (size_t i = 0; i < scenario->lost_count; i++) {
+        for (unsigned t = 0; t < TOPIC_COUNT; t++) {
+            if (strcmp(topic_name((enum topic_id)t), scenario->lost[i]) == 0) {
+                topics |= 1u << t;
+            }
+        }
+    }
+    return topics;
+}
+
 static int build(struct scenario_run *run) {
     const struct scenario *scenario = run->scenario;
     struct simulation_options options = {
@@ -522,6 +535,7 @@ static int build(struct scenario_run *run) {
         .warehouse_kept_ns = kept(scenario->retention.warehouse_ns),
         .suppressed_within_ns = scenario->objectives.suppressed_within_ns,
         .needless_embeddings_max_ppm = scenario->objectives.needless_embeddings_ppm,
+        .losses_expected = losses_of(scenario),
         .vectors_every = 1,
         .sampled = history ? hear_sample : NULL,
         .changed = history ? hear_changed : NULL,

@@ -55,6 +55,7 @@ struct relay {
     size_t place_count, place_capacity;
     struct published *kept; /* rows that are published and stay in the outbox, oldest first */
     size_t kept_count, kept_capacity;
+    bool trim_armed; /* the timer of the next ones to go runs */
     int64_t trimmed;
     uint32_t sequence; /* of the last item produced */
 };
@@ -174,7 +175,7 @@ static int watch(struct relay *relay, struct effects *effects) {
 }
 
 /* Rows that were published just now stay for a while; *upto: those up to there may go. */
-static int keep(struct relay *relay, vtime now, int64_t *upto) {
+static int keep(struct relay *relay, vtime now, int64_t *upto, struct effects *effects) {
     if (ARRAY_RESERVE(relay->kept, relay->kept_capacity, relay->kept_count + 1) != 0) {
         return -ENOMEM;
     }
@@ -187,6 +188,11 @@ static int keep(struct relay *relay, vtime now, int64_t *upto) {
         int64_t sequence = relay->kept[old++].sequence;
         relay->trimmed = sequence > relay->trimmed ? sequence : relay->trimmed;
     }
+    if (relay->kept_count > old && !relay->trim_armed) {
+        relay->trim_armed = true;
+        machine_timer(effects, 0,
+                      vtime_add(relay->kept[old].at, relay->machine.config->outbox_kept_ns));
+    }
     if (old > 0) {
         relay->kept_count -= old;
         memmove(relay->kept, relay->kept + old, relay->kept_count * sizeof *relay->kept);
@@ -197,12 +203,9 @@ static int keep(struct relay *relay, vtime now, int64_t *upto) {
 
 /* A checkpoint says that rows are published: they may go. Said again after a restart, since the
  * process may have died before it said so. */
-static int trim_and_fetch(struct relay *relay, vtime now, struct effects *effects) {
-    if (verifies(relay) && watch(relay, effects) != 0) {
-        return -ENOMEM;
-    }
+static int trim(struct relay *relay, vtime now, struct effects *effects) {
     int64_t upto = relay->published;
-    if (verifies(relay) && keep(relay, now, &upto) != 0) {
+    if (verifies(relay) && keep(relay, now, &upto, effects) != 0) {
         return -ENOMEM;
     }
     if (upto > 0) {
@@ -211,6 +214,13 @@ static int trim_and_fetch(struct relay *relay, vtime now, struct effects *effect
             return -ENOMEM;
         }
         trim->trim_sequence = upto;
+    }
+    return 0;
+}
+
+static int trim_and_fetch(struct relay *relay, vtime now, struct effects *effects) {
+    if ((verifies(relay) && watch(relay, effects) != 0) || trim(relay, now, effects) != 0) {
+        return -ENOMEM;
     }
     return fetch(relay, effects);
 }
@@ -406,6 +416,9 @@ static int relay_step(struct machine *machine, const struct event *event, struct
     case EVENT_PRODUCED:
     case EVENT_SAVED:
         return answered(relay, event, effects);
+    case EVENT_TIMER:
+        relay->trim_armed = false;
+        return relay->owner ? trim(relay, event->now, effects) : 0;
     default:
         return 0;
     }

@@ -157,6 +157,8 @@ struct scenario {
     size_t lineage_count;
     const char **breached; /* objectives that must be breached, by name, as "freshness_p95" */
     size_t breached_count;
+    const char **lost; /* topics that must lose acknowledged records */
+    size_t lost_count;
 
     const char *contracts; /* folder of the seams' contracts; NULL: the project's */
     const char **waived;   /* service levels that nobody promises there, as "vectors.latency" */

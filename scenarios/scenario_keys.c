@@ -1843,6 +1843,8 @@ static const struct key lineage_element = {.type = TAKES_OBJECT, .section = &lin
 static const struct key may_raise_element = {.type = TAKES_NAME_STATIC, .names = NAMES_ALERTS};
 static const struct key breached_element = {.type = TAKES_NAME_STATIC, .names = NAMES_OBJECTIVES};
 
+static const struct key lost_element = {.type = TAKES_NAME_STATIC, .names = NAMES_TOPICS};
+
 static const struct key expect_keys[] = {
     {
         .name = "alerts",
@@ -1904,6 +1906,15 @@ static const struct key expect_keys[] = {
         AT(breached),
         .count_offset = offsetof(struct draft, scenario.breached_count),
         .about = "objectives that must be breached",
+    },
+    {
+        .name = "lost",
+        .type = TAKES_LIST,
+        .element = &lost_element,
+        .element_size = sizeof(const char *),
+        AT(lost),
+        .count_offset = offsetof(struct draft, scenario.lost_count),
+        .about = "topics that must lose acknowledged records; of others it is a violation",
     },
 };
 static const struct section expect_section = {

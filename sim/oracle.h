@@ -96,7 +96,8 @@ struct oracle_options {
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
     void (*changed)(void *ctx, const struct oracle_change *change); /* likewise */
     void *ctx;                                                      /* of both */
-    uint32_t vectors_every; /* recompute the vectors of each n-th listing at the end; 1: of all */
+    unsigned losses_expected; /* bits 1 << topic: what these lose is no violation */
+    uint32_t vectors_every;   /* recompute the vectors of each n-th listing at the end; 1: of all */
 };
 
 /* NULL when out of memory. */
@@ -212,6 +213,10 @@ struct oracle_check_about {
 };
 /* Static. */
 const struct oracle_check_about *oracle_check_table(size_t *count);
+
+/* Records that the topic acknowledged, and that went with a leader before they were passed on,
+ * whether or not they were said again. */
+uint64_t oracle_losses(const struct oracle *o, enum topic_id topic);
 
 /* ---- Differences found by oracle_finish ---- */
 

@@ -10,7 +10,8 @@
  *   poll-skip             a group went on behind records that nobody of it had read
  *   unseen                a record that a group had not read in the end
  *
- * A group need not read what came of age unread, nor what went with a leader. Facts (a seller's
+ * A group need not read what came of age unread, nor what went with a leader. What a feed passed on
+ * to the listing log is not lost with the feed. Facts (a seller's
  * status, a row of a table) that are overtaken need not be said again; listings, media, orders and
  * erasures must be.
  */
@@ -33,6 +34,8 @@ struct log_entry {
 /* One that went with its leader. */
 struct log_loss {
     uint64_t event; /* hash of what it says of whom */
+    bool listing;   /* by a seller, of a listing's own fields */
+    bool whole;     /* of all of them: what came before is said with it */
     uint64_t listing_id;
     struct stamp stamp;
     int64_t offset;
@@ -45,6 +48,7 @@ struct log_partition {
     struct log_entry *entries; /* ascending offsets */
     size_t count, capacity;
     int64_t read_upto[MACHINE_KIND_COUNT]; /* by group: all below it that is there was read */
+    int64_t routed_at_cut; /* of a feed: the last that had been passed on when a leader went */
 };
 
 struct log_topic {
@@ -52,6 +56,7 @@ struct log_topic {
     size_t partition_count, partition_capacity;
     struct log_loss *losses;
     size_t loss_count, loss_capacity;
+    uint64_t lost; /* ever, before anybody passed it on */
 };
 
 struct log_history {
@@ -97,7 +102,7 @@ static struct log_partition *partition_at(struct oracle *o, enum topic_id topic,
             o->out_of_memory = true;
             return NULL;
         }
-        t->partitions[t->partition_count++] = (struct log_partition){.entries = NULL};
+        t->partitions[t->partition_count++] = (struct log_partition){.routed_at_cut = -1};
     }
     return &t->partitions[partition];
 }
@@ -130,7 +135,7 @@ static bool loss_of(enum topic_id topic, struct bytes value, struct log_loss *lo
     struct record record;
     struct record_error error;
     bool feed = topic < TOPIC_FEED_COUNT;
-    if ((!feed && topic != TOPIC_LISTING_LOG) ||
+    if ((!feed && topic != TOPIC_LISTING_LOG && topic != TOPIC_LATE) ||
         (feed ? record_decode_claimed(value, &record, &error)
               : record_decode(value, &record, &error)) != 0) {
         return false;
@@ -144,7 +149,16 @@ static bool loss_of(enum topic_id topic, struct bytes value, struct log_loss *lo
     loss->event = XXH3_64bits(parts, sizeof parts);
     loss->listing_id = record.subject_id;
     loss->stamp = record.stamp;
+    loss->listing = record.type == RECORD_LISTING;
+    loss->whole = loss->listing && (record.sections & SECTION_REPAIR) != 0;
     return true;
+}
+
+/* By the same record, or by reconciliation, which publishes the whole row once more. */
+static bool says(const struct log_loss *again, const struct log_loss *loss) {
+    return loss->event == again->event ||
+           (again->whole && loss->listing && loss->listing_id == again->listing_id &&
+            stamp_compare(loss->stamp, again->stamp) <= 0);
 }
 
 static void said_again(struct log_topic *t, enum topic_id topic, struct bytes value) {
@@ -154,7 +168,7 @@ static void said_again(struct log_topic *t, enum topic_id topic, struct bytes va
     }
     size_t kept = 0;
     for (size_t i = 0; i < t->loss_count; i++) {
-        if (t->losses[i].event != again.event) {
+        if (!says(&again, &t->losses[i])) {
             t->losses[kept++] = t->losses[i];
         }
     }
@@ -171,6 +185,10 @@ void log_appended_note(struct oracle *o, enum topic_id topic, uint32_t partition
     p->entries[p->count++] =
         (struct log_entry){record->offset, hash_of(record->value), record->epoch};
     said_again(&o->log->topics[topic], topic, record->value);
+    if (topic == TOPIC_LISTING_LOG || topic == TOPIC_LATE) {
+        said_again(&o->log->topics[TOPIC_LISTING], topic, record->value);
+        said_again(&o->log->topics[TOPIC_MEDIA], topic, record->value);
+    }
 }
 
 /* Records go from the lowest offset on; the entries that follow it go with the first of them. */
@@ -180,23 +198,33 @@ void log_truncated_note(struct oracle *o, vtime now, enum topic_id topic, uint32
     if (p == NULL) {
         return;
     }
-    p->count = entry_place(p, record->offset);
+    size_t kept = entry_place(p, record->offset);
+    if (kept < p->count && topic < FEED_COUNT && partition < o->progress_count[topic]) {
+        p->routed_at_cut = o->progress[topic][partition].routed;
+    }
+    p->count = kept;
     for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
         if (p->read_upto[kind] > record->offset) {
             p->read_upto[kind] = record->offset;
         }
     }
+    bool routed = topic < FEED_COUNT && p->routed_at_cut >= record->offset;
     struct log_topic *t = &o->log->topics[topic];
     struct log_loss loss = {
         .offset = record->offset, .partition = partition, .epoch = record->epoch, .at = now};
-    if (!loss_of(topic, record->value, &loss)) {
-        return;
+    if (routed || !loss_of(topic, record->value, &loss)) {
+        return; /* the feed has passed it on */
     }
     if (ARRAY_RESERVE(t->losses, t->loss_capacity, t->loss_count + 1) != 0) {
         o->out_of_memory = true;
         return;
     }
     t->losses[t->loss_count++] = loss;
+    t->lost++;
+}
+
+uint64_t oracle_losses(const struct oracle *o, enum topic_id topic) {
+    return o->log == NULL ? 0 : o->log->topics[topic].lost;
 }
 
 /* ---- Producers ---- */
@@ -362,6 +390,9 @@ static void losses_judge(struct oracle *o, vtime now, enum topic_id topic) {
         const struct log_loss *loss = &t->losses[i];
         struct stamp erased = reference_erased(o->reference, loss->listing_id);
         if (stamp_compare(loss->stamp, erased) <= 0) {
+            continue;
+        }
+        if ((o->options.losses_expected >> topic & 1) != 0) {
             continue;
         }
         check_violated(o, CHECK_LOG_WRITTEN, now,

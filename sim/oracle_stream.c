@@ -63,6 +63,18 @@ static bool link_holds(struct streams *s, struct audit_chain *chain,
     return true;
 }
 
+/* Passes over positions up to that version of which not everybody knows. */
+static void positions_pass_torn(struct streams *s, const struct oracle_listing *l,
+                                doc_version upto) {
+    const struct oracle *o = s->c->o;
+    while (l != NULL && s->position < o->position_count &&
+           o->positions[s->position].listing_id == l->id &&
+           o->positions[s->position].version <= upto &&
+           is_torn(l, o->positions[s->position].version)) {
+        s->position++;
+    }
+}
+
 /* Events that readers saw, [first, last), against the positions of the log. */
 static void visible_compare(struct streams *s, size_t first, size_t last) {
     struct oracle *o = s->c->o;
@@ -72,8 +84,13 @@ static void visible_compare(struct streams *s, size_t first, size_t last) {
         check_violated(o, CHECK_AUDIT_STREAM, s->c->now, "listing %" PRIu64 " has no event",
                        o->positions[s->position].listing_id);
     }
+    const struct oracle_listing *l = oracle_listing_find(o, id);
     for (size_t i = first; i < last; i++) {
         const struct audit_event *event = event_at(s, i);
+        positions_pass_torn(s, l, event->version);
+        if (is_torn(l, event->version)) {
+            continue;
+        }
         bool more = s->position < o->position_count && o->positions[s->position].listing_id == id;
         if (!event->visible) {
             continue;
@@ -88,6 +105,7 @@ static void visible_compare(struct streams *s, size_t first, size_t last) {
                      : "readers saw nothing of it");
         break;
     }
+    positions_pass_torn(s, l, INT64_MAX);
     for (; s->position < o->position_count && o->positions[s->position].listing_id == id;
          s->position++) {
         check_violated(o, CHECK_AUDIT_STREAM, s->c->now,
@@ -116,6 +134,14 @@ static int content_hash(struct streams *s, struct bytes value, uint64_t *hash) {
     return 0;
 }
 
+/* It is told once more since a leader change may have lost it: an event of its own. */
+static bool told_again(struct bytes value, doc_version version) {
+    struct record record;
+    struct record_error error;
+    return doc_version_epoch(version) > 0 && record_decode(value, &record, &error) == 0 &&
+           (record.sections & (SECTION_REPAIR | SECTION_AGAIN)) != 0;
+}
+
 /* 1 when the record is read and in order, 0 when bronze does not hold it, -1 without memory. */
 static int record_read(struct streams *s, const struct audit_event *event, size_t seen,
                        struct reference *fold) {
@@ -135,7 +161,7 @@ static int record_read(struct streams *s, const struct audit_event *event, size_
         return -1;
     }
     for (size_t i = 0; i < seen; i++) {
-        if (s->seen[i] == s->seen[seen]) {
+        if (s->seen[i] == s->seen[seen] && !told_again(value, event->version)) {
             violated(s, event, "says once more what an earlier one said");
             break;
         }
