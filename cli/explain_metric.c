@@ -269,8 +269,9 @@ static int parse(struct explain *e, struct lineage *l, struct lineage_question *
                                    "sales_quantity and sales_amount",
                                    (int)name, e->metric);
     }
-    *q = (struct lineage_question){
-        .measure = (enum lineage_measure)measure, .at = e->at, .sla_ns = LINEAGE_SLA_NS};
+    *q = (struct lineage_question){.measure = (enum lineage_measure)measure,
+                                   .at = e->at,
+                                   .sla_ns = e->stores.dashboard_sla_ns};
     struct text t = {e->metric + name};
     skip_spaces(&t);
     bool good = true;

@@ -60,6 +60,13 @@ static const char *sentence(struct scenario_run *run, const struct lineage_answe
     return run_result_text(&run->result, text);
 }
 
+int64_t scenario_run_dashboard_sla_ns(const struct scenario_run *run) {
+    const struct contract_set *contracts = run->options.contracts;
+    int64_t promised_ns =
+        contracts == NULL ? 0 : contracts->contracts[SEAM_GOLD_SALES].levels_ns[LEVEL_FRESHNESS];
+    return promised_ns != 0 ? promised_ns : LINEAGE_SLA_NS;
+}
+
 /* At rest nothing is on its way any more: every number is right. */
 static void judge_rest(struct scenario_run *run, struct lineage *l) {
     struct lineage_question question = {
@@ -77,7 +84,7 @@ static void judge_moment(struct scenario_run *run, struct lineage *l,
                          const struct expected_lineage *wanted) {
     struct lineage_question question = {.measure = wanted->metric,
                                         .at = vtime_add(run->start, wanted->at_ns),
-                                        .sla_ns = LINEAGE_SLA_NS};
+                                        .sla_ns = scenario_run_dashboard_sla_ns(run)};
     struct lineage_answer answer;
     if (ask(run, l, &question, &answer)) {
         bool named = answer.verdict != LINEAGE_NO_DATA && answer.layer == wanted->layer &&

@@ -66,6 +66,7 @@ static bool read_number(sqlite3 *db, const char *sql, int64_t *out) {
 static bool read_times(struct run_stores *r) {
     return read_number(r->db, "SELECT start_at_ns FROM run_info", &r->start.ns) &&
            read_number(r->db, "SELECT end_at_ns FROM run_info", &r->end.ns) &&
+           read_number(r->db, "SELECT dashboard_sla_ns FROM run_info", &r->dashboard_sla_ns) &&
            read_number(r->db, "SELECT coalesce(warehouse_from_ns, start_at_ns) FROM run_info",
                        &r->warehouse_from.ns);
 }

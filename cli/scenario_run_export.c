@@ -85,6 +85,7 @@ int scenario_run_export(struct scenario_run *run, const char *directory, char *e
         .end = simulation_now(run->simulation),
         .orphan_after_ns = run->scenario->pipeline.orphan_after_ns,
         .orphan_kept_ns = run->scenario->pipeline.orphan_kept_ns,
+        .dashboard_sla_ns = scenario_run_dashboard_sla_ns(run),
     };
     struct stores_export *export = stores_export_new(directory, &info);
     if (export == NULL) {

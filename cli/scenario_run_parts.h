@@ -67,6 +67,8 @@ void scenario_run_judge(struct scenario_run *run);
 /* The way back from the dashboard's numbers (B6): at rest none is wrong, and what the scenario
  * expects at other moments. */
 void judge_lineage(struct scenario_run *run);
+/* By the contract of gold-sales; a number that is older is not merely on its way. */
+int64_t scenario_run_dashboard_sla_ns(const struct scenario_run *run);
 
 /* The contracts of the seams (B2): service levels, quality rules. */
 void judge_contracts(struct scenario_run *run);

@@ -119,7 +119,7 @@ struct lineage_question {
     int64_t sla_ns;
     bool each; /* what moves an order from one hour or category to another counts too */
 };
-/* A number older than this is not merely on its way. */
+/* Where no contract says how old a number may be that is merely on its way. */
 #define LINEAGE_SLA_NS (5 * VTIME_MINUTE)
 
 enum lineage_flaw {

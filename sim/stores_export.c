@@ -872,14 +872,16 @@ static int write_run_info(struct stores_export *x, const struct export_run *run)
                            cell_integer(run->start.ns),
                            cell_integer(run->end.ns),
                            cell_integer(run->orphan_after_ns),
-                           cell_integer(run->orphan_kept_ns)};
+                           cell_integer(run->orphan_kept_ns),
+                           cell_integer(run->dashboard_sla_ns)};
     sqlite3_stmt *insert = 0;
     if (sqlite3_exec(x->db,
                      "CREATE TABLE run_info(murphy, scenario, seed, trace_hash, start_at_ns,"
-                     " end_at_ns, orphan_after_ns, orphan_kept_ns, warehouse_from_ns)",
+                     " end_at_ns, orphan_after_ns, orphan_kept_ns, dashboard_sla_ns,"
+                     " warehouse_from_ns)",
                      0, 0, 0) != SQLITE_OK ||
-        sqlite_host_prepare(x->db, "INSERT INTO run_info VALUES(?,?,?,?,?,?,?,?,NULL)", &insert) !=
-            SQLITE_OK) {
+        sqlite_host_prepare(x->db, "INSERT INTO run_info VALUES(?,?,?,?,?,?,?,?,?,NULL)",
+                            &insert) != SQLITE_OK) {
         return fail_sqlite(x);
     }
     cells_bind(insert, 1, cells, sizeof cells / sizeof *cells);

@@ -59,6 +59,7 @@ struct export_run {
     /* When an image is an orphan, and how long its bytes stay (A6): whoever folds the records once
      * more must fold them by the same rule. */
     int64_t orphan_after_ns, orphan_kept_ns;
+    int64_t dashboard_sla_ns; /* how old an order may be that it does not show yet */
 };
 
 /* Never NULL but without memory; a directory that cannot be written to shows at the first error.

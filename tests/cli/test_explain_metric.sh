@@ -85,7 +85,7 @@ shows '^      oltp     ".*", hour .*, quantity [0-9]+, amount [0-9.]+$'
 shows '^      record   partition [0-9]+, offset [0-9]+, appended '
 shows "murphy query .* --at .* 'SELECT \* FROM silver_order WHERE order_id IN"
 explain 0 run --metric 'sales_orders' --at +1h45m --json
-says verdict right
+says layer none
 explain 0 run --metric 'sales_amount{hour="+1h"}' --at +1h45m --json
 says layer silver
 explain 0 run --metric 'sales_amount{category="Nothing of the kind"}' --json

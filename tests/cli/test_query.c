@@ -472,7 +472,7 @@ static void export_way(struct stores_export *x) {
 
 static void export_run(struct world *w, vtime end) {
     struct stores_export *x = stores_export_new(
-        folder, &(struct export_run){"0.1", "test", UINT64_MAX, "cafe", {START}, end, 0, 0});
+        folder, &(struct export_run){"0.1", "test", UINT64_MAX, "cafe", {START}, end, 0, 0, 0});
     assert_non_null(x);
     stores_export_oltp(x, w->oltp);
     stores_export_keyword(x, w->keyword);
@@ -754,7 +754,7 @@ static void the_batch_is_shown(void **state) {
  * file that was there. */
 static void exports_are_whole_or_absent(void **state) {
     (void)state;
-    const struct export_run run = {"0.1", "test", 1, "", {START}, {START}, 0, 0};
+    const struct export_run run = {"0.1", "test", 1, "", {START}, {START}, 0, 0, 0};
     struct stores_export *x = stores_export_new("/nowhere/at/all", &run);
     assert_int_equal(stores_export_oltp(x, the_world.oltp), -1);
     assert_int_equal(stores_export_finish(x), -1);
@@ -970,7 +970,7 @@ static void export_old_run(int days) {
     assert_int_equal(store.ops->put(store.ctx, (vtime){START}, &key, vectors, 1), 0);
     assert_int_equal(fake_warehouse_expire(w, end), 0);
     struct stores_export *x = stores_export_new(
-        folder, &(struct export_run){"0.1", "old", 1, "cafe", {START}, end, 0, 0});
+        folder, &(struct export_run){"0.1", "old", 1, "cafe", {START}, end, 0, 0, 0});
     stores_export_warehouse(x, w);
     stores_export_objects(x, objects);
     assert_int_equal(stores_export_finish(x), 0);

@@ -54,7 +54,7 @@ static void load_order(struct fake_warehouse *w, uint64_t id, int64_t placed, in
 static sqlite3 *exported(struct fake_warehouse *w) {
     assert_non_null(mkdtemp(folder));
     struct stores_export *x = stores_export_new(
-        folder, &(struct export_run){"0.1", "test", 1, "", after(0), after(1000), 0, 0});
+        folder, &(struct export_run){"0.1", "test", 1, "", after(0), after(1000), 0, 0, 0});
     assert_int_equal(stores_export_warehouse(x, w), 0);
     assert_int_equal(stores_export_finish(x), 0);
     stores_export_free(x);
