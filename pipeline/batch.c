@@ -24,9 +24,7 @@
 #include <string.h>
 
 #include "pipeline/array.h"
-#include "pipeline/batch_compare.h"
-#include "pipeline/batch_repair.h"
-#include "pipeline/batch_sales.h"
+#include "pipeline/batch_parts.h"
 #include "pipeline/control.h"
 #include "pipeline/document_rows.h"
 #include "pipeline/listings.h"
@@ -34,66 +32,6 @@
 #include "pipeline/retention.h"
 #include "pipeline/sentence.h"
 #include "pipeline/wire.h"
-
-enum {
-    PURPOSE_PAGE = TASK_PURPOSE_OWN, /* of bronze */
-    PURPOSE_WRITE,
-    PURPOSE_SCAN,  /* argument: 1 for what was made */
-    PURPOSE_SALES, /* enum sales_source */
-    PURPOSE_REPAIR,
-    PURPOSE_REFRESH
-};
-enum { TIMER_SCHEDULE = TASK_TIMER_OWN };
-enum { WRITE_ROWS = 512 };
-
-enum phase {
-    PHASE_IDLE,
-    PHASE_DOCUMENTS,
-    PHASE_ORDERS,
-    PHASE_SALES,
-    PHASE_COMPARE_DOCUMENTS,
-    PHASE_COMPARE_SALES,
-    PHASE_REPAIR
-};
-
-/* Who says what was sold. */
-enum sales_source { SALES_VIEW, SALES_MADE, SALES_OLTP, SALES_SOURCES };
-
-struct rebuilt {
-    struct listing_head head;
-    bool in_range; /* a record of the range told of it */
-};
-
-/* A side of the comparison, [0] of the stream, [1] as made. */
-struct scanned_side {
-    struct scan_row *rows;
-    size_t count, capacity;
-    bool complete; /* nothing comes behind them */
-    bool there;    /* the answer came */
-};
-struct sales_side {
-    struct kept_sales said;
-    bool there;
-};
-
-struct batch_task {
-    struct task task;
-    enum phase phase;
-    struct batch_report report; /* of the run under way */
-    uint32_t partition;         /* that is read */
-    int64_t offset;             /* to read next in it */
-    vtime scheduled;            /* up to where scheduled runs were begun; 0: never */
-    bool alarmed;
-    bool beyond;   /* told that the range began before bronze does */
-    bool fetching; /* the control topic */
-    struct listings listings;
-    size_t written; /* listings before this one are */
-    struct batch_sales sales;
-    uint64_t cursor; /* listing id from which to compare */
-    struct scanned_side documents[2];
-    struct sales_side sides[SALES_SOURCES];
-    struct kept_sales remade, missing; /* what differs, and is to be mended */
-};
 
 /* ---- Life ---- */
 
@@ -110,16 +48,9 @@ static int task_init(struct partitioned *batch, struct task *head) {
     return 0;
 }
 
-static void sales_forget(struct batch_task *task) {
-    for (size_t side = 0; side < SALES_SOURCES; side++) {
-        kept_sales_forget(&task->sides[side].said);
-        task->sides[side].there = false;
-    }
-}
-
 static void task_release(struct task *head) {
     struct batch_task *task = (struct batch_task *)head;
-    sales_forget(task);
+    batch_sides_forget(task);
     for (size_t side = 0; side < 2; side++) {
         free(task->documents[side].rows);
     }
@@ -140,18 +71,18 @@ static void listings_forget(const struct partitioned *batch, struct batch_task *
 }
 
 /* From when on bronze tells everything, as the run began (A16). */
-static vtime bronze_edge(const struct partitioned *batch, const struct batch_task *task) {
+vtime batch_bronze_edge(const struct partitioned *batch, const struct batch_task *task) {
     return warehouse_edge(batch->machine.config->warehouse_kept_ns, task->report.began);
 }
 
 /* Of earlier hours bronze has no orders: their sales stay as they were made. A scheduled run looks
  * at the range before its own once more: what was on its way then is not by now. */
-static vtime first_hour(const struct partitioned *batch, const struct batch_task *task) {
+vtime batch_first_hour(const struct partitioned *batch, const struct batch_task *task) {
     int64_t interval_ns = batch->machine.config->batch_interval_ns;
     bool scheduled = task->report.from.ns != 0 && task->report.to.ns == task->scheduled.ns &&
                      vtime_diff(task->report.to, task->report.from) == interval_ns;
     vtime from = vtime_add(task->report.from, scheduled ? -interval_ns : 0);
-    return vtime_max(sales_hour(from), bronze_edge(batch, task));
+    return vtime_max(sales_hour(from), batch_bronze_edge(batch, task));
 }
 
 /* ---- Requests ---- */
@@ -161,7 +92,7 @@ static enum topic_id page_topic(const struct batch_task *task) {
     return task->phase == PHASE_DOCUMENTS ? TOPIC_LISTING_LOG : TOPIC_ORDER;
 }
 
-static int read_page(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
+int batch_read_page(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
     struct effect *fetch = machine_request(&batch->machine, effects, EFFECT_FETCH, 0);
     if (fetch != NULL) {
         fetch->fetch.topic = page_topic(task);
@@ -173,8 +104,8 @@ static int read_page(struct partitioned *batch, struct batch_task *task, struct 
     return task_expect(batch, &task->task, fetch, PURPOSE_PAGE, 0);
 }
 
-static struct effect *load_begin(struct partitioned *batch, struct batch_task *task,
-                                 uint32_t purpose, struct effects *effects) {
+struct effect *batch_load_begin(struct partitioned *batch, struct batch_task *task,
+                                uint32_t purpose, struct effects *effects) {
     struct effect *load = machine_request(&batch->machine, effects, EFFECT_LOAD_WAREHOUSE, 0);
     if (task_expect(batch, &task->task, load, purpose, 0) != 0) {
         return NULL;
@@ -199,20 +130,6 @@ static int scan(struct partitioned *batch, struct batch_task *task, bool rebuilt
     request->scan.max = max;
     request->scan.rows = effect_alloc(effects, request, max * sizeof *request->scan.rows);
     return request->scan.rows == NULL ? -ENOMEM : 0;
-}
-
-static int read_sales(struct partitioned *batch, struct batch_task *task, enum sales_source source,
-                      struct effects *effects) {
-    struct effect *request = machine_request(&batch->machine, effects, EFFECT_READ_SALES, 0);
-    if (request != NULL) {
-        request->sales.rebuilt = source == SALES_MADE;
-        request->sales.oltp = source == SALES_OLTP;
-        request->sales.from = first_hour(batch, task);
-        request->sales.to = task->report.to;
-        request->sales.skip = task->sides[source].said.count;
-        request->sales.max = batch->machine.config->batch_page_rows;
-    }
-    return task_expect(batch, &task->task, request, PURPOSE_SALES, source);
 }
 
 /* ---- Documents ---- */
@@ -245,7 +162,7 @@ static int write_documents(struct partitioned *batch, struct batch_task *task,
             continue;
         }
         if (load == NULL) {
-            load = load_begin(batch, task, PURPOSE_WRITE, effects);
+            load = batch_load_begin(batch, task, PURPOSE_WRITE, effects);
             rows = load == NULL ? NULL : effect_alloc(effects, load, WRITE_ROWS * sizeof *rows);
         }
         if (rows == NULL ||
@@ -265,7 +182,7 @@ static int write_documents(struct partitioned *batch, struct batch_task *task,
 static int write_sales(struct partitioned *batch, struct batch_task *task,
                        struct effects *effects) {
     size_t count = task->sales.bucket_count;
-    struct effect *load = load_begin(batch, task, PURPOSE_WRITE, effects);
+    struct effect *load = batch_load_begin(batch, task, PURPOSE_WRITE, effects);
     struct sales_row *rows =
         load == NULL ? NULL : effect_alloc(effects, load, (count + 1) * sizeof *rows);
     if (rows == NULL) {
@@ -276,7 +193,7 @@ static int write_sales(struct partitioned *batch, struct batch_task *task,
         rows[i].category = effect_copy(effects, load, rows[i].category);
     }
     load->warehouse.rebuilt_sales_given = true;
-    load->warehouse.rebuilt_from = first_hour(batch, task);
+    load->warehouse.rebuilt_from = batch_first_hour(batch, task);
     load->warehouse.rebuilt_to = task->report.to;
     load->warehouse.rebuilt_sales = rows;
     load->warehouse.rebuilt_sales_count = count;
@@ -285,14 +202,6 @@ static int write_sales(struct partitioned *batch, struct batch_task *task,
 }
 
 /* ---- The end of a run ---- */
-
-static uint64_t drift_of(const uint64_t counts[DRIFT_CLASS_COUNT]) {
-    uint64_t sum = 0;
-    for (int c = 0; c < DRIFT_IN_FLIGHT; c++) {
-        sum += counts[c];
-    }
-    return sum;
-}
 
 static void alert(struct batch_task *task, uint64_t documents, uint64_t buckets,
                   struct effects *effects) {
@@ -311,28 +220,14 @@ static void alert(struct batch_task *task, uint64_t documents, uint64_t buckets,
                   sentence_bytes(&sentence));
 }
 
-/* What lies between OLTP and bronze lost orders: said once in a run, since it is mended. */
-static void tell_missing(struct batch_task *task, struct effects *effects) {
-    uint64_t buckets = drift_of(task->report.source_counts);
-    if (buckets == 0) {
-        return;
-    }
-    struct sentence sentence = sentence_begin();
-    sentence_add_number(&sentence, buckets);
-    sentence_add(&sentence, " buckets of sales are not in bronze as OLTP has them, up to ");
-    sentence_add_time(&sentence, task->report.to);
-    sentence_add(&sentence, "; OLTP was asked to tell their orders again");
-    effects_alert(effects, "orders-missing", "orders", ALERT_WARN, sentence_bytes(&sentence));
-}
-
 static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
                  struct effects *effects);
 
-static int finish(struct partitioned *batch, struct batch_task *task, vtime now,
-                  struct effects *effects) {
-    alert(task, drift_of(task->report.document_counts), drift_of(task->report.sales_counts),
+int batch_finish(struct partitioned *batch, struct batch_task *task, vtime now,
+                 struct effects *effects) {
+    alert(task, batch_drift(task->report.document_counts), batch_drift(task->report.sales_counts),
           effects);
-    tell_missing(task, effects);
+    batch_tell_missing(task, effects);
     struct effect *report = effects_add(effects, EFFECT_BATCH_REPORT, 0, 0);
     if (report == NULL) {
         return -ENOMEM;
@@ -347,7 +242,7 @@ static int finish(struct partitioned *batch, struct batch_task *task, vtime now,
 /* A range that began before bronze does is not made anew as a whole: said, not counted (A16). */
 static void tell_beyond(struct partitioned *batch, struct batch_task *task,
                         struct effects *effects) {
-    vtime edge = bronze_edge(batch, task);
+    vtime edge = batch_bronze_edge(batch, task);
     bool beyond = task->report.from.ns != 0 && vtime_before(task->report.from, edge);
     if (beyond == task->beyond) {
         return;
@@ -393,7 +288,7 @@ static void run_resume(const struct partitioned *batch, struct batch_task *task)
     task->report.remade = task->report.republished = 0;
     kept_sales_forget(&task->remade);
     kept_sales_forget(&task->missing);
-    sales_forget(task);
+    batch_sides_forget(task);
     task->cursor = 0;
 }
 
@@ -423,7 +318,7 @@ static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
         return task_fetch(batch, &task->task, 0, false, effects);
     }
     run_resume(batch, task);
-    return read_page(batch, task, effects);
+    return batch_read_page(batch, task, effects);
 }
 
 /* ---- Answers ---- */
@@ -434,85 +329,22 @@ static int compare_documents(struct partitioned *batch, struct batch_task *task,
     return scan(batch, task, false, effects) != 0 ? -ENOMEM : scan(batch, task, true, effects);
 }
 
-/* ---- Repair ---- */
-
-/* The last of it: gold's sums of what differed, after silver's orders. */
-static int remake_sums(struct partitioned *batch, struct batch_task *task,
-                       struct effects *effects) {
-    struct effect *load = load_begin(batch, task, PURPOSE_REFRESH, effects);
-    struct sales_row *rows = load == NULL ? NULL : kept_sales_copy(&task->remade, effects, load);
-    if (rows == NULL) {
-        return -ENOMEM;
-    }
-    load->warehouse.repair = true;
-    load->warehouse.remade = rows;
-    load->warehouse.remade_count = task->remade.count;
-    task->report.remade = task->remade.count;
-    return 0;
-}
-
-static int partition_done(struct partitioned *batch, struct batch_task *task, vtime now,
-                          struct effects *effects);
-
-/* The partition's orders of what differs are written over silver's. */
-static int repair_orders(struct partitioned *batch, struct batch_task *task, vtime now,
-                         struct effects *effects) {
-    struct effect *load = load_begin(batch, task, PURPOSE_REPAIR, effects);
-    (void)now;
-    int failed =
-        load == NULL ? -ENOMEM : batch_repair_orders(&task->sales, &task->remade, effects, load);
-    batch_sales_forget(&task->sales);
-    return failed;
-}
-
-static int republish(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
-    struct effect *request = machine_request(&batch->machine, effects, EFFECT_REPUBLISH_SALES, 0);
-    if (task_expect(batch, &task->task, request, PURPOSE_REPAIR, 1) != 0) {
-        return -ENOMEM;
-    }
-    request->republish_sales.rows = kept_sales_copy(&task->missing, effects, request);
-    request->republish_sales.count = task->missing.count;
-    task->report.republished = task->missing.count;
-    return request->republish_sales.rows == NULL ? -ENOMEM : 0;
-}
-
-/* What differs in the view is made from bronze anew, if anything does. */
-static int remake(struct partitioned *batch, struct batch_task *task, vtime now,
-                  struct effects *effects) {
-    if (task->remade.count == 0 || bug_on(batch->machine.bugs, BUG_BATCH_ONLY_LOOKS)) {
-        return finish(batch, task, now, effects);
-    }
-    task->partition = 0;
-    task->offset = 0;
-    batch_sales_forget(&task->sales);
-    return read_page(batch, task, effects);
-}
-
-static int repair(struct partitioned *batch, struct batch_task *task, vtime now,
-                  struct effects *effects) {
-    task->phase = PHASE_REPAIR;
-    if (task->missing.count == 0 || bug_on(batch->machine.bugs, BUG_BOOKS_UNREAD)) {
-        return remake(batch, task, now, effects);
-    }
-    return republish(batch, task, effects);
-}
-
 /* A partition is dealt with: the next one, or the next phase. */
-static int partition_done(struct partitioned *batch, struct batch_task *task, vtime now,
-                          struct effects *effects) {
+int batch_partition_done(struct partitioned *batch, struct batch_task *task, vtime now,
+                         struct effects *effects) {
     task->partition++;
     task->offset = 0;
     task_changed(batch, &task->task, now, effects);
     if (task->partition < batch->machine.config->partitions) {
-        return read_page(batch, task, effects);
+        return batch_read_page(batch, task, effects);
     }
     task->partition = 0;
     if (task->phase == PHASE_DOCUMENTS) {
         task->phase = PHASE_ORDERS;
-        return read_page(batch, task, effects);
+        return batch_read_page(batch, task, effects);
     }
     if (task->phase == PHASE_REPAIR) {
-        return remake_sums(batch, task, effects);
+        return batch_mend_sums(batch, task, effects);
     }
     task->phase = PHASE_SALES;
     return write_sales(batch, task, effects);
@@ -525,7 +357,7 @@ static int documents_go_on(struct partitioned *batch, struct batch_task *task, v
         return done;
     }
     listings_forget(batch, task);
-    return partition_done(batch, task, now, effects);
+    return batch_partition_done(batch, task, now, effects);
 }
 
 static int page_read(struct partitioned *batch, struct batch_task *task, const struct event *event,
@@ -549,25 +381,17 @@ static int page_read(struct partitioned *batch, struct batch_task *task, const s
     }
     task->report.records += task->phase == PHASE_REPAIR ? 0 : count;
     if (count == batch->machine.config->batch_page_rows) {
-        return read_page(batch, task, effects);
+        return batch_read_page(batch, task, effects);
     }
     if (topic == TOPIC_LISTING_LOG) {
         return documents_go_on(batch, task, event->now, effects);
     }
     if (task->phase == PHASE_REPAIR) {
-        return repair_orders(batch, task, event->now, effects);
+        return batch_mend_orders(batch, task, event->now, effects);
     }
-    return batch_sales_close(&task->sales, first_hour(batch, task), task->report.to) != 0
+    return batch_sales_close(&task->sales, batch_first_hour(batch, task), task->report.to) != 0
                ? -ENOMEM
-               : partition_done(batch, task, event->now, effects);
-}
-
-static struct batch_scope scope_of(const struct partitioned *batch, const struct batch_task *task) {
-    vtime cutoff = vtime_add(task->report.began, -batch->machine.config->reconcile_cutoff_ns);
-    return (struct batch_scope){.from = task->report.from,
-                                .settled = vtime_before(task->report.to, cutoff) ? task->report.to
-                                                                                 : cutoff,
-                                .kept_from = bronze_edge(batch, task)};
+               : batch_partition_done(batch, task, event->now, effects);
 }
 
 /* Rows up to and including that listing. */
@@ -601,7 +425,7 @@ static int scanned(struct partitioned *batch, struct batch_task *task, const str
             last = one->rows[one->count - 1].listing_id;
         }
     }
-    struct batch_scope scope = scope_of(batch, task);
+    struct batch_scope scope = batch_scope_of(batch, task);
     batch_compare_documents(&scope, task->documents[0].rows, rows_to(&task->documents[0], last),
                             task->documents[1].rows, rows_to(&task->documents[1], last),
                             task->report.document_counts);
@@ -611,77 +435,11 @@ static int scanned(struct partitioned *batch, struct batch_task *task, const str
     }
     task->phase = PHASE_COMPARE_SALES;
     for (int source = 0; source < SALES_SOURCES; source++) {
-        if (read_sales(batch, task, (enum sales_source)source, effects) != 0) {
+        if (batch_read_sales(batch, task, (enum sales_source)source, effects) != 0) {
             return -ENOMEM;
         }
     }
     return 0;
-}
-
-/* Holds one side against another; what differs and is no more on its way is kept. */
-static int compare_sides(const struct batch_scope *scope, const struct kept_sales *said,
-                         const struct kept_sales *right, uint64_t counts[DRIFT_CLASS_COUNT],
-                         struct kept_sales *differing) {
-    size_t s = 0, r = 0;
-    while (s < said->count || r < right->count) {
-        int order = s == said->count    ? 1
-                    : r == right->count ? -1
-                                        : batch_sales_order_of(&said->rows[s], &right->rows[r]);
-        const struct sales_row *a = order <= 0 ? &said->rows[s] : NULL;
-        const struct sales_row *b = order >= 0 ? &right->rows[r] : NULL;
-        uint64_t before = drift_of(counts);
-        batch_compare_sales(scope, a, b, counts);
-        if (drift_of(counts) > before && kept_sales_add(differing, b != NULL ? b : a) != 0) {
-            return -ENOMEM;
-        }
-        s += order <= 0;
-        r += order >= 0;
-    }
-    return 0;
-}
-
-static int sales_read(struct partitioned *batch, struct batch_task *task, const struct event *event,
-                      enum sales_source source, struct effects *effects) {
-    struct sales_side *side = &task->sides[source];
-    for (size_t i = 0; i < event->sales.count; i++) {
-        if (kept_sales_add(&side->said, &event->sales.rows[i]) != 0) {
-            return -ENOMEM;
-        }
-    }
-    if (event->sales.count == batch->machine.config->batch_page_rows) {
-        return read_sales(batch, task, source, effects);
-    }
-    side->there = true;
-    for (int i = 0; i < SALES_SOURCES; i++) {
-        if (!task->sides[i].there) {
-            return 0;
-        }
-    }
-    struct batch_scope scope = scope_of(batch, task);
-    const struct kept_sales *made = &task->sides[SALES_MADE].said;
-    if (compare_sides(&scope, &task->sides[SALES_VIEW].said, made, task->report.sales_counts,
-                      &task->remade) != 0 ||
-        compare_sides(&scope, made, &task->sides[SALES_OLTP].said, task->report.source_counts,
-                      &task->missing) != 0) {
-        return -ENOMEM;
-    }
-    sales_forget(task);
-    return repair(batch, task, event->now, effects);
-}
-
-/* A step of the repair is done; `republished`: it was OLTP's. */
-static int repaired(struct partitioned *batch, struct batch_task *task, bool republished, vtime now,
-                    struct effects *effects) {
-    return republished ? remake(batch, task, now, effects)
-                       : partition_done(batch, task, now, effects);
-}
-
-static int refresh(struct partitioned *batch, struct batch_task *task, struct effects *effects) {
-    struct effect *request = machine_request(&batch->machine, effects, EFFECT_REFRESH_DASHBOARD, 0);
-    if (request != NULL) {
-        request->refresh.whole = true;
-    }
-    return task_expect(batch, &task->task, request, PURPOSE_REFRESH, 1);
 }
 
 static int task_answered(struct partitioned *batch, struct task *head, uint32_t purpose,
@@ -698,13 +456,13 @@ static int task_answered(struct partitioned *batch, struct task *head, uint32_t 
     case PURPOSE_SCAN:
         return scanned(batch, task, event->answered, effects);
     case PURPOSE_REPAIR:
-        return repaired(batch, task, argument == 1, event->now, effects);
+        return batch_mended(batch, task, argument == 1, event->now, effects);
     case PURPOSE_REFRESH:
-        return argument == 1 ? finish(batch, task, event->now, effects)
-                             : refresh(batch, task, effects);
+        return argument == 1 ? batch_finish(batch, task, event->now, effects)
+                             : batch_mend_refresh(batch, task, effects);
     default:
         assert(purpose == PURPOSE_SALES);
-        return sales_read(batch, task, event, (enum sales_source)argument, effects);
+        return batch_sales_read(batch, task, event, (enum sales_source)argument, effects);
     }
 }
 

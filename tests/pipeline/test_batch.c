@@ -179,7 +179,7 @@ static bool serve(struct night *n) {
         return true;
     case EFFECT_REFRESH_DASHBOARD: {
         struct warehouse_port port = fake_warehouse_port(n->warehouse);
-        assert_int_equal(port.ops->refresh_dashboard(port.ctx, n->script->now), 0);
+        assert_int_equal(port.ops->refresh_dashboard(port.ctx, n->script->now, false, &(vtime){0}), 0);
         script_answer(n->script, request);
         return true;
     }
@@ -330,7 +330,7 @@ static void corrupt_silver(struct night *n) {
     struct warehouse_batch batch = {
         .orders = &order, .order_count = 1, .dedupe = true, .repair = true};
     assert_int_equal(port.ops->load(port.ctx, text_time(100), &batch), 0);
-    assert_int_equal(port.ops->refresh_dashboard(port.ctx, text_time(100)), 0);
+    assert_int_equal(port.ops->refresh_dashboard(port.ctx, text_time(100), false, &(vtime){0}), 0);
 }
 
 static int64_t shown(const struct night *n, const char *category) {
