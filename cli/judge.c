@@ -122,12 +122,13 @@ static bool has_subject(const struct scenario_run *run, const char *check) {
         const char *check;
         bool (*has)(const struct scenario_run *run);
     } subjects[] = {
-        {"served-gone", has_probes},       {"one-model", has_probes},
-        {"gone-in-time", has_removals},    {"dead-letters", has_refusals},
-        {"dashboard", has_orders},         {"alias-switch", has_moves},
-        {"orders-obeyed", has_moves},      {"retired", has_drops},
-        {"standby-complete", has_standby}, {"contract-held", has_claims},
-        {"erasure", has_erasures},         {"remade-exactly", has_tables},
+        {"served-gone", has_probes},    {"one-model", has_probes},
+        {"filters-right", has_probes},  {"gone-in-time", has_removals},
+        {"dead-letters", has_refusals}, {"dashboard", has_orders},
+        {"alias-switch", has_moves},    {"orders-obeyed", has_moves},
+        {"retired", has_drops},         {"standby-complete", has_standby},
+        {"contract-held", has_claims},  {"erasure", has_erasures},
+        {"remade-exactly", has_tables},
     };
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         if (strcmp(subjects[i].check, check) == 0) {

@@ -43,7 +43,7 @@ static void note_hits(struct prober *p, const struct search_hit *hits, size_t co
 
 /* False when there was no memory for it: that says nothing about the store. */
 static bool answered(struct prober *p, enum store_id store, uint32_t model, vtime now, int error,
-                     const struct search_hit *hits, size_t count) {
+                     const struct row_filter *filter, const struct search_hit *hits, size_t count) {
     if (error == PORT_NO_MEMORY) {
         simulation_give_up(p->simulation);
         return false;
@@ -60,36 +60,39 @@ static bool answered(struct prober *p, enum store_id store, uint32_t model, vtim
     recall->answered++;
     histogram_add(&recall->latency, latency_ns);
     oracle_hits(p->oracle, now, store, model, hits, count);
+    oracle_filtered(p->oracle, now, store, filter, hits, count);
     return true;
 }
 
-static bool probe_vectors(struct prober *p, vtime now, const struct workload_query *query,
-                          const struct row_filter *filter) {
-    struct simulation_ports *ports = simulation_ports(p->simulation);
+/* A query that a model made a vector of. */
+struct vector_query {
+    uint32_t model;
+    int error;
     float vector[TEXT_DIMENSION];
-    struct embed_item item = {.modalities = 1u << MODALITY_TEXT, .text = {.title = query->text}};
-    struct embed_result embedded = {.vectors = {[MODALITY_TEXT] = vector}};
-    uint32_t model =
-        fake_vector_db_alias_target(simulation_vector_db(p->simulation), MODALITY_TEXT);
-    int error = ports->embedding.ops->embed(ports->embedding.ctx, now, model, &item, 1, &embedded);
-    if (error == PORT_OK && embedded.status != ITEM_APPLIED) {
-        error = PORT_UNAVAILABLE;
-    }
+};
+
+/* One search, and what it would have found exactly. The best hit's listing, or 0. False: the run is
+ * given up. */
+static bool probe_filter(struct prober *p, vtime now, const struct vector_query *query,
+                         const struct row_filter *filter, uint64_t *best) {
+    const struct vector_port *vectors = &simulation_ports(p->simulation)->vectors;
     struct search_hit found[PROBE_K], exact[PROBE_K];
     size_t found_count = 0, exact_count = 0;
-    const struct vector_port *vectors = &ports->vectors;
+    int error = query->error;
+    *best = 0;
     if (error == PORT_OK) {
-        error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, 0, vector, PROBE_K,
+        error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, 0, query->vector, PROBE_K,
                                      p->scenario->probe_ef, false, filter, found, &found_count);
     }
-    if (!answered(p, STORE_VECTOR_TEXT, model, now, error, found, found_count)) {
+    if (!answered(p, STORE_VECTOR_TEXT, query->model, now, error, filter, found, found_count)) {
         return false;
     }
     if (error != PORT_OK) {
         return true;
     }
-    error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, 0, vector, PROBE_K, 0, true,
-                                 filter, exact, &exact_count);
+    *best = found_count > 0 ? found[0].listing_id : 0;
+    error = vectors->ops->search(vectors->ctx, now, MODALITY_TEXT, 0, query->vector, PROBE_K, 0,
+                                 true, filter, exact, &exact_count);
     if (error == PORT_NO_MEMORY) {
         simulation_give_up(p->simulation);
         return false;
@@ -107,6 +110,48 @@ static bool probe_vectors(struct prober *p, vtime now, const struct workload_que
     return true;
 }
 
+/* The same query by every filter that lets the best hit through (A7). */
+static bool probe_filters(struct prober *p, vtime now, const struct vector_query *query,
+                          uint64_t best) {
+    struct fake_vector_db *db = simulation_vector_db(p->simulation);
+    struct vector_row_view row;
+    if (!fake_vector_db_find(db, MODALITY_TEXT, query->model, best, &row)) {
+        return true;
+    }
+    /* A search may show what was written meanwhile, so the texts are the prober's own. */
+    char locale[64];
+    size_t length = row.meta.locale.len < sizeof locale ? row.meta.locale.len : 0;
+    memcpy(locale, length > 0 ? row.meta.locale.data : "", length);
+    const struct row_filter filters[] = {
+        {.seller_id = row.meta.seller_id, .servable_only = true},
+        {.locale = {locale, length}, .servable_only = true},
+        {.locale = {locale, length}, .seller_id = row.meta.seller_id},
+    };
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+        if (!probe_filter(p, now, query, &filters[i], &best)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool probe_vectors(struct prober *p, vtime now, const struct workload_query *query,
+                          const struct row_filter *filter) {
+    struct simulation_ports *ports = simulation_ports(p->simulation);
+    struct vector_query asked = {
+        .model = fake_vector_db_alias_target(simulation_vector_db(p->simulation), MODALITY_TEXT)};
+    struct embed_item item = {.modalities = 1u << MODALITY_TEXT, .text = {.title = query->text}};
+    struct embed_result embedded = {.vectors = {[MODALITY_TEXT] = asked.vector}};
+    asked.error =
+        ports->embedding.ops->embed(ports->embedding.ctx, now, asked.model, &item, 1, &embedded);
+    if (asked.error == PORT_OK && embedded.status != ITEM_APPLIED) {
+        asked.error = PORT_UNAVAILABLE;
+    }
+    uint64_t best;
+    return probe_filter(p, now, &asked, filter, &best) &&
+           (!p->scenario->probe_filters || best == 0 || probe_filters(p, now, &asked, best));
+}
+
 static bool probe_keywords(struct prober *p, vtime now, const struct workload_query *query,
                            const struct row_filter *filter) {
     const struct keyword_port *keywords = &simulation_ports(p->simulation)->keywords;
@@ -114,7 +159,7 @@ static bool probe_keywords(struct prober *p, vtime now, const struct workload_qu
     size_t count = 0;
     int error =
         keywords->ops->search(keywords->ctx, now, query->text, PROBE_K, filter, hits, &count);
-    return answered(p, STORE_KEYWORD, 0, now, error, hits, count);
+    return answered(p, STORE_KEYWORD, 0, now, error, filter, hits, count);
 }
 
 /* False: the run is given up. */

@@ -190,7 +190,11 @@
       "erasure")                                                                                   \
     X(ERASURE_FORGETS_TIME_TRAVEL, "erasure-forgets-time-travel",                                  \
       "the eraser does not wait for removed rows that the warehouse can still bring back",         \
-      "erasure")
+      "erasure")                                                                                   \
+    X(METADATA_KEPT, "metadata-kept",                                                              \
+      "a change of what filters read, and of nothing that is embedded, is not written to the "     \
+      "rows",                                                                                      \
+      "filters-right")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -40,6 +40,9 @@ enum need row_need(const struct partitioned *builder, const struct folded *folde
      * between, the metadata write finds that content MISSING. */
     bool lags = row->version < version;
     const struct bugs *bugs = builder->machine.bugs;
+    if (bug_on(bugs, BUG_METADATA_KEPT) && !unsure && row->content == want->content) {
+        return NEED_NOTHING;
+    }
     if (bug_on(bugs, BUG_NEVER_REEMBED) && row->known && row->content != 0 && !row->repair) {
         return lags ? NEED_METADATA : NEED_NOTHING;
     }

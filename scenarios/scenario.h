@@ -138,6 +138,7 @@ struct scenario {
     uint32_t probe_queries; /* per round */
     uint32_t probe_seal_rows;
     uint32_t probe_ef;
+    bool probe_filters; /* by each kind of filter, not by category alone */
 
     bool reconcile_at_end;    /* the pipeline's reconciler runs once all is quiet */
     int64_t *reconcile_at_ns; /* and at these moments, from the start */

@@ -1512,6 +1512,13 @@ static const struct key probe_keys[] = {
         .fallback = "64",
         .about = "candidates that the approximate search keeps",
     },
+    {
+        .name = "filters",
+        .type = TAKES_FLAG,
+        AT(probe_filters),
+        .fallback = "false",
+        .about = "search by seller and by locale too, not by category alone",
+    },
 };
 static const struct section probe_section = {
     .about = "searches that buyers might make, for recall, latency and availability",

@@ -166,6 +166,10 @@ void oracle_registration(struct oracle *o, enum topic_id feed, struct bytes text
 void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
                  const struct search_hit *hits, size_t count);
 
+/* The same hits, and the filter that they were found with (A7). */
+void oracle_filtered(struct oracle *o, vtime now, enum store_id store,
+                     const struct row_filter *filter, const struct search_hit *hits, size_t count);
+
 /* A probe search was not answered. That a store is down is no fault of the pipeline's; that nothing
  * is where the alias points, or that it points nowhere, is. */
 void oracle_search_failed(struct oracle *o, vtime now, enum store_id store, int error);

@@ -179,8 +179,8 @@ void freshness_row(struct oracle *o, vtime now, uint32_t listing, enum store_id 
     }
 }
 
-/* Changes that a store without conditional writes has lost wait for a reconciliation: those that are
- * young are on their way. */
+/* Changes that a store without conditional writes has lost wait for a reconciliation: those that
+ * are young are on their way. */
 static uint64_t pending_young(const struct oracle *o, const struct fresh_store *fresh) {
     uint64_t pending = 0;
     for (uint32_t at = fresh->waiting.first; at != SAMPLE_NONE; at = o->samples[at].after) {

@@ -361,6 +361,24 @@ void gone_tick(struct oracle *o, vtime now) {
     deadlines_judge(o, &o->removed, now, true);
 }
 
+void oracle_filtered(struct oracle *o, vtime now, enum store_id store,
+                     const struct row_filter *filter, const struct search_hit *hits, size_t count) {
+    o->checks[CHECK_FILTERS_RIGHT].looked_at += count;
+    for (size_t i = 0; i < count; i++) {
+        const struct oracle_listing *l = oracle_listing_find(o, hits[i].listing_id);
+        /* What changed lately may be on its way to the store. */
+        bool told = l != NULL && l->view.seen.alive && store_conditional(o, store) &&
+                    vtime_diff(now, l->visible_at) > o->options.gone_within_ns;
+        if (told && !view_passes(&l->view, filter)) {
+            check_violated(o, CHECK_FILTERS_RIGHT, now,
+                           "a search of %s found listing %" PRIu64 " at version %" PRId64
+                           ", which its filter does not let through since %s",
+                           store_name(store), l->id, hits[i].version,
+                           moment_text(l->visible_at).text);
+        }
+    }
+}
+
 void oracle_hits(struct oracle *o, vtime now, enum store_id store, uint32_t model_version,
                  const struct search_hit *hits, size_t count) {
     o->counts.hits += count;

@@ -112,6 +112,8 @@ void view_release(struct view *v);
 int view_fold(struct view *v, const struct record *record);
 /* True when the log told of category and locale what the reference tables say. */
 bool view_joins(const struct view *v, const struct reference_document *d);
+/* The listing is one that a search with that filter may find. */
+bool view_passes(const struct view *v, const struct row_filter *filter);
 
 static inline bool seen_served(const struct seen *s) {
     return s->alive && s->policy == POLICY_ACTIVE;
@@ -203,6 +205,7 @@ enum check_id {
     CHECK_RETENTION,
     CHECK_LOG_WRITTEN,
     CHECK_LOG_READ,
+    CHECK_FILTERS_RIGHT,
     CHECK_COUNT
 };
 

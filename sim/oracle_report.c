@@ -85,6 +85,8 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
     [CHECK_LOG_READ] = {"log-read", "C2", "safety",
                         "each group reads each record that is kept, in order, as it was written "
                         "(unseen, poll-skip, nonmonotonic-poll, inconsistent-offsets)"},
+    [CHECK_FILTERS_RIGHT] = {"filters-right", "A7", "safety",
+                             "what a search with a filter finds is what the filter lets through"},
 };
 
 static const struct check_words words[CHECK_COUNT] = {
@@ -119,6 +121,7 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_RETENTION] = {"nothing that came of age", "rows", true},
     [CHECK_LOG_WRITTEN] = {"no acknowledged record is lost", "acknowledgements", false},
     [CHECK_LOG_READ] = {"no record is missed", "records read", false},
+    [CHECK_FILTERS_RIGHT] = {"no hit that the filter excludes", "hits", false},
 };
 
 const struct oracle_check_about *oracle_check_table(size_t *count) {

@@ -159,6 +159,15 @@ bool view_joins(const struct view *v, const struct reference_document *d) {
            tokeniser == d->tokeniser;
 }
 
+bool view_passes(const struct view *v, const struct row_filter *filter) {
+    uint8_t none = 0;
+    uint64_t path = table_shows(v, FIELD_CATEGORY, FACT_CATEGORY, &none);
+    uint64_t tag = table_shows(v, FIELD_LOCALE, FACT_LOCALE, &none);
+    return (filter->category.len == 0 || path == hash_of(filter->category, VALUE_TEXT)) &&
+           (filter->locale.len == 0 || tag == hash_of(filter->locale, VALUE_TEXT)) &&
+           (filter->seller_id == 0 || v->fields[FIELD_SELLER].value == filter->seller_id);
+}
+
 /* ---- Fields ---- */
 
 static int image_ids_keep(struct view *v, const struct field *field) {
