@@ -171,6 +171,13 @@ static const char *number_text(struct scenario_run *run, const struct contract_r
 static int ask(struct store_tables *tables, const struct contract_rule *rule, double *value,
                char *error, size_t size) {
     double total = 0;
+    if (rule->count != STORE_COUNT_NONE) {
+        int64_t count = store_tables_count(tables, (enum store_count)rule->count, rule->table,
+                                           rule->columns, rule->column_count);
+        *value = (double)count;
+        snprintf(error, size, "out of memory");
+        return count < 0 ? -1 : 1;
+    }
     int known = store_tables_ask(tables, rule->sql, value, error, size);
     if (known == 1 && rule->total != NULL) {
         known = store_tables_ask(tables, rule->total, &total, error, size);

@@ -399,39 +399,71 @@ static int check_column(struct contract_reading *r, const struct marked *object,
                        nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "\"?");
 }
 
-/* The columns of a table's key, and "a IS NULL OR b IS NULL" of those that are required. */
+/* The physical names of the properties that have a flag. NULL with the error set. */
+static const char *const *columns_with(struct contract_reading *r, const struct marked *object,
+                                       const char *flag, size_t *count) {
+    const struct marked *list = marked_find(object, "properties");
+    const char **columns =
+        scenario_alloc(r->memory, (list == NULL ? 1 : list->count + 1) * sizeof *columns);
+    *count = 0;
+    if (columns == NULL) {
+        scenario_error_memory(r->error);
+        return NULL;
+    }
+    for (const struct marked *at = list == NULL ? NULL : list->first; at != NULL; at = at->next) {
+        if (is_set(at, flag)) {
+            columns[(*count)++] = physical_name(at);
+        }
+    }
+    return columns;
+}
+
+/* "a, b" or "a IS NULL OR b IS NULL", quoted. */
+static const char *joined(struct contract_reading *r, const char *const *columns, size_t count,
+                          const char *behind, const char *between) {
+    const char *out = "";
+    for (size_t i = 0; out != NULL && i < count; i++) {
+        const char *column = quoted(r, '"', columns[i]);
+        out = column == NULL
+                  ? NULL
+                  : contract_textf(r, "%s%s%s%s", out, i == 0 ? "" : between, column, behind);
+    }
+    return out;
+}
+
+/* What primaryKey and required ask of a table. */
 static int schema_rules(struct contract_reading *r, const struct marked *object,
                         const struct target *target) {
-    const char *key = "", *nulls = "";
     const struct marked *list = marked_find(object, "properties");
     for (const struct marked *at = list == NULL ? NULL : list->first; at != NULL; at = at->next) {
-        const char *column = quoted(r, '"', physical_name(at));
-        if (check_column(r, object, at) != 0 || column == NULL) {
-            return -1;
-        }
-        if (is_set(at, "primaryKey")) {
-            key = contract_textf(r, "%s%s%s", key, *key == '\0' ? "" : ", ", column);
-        }
-        if (is_set(at, "required")) {
-            nulls =
-                contract_textf(r, "%s%s%s IS NULL", nulls, *nulls == '\0' ? "" : " OR ", column);
-        }
-        if (key == NULL || nulls == NULL) {
+        if (check_column(r, object, at) != 0) {
             return -1;
         }
     }
     struct contract_rule rules[] = {
-        {.name = "primary-key",
-         .about = "each key is there once",
-         .sql = *key == '\0' ? "" : duplicates_of(r, target, key)},
+        {.name = "primary-key", .about = "each key is there once", .count = STORE_COUNT_DUPLICATES},
         {.name = "required",
          .about = "no column that is required is null",
-         .sql = *nulls == '\0' ? "" : counted_where(r, target, nulls)},
+         .count = STORE_COUNT_NULLS},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        if (rules[i].sql == NULL ||
-            (*rules[i].sql != '\0' &&
-             (check_name(r, object, rules[i].name) != 0 || add_rule(r, &rules[i]) != 0))) {
+        bool key = rules[i].count == STORE_COUNT_DUPLICATES;
+        rules[i].table = physical_name(object);
+        rules[i].columns =
+            columns_with(r, object, key ? "primaryKey" : "required", &rules[i].column_count);
+        if (rules[i].columns == NULL) {
+            return -1;
+        }
+        if (rules[i].column_count == 0) {
+            continue;
+        }
+        const char *columns = joined(r, rules[i].columns, rules[i].column_count,
+                                     key ? "" : " IS NULL", key ? ", " : " OR ");
+        rules[i].sql = columns == NULL ? NULL
+                       : key           ? duplicates_of(r, target, columns)
+                                       : counted_where(r, target, columns);
+        if (rules[i].sql == NULL || check_name(r, object, rules[i].name) != 0 ||
+            add_rule(r, &rules[i]) != 0) {
             return -1;
         }
     }

@@ -88,6 +88,11 @@ struct contract_rule {
     const char *name;  /* within its contract */
     const char *about; /* "" where the file says nothing */
     const char *sql;
+    /* The same number without SQL, where it can be had so (enum store_count). */
+    int count; /* 0: it cannot */
+    const char *table;
+    const char *const *columns;
+    size_t column_count;
     const char *total; /* SQL; the number is a share of that in percent; NULL: it is not */
     enum rule_operator compare;
     double low, high; /* high of a range only */

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "pipeline/array.h"
 #include "pipeline/dead_letter.h"
+#include "pipeline/id_map.h"
 #include "sim/arena.h"
 #include "sim/cell.h"
 #include "sim/sqlite_host.h"
@@ -471,6 +473,90 @@ static int load(struct store_tables *t, enum table_id id, bool whole) {
     rows->loaded = tables[id].fill(&f, whole) == 0;
     rows->whole = whole;
     return rows->loaded ? 0 : -ENOMEM;
+}
+
+/* ---- Counting ---- */
+
+static enum table_id table_named(const char *name) {
+    int id = 0;
+    while (strcmp(tables[id].name, name) != 0) {
+        id++;
+        assert(id < TABLE_COUNT);
+    }
+    return (enum table_id)id;
+}
+
+static size_t column_named(enum table_id id, const char *name) {
+    size_t column = 0;
+    while (strcmp(tables[id].columns[column], name) != 0) {
+        column++;
+        assert(tables[id].columns[column] != NULL);
+    }
+    return column;
+}
+
+static bool has_null(const struct cell *row, const size_t *columns, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (row[columns[i]].type == CELL_NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of 64 bits: two keys of one table that share them are not to be expected in a lifetime of runs.
+ */
+static uint64_t hash_of(const struct cell *row, const size_t *columns, size_t count) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct cell *cell = &row[columns[i]];
+        hash = cell->type == CELL_NULL ? XXH3_64bits_withSeed("", 0, hash)
+               : cell->type == CELL_INTEGER
+                   ? XXH3_64bits_withSeed(&cell->integer, sizeof cell->integer, hash)
+                   : XXH3_64bits_withSeed(cell->text.data, cell->text.len, hash + 1);
+    }
+    return hash;
+}
+
+static int64_t count_duplicates(const struct snapshot *rows, size_t width, const size_t *columns,
+                                size_t count) {
+    struct id_map seen;
+    int64_t duplicates = 0;
+    id_map_init(&seen);
+    for (size_t i = 0; i < rows->count && duplicates >= 0; i++) {
+        uint64_t hash = hash_of(rows->cells + i * width, columns, count);
+        if (id_map_get(&seen, hash) != ID_MAP_NONE) {
+            duplicates++;
+        } else if (id_map_put_index(&seen, hash, 1) != 0) {
+            duplicates = -1;
+        }
+    }
+    id_map_release(&seen);
+    return duplicates;
+}
+
+int64_t store_tables_count(struct store_tables *t, enum store_count what, const char *table,
+                           const char *const *columns, size_t wanted_count) {
+    enum table_id id = table_named(table);
+    size_t at[COLUMNS_MAX], width = column_count(id);
+    bool whole = false;
+    assert(wanted_count <= COLUMNS_MAX);
+    for (size_t i = 0; i < wanted_count; i++) {
+        at[i] = column_named(id, columns[i]);
+        whole = whole || (tables[id].dear != 0 && at[i] >= tables[id].dear);
+    }
+    if (load(t, id, whole) != 0) {
+        return -1;
+    }
+    const struct snapshot *rows = &t->snapshots[id];
+    if (what == STORE_COUNT_DUPLICATES) {
+        return count_duplicates(rows, width, at, wanted_count);
+    }
+    int64_t nulls = 0;
+    for (size_t i = 0; what == STORE_COUNT_NULLS && i < rows->count; i++) {
+        nulls += has_null(rows->cells + i * width, at, wanted_count);
+    }
+    return what == STORE_COUNT_NULLS ? nulls : (int64_t)rows->count;
 }
 
 /* ---- Virtual tables ---- */

@@ -16,6 +16,7 @@
 #define MURPHY_SIM_STORE_TABLES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "sim/simulation.h"
 
@@ -32,6 +33,17 @@ int store_tables_check(struct store_tables *t, const char *sql, char *error, siz
 /* Asks it: 1 with the number, 0 when the answer is NULL or there is none, or -1 with a sentence. */
 int store_tables_ask(struct store_tables *t, const char *sql, double *number, char *error,
                      size_t error_size);
+
+/* What is counted so often that SQLite is spared it: the same numbers, in a tenth of the time. */
+enum store_count {
+    STORE_COUNT_NONE,
+    STORE_COUNT_ROWS,
+    STORE_COUNT_NULLS,      /* rows in which one of the columns is NULL */
+    STORE_COUNT_DUPLICATES, /* rows beyond the first of each combination of the columns */
+};
+/* The count, or -1 when memory ran out. Table and columns are there. */
+int64_t store_tables_count(struct store_tables *t, enum store_count what, const char *table,
+                           const char *const *columns, size_t column_count);
 
 /* The i-th column of a table, NULL behind the last, or when there is no such table. */
 const char *store_tables_column(const char *table, size_t i);

@@ -142,6 +142,40 @@ static void dear_columns_come_when_asked_for(void **state) {
     assert_int_equal((int)ask(state, "SELECT count(version) FROM silver_listing"), (int)rows);
 }
 
+/* What is counted without SQLite is what SQLite counts. */
+static void counts_are_those_of_sql(void **state) {
+    struct world *w = *state;
+    static const char *const key[] = {"topic", "partition", "epoch", "offset"};
+    static const char *const some[] = {"type", "partition"};
+    static const char *const open_end[] = {"version", "valid_to_ns"};
+    static const char *const dear[] = {"title"};
+    static const struct {
+        enum store_count what;
+        const char *table;
+        const char *const *columns;
+        size_t count;
+        const char *sql;
+    } cases[] = {
+        {STORE_COUNT_ROWS, "bronze_event", NULL, 0, "SELECT count(*) FROM bronze_event"},
+        {STORE_COUNT_DUPLICATES, "bronze_event", key, 4, "SELECT 0"},
+        {STORE_COUNT_DUPLICATES, "bronze_event", some, 2,
+         "SELECT sum(n - 1) FROM (SELECT count(*) AS n FROM bronze_event GROUP BY type, "
+         "partition)"},
+        {STORE_COUNT_DUPLICATES, "silver_listing", open_end + 1, 1,
+         "SELECT sum(n - 1) FROM (SELECT count(*) AS n FROM silver_listing GROUP BY "
+         "valid_to_ns)"},
+        {STORE_COUNT_NULLS, "silver_listing", open_end, 2,
+         "SELECT count(*) FROM silver_listing WHERE is_current = 1"},
+        {STORE_COUNT_NULLS, "silver_listing", dear, 1,
+         "SELECT count(*) FROM silver_listing WHERE title IS NULL"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(store_tables_count(w->tables, cases[i].what, cases[i].table,
+                                            cases[i].columns, cases[i].count),
+                         (int64_t)ask(state, cases[i].sql));
+    }
+}
+
 /* No answer and NULL are no number. */
 static void no_number(void **state) {
     assert_int_equal((int)ask(state, "SELECT NULL"), -1);
@@ -181,6 +215,7 @@ int main(void) {
         cmocka_unit_test(tables_can_be_joined),
         cmocka_unit_test(equality_means_what_it_means_in_sql),
         cmocka_unit_test(dear_columns_come_when_asked_for),
+        cmocka_unit_test(counts_are_those_of_sql),
         cmocka_unit_test(no_number),
         cmocka_unit_test(questions_are_checked_without_a_run),
     };
