@@ -102,7 +102,7 @@ const char *fault_survival_name(enum fault_survival survival);
     X(STALLED_FEED, "stalled-feed", PLACE_FEED, FAULT_FEED, FAULT_DOWN, SURVIVES_WITHIN,           \
       "shorter than the topic's retention", "",                                                    \
       "nothing reaches the feed; what was sent comes when the stall ends",                         \
-      "a stuck mirror or connector [promise D1]", "caught:feed-freshness", "")                     \
+      "a stuck mirror or connector [promise D1]", "caught:feed-freshness", "watch-asleep")         \
     X(SINK_CRASH, "sink-crash", PLACE_SINKS, FAULT_SINK | FAULT_POINT | FAULT_RATIO,               \
       FAULT_DOWN | FAULT_CALL, SURVIVES, "", "",                                                   \
       "a store dies before a write, after it with the reply lost, or with half a batch in",        \
@@ -111,7 +111,8 @@ const char *fault_survival_name(enum fault_survival survival);
       "convergence version-monotone", "no-version-check offset-before-state")                      \
     X(SINK_OUTAGE, "sink-outage", PLACE_SINKS, FAULT_SINK, FAULT_DOWN, SURVIVES_WITHIN,            \
       "shorter than the retention of the topic that is read", "", "a store refuses every request", \
-      "cluster red, network partition [opensearch status red]", "convergence backlog-bounded", "") \
+      "cluster red, network partition [opensearch status red]", "convergence backlog-bounded",     \
+      "failed-load-taken no-backpressure")                                                             \
     X(SINK_THROTTLE, "sink-throttle", PLACE_SINKS, FAULT_SINK | FAULT_RATIO, FAULT_CALL, SURVIVES, \
       "", "", "a store answers that there are too many requests",                                  \
       "rate limits: 429 above 100 requests/s and namespace [pinecone limits]",                     \
@@ -149,7 +150,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "a change of a listing or a seller is committed to OLTP and never reaches the log",          \
       "an application that writes to its database and to the log one after the other, without an " \
       "outbox, and dies in between [promise A2]",                                                  \
-      "reconciliation-clean convergence", "")                                                      \
+      "convergence caught:stale", "source-unread")                                                 \
     X(ITEM_REFUSALS, "item-refusals", PLACE_VECTORS | PLACE_KEYWORDS, FAULT_SINK | FAULT_RATIO, 0, \
       SURVIVES_WITHIN,                                                                             \
       "until the next reconciliation after the index was mended; in a collection that is written " \
@@ -158,7 +159,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "validation: reconciliation compares what they see",                                         \
       "single items of a batch are refused for good; the rest of the batch goes on",               \
       "a mapping or a limit of an index that was changed by hand [opensearch bulk API]",           \
-      "caught:load-failures reconciliation-clean", "")                                             \
+      "caught:load-failures reconciliation-clean", "refusals-unheard")                             \
     X(MODEL_DRIFT, "model-drift", PLACE_EMBEDDING, FAULT_RATIO, 0, SURVIVES_NOT,                   \
       "the vectors are wrong until an operator has them made anew",                                \
       "vectors stay wrong until an operator asks for a re-embed",                                  \
@@ -215,7 +216,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "while the database has room for the outbox", "nothing reaches a feed for its whole window", \
       "the relay cannot read the outbox: what is committed waits there",                           \
       "a connector that stands still, a replication slot that nobody reads [promise A2]",          \
-      "caught:feed-freshness lineage", "")                                                         \
+      "caught:feed-freshness lineage", "watch-asleep")                                             \
     X(ACKED_LOST, "acked-lost", PLACE_FEED, FAULT_FEED | FAULT_RATIO, 0, SURVIVES_WITHIN,          \
       "orders until the next nightly batch, listings until the next reconciliation",               \
       "what is lost stays so until a batch or a reconciliation holds it against OLTP",             \

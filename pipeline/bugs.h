@@ -194,7 +194,14 @@
     X(METADATA_KEPT, "metadata-kept",                                                              \
       "a change of what filters read, and of nothing that is embedded, is not written to the "     \
       "rows",                                                                                      \
-      "filters-right")
+      "filters-right")                                                                             \
+    X(WATCH_ASLEEP, "watch-asleep", "nobody looks how old the newest record of a feed is",         \
+      "caught: feed-freshness error on media-ingest")                                              \
+    X(SOURCE_UNREAD, "source-unread",                                                              \
+      "reconciliation takes gold's word for what the source of truth says",                        \
+      "caught: stale in gold")                                                                     \
+    X(REFUSALS_UNHEARD, "refusals-unheard", "nobody counts the rows that stores refuse for good",  \
+      "caught: load-failures error on dead-letter")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

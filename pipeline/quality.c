@@ -104,6 +104,9 @@ static void look(struct partitioned *quality, struct quality_task *task, vtime n
     for (int i = 0; i < QUALITY_MONITOR_COUNT; i++) {
         enum quality_monitor monitor = (enum quality_monitor)i;
         struct sentence evidence;
+        if (monitor == QUALITY_LOADS && bug_on(quality->machine.bugs, BUG_REFUSALS_UNHEARD)) {
+            continue;
+        }
         if (quality_feed_strikes(&task->feed, monitor, &evidence)) {
             effects_alert(effects, quality_monitor_name(monitor), monitor_subject(monitor),
                           ALERT_ERROR, sentence_bytes(&evidence));

@@ -413,7 +413,8 @@ static int classify_leaf(struct reconciler *self) {
             enum scan_store store = readings[i].store;
             view_add(&view, store, row, count, readings[i].path == SCAN_BY_SCAN);
         }
-        view.oltp = view.row[SCAN_OLTP];
+        bool unread = bug_on(self->machine.bugs, BUG_SOURCE_UNREAD);
+        view.oltp = view.row[unread ? SCAN_GOLD : SCAN_OLTP];
         view.gold = view.row[SCAN_GOLD];
         if (classify(self, &view) != 0) {
             return -ENOMEM;

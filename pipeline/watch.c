@@ -78,7 +78,8 @@ static void freshness_look(struct watch *watch, const struct feed_observation *s
                            struct effects *effects) {
     const struct pipeline_config *config = watch->machine.config;
     struct feed *feed = &watch->feeds[seen->topic];
-    if (config->feed_warn_ns[seen->topic] == 0 && config->feed_error_ns[seen->topic] == 0) {
+    if (bug_on(watch->machine.bugs, BUG_WATCH_ASLEEP) ||
+        (config->feed_warn_ns[seen->topic] == 0 && config->feed_error_ns[seen->topic] == 0)) {
         return;
     }
     enum alert_state state = freshness_state(config, seen, now);

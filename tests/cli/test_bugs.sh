@@ -81,6 +81,9 @@ view-unchecked warehouse-slow-view 3
 stale-stream-skipped warehouse-stale-stream 2
 erasure-forgets-time-travel warehouse-time-travel-overrun 1
 books-unread retention-loader-outage 1
+watch-asleep stalled-feed 1
+source-unread dual-write-drift 1
+refusals-unheard quality-load-failures 1
 '
 
 # STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
