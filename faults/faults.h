@@ -278,7 +278,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "a partition has no leader for `down`; then another one takes over, with everything",        \
       "a broker that restarts or is lost; requests fail or their outcome is unknown meanwhile "    \
       "[Kafka: leader election]",                                                                  \
-      "log-written log-read convergence", "")                                                      \
+      "log-written log-read convergence", "produce-taken-whole")                                   \
     X(UNCLEAN_LEADER, "unclean-leader", PLACE_BROKER, FAULT_TOPIC | FAULT_EVERY | FAULT_DELAY,     \
       FAULT_DOWN, SURVIVES_WITHIN,                                                                 \
       "for the listing log and what the outbox publishes, where outputs are verified "             \
@@ -315,7 +315,7 @@ const char *fault_survival_name(enum fault_survival survival);
       SURVIVES, "", "", "an offset is committed once more up to `delay` later",                    \
       "a stale stored offset committed after a reassignment rewinds the group "                    \
       "[librdkafka changelog]",                                                                    \
-      "no-duplicate-row convergence", "no-dedupe")                                                 \
+      "log-read convergence", "resumes-at-commit")                                                 \
     X(COMMITS_FORGOTTEN, "commits-forgotten", PLACE_BROKER, FAULT_WORKER | FAULT_EVERY, 0,         \
       SURVIVES, "", "", "all committed offsets of a group are gone",                               \
       "offsets.retention.minutes over, a lost offsets topic: the reset policy decides where the "  \
@@ -327,7 +327,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "when it has not polled for too long",                                                       \
       "a slow member is evicted after max.poll.interval.ms and goes on as a zombie "               \
       "[KIP-62]",                                                                                  \
-      "version-monotone convergence", "no-version-check fencing-off")                              \
+      "version-monotone convergence", "no-version-check")                                          \
     X(MEMBER_FLAPS, "member-flaps", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY, 0, SURVIVES, "", "", \
       "a member leaves its group and joins it again at once",                                      \
       "a rebalance storm: rolling deploys, a readiness probe that flaps [KIP-345]",                \

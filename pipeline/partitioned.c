@@ -455,7 +455,8 @@ static int answered(struct partitioned *machine, const struct event *event,
     uint32_t failures = pending->failures;
     bool own = purpose >= TASK_PURPOSE_OWN;
     bool again = event->error != PORT_OK ||
-                 (event->kind == EVENT_PRODUCED && produce_incomplete(event->answered));
+                 (event->kind == EVENT_PRODUCED && produce_incomplete(event->answered) &&
+                  !bug_on(machine->machine.bugs, BUG_PRODUCE_TAKEN_WHOLE));
     bool misplaced = event->error == PORT_OUT_OF_RANGE || event->error == PORT_TRUNCATED;
     if (misplaced && purpose == PURPOSE_FETCH && !in_place(machine, event)) {
         pending_remove(&machine->pending, event->request);

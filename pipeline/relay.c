@@ -366,8 +366,10 @@ static int answered(struct relay *relay, const struct event *event, struct effec
         return probed(relay, place, purpose, event, effects);
     }
     bool zombie = purpose == PRODUCE && event->error == PORT_OK && produce_fenced(event->answered);
-    bool failed =
-        event->error != PORT_OK || (purpose == PRODUCE && produce_incomplete(event->answered));
+    bool incomplete = purpose == PRODUCE && event->error == PORT_OK &&
+                      produce_incomplete(event->answered) &&
+                      !bug_on(relay->machine.bugs, BUG_PRODUCE_TAKEN_WHOLE);
+    bool failed = event->error != PORT_OK || incomplete;
     if (failed) {
         if (event->error == PORT_FENCED || zombie) {
             relay->owner = false;

@@ -73,6 +73,12 @@ resets-at-once kafka-offset-out-of-range 1
 sequence-restarts kafka-idempotent-producers 1
 resumes-at-commit kafka-lost-commit 2
 fencing-off kafka-zombie-consumer 3
+produce-taken-whole kafka-leader-change 1
+no-version-check kafka-poll-timeout 2
+offset-before-state kafka-rebalance-storm 1
+offset-before-state kafka-cooperative-rebalance 1
+no-dedupe kafka-producer-retries 1
+skips-expired kafka-retention-overtakes 1
 failed-load-taken warehouse-load-failure 1
 torn-load-taken warehouse-torn-batch 1
 merge-as-it-came warehouse-duplicate-keys 1
