@@ -99,6 +99,54 @@ static enum point write_call(const struct vector_write *items, size_t count) {
     return PASS_VECTORS_DELETE;
 }
 
+/* What the database is given of a request. */
+static int pass_on(struct injector *in, vtime now, enum modality modality, uint32_t model_version,
+                   const struct vector_write *items, size_t count, enum item_status *statuses) {
+    const struct vector_port *vectors = &in->inner.vectors;
+    int error = duplicate(in, now, modality, model_version, items, count);
+    return error != PORT_OK ? error
+                            : vectors->ops->write(vectors->ctx, now, modality, model_version, items,
+                                                  count, statuses);
+}
+
+/* Item by item: runs of items that are carried out, and between them one that fails. */
+static int write_items(struct injector *in, vtime now, enum modality modality,
+                       uint32_t model_version, const struct vector_write *items, size_t count,
+                       enum item_status *statuses) {
+    for (size_t i = 0; i < count;) {
+        size_t run = i;
+        enum item_status fate = ITEM_APPLIED;
+        while (run < count && (fate = injector_item_fate(in, SINK_VECTORS, items[run].kind, now)) ==
+                                  ITEM_APPLIED) {
+            run++;
+        }
+        int error =
+            run == i ? PORT_OK
+                     : pass_on(in, now, modality, model_version, items + i, run - i, statuses + i);
+        if (error != PORT_OK) {
+            return error;
+        }
+        if (run < count) {
+            statuses[run++] = fate;
+        }
+        i = run;
+    }
+    return PORT_OK;
+}
+
+/* As a whole or not at all: an item that fails takes the others back. */
+static int write_transaction(struct injector *in, vtime now, enum modality modality,
+                             uint32_t model_version, const struct vector_write *items, size_t count,
+                             enum item_status *statuses) {
+    bool whole = true;
+    for (size_t i = 0; i < count; i++) {
+        enum item_status fate = injector_item_fate(in, SINK_VECTORS, items[i].kind, now);
+        statuses[i] = fate == ITEM_APPLIED ? ITEM_RETRYABLE : fate;
+        whole = whole && fate == ITEM_APPLIED;
+    }
+    return whole ? pass_on(in, now, modality, model_version, items, count, statuses) : PORT_OK;
+}
+
 static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                          const struct vector_write *items, size_t count,
                          enum item_status *statuses) {
@@ -108,35 +156,16 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
         injector_repeat_draw(in, SINK_VECTORS, now, 0);
         return verdict_refusal(verdict);
     }
-    const struct vector_port *vectors = &in->inner.vectors;
     struct fake_vector_db *db = simulation_vector_db(in->simulation);
-    size_t done = verdict_share(verdict, count);
+    bool transactional = fake_vector_db_profile(db)->transactional;
+    size_t done = transactional && verdict == HALF_DONE ? 0 : verdict_share(verdict, count);
     fake_vector_db_delay(db, late_by(in, now));
-    for (size_t i = 0; i < done;) {
-        /* A run of items that are carried out, then one that fails. */
-        size_t run = i;
-        enum item_status fate = ITEM_APPLIED;
-        while (run < done && (fate = injector_item_fate(in, SINK_VECTORS, items[run].kind, now)) ==
-                                 ITEM_APPLIED) {
-            run++;
-        }
-        if (run > i) {
-            int error = duplicate(in, now, modality, model_version, items + i, run - i);
-            if (error == PORT_OK) {
-                error = vectors->ops->write(vectors->ctx, now, modality, model_version, items + i,
-                                            run - i, statuses + i);
-            }
-            if (error != PORT_OK) {
-                fake_vector_db_delay(db, 0);
-                return error;
-            }
-        }
-        if (run < done) {
-            statuses[run++] = fate;
-        }
-        i = run;
-    }
+    int error = (transactional ? write_transaction : write_items)(in, now, modality, model_version,
+                                                                  items, done, statuses);
     fake_vector_db_delay(db, 0);
+    if (error != PORT_OK) {
+        return error;
+    }
     vtime again = injector_repeat_draw(in, SINK_VECTORS, now, repeat_carried_out(statuses, done));
     if (again.ns != VTIME_NEVER.ns) {
         repeat_vectors(in, again, modality, model_version, items, statuses, done);
