@@ -140,6 +140,23 @@ static void test_bug_replay_forgets(void **state) {
     script_free(s);
 }
 
+/* A vector database that needs to be told is told to compact at an interval, one order at a time; the
+ * timer begins anew with the next steward. */
+static void test_compacts(void **state) {
+    (void)state;
+    struct script *s = script_new(
+        MACHINE_STEWARD,
+        &(struct pipeline_config){.partitions = 1, .vector_compact_ns = 5 * VTIME_MINUTE}, NULL);
+    script_begin(s);
+    assert_int_equal(script_timers(s), 1);
+    script_timer(s);
+    script_expect(s, "#3 vector-admin compact\n");
+    script_answer(s, 3);
+    assert_non_null(strstr(script_told(s), "timer in 300000 ms\n"));
+    assert_int_equal(machine_counters(s->machine)[COUNTER_COMPACTIONS], 1);
+    script_free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replays),
@@ -147,6 +164,7 @@ int main(void) {
         cmocka_unit_test(test_ranges_and_order),
         cmocka_unit_test(test_crash_while_replaying),
         cmocka_unit_test(test_bug_replay_forgets),
+        cmocka_unit_test(test_compacts),
     };
     return cmocka_run_group_tests_name("steward", tests, NULL, NULL);
 }

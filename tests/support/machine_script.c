@@ -121,7 +121,7 @@ static void tell_embed(struct script *s, const struct effect *e) {
 
 static void tell_write(struct script *s, uint64_t id, enum row_write_kind kind,
                        enum version_rule rule, doc_version version) {
-    static const char *const kinds[] = {"upsert", "metadata", "delete"};
+    static const char *const kinds[] = {"upsert", "metadata", "delete", "tombstone"};
     static const char *const rules[] = {"", " or equal", " unconditional"};
     tell(s, "\n    %s %" PRIu64, kinds[kind], id);
     tell_version(s, version);

@@ -338,7 +338,7 @@ static enum item_status row_write(struct stored_row *row, enum row_write_kind ki
         return ITEM_MISSING;
     }
     row->version = meta->version;
-    row->exists = kind != ROW_DELETE;
+    row->exists = kind == ROW_UPSERT || kind == ROW_METADATA;
     row->whole = meta->whole_hash;
     if (kind == ROW_UPSERT) {
         row->content = meta->content_hash;
