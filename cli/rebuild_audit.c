@@ -153,6 +153,11 @@ static void show_text(const struct rebuild_arguments *a, const struct audit_repl
     printf("%" PRIu64 " events of %" PRIu64 " listings; the records of %" PRIu64
            " were erased, those of %" PRIu64 " have expired.\n",
            report->events, report->listings, report->erased, report->expired);
+    if (report->beside > 0) {
+        printf("%" PRIu64 " events lead to ends that the log took back, when a leader lost records."
+               "\n",
+               report->beside);
+    }
     printf("The read model by replay: %" PRIu64 " rows of gold_document compared, %" PRIu64
            " equal, %" PRIu64 " not.\n",
            gold->equal + gold->different, gold->equal,
@@ -175,10 +180,11 @@ static int show_json(const struct rebuild_arguments *a, const struct audit_repla
     char root[SHA256_TEXT];
     sha256_text(&report->root, root);
     json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:s, s:o, s:O, s:O, s:I}", "run",
-        a->run, "from", a->from, "verdict", held(a, report, anchor) ? "verified" : "tampered",
-        "listings", (json_int_t)report->listings, "events", (json_int_t)report->events, "erased",
-        (json_int_t)report->erased, "expired", (json_int_t)report->expired, "model", "compared",
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:s, s:o, s:O, s:O, s:I}",
+        "run", a->run, "from", a->from, "verdict",
+        held(a, report, anchor) ? "verified" : "tampered", "listings", (json_int_t)report->listings,
+        "events", (json_int_t)report->events, "erased", (json_int_t)report->erased, "expired",
+        (json_int_t)report->expired, "taken_back", (json_int_t)report->beside, "model", "compared",
         (json_int_t)(gold->equal + gold->different), "equal", (json_int_t)gold->equal, "different",
         (json_int_t)(gold->different + gold->missing + gold->extra), "root", root, "anchored",
         anchor && !a->has_listing ? json_boolean(report->anchored) : json_null(), "bad", s->bad,

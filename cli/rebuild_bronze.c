@@ -87,6 +87,12 @@ static void show_text(const struct run_stores *run, const struct rebuilt_report 
     if (report->holes > 0) {
         printf("%" PRIu64 " places of bronze are empty.\n", report->holes);
     }
+    if (report->torn > 0) {
+        printf("Of %" PRIu64
+               " listings the log lost records that bronze has: of silver their present "
+               "versions are compared, and murphy rebuild --from audit verifies their streams.\n",
+               report->torn);
+    }
     if (report->put_aside > 0) {
         printf("%" PRIu64 " listings have audit streams that bronze cannot tell as a whole; murphy "
                "rebuild --from audit verifies them.\n",
@@ -130,14 +136,14 @@ static int show_json(const struct rebuild_arguments *a, const struct rebuilt_rep
     json_t *all =
         layers == NULL
             ? NULL
-            : json_pack("{s:s, s:s, s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:O, s:I}", "run",
+            : json_pack("{s:s, s:s, s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:O, s:I}", "run",
                         a->run, "from", a->from, "at", a->at, "verdict",
                         differing(report) == 0 ? "equal" : "different", "records",
                         (json_int_t)report->records, "refused", (json_int_t)report->refused,
                         "erasures", (json_int_t)report->erasures, "holes",
-                        (json_int_t)report->holes, "put_aside", (json_int_t)report->put_aside,
-                        "layers", layers, "differences", s->differences, "not_shown",
-                        (json_int_t)s->kept_back);
+                        (json_int_t)report->holes, "torn", (json_int_t)report->torn, "put_aside",
+                        (json_int_t)report->put_aside, "layers", layers, "differences",
+                        s->differences, "not_shown", (json_int_t)s->kept_back);
     int failed = all == NULL || json_dumpf(all, stdout, JSON_INDENT(2)) != 0;
     json_decref(all);
     putchar('\n');

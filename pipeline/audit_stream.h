@@ -16,7 +16,12 @@
  * The loader advances the chain with the fold and keeps it in the same checkpoint. So it is a
  * function of the log's prefix, like the document: after a crash, by a zombie or another worker the
  * same events get the same numbers and digests, and the store turns repeats away by their key,
- * (listing, version). A record that tells nothing (a repeat, a late loser) is no event.
+ * (listing, version, digest). A record that tells nothing (a repeat, a late loser) is no event.
+ *
+ * Only a log that loses records changes its prefix: when an unclean leader takes over, a loader
+ * that had read what is lost and one that starts before it go on differently. Both leave their
+ * events; the stream is then the line that leads to the latest version, and what is beside it
+ * belongs to a history that the log took back.
  */
 #ifndef MURPHY_PIPELINE_AUDIT_STREAM_H
 #define MURPHY_PIPELINE_AUDIT_STREAM_H
@@ -44,6 +49,22 @@ void audit_chain_add(struct audit_chain *chain, struct audit_event *event);
 /* The event that a record of the listing log is, and the chain advanced by it. */
 struct audit_event audit_event_of(struct audit_chain *chain, const struct log_record *logged,
                                   const struct record *record, bool visible);
+
+/* Where an event stands. */
+enum audit_place {
+    AUDIT_ON_LINE, /* it leads to the latest version */
+    AUDIT_BESIDE   /* it led to an end that the log took back */
+};
+/*
+ * Places a listing's events, which come in the order of sequence and version. The index of the
+ * first one that follows from none, or is there twice, or is beside the line although no leader
+ * ever changed: `count` when there is none. Places up to that index are not to be used otherwise.
+ * `parents` has room for `count` as well.
+ */
+size_t audit_line(const struct audit_event *events, size_t count, enum audit_place *places,
+                  size_t *parents);
+/* Whether a is the later end of a listing's stream. */
+bool audit_later(const struct audit_event *a, const struct audit_event *b);
 
 /* Checkpointed form. */
 enum { AUDIT_CHAIN_BYTES = 8 + SHA256_BYTES };

@@ -165,7 +165,7 @@ struct audit_row {
 };
 
 /* Warehouse: one event of a listing's audit stream (pipeline/audit_stream.h). Key: listing and
- * version; rows are added and never changed, and the first row of a key stays (B8). */
+ * version, and digest: rows are added and never changed (B8). */
 struct audit_event {
     uint64_t listing_id;
     uint64_t sequence;   /* from 1, without gaps */

@@ -28,7 +28,11 @@ struct replay {
     struct stream *streams; /* in the order of ids */
     size_t stream_count, stream_capacity;
     struct audit_event *events; /* of the listing whose chain is being verified */
-    size_t event_count, event_capacity;
+    enum audit_place *places;
+    size_t *parents;
+    size_t event_count, event_capacity, place_capacity, parent_capacity;
+    struct audit_event *beside; /* events whose history the log took back, of all listings */
+    size_t beside_count, beside_capacity;
     bool saw; /* readers saw what the record just replayed changed */
 };
 
@@ -192,8 +196,35 @@ static int tell_broken(struct replay *r, struct stream *stream, const struct aud
                 expected);
 }
 
+/* Leaves of the events those on the line that leads to the latest version: 1, 0 when some event has
+ * no place, or -ENOMEM. */
+static int keep_line(struct replay *r) {
+    if (ARRAY_RESERVE(r->places, r->place_capacity, r->event_count) != 0 ||
+        ARRAY_RESERVE(r->parents, r->parent_capacity, r->event_count) != 0 ||
+        ARRAY_RESERVE(r->beside, r->beside_capacity, r->beside_count + r->event_count) != 0) {
+        return -ENOMEM;
+    }
+    if (audit_line(r->events, r->event_count, r->places, r->parents) < r->event_count) {
+        return 0;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < r->event_count; i++) {
+        if (r->places[i] == AUDIT_ON_LINE) {
+            r->events[kept++] = r->events[i];
+        } else {
+            r->beside[r->beside_count++] = r->events[i];
+        }
+    }
+    r->event_count = kept;
+    return 1;
+}
+
 static int verify_listing(struct replay *r) {
     struct stream *stream = &r->streams[r->stream_count - 1];
+    int line = stream->told ? 0 : keep_line(r);
+    if (line < 0) {
+        return line;
+    }
     struct audit_chain before = {0};
     for (size_t i = 0; i < r->event_count && !stream->told; i++) {
         const struct audit_event *event = &r->events[i];
@@ -422,9 +453,24 @@ static int replay_record(struct replay *r, struct stream *stream, sqlite3_stmt *
                                             : "changed what readers see");
 }
 
+static bool is_beside(const struct replay *r, uint64_t listing_id, doc_version version,
+                      uint64_t sequence) {
+    size_t i = 0;
+    while (i < r->beside_count &&
+           (r->beside[i].listing_id != listing_id || r->beside[i].version != version ||
+            r->beside[i].sequence != sequence)) {
+        i++;
+    }
+    return i < r->beside_count;
+}
+
 static int take_payload(struct replay *r, sqlite3_stmt *s) {
-    struct stream *stream = stream_find(r, (uint64_t)sqlite3_column_int64(s, P_LISTING));
+    uint64_t listing_id = (uint64_t)sqlite3_column_int64(s, P_LISTING);
+    struct stream *stream = stream_find(r, listing_id);
     doc_version version = sqlite3_column_int64(s, P_VERSION);
+    if (is_beside(r, listing_id, version, (uint64_t)sqlite3_column_int64(s, P_SEQUENCE))) {
+        return 0;
+    }
     if (stream == NULL || version <= 0 || doc_version_epoch(version) >= 1u << 12) {
         return 0; /* its columns were changed, which was told */
     }
@@ -482,6 +528,7 @@ static int compare_model(struct replay *r) {
 
 static int verify_and_replay(struct replay *r) {
     int answer = verify_chains(r);
+    r->report->beside = r->beside_count;
     answer = answer == 0 ? verify_heads(r) : answer;
     r->report->anchored = r->options->anchor != NULL && r->options->listing == NULL &&
                           same_hash(r->options->anchor, &r->report->root);
@@ -507,6 +554,9 @@ enum rebuilt_status audit_replay(sqlite3 *run, const struct audit_replay_options
     stores_export_free(r.m.made);
     free(r.streams);
     free(r.events);
+    free(r.places);
+    free(r.parents);
+    free(r.beside);
     return answer == 0         ? REBUILT_DONE
            : answer == -ENOMEM ? REBUILT_NO_MEMORY
            : answer == -EIO    ? REBUILT_BAD_RUN

@@ -35,6 +35,7 @@ struct audit_replay_options {
 struct audit_replay_report {
     uint64_t listings, events;
     uint64_t erased, expired; /* events whose payload is gone for that reason */
+    uint64_t beside;          /* events that the log took back when a leader lost records */
     uint64_t bad;
     bool anchored;      /* the root is that of the anchor */
     struct sha256 root; /* of the heads as they are stored */

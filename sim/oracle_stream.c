@@ -24,7 +24,11 @@ struct streams {
     size_t at;                   /* in the order */
     size_t position;             /* in the oracle's positions */
     size_t listings, read_every; /* every how-manyeth listing's records are read */
-    uint64_t *seen;              /* hashes of the records of the listing at hand */
+    struct audit_event *line;    /* events of the listing at hand, then those on its line alone */
+    enum audit_place *places;
+    size_t *parents;
+    size_t count, capacity, place_capacity, parent_capacity;
+    uint64_t *seen; /* hashes of the records of the listing at hand */
     size_t seen_capacity;
     char *bytes;
     size_t bytes_capacity;
@@ -42,76 +46,94 @@ static void violated(struct streams *s, const struct audit_event *event, const c
 
 /* ---- The chain ---- */
 
-/* One event behind the other; false when nothing behind it can be judged. */
-static bool link_holds(struct streams *s, struct audit_chain *chain,
-                       const struct audit_event *event, doc_version before) {
-    if (event->sequence != chain->sequence + 1) {
-        violated(s, event,
-                 event->sequence == chain->sequence ? "is there twice"
-                                                    : "the one before it is missing");
-        return false;
-    }
-    if (event->version <= before) {
-        violated(s, event, "is no later in the log than the one before it");
-    }
-    struct audit_event again = *event;
-    audit_chain_add(chain, &again);
-    if (memcmp(again.digest.bytes, event->digest.bytes, SHA256_BYTES) != 0) {
-        violated(s, event, "its digest is not that of what it says and the one before it");
-        return false;
-    }
-    return true;
+/* Event i follows from none before it, or it should not be there. */
+static void tell_broken(struct streams *s, size_t i) {
+    const struct audit_event *event = &s->line[i];
+    uint64_t before = i == 0 ? 0 : s->line[i - 1].sequence;
+    violated(s, event,
+             event->sequence == before       ? "is there twice"
+             : event->sequence == before + 1 ? "its digest is not that of what it says and the one "
+                                               "before it"
+                                             : "the one before it is missing");
 }
 
-/* Passes over positions up to that version of which not everybody knows. */
-static void positions_pass_torn(struct streams *s, const struct oracle_listing *l,
-                                doc_version upto) {
-    const struct oracle *o = s->c->o;
-    while (l != NULL && s->position < o->position_count &&
-           o->positions[s->position].listing_id == l->id &&
-           o->positions[s->position].version <= upto &&
-           is_torn(l, o->positions[s->position].version)) {
-        s->position++;
+/* Takes the events of the next listing, and leaves those of its line: false when they do not hold.
+ */
+static int take_line(struct streams *s, bool *holds) {
+    uint64_t id = event_at(s, s->at)->listing_id;
+    for (s->count = 0; s->at < s->events->count && event_at(s, s->at)->listing_id == id; s->at++) {
+        if (ARRAY_RESERVE(s->line, s->capacity, s->count + 1) != 0) {
+            return -1;
+        }
+        s->line[s->count++] = *event_at(s, s->at);
+    }
+    if (ARRAY_RESERVE(s->places, s->place_capacity, s->count) != 0 ||
+        ARRAY_RESERVE(s->parents, s->parent_capacity, s->count) != 0) {
+        return -1;
+    }
+    s->c->o->checks[CHECK_AUDIT_STREAM].looked_at += s->count;
+    size_t broken = audit_line(s->line, s->count, s->places, s->parents);
+    *holds = broken == s->count;
+    if (!*holds) {
+        tell_broken(s, broken);
+        return 0;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->places[i] == AUDIT_ON_LINE) {
+            s->line[kept++] = s->line[i];
+        }
+    }
+    s->count = kept;
+    for (size_t i = 1; i < kept; i++) {
+        if (s->line[i].version <= s->line[i - 1].version) {
+            violated(s, &s->line[i], "is no later in the log than the one before it");
+        }
+    }
+    return 0;
+}
+
+static void untold(struct streams *s, const struct position *position) {
+    const struct oracle_listing *l = oracle_listing_find(s->c->o, position->listing_id);
+    if (!is_torn(l, position->version)) {
+        check_violated(s->c->o, CHECK_AUDIT_STREAM, s->c->now,
+                       "listing %" PRIu64 ": version %" PRId64
+                       ", which readers saw, is no event of its stream",
+                       position->listing_id, position->version);
     }
 }
 
-/* Events that readers saw, [first, last), against the positions of the log. */
-static void visible_compare(struct streams *s, size_t first, size_t last) {
+/* The events that readers saw against the positions of the log. Where the log lost records it is
+ * not told whether a reader had seen them. */
+static void visible_compare(struct streams *s) {
     struct oracle *o = s->c->o;
-    uint64_t id = event_at(s, first)->listing_id;
+    uint64_t id = s->line[0].listing_id;
+    const struct oracle_listing *l = oracle_listing_find(o, id);
     for (; s->position < o->position_count && o->positions[s->position].listing_id < id;
          s->position++) {
-        check_violated(o, CHECK_AUDIT_STREAM, s->c->now, "listing %" PRIu64 " has no event",
-                       o->positions[s->position].listing_id);
+        untold(s, &o->positions[s->position]);
     }
-    const struct oracle_listing *l = oracle_listing_find(o, id);
-    for (size_t i = first; i < last; i++) {
-        const struct audit_event *event = event_at(s, i);
-        positions_pass_torn(s, l, event->version);
-        if (is_torn(l, event->version)) {
-            continue;
-        }
-        bool more = s->position < o->position_count && o->positions[s->position].listing_id == id;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct audit_event *event = &s->line[i];
+        bool there = false;
         if (!event->visible) {
             continue;
         }
-        if (more && o->positions[s->position].version == event->version) {
-            s->position++;
-            continue;
+        for (; s->position < o->position_count && o->positions[s->position].listing_id == id &&
+               o->positions[s->position].version <= event->version;
+             s->position++) {
+            there = o->positions[s->position].version == event->version;
+            if (!there) {
+                untold(s, &o->positions[s->position]);
+            }
         }
-        violated(s, event,
-                 more && o->positions[s->position].version < event->version
-                     ? "one that readers saw before it is missing"
-                     : "readers saw nothing of it");
-        break;
+        if (!there && !is_torn(l, event->version)) {
+            violated(s, event, "readers saw nothing of it");
+        }
     }
-    positions_pass_torn(s, l, INT64_MAX);
     for (; s->position < o->position_count && o->positions[s->position].listing_id == id;
          s->position++) {
-        check_violated(o, CHECK_AUDIT_STREAM, s->c->now,
-                       "listing %" PRIu64 ": version %" PRId64
-                       ", which readers saw, is no event of its stream",
-                       id, o->positions[s->position].version);
+        untold(s, &o->positions[s->position]);
     }
 }
 
@@ -134,11 +156,11 @@ static int content_hash(struct streams *s, struct bytes value, uint64_t *hash) {
     return 0;
 }
 
-/* It is told once more since a leader change may have lost it: an event of its own. */
-static bool told_again(struct bytes value, doc_version version) {
+/* Said again because a log may have lost it: an event of its own. */
+static bool is_retold(struct bytes value, const struct audit_event *event) {
     struct record record;
     struct record_error error;
-    return doc_version_epoch(version) > 0 && record_decode(value, &record, &error) == 0 &&
+    return doc_version_epoch(event->version) > 0 && record_decode(value, &record, &error) == 0 &&
            (record.sections & (SECTION_REPAIR | SECTION_AGAIN)) != 0;
 }
 
@@ -160,8 +182,8 @@ static int record_read(struct streams *s, const struct audit_event *event, size_
     if (content_hash(s, value, &s->seen[seen]) != 0 || reference_add(fold, value) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < seen; i++) {
-        if (s->seen[i] == s->seen[seen] && !told_again(value, event->version)) {
+    for (size_t i = 0; i < seen && !is_retold(value, event); i++) {
+        if (s->seen[i] == s->seen[seen]) {
             violated(s, event, "says once more what an earlier one said");
             break;
         }
@@ -214,20 +236,20 @@ static const char *fold_differs(const struct reference_document *a,
                                                         : NULL;
 }
 
-/* Folds the records of a listing's events, [first, last), where bronze holds them all. */
-static int records_compare(struct streams *s, size_t first, size_t last) {
+/* Folds the records of a listing's events, where bronze holds them all. */
+static int records_compare(struct streams *s) {
     struct oracle *o = s->c->o;
     struct reference *fold = reference_new();
     int answer = 1;
-    if (fold == NULL || ARRAY_RESERVE(s->seen, s->seen_capacity, last - first) != 0) {
+    if (fold == NULL || ARRAY_RESERVE(s->seen, s->seen_capacity, s->count) != 0) {
         answer = -1;
     } else {
         reference_orphans_after(fold, o->options.orphan_after_ns);
     }
-    for (size_t i = first; i < last && answer == 1; i++) {
-        answer = record_read(s, event_at(s, i), i - first, fold);
+    for (size_t i = 0; i < s->count && answer == 1; i++) {
+        answer = record_read(s, &s->line[i], i, fold);
     }
-    uint64_t id = event_at(s, first)->listing_id;
+    uint64_t id = s->line[0].listing_id;
     struct reference_document replayed, present;
     if (answer == 1 && (reference_listing(fold, id, &replayed) < 0 ||
                         reference_listing(o->reference, id, &present) < 0)) {
@@ -237,7 +259,7 @@ static int records_compare(struct streams *s, size_t first, size_t last) {
     if (differs != NULL) {
         check_violated(o, CHECK_AUDIT_STREAM, s->c->now,
                        "listing %" PRIu64 ": its %zu events, replayed, are not what it is: %s", id,
-                       last - first, differs);
+                       s->count, differs);
     }
     reference_free(fold);
     return answer < 0 ? -1 : 0;
@@ -246,19 +268,12 @@ static int records_compare(struct streams *s, size_t first, size_t last) {
 /* ---- The whole ---- */
 
 static int stream_compare(struct streams *s) {
-    size_t first = s->at;
-    uint64_t id = event_at(s, first)->listing_id;
-    struct audit_chain chain = {0};
-    doc_version before = DOC_VERSION_NONE;
-    bool holds = true;
-    for (; s->at < s->events->count && event_at(s, s->at)->listing_id == id; s->at++) {
-        const struct audit_event *event = event_at(s, s->at);
-        holds = holds && link_holds(s, &chain, event, before);
-        before = event->version;
+    bool holds;
+    if (take_line(s, &holds) != 0) {
+        return -1;
     }
-    s->c->o->checks[CHECK_AUDIT_STREAM].looked_at += s->at - first;
-    visible_compare(s, first, s->at);
-    return s->listings++ % s->read_every == 0 ? records_compare(s, first, s->at) : 0;
+    visible_compare(s);
+    return holds && s->listings++ % s->read_every == 0 ? records_compare(s) : 0;
 }
 
 void stream_compare_all(struct comparison *c) {
@@ -273,11 +288,13 @@ void stream_compare_all(struct comparison *c) {
         failed = stream_compare(&s);
     }
     for (; failed == 0 && s.position < o->position_count; s.position++) {
-        check_violated(o, CHECK_AUDIT_STREAM, c->now, "listing %" PRIu64 " has no event",
-                       o->positions[s.position].listing_id);
+        untold(&s, &o->positions[s.position]);
     }
     o->out_of_memory = o->out_of_memory || failed != 0;
     free(s.order);
+    free(s.line);
+    free(s.places);
+    free(s.parents);
     free(s.seen);
     free(s.bytes);
 }

@@ -409,6 +409,12 @@ static void edge_condition(const struct remaking *m, enum rebuilt_layer layer, c
     if (rebuilt_has_edge(m) && column != NULL) {
         snprintf(out, size, "%s > %" PRId64, column, edge_ns);
     }
+    if (layer == REBUILT_SILVER) {
+        size_t used = strlen(out);
+        snprintf(out + used, size - used,
+                 " AND (is_current = 1 OR listing_id NOT IN (SELECT listing_id FROM put_aside"
+                 " WHERE torn))");
+    }
 }
 
 /* Listings that were erased since the moment asked for are left out where they are stored. */
@@ -427,33 +433,43 @@ static void stored_condition(const struct remaking *m, enum rebuilt_layer layer,
              m->options->at.ns);
 }
 
-/* Streams of listings of which bronze lacks a record cannot be made: puts them aside on both sides.
- */
-static int put_aside(struct remaking *m) {
-    char sql[512];
-    sqlite3_stmt *s = NULL;
+/* Listings to be put aside: with holes, those of which bronze lacks a record that is an event; and
+ * (torn) those of which the log lost a record that bronze has: nobody knows which loader had read
+ * it. */
+static int list_put_aside(struct remaking *m) {
+    char sql[1024];
     snprintf(sql, sizeof sql,
-             "CREATE TEMP TABLE put_aside AS SELECT DISTINCT listing_id FROM (SELECT listing_id,"
-             " version FROM audit_event EXCEPT SELECT subject_id, (epoch << %d) + \"offset\" + 1"
-             " FROM bronze_event WHERE topic = '%s')",
-             DOC_VERSION_OFFSET_BITS, topic_name(TOPIC_LISTING_LOG));
-    if (rebuilt_run(m, "CREATE TABLE put_aside(listing_id)") != 0) {
-        return -ENOMEM;
+             "CREATE TEMP TABLE put_aside AS SELECT DISTINCT listing_id, 0 AS torn FROM (SELECT"
+             " listing_id, version FROM audit_event EXCEPT SELECT subject_id, (epoch << %d) +"
+             " \"offset\" + 1 FROM bronze_event WHERE topic = '%s') WHERE %d UNION"
+             " SELECT b.subject_id, 1 FROM bronze_event b JOIN (SELECT partition, epoch,"
+             " min(\"offset\") AS first FROM bronze_event WHERE topic = '%s' GROUP BY 1, 2) later"
+             " ON later.partition = b.partition AND later.epoch > b.epoch AND later.first <="
+             " b.\"offset\" WHERE b.topic = '%s' AND b.subject_id IS NOT NULL",
+             DOC_VERSION_OFFSET_BITS, topic_name(TOPIC_LISTING_LOG), m->holes,
+             topic_name(TOPIC_LISTING_LOG), topic_name(TOPIC_LISTING_LOG));
+    return sqlite3_exec(m->run, sql, 0, 0, 0) == SQLITE_OK ? 0 : -EIO;
+}
+
+/* Streams cannot be made of these, nor all versions in silver of those that were torn: the same
+ * list on both sides. */
+static int put_aside(struct remaking *m) {
+    char sql[96];
+    sqlite3_stmt *s = NULL;
+    int answer = list_put_aside(m);
+    if (answer != 0 || rebuilt_run(m, "CREATE TABLE put_aside(listing_id, torn)") != 0) {
+        return answer != 0 ? answer : -ENOMEM;
     }
-    if (!m->holes) {
-        return sqlite3_exec(m->run, "CREATE TEMP TABLE put_aside(listing_id)", 0, 0, 0) == SQLITE_OK
-                   ? 0
-                   : -EIO;
-    }
-    if (sqlite3_exec(m->run, sql, 0, 0, 0) != SQLITE_OK ||
-        sqlite_host_prepare(m->run, "SELECT listing_id FROM put_aside", &s) != SQLITE_OK) {
+    if (sqlite_host_prepare(m->run, "SELECT listing_id, torn FROM put_aside", &s) != SQLITE_OK) {
         return -EIO;
     }
-    int rc, answer = 0;
+    int rc;
     while (answer == 0 && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-        snprintf(sql, sizeof sql, "INSERT INTO put_aside VALUES(%" PRId64 ")",
-                 (int64_t)sqlite3_column_int64(s, 0));
-        m->report->put_aside++;
+        bool torn = sqlite3_column_int64(s, 1) == 1;
+        snprintf(sql, sizeof sql, "INSERT INTO put_aside VALUES(%" PRId64 ", %d)",
+                 (int64_t)sqlite3_column_int64(s, 0), torn);
+        m->report->put_aside += !torn;
+        m->report->torn += torn;
         answer = rebuilt_run(m, sql);
     }
     sqlite3_finalize(s);
@@ -461,7 +477,7 @@ static int put_aside(struct remaking *m) {
 }
 
 int rebuilt_compare(struct remaking *m, enum rebuilt_layer layer) {
-    char edge[128], stored[512];
+    char edge[256], stored[640];
     edge_condition(m, layer, edge, sizeof edge);
     stored_condition(m, layer, edge, stored, sizeof stored);
     struct table_comparison comparison = {
@@ -551,9 +567,7 @@ static int make_and_compare(struct remaking *m) {
                                            (vtime){VTIME_NEVER.ns - 1}) != SQLITE_OK) {
         return -ENOMEM;
     }
-    if (answer == 0 && compared(m, REBUILT_AUDIT)) {
-        answer = put_aside(m);
-    }
+    answer = answer == 0 ? put_aside(m) : answer;
     for (int i = 0; answer == 0 && i < REBUILT_LAYER_COUNT; i++) {
         answer = compared(m, (enum rebuilt_layer)i) ? rebuilt_compare(m, (enum rebuilt_layer)i) : 0;
     }

@@ -23,6 +23,9 @@
  * when the warehouse's time began (A16), orders and sales from before it, listings that were gone
  * by then. An erasure (A12) needs no such care: bronze keeps the record that says so.
  *
+ * Where an unclean leader took records of the log back, bronze has what some reader had seen and
+ * others not: of those listings silver's present versions are compared, and their streams are not.
+ *
  * As of a moment within the run the dashboard and the serving rows, which lag behind by nature, are
  * not compared, and neither are listings that were erased since.
  */
@@ -69,6 +72,7 @@ struct rebuilt_report {
     uint64_t refused;   /* of them no records, or breaking their contract: in no layer behind */
     uint64_t erasures;  /* listings whose earlier content was erased */
     uint64_t holes;     /* places of bronze that are empty */
+    uint64_t torn;      /* listings of which the log lost a record that bronze has */
     uint64_t put_aside; /* listings whose audit stream cannot be made any more */
     bool compared[REBUILT_LAYER_COUNT];
     struct table_counts counts[REBUILT_LAYER_COUNT];

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pipeline/array.h"
 
@@ -16,23 +17,30 @@ void warehouse_events_release(struct warehouse_events *e) {
 }
 
 /* A stream mostly grows at its end; only a replay looks further back. */
-static bool is_there(const struct warehouse_events *e, uint32_t at, doc_version version) {
-    while (at != ID_MAP_NONE && e->rows[at].event.version > version) {
+static bool is_there(const struct warehouse_events *e, uint32_t at,
+                     const struct audit_event *event) {
+    if (!e->forked && at != ID_MAP_NONE && e->rows[at].event.version < event->version) {
+        return false;
+    }
+    while (at != ID_MAP_NONE &&
+           (e->rows[at].event.version != event->version ||
+            memcmp(e->rows[at].event.digest.bytes, event->digest.bytes, SHA256_BYTES) != 0)) {
         at = e->rows[at].before;
     }
-    return at != ID_MAP_NONE && e->rows[at].event.version == version;
+    return at != ID_MAP_NONE;
 }
 
 int warehouse_events_add(struct warehouse_events *e, vtime now, const struct audit_event *event,
                          bool dedupe) {
     uint32_t last = id_map_get(&e->last, event->listing_id);
-    if (dedupe && is_there(e, last, event->version)) {
+    if (dedupe && is_there(e, last, event)) {
         return 0;
     }
     if (ARRAY_RESERVE(e->rows, e->capacity, e->count + 1) != 0 ||
         id_map_put_index(&e->last, event->listing_id, (uint32_t)e->count) != 0) {
         return -ENOMEM;
     }
+    e->forked = e->forked || (last != ID_MAP_NONE && e->rows[last].event.version >= event->version);
     e->rows[e->count++] = (struct kept_event){*event, now, last};
     return 1;
 }
@@ -88,13 +96,16 @@ int warehouse_events_heads(const struct warehouse_events *e, struct audit_head *
         return -ENOMEM;
     }
     *heads = malloc((e->count + 1) * sizeof **heads);
+    const struct audit_event *end = NULL; /* of the listing at hand, so far */
     for (size_t i = 0; *heads != NULL && i < e->count; i++) {
         const struct audit_event *event = &e->rows[order[i]].event;
-        if (*count == 0 || (*heads)[*count - 1].listing_id != event->listing_id) {
-            ++*count;
+        bool first = *count == 0 || (*heads)[*count - 1].listing_id != event->listing_id;
+        if (first || audit_later(event, end)) {
+            *count += first;
+            end = event;
+            (*heads)[*count - 1] =
+                (struct audit_head){event->listing_id, {event->sequence, event->digest}};
         }
-        (*heads)[*count - 1] =
-            (struct audit_head){event->listing_id, {event->sequence, event->digest}};
     }
     free(order);
     return *heads == NULL ? -ENOMEM : 0;

@@ -1,7 +1,7 @@
 /*
- * The warehouse's audit streams of listings (B8): rows are added, a repeat of a key (listing and
- * version) is turned away, and nothing is ever changed or removed, not by an erasure either, since
- * a row holds no content (pipeline/audit_stream.h).
+ * The warehouse's audit streams of listings (B8): rows are added, a repeat of a key (listing,
+ * version and digest) is turned away, and nothing is ever changed or removed, not by an erasure
+ * either, since a row holds no content (pipeline/audit_stream.h).
  */
 #ifndef MURPHY_SIM_WAREHOUSE_EVENTS_H
 #define MURPHY_SIM_WAREHOUSE_EVENTS_H
@@ -24,6 +24,7 @@ struct warehouse_events {
     struct kept_event *rows; /* in the order of arrival */
     size_t count, capacity;
     struct id_map last; /* by listing: its row that came last */
+    bool forked;        /* some stream went on from before its end */
 };
 
 void warehouse_events_init(struct warehouse_events *e);
@@ -36,7 +37,7 @@ int warehouse_events_add(struct warehouse_events *e, vtime now, const struct aud
 /* The rows by listing, sequence and version: row i is rows[order[i]]. The caller frees *order. 0 or
  * -ENOMEM. */
 int warehouse_events_sorted(const struct warehouse_events *e, uint32_t **order);
-/* Where each listing's stream ends: its greatest sequence, in the order of ids. The caller frees
+/* Where each listing's stream ends (audit_later), in the order of ids. The caller frees
  * *heads. 0 or -ENOMEM. */
 int warehouse_events_heads(const struct warehouse_events *e, struct audit_head **heads,
                            size_t *count);
