@@ -165,6 +165,19 @@ static bool digest_file(const char *path, char text[TRACE_HASH_TEXT_SIZE]) {
     return read;
 }
 
+/* Of the scenario's file and of those of its contracts, since both say what fails. */
+static bool digest_scenario(struct sweep_scenario *scenario) {
+    char texts[(SEAM_COUNT + 1) * (TRACE_HASH_TEXT_SIZE - 1) + 1];
+    char *at = texts;
+    bool read = digest_file(scenario->loaded.path, at);
+    for (int seam = 0; read && seam < SEAM_COUNT; seam++) {
+        at += strlen(at);
+        read = digest_file(scenario->contracts.contracts[seam].file, at);
+    }
+    trace_hash_format(trace_digest(bytes_of(texts)), scenario->digest);
+    return read;
+}
+
 static int add_scenario(struct sweep *sweep, const char *name, const char *directory,
                         bool only_without_file, size_t *capacity) {
     struct scenario_error error;
@@ -194,7 +207,7 @@ static int add_scenario(struct sweep *sweep, const char *name, const char *direc
             return usage_error("sweep", "a scenario is given twice:", added->loaded.name);
         }
     }
-    if (!digest_file(added->loaded.path, added->digest)) {
+    if (!digest_scenario(added)) {
         fprintf(stderr, "murphy sweep: cannot read %s: %s\n", added->loaded.path, strerror(errno));
         return EXIT_INPUT;
     }

@@ -21,7 +21,7 @@ struct sweep_scenario {
     const char *given; /* as on the command line */
     struct scenario loaded;
     struct contract_set contracts;
-    char digest[33]; /* of its file: shards of two texts do not belong together */
+    char digest[33]; /* of its file and its contracts: shards of two texts do not belong together */
 };
 
 /* What is asked. Run number i is scenario i % count under the shard's seed i / count, so that a

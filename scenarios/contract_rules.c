@@ -375,11 +375,6 @@ static int read_rules(struct contract_reading *r, const struct marked *element,
 
 /* ---- What the schema of a table says ---- */
 
-static bool is_set(const struct marked *property, const char *key) {
-    const struct marked *value = marked_find(property, key);
-    return value != NULL && value->flag;
-}
-
 static int check_column(struct contract_reading *r, const struct marked *object,
                         const struct marked *property) {
     const char *table = physical_name(object), *column = physical_name(property), *known;
@@ -411,7 +406,7 @@ static const char *const *columns_with(struct contract_reading *r, const struct 
         return NULL;
     }
     for (const struct marked *at = list == NULL ? NULL : list->first; at != NULL; at = at->next) {
-        if (is_set(at, flag)) {
+        if (marked_is_set(at, flag)) {
             columns[(*count)++] = physical_name(at);
         }
     }

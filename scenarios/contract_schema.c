@@ -37,11 +37,6 @@ static bool has_tag(const struct marked *property, const char *tag) {
     return false;
 }
 
-static bool is_set(const struct marked *map, const char *key) {
-    const struct marked *value = marked_find(map, key);
-    return value != NULL && value->flag;
-}
-
 static void add(struct statement *out, const char *text) {
     size_t length = strlen(out->text);
     snprintf(out->text + length, sizeof out->text - length, "%s", text);
@@ -92,7 +87,7 @@ static int add_types(struct contract_reading *r, const struct marked *property,
                            "the key \"physicalType\" is missing: the types, as in \"text, null\"");
     }
     add(out, logical->physical);
-    add(out, is_set(property, "required") ? "" : ", null");
+    add(out, marked_is_set(property, "required") ? "" : ", null");
     return 0;
 }
 
@@ -193,7 +188,7 @@ static int add_statement(struct contract_reading *r, const struct marked *proper
     if (add_types(r, property, logical, &statement) != 0) {
         return -1;
     }
-    add(&statement, is_set(property, "required") ? ", required" : "");
+    add(&statement, marked_is_set(property, "required") ? ", required" : "");
     if (add_limits(r, property, logical, &statement) != 0 ||
         add_default(r, property, &statement) != 0 ||
         check_statement(r, property, logical, &statement) != 0) {

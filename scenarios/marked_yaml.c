@@ -35,6 +35,11 @@ const struct marked *marked_find(const struct marked *map, const char *key) {
     return NULL;
 }
 
+bool marked_is_set(const struct marked *map, const char *key) {
+    const struct marked *value = marked_find(map, key);
+    return value != NULL && value->flag;
+}
+
 /* ---- Errors ---- */
 
 static void path_of(const struct marked *value, struct json_path *path) {

@@ -59,6 +59,9 @@ const struct marked *marked_yaml_read(const char *path, struct scenario_memory *
 /* What a map holds under a key; NULL: nothing, or no map. */
 const struct marked *marked_find(const struct marked *map, const char *key);
 
+/* Does a map hold `true` under a key? */
+bool marked_is_set(const struct marked *map, const char *key);
+
 /* Sets the error: file, line, column, path, sentence; about the value, or with `key` about the key
  * that it stands under. Returns -1. */
 #if defined(__GNUC__)
