@@ -325,6 +325,19 @@ static bool looks_hold(const struct erasure_case *of, const struct record *certi
     return true;
 }
 
+/* A later erasure of the listing is not certified yet: what it found of a new life may be there. */
+static bool is_erased_again(const struct oracle *o, const struct erasure_case *of,
+                            uint64_t listing_id) {
+    for (size_t i = 0; i < o->erasure_count; i++) {
+        const struct erasure_case *other = &o->erasures[i];
+        if (stamp_compare(other->stamp, of->stamp) > 0 && is_subject(o, other, listing_id) &&
+            !is_certified(other, listing_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void erasure_certified(struct oracle *o, vtime now, struct bytes value) {
     struct record record;
     struct record_error error;
@@ -359,7 +372,8 @@ void erasure_certified(struct oracle *o, vtime now, struct bytes value) {
             o->out_of_memory = true;
             return;
         }
-        if (o->watched.kafka != NULL && is_to_be_certified(&eye, listing_id)) {
+        if (o->watched.kafka != NULL && is_to_be_certified(&eye, listing_id) &&
+            !is_erased_again(o, of, listing_id)) {
             look_at_listing(&eye, listing_id);
         }
     }
