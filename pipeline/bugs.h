@@ -195,19 +195,16 @@
       "a change of what filters read, and of nothing that is embedded, is not written to the "     \
       "rows",                                                                                      \
       "filters-right")                                                                             \
-<<<<<<< HEAD
     X(WATCH_ASLEEP, "watch-asleep", "nobody looks how old the newest record of a feed is",         \
       "caught: feed-freshness error on media-ingest")                                              \
     X(SOURCE_UNREAD, "source-unread",                                                              \
       "reconciliation takes gold's word for what the source of truth says",                        \
       "caught: stale in gold")                                                                     \
     X(REFUSALS_UNHEARD, "refusals-unheard", "nobody counts the rows that stores refuse for good",  \
-      "caught: load-failures error on dead-letter")
-=======
+      "caught: load-failures error on dead-letter")                                                \
     X(PRODUCE_TAKEN_WHOLE, "produce-taken-whole",                                                  \
       "a produce request that was answered counts as done, whatever is said of its records",       \
       "convergence")
->>>>>>> 44b7ce2 (Plant a bug for leaders that change; try each bug where its fault strikes)
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,
