@@ -171,7 +171,8 @@ struct image_input {
 struct embed_item {
     uint64_t listing_id;
     uint8_t modalities;               /* bits: which vectors are wanted */
-    uint64_t content[MODALITY_COUNT]; /* hashes of what the wanted vectors are made of */
+    uint64_t content[MODALITY_COUNT]; /* hashes of what the wanted vectors are made of; 0: of no
+                                         listing, neither kept nor taken from what was kept */
     bool anew;                        /* what was kept of it is not to be used, but replaced */
     struct text_input text;
     const struct image_input *images;

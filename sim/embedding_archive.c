@@ -2,14 +2,14 @@
 
 #include "pipeline/embed_flaw.h"
 
-/* The artifacts of what an item wants: keys, and where their vectors are or go. Returns how many.
- */
+/* The artifacts of what an item wants: keys, and where their vectors are or go. Returns how many;
+ * none of what has no content hash, as a query of a reader. */
 static size_t wanted_of(uint32_t model_version, const struct embed_item *item,
                         const struct embed_result *result, struct artifact_key keys[MODALITY_COUNT],
                         float *vectors[MODALITY_COUNT]) {
     size_t count = 0;
     for (int m = 0; m < MODALITY_COUNT; m++) {
-        if ((item->modalities >> m & 1) != 0) {
+        if ((item->modalities >> m & 1) != 0 && item->content[m] != 0) {
             keys[count] = (struct artifact_key){item->listing_id, item->content[m], model_version,
                                                 (enum modality)m};
             vectors[count++] = result->vectors[m];

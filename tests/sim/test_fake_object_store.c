@@ -214,6 +214,18 @@ static void nothing_is_made_twice(void **state) {
     service_close(&s);
 }
 
+/* What readers ask for belongs to no listing and has no content hash: two queries are never taken for
+ * one another. */
+static void queries_are_not_kept(void **state) {
+    (void)state;
+    struct service s;
+    service_open(&s);
+    assert_int_equal(embed(&s, start, (uint64_t[]){0, 0, 0}), 3);
+    assert_int_equal(embed(&s, day(0, 1), (uint64_t[]){0, 0, 0}), 3);
+    assert_int_equal(s.archive.reused[MODALITY_TEXT], 0);
+    service_close(&s);
+}
+
 /* A service that answers well-formed vectors of another kind, or (flawed) of half the dimension. */
 struct wrong_service {
     struct embedding_port inner;
@@ -321,6 +333,7 @@ int main(void) {
         cmocka_unit_test(a_listing_is_erased),
         cmocka_unit_test(agrees_with_a_table),
         cmocka_unit_test(nothing_is_made_twice),
+        cmocka_unit_test(queries_are_not_kept),
         cmocka_unit_test(a_vector_can_be_asked_for_anew),
         cmocka_unit_test(flawed_vectors_are_not_kept),
         cmocka_unit_test(embedding_goes_on_without_the_archive),
