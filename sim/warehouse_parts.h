@@ -76,6 +76,7 @@ struct bucket {
     bool moved;               /* by the load under way */
     struct sales_row present; /* gold: the sums over silver's orders; no category or hour */
     struct sales_row shown;   /* the view: as the last refresh took them over */
+    vtime heard_at;           /* when something was said of its orders last */
 };
 
 struct fake_warehouse {

@@ -103,6 +103,11 @@ static void count_order(struct fake_warehouse *w, vtime now, const struct counte
     bucket_moved(w, now, order->bucket);
 }
 
+/* Something was said of its orders. What a repair writes was said before. */
+static void bucket_heard(struct fake_warehouse *w, vtime now, uint32_t at, bool repair) {
+    w->buckets[at].heard_at = repair ? w->buckets[at].heard_at : now;
+}
+
 int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order_row *order,
                          bool dedupe, bool repair) {
     int64_t hour_ns = sales_hour(order_placed(order->placed, order->stamp)).ns;
@@ -151,12 +156,14 @@ int warehouse_load_order(struct fake_warehouse *w, vtime now, const struct order
         }
         if (newer) {
             count_order(w, now, &old, -1);
+            bucket_heard(w, now, old.bucket, repair);
         } else {
             copy = ++w->order_copies;
             w->counts.duplicates++;
         }
     }
     count_order(w, now, &counted, 1);
+    bucket_heard(w, now, counted.bucket, repair);
     w->counts.orders += added || copy != 0;
     int rc = warehouse_merge_took(w, MERGE_ORDERS, order->order_id, 0, !added && copy == 0);
     return rc != 0 ? rc : keep_order_history(w, now, order, copy);
@@ -344,7 +351,7 @@ int warehouse_read_sales(void *ctx, vtime now, bool rebuilt, vtime from, vtime t
     qsort(w->shown, shown, sizeof *w->shown, bucket_order);
     for (size_t i = skip; i < shown && *count < max; i++) {
         out[*count] = w->shown[i]->shown;
-        out[*count].changed_at = w->shown[i]->present.changed_at; /* shown or not */
+        out[*count].changed_at = w->shown[i]->heard_at; /* shown or not */
         out[*count].category = (struct bytes){w->shown[i]->category, w->shown[i]->category_len};
         out[(*count)++].hour = (vtime){w->shown[i]->hour_ns};
     }

@@ -383,6 +383,7 @@ static void test_mends_gold(void **state) {
     bronze(&n, TOPIC_ORDER, 2, "order 3 of 2 @4100 quantity=1 amount=5 category=chairs");
     fake_warehouse_hold_gold(n.warehouse, false);
     assert_int_equal(shown(&n, "chairs"), 70);
+    n.script->now = text_time(2 * 86400); /* it is no more on its way */
     work(&n, "control batch @70");
     assert_int_equal(n.script->batch.remade, 1);
     assert_int_equal(shown(&n, "chairs"), 75);
