@@ -140,8 +140,8 @@ static void test_bug_replay_forgets(void **state) {
     script_free(s);
 }
 
-/* A vector database that needs to be told is told to compact at an interval, one order at a time; the
- * timer begins anew with the next steward. */
+/* A vector database that needs to be told is told to compact at an interval, one order at a time;
+ * the timer begins anew with the next steward. */
 static void test_compacts(void **state) {
     (void)state;
     struct script *s = script_new(
