@@ -28,6 +28,8 @@ static const char schema[] =
     " PRIMARY KEY(category, hour));"
     "CREATE TABLE dashboard(category bytea, hour bigint, orders bigint, quantity bigint,"
     " amount bigint, PRIMARY KEY(category, hour));"
+    "CREATE TABLE channel(topic bigint, partition bigint, token bigint,"
+    " PRIMARY KEY(topic, partition));"
     "CREATE TABLE mark(key bigint PRIMARY KEY, ts bigint, hi bigint, lo bigint, version bigint);"
     "CREATE TABLE rebuilt(key bigint PRIMARY KEY, version bigint, source_hash bigint,"
     " whole_hash bigint, alive bigint, suppressed bigint, changed_at bigint);"
@@ -202,6 +204,31 @@ static void load_rebuilt_sales(struct subject *s, const struct warehouse_batch *
     }
 }
 
+static void token_move(struct subject *s, const struct warehouse_batch *batch) {
+    struct cell cells[] = {cell_integer(batch->channel_topic),
+                           cell_integer(batch->channel_partition), cell_integer(batch->token)};
+    postgres_do(s->db,
+                "INSERT INTO channel VALUES($1,$2,$3) ON CONFLICT(topic, partition) DO UPDATE"
+                " SET token = greatest(channel.token, $3)",
+                cells, 3);
+}
+
+static int port_open_channels(void *ctx, vtime now, struct warehouse_channel *channels,
+                              size_t count) {
+    (void)now;
+    struct subject *s = ctx;
+    for (size_t i = 0; i < count; i++) {
+        struct cell cells[] = {cell_integer(channels[i].topic),
+                               cell_integer(channels[i].partition)};
+        PGresult *result = postgres_ask(
+            s->db, "SELECT token FROM channel WHERE topic = $1 AND partition = $2", cells, 2);
+        channels[i].token =
+            PQntuples(result) == 1 ? postgres_integer(result, 0, 0) : CHANNEL_NO_TOKEN;
+        PQclear(result);
+    }
+    return 0;
+}
+
 static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
     struct subject *s = ctx;
     postgres_run(s->db, "BEGIN");
@@ -225,6 +252,9 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
     }
     if (batch->rebuilt_sales_given) {
         load_rebuilt_sales(s, batch);
+    }
+    if (batch->channelled) {
+        token_move(s, batch);
     }
     postgres_run(s->db, "COMMIT");
     return 0;
@@ -412,7 +442,8 @@ static size_t silver(void *ctx, uint64_t listing_id, struct silver_span *out, si
     return count;
 }
 
-static const struct warehouse_port_ops port_ops = {.load = port_load,
+static const struct warehouse_port_ops port_ops = {.open_channels = port_open_channels,
+                                                   .load = port_load,
                                                    .scan = port_scan,
                                                    .read_log = port_read_log,
                                                    .scan_rebuilt = port_scan_rebuilt,

@@ -138,7 +138,8 @@ static size_t read_sales(struct warehouse_subject *s, bool rebuilt, size_t skip,
 }
 
 static void refresh(struct warehouse_subject *s) {
-    assert_int_equal(s->port.ops->refresh_dashboard(s->port.ctx, at(1000000), false, &(vtime){0}), 0);
+    assert_int_equal(s->port.ops->refresh_dashboard(s->port.ctx, at(1000000), false, &(vtime){0}),
+                     0);
 }
 
 /* ---- Bronze ---- */
@@ -177,6 +178,23 @@ static void later_epochs_count(void **state) {
     assert_true(bytes_equal(out[0].value, bytes_of("before")));
     assert_true(bytes_equal(out[1].value, bytes_of("kept")));
     assert_int_equal(out[1].epoch, 1);
+}
+
+/* A channel's token is that of its last load; a batch of the past leaves it where it is. */
+static void channels_tell_how_far(void **state) {
+    struct warehouse_subject *s = *state;
+    struct warehouse_channel channels[] = {{TOPIC_ORDER, 1, 0}, {TOPIC_ORDER, 2, 0}};
+    struct warehouse_batch batch = {
+        .channelled = true, .channel_topic = TOPIC_ORDER, .channel_partition = 1};
+    static const int64_t sent[] = {30, 20, 40};
+    static const int64_t told[] = {30, 30, 40};
+    for (int i = 0; i < 3; i++) {
+        batch.token = sent[i];
+        load(s, i, batch);
+        assert_int_equal(s->port.ops->open_channels(s->port.ctx, at(i), channels, 2), 0);
+        assert_int_equal(channels[0].token, told[i]);
+        assert_int_equal(channels[1].token, CHANNEL_NO_TOKEN);
+    }
 }
 
 /* ---- Silver and gold ---- */
@@ -477,6 +495,7 @@ int warehouse_suite_run(const char *name, bool (*make)(struct warehouse_subject 
     const struct CMUnitTest tests[] = {
         TEST(bronze_is_a_log),
         TEST(later_epochs_count),
+        TEST(channels_tell_how_far),
         TEST(silver_intervals_tile),
         TEST(gold_keeps_the_greatest_version),
         TEST(dashboard_follows_orders),

@@ -358,7 +358,13 @@ const char *fault_survival_name(enum fault_survival survival);
       "", "removed rows of the warehouse can be brought back for `delay` longer than was agreed",  \
       "a retention that an operator lengthens for a while: 1 day by default, to 90 [FIELD: "       \
       "warehouse]",                                                                                \
-      "erasure", "erasure-forgets-time-travel")
+      "erasure", "erasure-forgets-time-travel")                                                    \
+    X(TOKEN_OVERWRITTEN, "token-overwritten", PLACE_WAREHOUSE, FAULT_RATIO, 0, SURVIVES, "", "",   \
+      "an operator sets the offset token of a warehouse channel, up to 100 records behind or "     \
+      "ahead of what is in",                                                                       \
+      "channels of streaming ingestion: whoever opens one can overwrite its token [FIELD: "        \
+      "warehouse]",                                                                                \
+      "convergence history", "token-trusted")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

@@ -85,9 +85,27 @@ static bool load_tears(struct injector *in, vtime now, struct warehouse_batch *b
         batch->audit_count = torn(armed, batch->audit_count);
         batch->event_count = torn(armed, batch->event_count);
         batch->rebuilt_count = torn(armed, batch->rebuilt_count);
+        batch->channelled = false;
         tears = true;
     }
     return tears;
+}
+
+/* After a load an operator sets its channel's token, to less or to more than is in. */
+static void tokens_overwritten(struct injector *in, vtime now,
+                               const struct warehouse_batch *batch) {
+    for (size_t i = 0; i < in->count && batch->channelled; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind != FAULT_TOKEN_OVERWRITTEN || !injector_draws(in, armed, now)) {
+            continue;
+        }
+        injector_note(in, armed, PASS_WAREHOUSE, now, now);
+        int64_t token = batch->token + prng_range(&armed->stream, -100, 100);
+        if (fake_warehouse_set_token(simulation_warehouse(in->simulation), batch->channel_topic,
+                                     batch->channel_partition, token < 0 ? 0 : token) != 0) {
+            in->out_of_memory = true;
+        }
+    }
 }
 
 static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
@@ -98,6 +116,7 @@ static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *ba
     }
     struct warehouse_batch part = *batch;
     if (verdict == HALF_DONE) {
+        part.channelled = false;
         part.silver_count /= 2;
         part.gold_count = 0;
         part.order_count /= 2;
@@ -108,7 +127,16 @@ static int warehouse_load(void *ctx, vtime now, const struct warehouse_batch *ba
     }
     bool tears = load_tears(in, now, &part);
     int error = warehouse_load_struck(in, now, &part);
+    tokens_overwritten(in, now, &part);
     return tears && error == PORT_OK ? PORT_UNKNOWN : verdict_outcome(verdict, error);
+}
+
+static int open_channels(void *ctx, vtime now, struct warehouse_channel *channels, size_t count) {
+    struct injector *in = ctx;
+    const struct warehouse_port *warehouse = &in->inner.warehouse;
+    return injector_unreachable(in, SINK_WAREHOUSE, now)
+               ? PORT_UNAVAILABLE
+               : warehouse->ops->open_channels(warehouse->ctx, now, channels, count);
 }
 
 static int warehouse_scan(void *ctx, vtime now, uint64_t first, uint64_t last, struct scan_row *out,
@@ -237,7 +265,14 @@ static int warehouse_erase(void *ctx, vtime now, struct erasure_subject *subject
 
 void injector_wrap_warehouse(struct injector *in) {
     static const struct warehouse_port_ops warehouse = {
-        warehouse_load,       warehouse_scan,    warehouse_read_log, warehouse_scan_rebuilt,
-        warehouse_read_sales, refresh_dashboard, warehouse_erase};
+        .open_channels = open_channels,
+        .load = warehouse_load,
+        .scan = warehouse_scan,
+        .read_log = warehouse_read_log,
+        .scan_rebuilt = warehouse_scan_rebuilt,
+        .read_sales = warehouse_read_sales,
+        .refresh_dashboard = refresh_dashboard,
+        .erase = warehouse_erase,
+    };
     simulation_ports(in->simulation)->warehouse = (struct warehouse_port){&warehouse, in};
 }

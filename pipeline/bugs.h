@@ -204,6 +204,10 @@
       "caught: load-failures error on dead-letter")                                                \
     X(PRODUCE_TAKEN_WHOLE, "produce-taken-whole",                                                  \
       "a produce request that was answered counts as done, whatever is said of its records",       \
+      "convergence")                                                                               \
+    X(TOKEN_TRUSTED, "token-trusted",                                                              \
+      "the loader reads on from the token that the warehouse's channel tells, whatever its "       \
+      "checkpoint says",                                                                           \
       "convergence")
 
 enum bug_id {

@@ -194,6 +194,7 @@ const char *effect_kind_name(enum effect_kind kind) {
         [EFFECT_ALERT] = "alert",
         [EFFECT_REPORT] = "report",
         [EFFECT_READ_SALES] = "read-sales",
+        [EFFECT_OPEN_CHANNELS] = "open-channels",
         [EFFECT_REPUBLISH_SALES] = "republish-sales",
         [EFFECT_BATCH_REPORT] = "batch-report",
     };

@@ -53,6 +53,7 @@ enum effect_kind {
     EFFECT_ERASE,             /* EVENT_LOADED */
     EFFECT_READ_SALES,        /* EVENT_SALES */
     EFFECT_REPUBLISH_SALES,   /* EVENT_LOADED */
+    EFFECT_OPEN_CHANNELS,     /* EVENT_LOADED */
     /* Statements: not answered. */
     EFFECT_RESEND,       /* send the request that was just answered once more */
     EFFECT_TIMER,        /* EVENT_TIMER at a moment */
@@ -77,6 +78,9 @@ enum scan_store {
     SCAN_STORE_COUNT
 };
 const char *scan_store_name(enum scan_store store);
+
+/* Channels that one request opens. */
+enum { CHANNELS_MAX = 4 };
 
 /* Who can be asked to erase listings: each looks at its own places (pipeline/erasure.h). */
 enum erase_target {
@@ -287,11 +291,15 @@ struct effect {
             vtime as_of; /* filled by the host */
         } refresh;
         struct {
+            struct warehouse_channel items[CHANNELS_MAX]; /* tokens are filled by the host */
+            size_t count;
+        } channels;
+        struct {
             enum erase_target target;
             uint32_t model_version; /* of vectors: 0 for every version */
             struct erasure_subject *subjects;
             size_t count;
-            vtime artifacts_from; /* of a stretch: those that were stored since */
+            vtime artifacts_from;  /* of a stretch: those that were stored since */
             vtime artifacts_until; /* of artifacts: those that were stored by then */
             struct erasure_look looks[ERASURE_PLACE_COUNT]; /* filled by the host */
         } erase;

@@ -34,9 +34,16 @@
 #include "pipeline/record.h"
 #include "pipeline/wire.h"
 
-enum { PURPOSE_BATCH = TASK_PURPOSE_OWN, PURPOSE_LETTERS, PURPOSE_DASHBOARD, PURPOSE_LOOK };
+enum {
+    PURPOSE_BATCH = TASK_PURPOSE_OWN,
+    PURPOSE_LETTERS,
+    PURPOSE_DASHBOARD,
+    PURPOSE_LOOK,
+    PURPOSE_CHANNELS
+};
 enum { TIMER_DASHBOARD = TASK_TIMER_OWN };
 enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_AUDIT, SOURCE_CONTROL, SOURCE_COUNT };
+enum { CHANNELS = SOURCE_CONTROL }; /* sources that are loaded by a channel of the warehouse */
 
 struct loaded {
     struct listing_head head;
@@ -275,6 +282,13 @@ static int gold_rows(struct loader_task *task, struct batch *batch, struct effec
     return 0;
 }
 
+static void channel_name(struct effect *load, const struct source *source) {
+    load->warehouse.channelled = true;
+    load->warehouse.channel_topic = source->topic;
+    load->warehouse.channel_partition = source->partition;
+    load->warehouse.token = source->next;
+}
+
 /* ---- The audit of embeddings ---- */
 
 static uint64_t audit_key(const struct audit_row *row) {
@@ -335,6 +349,7 @@ static int audit_records(struct partitioned *loader, struct task *head, const st
     }
     rows_forget(task);
     source->next = event->records.records[count - 1].offset + 1;
+    channel_name(load, source);
     source->waiting++;
     machine_count(&loader->machine, COUNTER_RECORDS_READ, count);
     task_changed(loader, head, event->now, effects);
@@ -447,6 +462,7 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
         return -ENOMEM;
     }
     rows_forget(task);
+    channel_name(batch.load, source);
     source->waiting++; /* this batch */
     if (index == SOURCE_ORDER) {
         task->batch_has_orders = batch.load->warehouse.order_count > 0;
@@ -485,6 +501,28 @@ static void refreshed(const struct partitioned *loader, struct loader_task *task
     if (behind && !bug_on(loader->machine.bugs, BUG_VIEW_UNCHECKED)) {
         dashboard_arm(loader, task, event->now, effects);
     }
+}
+
+/* The lower of what the checkpoint and the warehouse say is in counts: what is there twice is told
+ * apart by its key, what is missing by nothing. So a token that somebody set too high skips no
+ * record, and one that was set too low costs a second reading. */
+static int channels_opened(struct partitioned *loader, struct loader_task *task,
+                           const struct event *event, struct effects *effects) {
+    bool trusts = bug_on(loader->machine.bugs, BUG_TOKEN_TRUSTED);
+    for (size_t i = 0; i < CHANNELS; i++) {
+        struct source *source = &task->task.sources[i];
+        int64_t token = event->answered->channels.items[i].token;
+        bool told = token != CHANNEL_NO_TOKEN && source->next >= 0;
+        if (told && (token < source->next || trusts)) {
+            machine_count(&loader->machine, COUNTER_CHANNELS_REWOUND, 1);
+            source->next = source->safe = token;
+            source->after_epoch = 0;
+        }
+        if (task_fetch(loader, &task->task, i, false, effects) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
 }
 
 /* An output of a source's fetched records is in: after the last one it is read on. */
@@ -547,6 +585,9 @@ static int task_answered(struct partitioned *loader, struct task *head, uint32_t
     if (purpose == PURPOSE_DASHBOARD) {
         refreshed(loader, task, event, effects);
         return 0;
+    }
+    if (purpose == PURPOSE_CHANNELS) {
+        return channels_opened(loader, task, event, effects);
     }
     return purpose == PURPOSE_LOOK ? look_done(loader, task, argument, event, effects)
                                    : output_in(loader, task, argument, event, effects);
@@ -614,12 +655,16 @@ static int task_begin(struct partitioned *loader, struct task *head, const struc
     struct loader_task *task = (struct loader_task *)head;
     task->orders_in = event->now;
     dashboard_arm(loader, task, event->now, effects);
-    for (size_t i = 0; i < SOURCE_COUNT; i++) {
-        if (task_fetch(loader, head, i, false, effects) != 0) {
-            return -ENOMEM;
-        }
+    struct effect *open = machine_request(&loader->machine, effects, EFFECT_OPEN_CHANNELS, 0);
+    if (task_expect(loader, head, open, PURPOSE_CHANNELS, 0) != 0) {
+        return -ENOMEM;
     }
-    return 0;
+    for (size_t i = 0; i < CHANNELS; i++) {
+        open->channels.items[i].topic = head->sources[i].topic;
+        open->channels.items[i].partition = head->sources[i].partition;
+    }
+    open->channels.count = CHANNELS;
+    return task_fetch(loader, head, SOURCE_CONTROL, false, effects);
 }
 
 struct machine *loader_new(void) {

@@ -288,7 +288,8 @@ struct machine;
     X(BATCHES_SPLIT, "batches_split")                                                              \
     X(TRUNCATIONS, "truncations")                                                                  \
     X(REROUTED, "rerouted")                                                                        \
-    X(COMPACTIONS, "compactions")
+    X(COMPACTIONS, "compactions")                                                                  \
+    X(CHANNELS_REWOUND, "channels_rewound")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

@@ -311,7 +311,18 @@ struct keyword_port {
 
 /* ---- Warehouse and dashboard ---- */
 
+/* A channel brings the records of a topic's partition in order. Its token is the offset behind the
+ * last record whose load is in, as long as nobody overwrites it: an operator can. */
+#define CHANNEL_NO_TOKEN INT64_C(-1)
+struct warehouse_channel {
+    enum topic_id topic;
+    uint32_t partition;
+    int64_t token;
+};
+
 struct warehouse_port_ops {
+    /* Opens channels: fills in their tokens, CHANNEL_NO_TOKEN for one that never had a load. */
+    int (*open_channels)(void *ctx, vtime now, struct warehouse_channel *channels, size_t count);
     /* 0 when every row is in; otherwise the batch may be in partly and must be sent again. */
     int (*load)(void *ctx, vtime now, const struct warehouse_batch *batch);
     /* Gold rows over a range, dead ones included (alive false). */

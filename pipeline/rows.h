@@ -225,6 +225,11 @@ struct warehouse_batch {
     bool repair;                    /* orders take the place of rows with the same stamp too */
     const struct sales_row *remade; /* after them, gold's sums of these are made from silver anew */
     size_t remade_count;
+    bool channelled; /* what follows is given: where the batch comes from, and what its channel's
+                        token is when every row is in */
+    enum topic_id channel_topic;
+    uint32_t channel_partition;
+    int64_t token;
     bool dedupe; /* false (planted bug only): plain inserts in place of inserts by key */
     const struct audit_row *audits;
     size_t audit_count;

@@ -28,6 +28,7 @@ void carrier_latencies_init(struct latency_model latencies[EFFECT_COUNT]) {
         {EFFECT_WRITE_VECTORS, 6000, 60000, 1500000},
         {EFFECT_WRITE_KEYWORDS, 4000, 50000, 1500000},
         {EFFECT_LOAD_WAREHOUSE, 40000, 400000, 4000000},
+        {EFFECT_OPEN_CHANNELS, 30000, 300000, 3000000},
         {EFFECT_REFRESH_DASHBOARD, 100000, 900000, 5000000},
         {EFFECT_SCAN, 10000, 100000, 1000000},
         {EFFECT_REPUBLISH, 3000, 30000, 500000},
@@ -69,6 +70,7 @@ static enum event_kind answer_of(enum effect_kind kind) {
         return EVENT_WRITTEN;
     case EFFECT_LOAD_WAREHOUSE:
     case EFFECT_REFRESH_DASHBOARD:
+    case EFFECT_OPEN_CHANNELS:
     case EFFECT_REPUBLISH:
     case EFFECT_REPUBLISH_SALES:
     case EFFECT_ERASE:
@@ -267,9 +269,12 @@ static int carry_out(struct simulation *s, struct effect *effect) {
                                       effect->keywords.count, effect->keywords.statuses);
     case EFFECT_LOAD_WAREHOUSE:
         return p->warehouse.ops->load(p->warehouse.ctx, s->now, &effect->warehouse);
+    case EFFECT_OPEN_CHANNELS:
+        return p->warehouse.ops->open_channels(p->warehouse.ctx, s->now, effect->channels.items,
+                                               effect->channels.count);
     case EFFECT_REFRESH_DASHBOARD:
-        return p->warehouse.ops->refresh_dashboard(
-            p->warehouse.ctx, s->now, effect->refresh.whole, &effect->refresh.as_of);
+        return p->warehouse.ops->refresh_dashboard(p->warehouse.ctx, s->now, effect->refresh.whole,
+                                                   &effect->refresh.as_of);
     case EFFECT_SAVE_STATE:
         return p->state.ops->save(p->state.ctx, s->now, effect->save_state.group,
                                   effect->save_state.partition, effect->save_state.generation,

@@ -257,6 +257,12 @@ void carrier_note_request(struct simulation *s, const struct effect *effect) {
             simulation_note_bytes(s, effect->republish_sales.rows[i].category);
         }
         break;
+    case EFFECT_OPEN_CHANNELS:
+        for (size_t i = 0; i < effect->channels.count; i++) {
+            const struct warehouse_channel *channel = &effect->channels.items[i];
+            NOTE(s, channel->topic, channel->partition);
+        }
+        break;
     case EFFECT_READ_SALES:
         NOTE(s, effect->sales.rebuilt, effect->sales.oltp, number(effect->sales.from.ns),
              number(effect->sales.to.ns), effect->sales.skip, effect->sales.max);
@@ -322,6 +328,14 @@ void carrier_note_outcome(struct simulation *s, const struct effect *effect, int
         break;
     case EFFECT_VECTOR_ADMIN:
         note_administered(s, effect);
+        break;
+    case EFFECT_OPEN_CHANNELS:
+        for (size_t i = 0; i < effect->channels.count; i++) {
+            simulation_note(s, number(effect->channels.items[i].token));
+        }
+        break;
+    case EFFECT_REFRESH_DASHBOARD:
+        simulation_note(s, number(effect->refresh.as_of.ns));
         break;
     default:
         break;

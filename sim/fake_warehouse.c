@@ -95,6 +95,7 @@ struct fake_warehouse *fake_warehouse_new(const struct fake_warehouse_options *o
     w->stream_kept_ns = options->stream_kept_ns;
     w->view_as_of = (vtime){INT64_MIN};
     id_map_init(&w->merged);
+    id_map_init(&w->tokens);
     id_map_init(&w->silver_newest);
     id_map_init(&w->gold_by_id);
     id_map_init(&w->bucket_by_hash);
@@ -132,6 +133,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     row_journal_release(&w->gold_sales_journal);
     row_journal_release(&w->sales_journal);
     id_map_release(&w->merged);
+    id_map_release(&w->tokens);
     id_map_release(&w->silver_newest);
     id_map_release(&w->gold_by_id);
     id_map_release(&w->bucket_by_hash);
@@ -165,6 +167,40 @@ struct stamp warehouse_stamp(sqlite3_stmt *s, int column) {
 }
 
 /* ---- the port ---- */
+
+static uint64_t channel_key(enum topic_id topic, uint32_t partition) {
+    return (uint64_t)topic << 32 | partition;
+}
+
+int64_t fake_warehouse_token(const struct fake_warehouse *w, enum topic_id topic,
+                             uint32_t partition) {
+    const struct id_map_entry *entry = id_map_find(&w->tokens, channel_key(topic, partition));
+    return entry == NULL ? CHANNEL_NO_TOKEN : (int64_t)entry->value.number;
+}
+
+int fake_warehouse_set_token(struct fake_warehouse *w, enum topic_id topic, uint32_t partition,
+                             int64_t token) {
+    union id_map_value value = {.number = (uint64_t)token};
+    return id_map_put(&w->tokens, channel_key(topic, partition), value) < 0 ? PORT_NO_MEMORY : 0;
+}
+
+static int port_open_channels(void *ctx, vtime now, struct warehouse_channel *channels,
+                              size_t count) {
+    (void)now;
+    for (size_t i = 0; i < count; i++) {
+        channels[i].token = fake_warehouse_token(ctx, channels[i].topic, channels[i].partition);
+    }
+    return 0;
+}
+
+/* A batch of the past, which a former owner of the partition sends, leaves the token where it is.
+ */
+static int token_moves(struct fake_warehouse *w, const struct warehouse_batch *batch) {
+    enum topic_id topic = batch->channel_topic;
+    uint32_t partition = batch->channel_partition;
+    bool moves = batch->channelled && batch->token > fake_warehouse_token(w, topic, partition);
+    return moves ? fake_warehouse_set_token(w, topic, partition, batch->token) : 0;
+}
 
 static int load_audit(struct fake_warehouse *w, vtime now, const struct audit_row *row,
                       bool dedupe) {
@@ -208,7 +244,8 @@ static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) 
         rc = load_audit(w, now, &batch->audits[i], batch->dedupe);
     }
     rc = rc == 0 ? warehouse_keep_sales(w, now) : rc;
-    return rc != 0 || warehouse_rebuilt_load(&w->rebuilt, batch) == 0 ? rc : PORT_NO_MEMORY;
+    rc = rc == 0 && warehouse_rebuilt_load(&w->rebuilt, batch) != 0 ? PORT_NO_MEMORY : rc;
+    return rc == 0 ? token_moves(w, batch) : rc;
 }
 
 static int port_scan_rebuilt(void *ctx, vtime now, uint64_t first, uint64_t last,
@@ -221,9 +258,15 @@ static int port_scan_rebuilt(void *ctx, vtime now, uint64_t first, uint64_t last
 
 struct warehouse_port fake_warehouse_port(struct fake_warehouse *w) {
     static const struct warehouse_port_ops ops = {
-        port_load,         warehouse_scan_gold,  warehouse_read_log,
-        port_scan_rebuilt, warehouse_read_sales, warehouse_refresh_sales,
-        warehouse_erase};
+        .open_channels = port_open_channels,
+        .load = port_load,
+        .scan = warehouse_scan_gold,
+        .read_log = warehouse_read_log,
+        .scan_rebuilt = port_scan_rebuilt,
+        .read_sales = warehouse_read_sales,
+        .refresh_dashboard = warehouse_refresh_sales,
+        .erase = warehouse_erase,
+    };
     return (struct warehouse_port){&ops, w};
 }
 

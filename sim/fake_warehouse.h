@@ -20,6 +20,8 @@
  *                        so; and the audit of versions that silver has not any more. The present
  *                        version of a listing stays with all that it was made from; gold, orders
  *                        and sales stay. What came of age is not taken in again
+ *     channels           a load by a channel moves its offset token once all of it is in; whoever
+ *                        opens the channel is told the token, which an operator can overwrite
  *     merges             several rows of a batch for one order, listing or audit key: an error, or
  *                        an arbitrary one stays; where the key is not there yet each is inserted
  *     late orders        correct the bucket of the hour in which they were placed
@@ -36,7 +38,8 @@
  *                        a merge that is refused has taken the rows before the second one in
  *     time travel        removed rows are counted and not kept: nobody reads them
  *   not modelled
- *     files and compaction, concurrent loads and their snapshots, query cost
+ *     fencing of a channel's former owner (keys make its loads harmless), tables that are restored
+ * to an earlier moment, files and compaction, concurrent loads and their snapshots, query cost
  *
  * Limits: partitions below 1,024, epochs below 4,096, offsets below 2^38, 2^32 - 2 silver rows.
  *
@@ -142,6 +145,13 @@ void fake_warehouse_stale_stream(struct fake_warehouse *w);
 /* From now on removed rows can be brought back for so much longer than is stated, those that were
  * removed before too. */
 void fake_warehouse_stretch_time_travel(struct fake_warehouse *w, int64_t extra_ns);
+
+/* Of a channel: an operator can set it to anything. */
+int64_t fake_warehouse_token(const struct fake_warehouse *w, enum topic_id topic,
+                             uint32_t partition);
+/* 0 or PORT_NO_MEMORY. */
+int fake_warehouse_set_token(struct fake_warehouse *w, enum topic_id topic, uint32_t partition,
+                             int64_t token);
 
 /* The dashboard as of the last refresh: buckets in the order in which an order first named them,
  * also those that hold none now; false when there is no i-th. */

@@ -117,6 +117,7 @@ struct fake_warehouse {
     uint32_t *touched, *moved;
     size_t touched_count, touched_capacity, moved_count, moved_capacity;
     enum warehouse_merge merge;
+    struct id_map tokens; /* of channels, by topic and partition */
     int64_t time_travel_extra_ns;
     int64_t view_lag_min_ns, view_lag_ns, stream_kept_ns;
     bool view_made, stream_stale;

@@ -86,6 +86,7 @@ merge-as-it-came warehouse-arbitrary-merge 1
 view-unchecked warehouse-slow-view 3
 stale-stream-skipped warehouse-stale-stream 2
 erasure-forgets-time-travel warehouse-time-travel-overrun 1
+token-trusted warehouse-token-overwritten 1
 books-unread retention-loader-outage 1
 watch-asleep stalled-feed 1
 source-unread dual-write-drift 1

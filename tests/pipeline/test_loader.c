@@ -11,13 +11,15 @@
 #include "tests/support/machine_script.h"
 
 /* Fetches of a loader that has just begun. */
-enum { FETCH_LOG = 2, FETCH_ORDERS, FETCH_AUDIT, FETCH_CONTROL };
+enum { FETCH_CONTROL = 3, FETCH_LOG, FETCH_ORDERS, FETCH_AUDIT };
 
 static struct script *begun(const struct bugs *bugs) {
     struct pipeline_config config = {.partitions = 1, .checkpoint_interval_ns = 10 * VTIME_SECOND};
     struct script *s = script_new(MACHINE_LOADER, &config, bugs);
     script_begin(s);
     s->quiet_fetch = true;
+    script_answer(s, script_newest(s, EFFECT_OPEN_CHANNELS));
+    script_skip(s);
     return s;
 }
 
@@ -29,6 +31,7 @@ static void restart(struct script *s) {
     script_restart(s);
     script_assign(s, 2, 1, (const uint32_t[]){0});
     script_load(s, 1);
+    script_answer(s, script_newest(s, EFFECT_OPEN_CHANNELS));
     script_skip(s);
 }
 
@@ -42,7 +45,7 @@ static void test_loads_a_batch(void **state) {
                          "listing 8 @3 delete", "listing 7 @1 title=Lamp colour=red images=1",
                          "!rubbish"));
     script_expect(
-        s, "#6 load-warehouse\n"
+        s, "#7 load-warehouse\n"
            "    bronze listing-log/0/3 listing 7 @1 title=Lamp images=1 colour=red\n"
            "    bronze listing-log/0/4 media 7 @2 image=1 front\n"
            "    bronze listing-log/0/5 listing 8 @3 delete\n"
@@ -62,7 +65,7 @@ static void test_silver_says_when_and_by_what(void **state) {
     struct script *s = begun(NULL);
     s->now = text_time(50);
     script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @9.4 title=Lamp price=3 seller=5"));
-    const struct document_row *row = &script_request(s, 6)->warehouse.silver[0];
+    const struct document_row *row = &script_request(s, 7)->warehouse.silver[0];
     assert_int_equal(row->changed_at.ns, text_time(50).ns);
     assert_int_equal(row->stamp.ts.ns, text_time(9).ns);
     assert_int_equal(row->stamp.id.lo, 4);
@@ -80,19 +83,19 @@ static void test_loads_orders(void **state) {
         s, FETCH_ORDERS, 0,
         TEXTS("order 9 of 7 @1 quantity=2 amount=100", "!rubbish", "listing 7 @1 title=Lamp"));
     script_expect(
-        s, "#6 load-warehouse\n"
+        s, "#7 load-warehouse\n"
            "    bronze orders/0/0 order 9 of 7 @1 quantity=2 amount=100\n"
            "    bronze orders/0/1 no record\n"
            "    bronze orders/0/2 listing 7 @1 title=Lamp\n"
            "    order 9 of 7 quantity 2\n"
-           "#7 produce\n"
+           "#8 produce\n"
            "    dead-letter 0 letter orders/0/1 record: record is cut off, expected a header of 48 "
            "bytes, found 8\n"
            "    dead-letter 7 letter orders/0/2 type: this topic does not carry records of this "
            "type, expected an order, found 1\n");
-    script_answer(s, 6);
-    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_CONTROL);
     script_answer(s, 7);
+    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_AUDIT);
+    script_answer(s, 8);
     assert_int_equal(script_request(s, script_newest(s, EFFECT_FETCH))->fetch.offset, 3);
     script_free(s);
 }
@@ -104,20 +107,20 @@ static void test_holds_orders_against_their_contract(void **state) {
     struct script *s = begun(NULL);
     script_records(s, FETCH_ORDERS, 0, TEXTS("order 8 of 7 @1", "order 9 of 7 @1v2 quantity=200"));
     assert_null(strstr(script_told(s), "order 9"));
-    script_answer(s, 6);
+    script_answer(s, 7);
     script_skip(s);
-    script_records(s, 7, 0,
+    script_records(s, 8, 0,
                    TEXTS("control register @0 id=3 text=mode\tforward;version\t2;"
                          "order_id:integer,required;quantity:integer,required,min\t1,max\t100;"
                          "amount:integer,required,min\t0;category:text,required"));
-    script_records(s, 8, 1, TEXTS(NULL));
-    script_records(s, 9, 1,
+    script_records(s, 9, 1, TEXTS(NULL));
+    script_records(s, 10, 1,
                    TEXTS("order 9 of 7 @1v2 quantity=200", "order 10 of 7 @1v2 quantity=100"));
-    script_expect(s, "#10 load-warehouse\n"
+    script_expect(s, "#11 load-warehouse\n"
                      "    bronze orders/0/1 order 9 of 7 @1v2 quantity=200 amount=0\n"
                      "    bronze orders/0/2 order 10 of 7 @1v2 quantity=100 amount=0\n"
                      "    order 10 of 7 quantity 100\n"
-                     "#11 produce\n"
+                     "#12 produce\n"
                      "    dead-letter 7 letter orders/0/1 quantity: value is out of bounds, "
                      "expected integer from 1 to 100, found 200\n");
     script_free(s);
@@ -129,10 +132,10 @@ static void test_resends_a_batch(void **state) {
     struct script *s = begun(NULL);
     script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp"));
     script_skip(s);
-    script_fail(s, 6, PORT_UNKNOWN);
-    script_expect(s, "resend #6\n");
-    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_CONTROL);
-    script_answer(s, 6);
+    script_fail(s, 7, PORT_UNKNOWN);
+    script_expect(s, "resend #7\n");
+    assert_int_equal(script_newest(s, EFFECT_FETCH), FETCH_AUDIT);
+    script_answer(s, 7);
     assert_int_equal(script_request(s, script_newest(s, EFFECT_FETCH))->fetch.offset, 1);
     script_free(s);
 }
@@ -146,10 +149,10 @@ static void test_checkpoint_waits_for_the_batch(void **state) {
     script_wait(s, 11 * VTIME_SECOND);
     assert_int_equal(script_newest(s, EFFECT_SAVE_STATE), 0);
     script_skip(s);
-    script_answer(s, 6);
-    script_expect(s, "#7 save-state loader/0 generation 1 entries 1\n");
-    script_records(s, script_newest(s, EFFECT_FETCH), 1, TEXTS("listing 7 @2 title=Desk"));
     script_answer(s, 7);
+    script_expect(s, "#8 save-state loader/0 generation 1 entries 1\n");
+    script_records(s, script_newest(s, EFFECT_FETCH), 1, TEXTS("listing 7 @2 title=Desk"));
+    script_answer(s, 8);
     restart(s);
     assert_int_equal(script_request(s, FETCH_LOG)->fetch.offset, 1);
     script_records(s, FETCH_LOG, 1, TEXTS("listing 7 @2 title=Desk"));
@@ -162,12 +165,12 @@ static void test_restart_goes_on(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp"));
-    script_answer(s, 6);
+    script_answer(s, 7);
     script_wait(s, 11 * VTIME_SECOND);
     script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
     restart(s);
     script_records(s, FETCH_LOG, 1, TEXTS("listing 7 @1 title=Lamp"));
-    script_expect(s, "#6 load-warehouse\n"
+    script_expect(s, "#7 load-warehouse\n"
                      "    bronze listing-log/0/1 listing 7 @1 title=Lamp\n");
     script_free(s);
 }
@@ -200,8 +203,8 @@ static void test_refreshes_the_dashboard(void **state) {
     (void)state;
     struct script *s = begun(NULL);
     script_wait(s, VTIME_MINUTE);
-    script_expect(s, "#6 refresh-dashboard\n");
-    script_answer(s, 6);
+    script_expect(s, "#7 refresh-dashboard\n");
+    script_answer(s, 7);
     script_wait(s, 10 * VTIME_MINUTE);
     script_expect(s, "");
     for (int i = 0; i < 2; i++) {
@@ -229,11 +232,11 @@ static void test_one_row_for_a_key(void **state) {
                        TEXTS("order 9 of 7 @2 quantity=2", "order 8 of 7 @1",
                              "order 9 of 7 @3 quantity=3", "order 9 of 7 @1 quantity=1",
                              "order 9 of 7 @3 quantity=3"));
-        const struct warehouse_batch *batch = &script_request(s, 6)->warehouse;
+        const struct warehouse_batch *batch = &script_request(s, 7)->warehouse;
         assert_int_equal(batch->bronze_count, 5);
         assert_int_equal(batch->order_count, on ? 5 : 2);
         assert_int_equal(batch->orders[0].quantity, on ? 2 : 3);
-        script_answer(s, 6);
+        script_answer(s, 7);
         script_records(s, script_newest(s, EFFECT_FETCH), 5, TEXTS("order 9 of 7 @4 quantity=4"));
         const struct warehouse_batch *next = &script_request(s, load_request(s))->warehouse;
         assert_int_equal(next->order_count, 1); /* batches know nothing of each other */
@@ -264,6 +267,47 @@ static void test_refreshes_until_the_view_has_caught_up(void **state) {
     script_free(s);
 }
 
+/* Answers the opening of channels with tokens of the log and of the orders. */
+static void answer_channels(struct script *s, int64_t log, int64_t orders) {
+    struct effect *open = script_request(s, script_newest(s, EFFECT_OPEN_CHANNELS));
+    assert_int_equal(open->channels.count, 3);
+    open->channels.items[0].token = log;
+    open->channels.items[1].token = orders;
+    open->channels.items[2].token = CHANNEL_NO_TOKEN;
+    struct event event = {.kind = EVENT_LOADED, .request = open->request, .answered = open};
+    script_step(s, &event);
+}
+
+/* A batch says what its channel's token is once it is in. After a restart the lower of the token
+ * and the checkpoint counts, since an operator can overwrite a token (C4). */
+static void test_tokens(void **state) {
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        struct bugs bugs = {.on[BUG_TOKEN_TRUSTED] = on};
+        struct script *s = begun(&bugs);
+        script_records(s, FETCH_LOG, 0,
+                       TEXTS("listing 7 @1 title=Lamp", "listing 8 @2 title=Desk"));
+        const struct warehouse_batch *batch = &script_request(s, load_request(s))->warehouse;
+        assert_true(batch->channelled);
+        assert_int_equal(batch->channel_topic, TOPIC_LISTING_LOG);
+        assert_int_equal(batch->token, 2);
+        script_answer(s, load_request(s));
+        script_records(s, FETCH_ORDERS, 0, TEXTS("order 9 of 7 @1", "order 10 of 7 @2"));
+        script_answer(s, load_request(s));
+        script_wait(s, 10 * VTIME_SECOND);
+        script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
+        script_restart(s);
+        script_assign(s, 2, 1, (const uint32_t[]){0});
+        script_load(s, 1);
+        answer_channels(s, 1, 50);
+        uint64_t log = script_newest_of(s, TOPIC_LISTING_LOG);
+        assert_int_equal(script_request(s, log)->fetch.offset, 1);
+        uint64_t orders = script_newest_of(s, TOPIC_ORDER);
+        assert_int_equal(script_request(s, orders)->fetch.offset, on ? 50 : 2);
+        script_free(s);
+    }
+}
+
 /* Where the changes are not kept any more the view is made of all orders (C4). */
 static void test_stale_changes(void **state) {
     (void)state;
@@ -273,7 +317,7 @@ static void test_stale_changes(void **state) {
         script_wait(s, VTIME_MINUTE);
         script_skip(s);
         script_fail(s, script_newest(s, EFFECT_REFRESH_DASHBOARD), PORT_OUT_OF_RANGE);
-        script_expect(s, on ? "" : "#7 refresh-dashboard whole\n");
+        script_expect(s, on ? "" : "#8 refresh-dashboard whole\n");
         script_free(s);
     }
 }
@@ -286,7 +330,7 @@ static void test_bug_no_dedupe(void **state) {
         struct script *s = begun(&bugs);
         script_records(s, FETCH_LOG, 0,
                        TEXTS("listing 7 @1 title=Lamp", "listing 7 @1 title=Lamp"));
-        const struct warehouse_batch *batch = &script_request(s, 6)->warehouse;
+        const struct warehouse_batch *batch = &script_request(s, 7)->warehouse;
         assert_int_equal(batch->dedupe, !on);
         assert_int_equal(batch->silver_count, on ? 2 : 1);
         script_free(s);
@@ -300,7 +344,7 @@ static void test_bug_offset_before_state(void **state) {
         struct bugs bugs = {.on[BUG_OFFSET_BEFORE_STATE] = on};
         struct script *s = begun(&bugs);
         script_records(s, FETCH_LOG, 0, TEXTS("listing 7 @1 title=Lamp price=2"));
-        script_answer(s, 6);
+        script_answer(s, 7);
         script_wait(s, 11 * VTIME_SECOND);
         assert_int_equal(script_request(s, script_newest(s, EFFECT_SAVE_STATE))->save_state.count,
                          !on);
@@ -317,10 +361,10 @@ static void test_loads_the_audit(void **state) {
     assert_int_equal(script_request(s, fetch)->fetch.topic, TOPIC_AUDIT);
     script_records(s, fetch, 0,
                    TEXTS("audit 7 @1 version=4 model=2 modalities=5 made=1", "!rubbish"));
-    script_expect(s, "#6 load-warehouse\n"
+    script_expect(s, "#7 load-warehouse\n"
                      "    audit 7 v4 text model 2 made\n"
                      "    audit 7 v4 fused model 2\n");
-    script_answer(s, 6);
+    script_answer(s, 7);
     fetch = script_newest(s, EFFECT_FETCH);
     assert_int_equal(script_request(s, fetch)->fetch.topic, TOPIC_AUDIT);
     assert_int_equal(script_request(s, fetch)->fetch.offset, 2);
@@ -360,6 +404,7 @@ int main(void) {
         cmocka_unit_test(test_one_row_for_a_key),
         cmocka_unit_test(test_refreshes_until_the_view_has_caught_up),
         cmocka_unit_test(test_stale_changes),
+        cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_bug_no_dedupe),
         cmocka_unit_test(test_bug_offset_before_state),
         cmocka_unit_test(test_loads_the_audit),

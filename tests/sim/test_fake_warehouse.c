@@ -778,6 +778,30 @@ static void arbitrary_rows_stay(void **state) {
     fake_warehouse_free(w);
 }
 
+/* A channel's token is that of its last load that is wholly in; a batch of the past leaves it, an
+ * operator may set it to anything. */
+static void channels_have_tokens(void **state) {
+    (void)state;
+    struct fake_warehouse *w = open_warehouse();
+    struct warehouse_port port = fake_warehouse_port(w);
+    struct warehouse_channel channels[] = {{TOPIC_ORDER, 1, 0}, {TOPIC_ORDER, 2, 0}};
+    struct warehouse_batch batch = {
+        .channelled = true, .channel_topic = TOPIC_ORDER, .channel_partition = 1, .dedupe = true};
+    static const int64_t sent[] = {30, 20, 40};
+    static const int64_t told[] = {30, 30, 40};
+    for (int i = 0; i < 3; i++) {
+        batch.token = sent[i];
+        load(w, 1, batch);
+        assert_int_equal(port.ops->open_channels(port.ctx, (vtime){1}, channels, 2), 0);
+        assert_int_equal(channels[0].token, told[i]);
+        assert_int_equal(channels[1].token, CHANNEL_NO_TOKEN);
+    }
+    assert_int_equal(fake_warehouse_set_token(w, TOPIC_ORDER, 1, 7), 0);
+    assert_int_equal(port.ops->open_channels(port.ctx, (vtime){1}, channels, 1), 0);
+    assert_int_equal(channels[0].token, 7);
+    fake_warehouse_free(w);
+}
+
 static int refresh_at(struct fake_warehouse *w, int64_t second, bool whole) {
     struct warehouse_port port = fake_warehouse_port(w);
     return port.ops->refresh_dashboard(port.ctx, (vtime){second * VTIME_SECOND}, whole, &as_of);
@@ -847,6 +871,7 @@ int main(void) {
         cmocka_unit_test(audit_keeps_the_first_row_of_a_key),
         cmocka_unit_test(ambiguous_merges_are_refused),
         cmocka_unit_test(arbitrary_rows_stay),
+        cmocka_unit_test(channels_have_tokens),
         cmocka_unit_test(views_lag),
         cmocka_unit_test(change_streams_go_stale),
     };

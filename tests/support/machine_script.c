@@ -660,6 +660,9 @@ void script_answer(struct script *s, uint64_t request) {
     if (effect->kind == EFFECT_SAVE_STATE) {
         save_keep(s, effect);
     }
+    for (size_t i = 0; effect->kind == EFFECT_OPEN_CHANNELS && i < effect->channels.count; i++) {
+        effect->channels.items[i].token = CHANNEL_NO_TOKEN;
+    }
     if (effect->kind == EFFECT_REFRESH_DASHBOARD) {
         effect->refresh.as_of = s->now;
     }

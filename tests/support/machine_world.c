@@ -608,6 +608,14 @@ static void read_state(struct world *w, const struct effect *e, struct event *ev
     event->state.count = checkpoint->count;
 }
 
+/* Somebody may have set tokens to anything. */
+static void tokens_tell(struct world *w, struct effect *open) {
+    for (size_t i = 0; i < open->channels.count; i++) {
+        open->channels.items[i].token =
+            world_random(w, 3) == 0 ? CHANNEL_NO_TOKEN : (int64_t)world_random(w, 100);
+    }
+}
+
 /* Answers flight i of the actor. False when it waits on. */
 static bool deliver(struct world *w, struct actor *actor, size_t i) {
     struct flight flight = actor->flights[i];
@@ -640,7 +648,11 @@ static bool deliver(struct world *w, struct actor *actor, size_t i) {
         event.kind = EVENT_SAVED;
         break;
     case EFFECT_REFRESH_DASHBOARD:
-        flight.effect->refresh.as_of = event.now;
+        flight.effect->refresh.as_of = VTIME_NEVER;
+        event.kind = EVENT_LOADED;
+        break;
+    case EFFECT_OPEN_CHANNELS:
+        tokens_tell(w, flight.effect);
         event.kind = EVENT_LOADED;
         break;
     case EFFECT_LOAD_WAREHOUSE:
