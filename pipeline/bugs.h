@@ -103,7 +103,7 @@
     X(THROTTLE_IGNORED, "throttle-ignored",                                                        \
       "a request that was one too many is sent again at once", "caught: retries")                  \
     X(TOO_LARGE_AGAIN, "too-large-again",                                                          \
-      "a batch that is too large for its store is sent again as it is", "settled")                 \
+      "a batch that is too large for its store is sent again as it is", "no-drift-found")          \
     X(RESURRECTED_LEFT, "resurrected-left",                                                        \
       "reconciliation reports rows that came back and repairs all others", "reconciliation-clean") \
     X(ERASURE_BELIEVES_DELETES, "erasure-believes-deletes",                                        \
