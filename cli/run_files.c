@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/run_ways.h"
 #include "reports/html.h"
 #include "reports/json.h"
 #include "reports/junit.h"
@@ -92,6 +93,9 @@ int run_files_save(struct scenario_run *run, const char *directory, char *error,
     }
     if (scenario_run_openlineage(run, directory, error, size) != 0) {
         return -1;
+    }
+    if (run_ways_add(scenario_run_result(run), directory) != 0) {
+        return fail(error, size, "the stores that were just written cannot be read");
     }
     snprintf(path, sizeof path, "%s/junit.xml", directory);
     if (run_junit_save(result, NULL, path, &report) != 0) {

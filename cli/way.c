@@ -413,23 +413,22 @@ static int follow_router(struct follower *f, int feed, const struct at_topic *re
 
 /* ---- What readers of the search see ---- */
 
-/* The update of the listing that made a version. */
-static int number_of_version(struct follower *f, doc_version version) {
+int ways_find_version(struct ways *w, doc_version version) {
     sqlite3_stmt *s =
-        ways_ask(f->w,
+        ways_ask(w,
                  "SELECT event_id FROM w_record WHERE topic = 'listing-log' AND"
                  " epoch = ? AND \"offset\" = ? LIMIT 1",
                  "ii", (int64_t)doc_version_epoch(version), doc_version_offset(version));
-    int number = 0;
-    for (int i = 0; s != NULL && i < f->w->count; i++) {
+    int found = -1;
+    for (int i = 0; s != NULL && i < w->count; i++) {
         const char *event = (const char *)sqlite3_column_text(s, 0);
-        if (f->w->updates[i].event != NULL && event != NULL &&
-            strcmp(f->w->updates[i].event, event) == 0) {
-            number = f->w->updates[i].number;
+        if (w->updates[i].event != NULL && event != NULL &&
+            strcmp(w->updates[i].event, event) == 0) {
+            found = i;
         }
     }
     sqlite3_finalize(s);
-    return number;
+    return found;
 }
 
 /* How a store came to show the update. */
@@ -640,9 +639,10 @@ static void follow_row(struct follower *f, int builder, enum hop_kind kind, bool
         add_note(f, hop, ways_text(f->w, "the vector was there: its content did not change"));
     }
     if (seen.version > f->way->version) {
-        int number = number_of_version(f, seen.version);
+        int other = ways_find_version(f->w, seen.version);
         add_note(f, hop,
-                 number > 0 ? ways_text(f->w, "with update %d, which came meanwhile", number)
+                 other >= 0 ? ways_text(f->w, "with update %d, which came meanwhile",
+                                        f->w->updates[other].number)
                             : ways_text(f->w, "with a later version"));
     }
     note_refusals(f, hop, kind, seen.version > f->way->version ? seen.version : f->way->version);

@@ -131,6 +131,9 @@ void ways_close(struct ways *ways); /* NULL is fine */
 int ways_count(const struct ways *ways);
 const struct update *ways_update(const struct ways *ways, int i);
 
+/* The update whose record in the listing log made that version: from 0, or -1. */
+int ways_find_version(struct ways *ways, doc_version version);
+
 /* Follows update i (from 0). 0, or an exit status after a message. Release it in either case. */
 int ways_follow(struct ways *ways, int i, struct way *way);
 void way_release(struct way *way);

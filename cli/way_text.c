@@ -71,57 +71,74 @@ static const struct hop *last_stop(const struct way *way) {
     return NULL;
 }
 
-static void conclusion(struct page *p, const struct way *way, vtime at) {
-    char text[640], lag[WAY_TEXT_MAX], waits[160];
+/* What it came to: a word, its colour, and the rest of the sentence. */
+struct conclusion {
+    const char *word;
+    enum page_colour colour;
+    char text[640];
+};
+
+static struct conclusion conclude(const struct way *way, vtime at) {
+    struct conclusion c = {.word = "WAITS", .colour = PAGE_WARN};
+    char lag[WAY_TEXT_MAX], waits[160];
     list_waits(way, waits, sizeof waits);
-    const char *word = "WAITS ";
-    enum page_colour colour = PAGE_WARN;
     const struct hop *stop = last_stop(way);
     int log = way_find(way, HOP_LOG);
     way_text_duration(way->count == 0 ? 0 : vtime_diff(at, way->hops[0].at), lag);
     switch (way->end) {
     case WAY_VISIBLE:
-        word = strcmp(way->update.type, "erasure") == 0 ? "ERASED " : "VISIBLE ";
-        colour = PAGE_GOOD;
+        c.word = strcmp(way->update.type, "erasure") == 0 ? "ERASED" : "VISIBLE";
+        c.colour = PAGE_GOOD;
         way_text_duration(vtime_diff(way->done_at, way->hops[0].at), lag);
         char since[WAY_TEXT_MAX];
         way_text_duration(vtime_diff(way->done_at, way->feed_at), since);
-        snprintf(text, sizeof text, "%s after the seller's change, %s after its feed took it", lag,
+        snprintf(c.text, sizeof c.text, "%s after it was made, %s after its feed took it", lag,
                  since);
         break;
     case WAY_UNDER_WAY:
-        snprintf(text, sizeof text, "at: %s; %s since it was made", waits, lag);
+        snprintf(c.text, sizeof c.text, "at: %s; %s since it was made", waits, lag);
         break;
     case WAY_HELD:
-        word = "HELD ";
-        snprintf(text, sizeof text, "in the %s, %s since it was made",
+        c.word = "HELD";
+        snprintf(c.text, sizeof c.text, "in the %s, %s since it was made",
                  way_find(way, HOP_QUARANTINE) != HOP_NONE ? "quarantine" : "late queue", lag);
         break;
     case WAY_NO_CHANGE:
-        word = "NO CHANGE ";
-        colour = PAGE_PLAIN;
-        snprintf(text, sizeof text, "%s",
+        c.word = "NO CHANGE";
+        c.colour = PAGE_PLAIN;
+        snprintf(c.text, sizeof c.text, "%s",
                  log == HOP_NONE || way->hops[log].note == NULL ? "to what readers see"
                                                                 : way->hops[log].note);
         break;
     case WAY_REFUSED:
-        word = "DEAD LETTER ";
-        colour = PAGE_BAD;
-        snprintf(text, sizeof text, "%s",
+        c.word = "DEAD LETTER";
+        c.colour = PAGE_BAD;
+        snprintf(c.text, sizeof c.text, "%s",
                  stop == NULL || stop->note == NULL ? "refused" : stop->note);
         break;
     case WAY_DROPPED:
-        word = "DROPPED ";
-        colour = PAGE_BAD;
-        snprintf(text, sizeof text, "%s",
+        c.word = "DROPPED";
+        c.colour = PAGE_BAD;
+        snprintf(c.text, sizeof c.text, "%s",
                  stop == NULL || stop->note == NULL ? "by the router" : stop->note);
         break;
     }
+    return c;
+}
+
+static void conclusion(struct page *p, const struct way *way, vtime at) {
+    struct conclusion c = conclude(way, at);
     page_newline(p);
-    page_colour(p, colour);
-    page_put(p, word);
+    page_colour(p, c.colour);
+    page_put(p, c.word);
+    page_put(p, " ");
     page_colour(p, PAGE_PLAIN);
-    page_wrap(p, (int)strlen(word), text);
+    page_wrap(p, (int)strlen(c.word) + 1, c.text);
+}
+
+void way_text_sentence(const struct way *way, vtime at, char *out, size_t size) {
+    struct conclusion c = conclude(way, at);
+    snprintf(out, size, "%s %s.", c.word, c.text);
 }
 
 /* ---- Hops ---- */

@@ -14,6 +14,9 @@ void way_text_run(struct page *p, const struct run_stores *stores, vtime at);
 /* What it came to, and every hop. */
 void way_text(struct page *p, const struct way *way, vtime start, vtime at);
 
+/* What it came to, in one sentence. */
+void way_text_sentence(const struct way *way, vtime at, char *out, size_t size);
+
 /* One hop as a line of the table, with its notes under it. */
 void way_text_hop(struct page *p, const struct way *way, int hop, vtime start, vtime at);
 void way_text_head(struct page *p);

@@ -231,6 +231,19 @@ static const char *const gathering[] = {
     " AND recorded_from_ns <= ?2 GROUP BY order_id, event_id",
 };
 
+/* A run can be asked of one listing after the other. */
+static void forget(struct ways *w) {
+    static const char *const tables[] = {
+        "w_record",  "w_epoch",  "w_commit", "w_said",  "w_outbox", "w_read",
+        "w_change",  "w_row",    "w_gone",   "w_alias", "w_embed",  "w_letter",
+        "w_refused", "w_bronze", "w_silver", "w_gold",  "w_order"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && !w->failed; i++) {
+        char sql[64];
+        snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS temp.%s", tables[i]);
+        sqlite3_finalize(ways_ask(w, sql, ""));
+    }
+}
+
 static void gather(struct ways *w) {
     if (sqlite3_create_function_v2(w->stores->db, "record_event", 1,
                                    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_record_event, NULL,
@@ -361,6 +374,7 @@ int ways_open(struct run_stores *stores, uint64_t listing_id, vtime at, struct w
     w->stores = stores;
     w->listing_id = (int64_t)listing_id;
     w->at = at;
+    forget(w);
     gather(w);
     ways_number(w, &w->read_max, "SELECT max(next_offset - first_offset) FROM w_read", "");
     read_updates(w);

@@ -276,6 +276,7 @@ static void page(FILE *out, const struct run_result *r, const struct run_html_op
     html_objectives(out, r);
     html_contracts(out, r);
     html_freshness(out, r, plots);
+    html_ways(out, r);
     html_reconciliation(out, r);
     html_search(out, r, plots);
     html_checks(out, r);

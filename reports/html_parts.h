@@ -38,6 +38,7 @@ void html_timeline(FILE *out, const struct run_result *r, const struct plots *pl
 void html_objectives(FILE *out, const struct run_result *r);
 void html_contracts(FILE *out, const struct run_result *r);
 void html_freshness(FILE *out, const struct run_result *r, const struct plots *plots);
+void html_ways(FILE *out, const struct run_result *r);
 void html_reconciliation(FILE *out, const struct run_result *r);
 void html_search(FILE *out, const struct run_result *r, const struct plots *plots);
 void html_broken(FILE *out, const struct run_result *r);

@@ -46,6 +46,9 @@ void run_result_release(struct run_result *r) {
     free(r->reconciliation.stores);
     free(r->reconciliation.samples);
     free(r->bands);
+    for (size_t i = 0; i < r->way_count; i++)
+        free(r->ways[i].hops);
+    free(r->ways);
     free(r->series);
     free(r->alerts);
     free(r->freshness);
@@ -259,6 +262,32 @@ int run_result_add_band(struct run_result *r, const struct run_band *band) {
     if (b.to_ns < b.from_ns)
         b.to_ns = b.from_ns;
     APPEND(r, r->bands, r->band_count, r->band_capacity, &b);
+    return r->incomplete ? -1 : 0;
+}
+
+int run_result_add_way(struct run_result *r, const struct run_way *way) {
+    struct run_way w = *way;
+    w.listing = run_result_text(r, way->listing);
+    w.what = run_result_text(r, way->what);
+    w.picked = run_result_text(r, way->picked);
+    w.came_to = run_result_text(r, way->came_to);
+    w.command = run_result_text(r, way->command);
+    w.hops = reallocate(r, NULL, (way->hop_count + 1) * sizeof *w.hops);
+    if (!w.hops)
+        return -1;
+    for (size_t i = 0; i < way->hop_count; i++) {
+        w.hops[i] = way->hops[i];
+        w.hops[i].name = run_result_text(r, way->hops[i].name);
+        w.hops[i].place = run_result_text(r, way->hops[i].place);
+        w.hops[i].note = run_result_text(r, way->hops[i].note);
+    }
+    void *ways = grown(r, r->ways, r->way_count, &r->way_capacity, sizeof *r->ways);
+    if (!ways) {
+        free(w.hops);
+        return -1;
+    }
+    r->ways = ways;
+    r->ways[r->way_count++] = w;
     return r->incomplete ? -1 : 0;
 }
 

@@ -129,6 +129,27 @@ struct run_drift_sample {
     const char *reason; /* why it drifted, as far as the reconciler can tell */
 };
 
+/* One hop on the way of an update (B3). */
+enum run_hop_state { RUN_HOP_DONE, RUN_HOP_WAITING, RUN_HOP_STOPPED };
+struct run_hop {
+    const char *name, *place;
+    const char *note; /* what else is to be said; "" */
+    enum run_hop_state state;
+    int64_t from_ns; /* of the hop that it follows */
+    int64_t at_ns;   /* waiting: as long as the run knows */
+};
+
+/* One update of a listing through every hop, picked since it says something of the run (D9). */
+struct run_way {
+    const char *listing;
+    const char *what;    /* e.g. "price changed" */
+    const char *picked;  /* why it is shown, e.g. "slowest to be seen in keyword" */
+    const char *came_to; /* one sentence */
+    const char *command; /* that shows it, and the listing's other updates */
+    struct run_hop *hops;
+    size_t hop_count;
+};
+
 struct run_reconciliation {
     bool present; /* false: reconciliation never ran, so all below is no data */
     int64_t cutoff_ns;
@@ -252,6 +273,8 @@ struct run_result {
     struct run_reconciliation reconciliation;
     struct run_band *bands;
     size_t band_count, band_capacity;
+    struct run_way *ways;
+    size_t way_count, way_capacity;
     struct run_series *series;
     size_t series_count, series_capacity;
     struct run_alert *alerts;
@@ -298,6 +321,8 @@ int run_result_add_slo(struct run_result *r, const struct run_slo *slo);
 int run_result_add_contract(struct run_result *r, const struct run_contract *contract);
 int run_result_add_term(struct run_result *r, const struct run_contract_term *term);
 int run_result_add_band(struct run_result *r, const struct run_band *band);
+/* Copies the hops too. */
+int run_result_add_way(struct run_result *r, const struct run_way *way);
 int run_result_add_alert(struct run_result *r, const struct run_alert *alert);
 int run_result_add_curve_point(struct run_result *r, const struct run_curve_point *point);
 

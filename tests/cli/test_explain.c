@@ -573,6 +573,23 @@ static void pages_fit(void **state) {
     }
 }
 
+/* A run's report shows the way of its slowest change. */
+static void reports_show_ways(void **state) {
+    (void)state;
+    int64_t listing, lag;
+    ask("bad-day",
+        "SELECT listing_id, max(visibility_lag_ns) FROM freshness_sample WHERE store = 'keyword'",
+        &listing, &lag);
+    static char html[1 << 21];
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "<h3>Listing %lld: ", (long long)listing);
+    read_file("bad-day/report.html", html, sizeof html);
+    const char *section = strstr(html, "<section id=\"ways\">");
+    assert_non_null(section);
+    assert_non_null(strstr(section, wanted));
+    assert_non_null(strstr(section, "Picked: slowest to be seen in keyword"));
+}
+
 /* What the demo told live is what explain finds afterwards: the same listing, to the millisecond.
  */
 static void the_demo_is_live(void **state) {
@@ -673,6 +690,7 @@ int main(void) {
         cmocka_unit_test(erased_listings_say_so),
         cmocka_unit_test(overtaken_changes_say_so),
         cmocka_unit_test(pages_fit),
+        cmocka_unit_test(reports_show_ways),
         cmocka_unit_test(the_demo_is_live),
         cmocka_unit_test(refusals_say_why),
     };

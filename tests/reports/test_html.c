@@ -160,6 +160,55 @@ static void test_page_order(void **state) {
     run_result_release(&r);
 }
 
+/* The way of an update stands on the page, each hop with its lag and a bar from the hop before;
+ * what waits is said to wait (B3, D9). A page without one has no section of it. */
+static void test_ways_have_hops(void **state) {
+    (void)state;
+    static const char *const parts[] = {
+        "id=\"ways\"",
+        "Listing 12: price changed",
+        "WAITS at: keyword row.",
+        "Picked: slowest",
+        "murphy explain RUN --listing 12 --update 3",
+        ">OLTP commit</th><td>row &lt;12&gt;</td>",
+        "100 ms</td><td",
+        "margin-left:0.00%;width:50.00%",
+        "refused twice",
+        ">waits</span>",
+        "margin-left:50.00%;width:50.00%",
+    };
+    static struct run_hop hops[] = {
+        {"seller's change", "", "", RUN_HOP_DONE, 5000000000, 5000000000},
+        {"OLTP commit", "row <12>", "", RUN_HOP_DONE, 5000000000, 5100000000},
+        {"keyword row", "", "refused twice", RUN_HOP_WAITING, 5100000000, 5200000000},
+    };
+    struct run_result r;
+    fixture_failed(&r);
+    char *html = html_of(&r, no_gnuplot);
+    assert_null(strstr(html, "id=\"ways\""));
+    free(html);
+    assert_int_equal(
+        run_result_add_way(&r, &(struct run_way){.listing = "12",
+                                                 .what = "price changed",
+                                                 .picked = "slowest",
+                                                 .came_to = "WAITS at: keyword row.",
+                                                 .command = "murphy explain RUN --listing 12 "
+                                                            "--update 3",
+                                                 .hops = hops,
+                                                 .hop_count = 3}),
+        0);
+    html = html_of(&r, no_gnuplot);
+    const char *place = html;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        place = strstr(place, parts[i]);
+        if (place == NULL) {
+            fail_msg("%s is missing or too early", parts[i]);
+        }
+    }
+    free(html);
+    run_result_release(&r);
+}
+
 /* What a run cost stands on the page, each figure in a row of its own (A5, A7, A9). */
 static void test_costs_have_rows(void **state) {
     (void)state;
@@ -348,6 +397,7 @@ int main(void) {
         cmocka_unit_test(test_page_is_self_contained),
         cmocka_unit_test(test_hostile_text_is_shown),
         cmocka_unit_test(test_page_order),
+        cmocka_unit_test(test_ways_have_hops),
         cmocka_unit_test(test_costs_have_rows),
         cmocka_unit_test(test_tables_have_captions),
         cmocka_unit_test(test_no_data_is_named),
