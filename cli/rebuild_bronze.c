@@ -85,7 +85,13 @@ static void show_text(const struct run_stores *run, const struct rebuilt_report 
                report->erasures);
     }
     if (report->holes > 0) {
-        printf("%" PRIu64 " places of bronze are empty.\n", report->holes);
+        printf("%" PRIu64 " places of bronze are empty", report->holes);
+        if (report->unread > 0) {
+            printf("; the loader never read %" PRIu64
+                   " of them, which had expired or were passed over",
+                   report->unread);
+        }
+        puts(".");
     }
     if (report->torn > 0) {
         printf("Of %" PRIu64
@@ -136,14 +142,15 @@ static int show_json(const struct rebuild_arguments *a, const struct rebuilt_rep
     json_t *all =
         layers == NULL
             ? NULL
-            : json_pack("{s:s, s:s, s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:O, s:I}", "run",
-                        a->run, "from", a->from, "at", a->at, "verdict",
+            : json_pack("{s:s, s:s, s:s?, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:O, s:I}",
+                        "run", a->run, "from", a->from, "at", a->at, "verdict",
                         differing(report) == 0 ? "equal" : "different", "records",
                         (json_int_t)report->records, "refused", (json_int_t)report->refused,
                         "erasures", (json_int_t)report->erasures, "holes",
-                        (json_int_t)report->holes, "torn", (json_int_t)report->torn, "put_aside",
-                        (json_int_t)report->put_aside, "layers", layers, "differences",
-                        s->differences, "not_shown", (json_int_t)s->kept_back);
+                        (json_int_t)report->holes, "unread", (json_int_t)report->unread, "torn",
+                        (json_int_t)report->torn, "put_aside", (json_int_t)report->put_aside,
+                        "layers", layers, "differences", s->differences, "not_shown",
+                        (json_int_t)s->kept_back);
     int failed = all == NULL || json_dumpf(all, stdout, JSON_INDENT(2)) != 0;
     json_decref(all);
     putchar('\n');

@@ -232,6 +232,33 @@ static int add_bronze(struct remaking *m, const struct bronze_row *row,
     return rebuilt_row(m, BRONZE_EVENT, cells, sizeof cells / sizeof *cells);
 }
 
+/* Whether the loader ever read that offset: 1, 0 when it had expired by then or was passed over, or
+ * -EIO. */
+static int was_read(const struct remaking *m, const struct bronze_row *row) {
+    static const char sql[] =
+        "SELECT 1 FROM log_read WHERE machine LIKE 'loader%' AND topic = ? AND"
+        " partition = ? AND first_offset <= ? AND next_offset > ? LIMIT 1";
+    sqlite3_stmt *s = NULL;
+    if (sqlite_host_prepare(m->run, sql, &s) != SQLITE_OK) {
+        return -EIO;
+    }
+    struct cell cells[] = {cell_text(bytes_of(topic_name(row->topic))),
+                           cell_integer(row->partition), cell_integer(row->offset),
+                           cell_integer(row->offset)};
+    cells_bind(s, 1, cells, 4);
+    int rc = sqlite3_step(s);
+    sqlite3_finalize(s);
+    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -EIO;
+}
+
+/* A place of bronze that is empty: a row that is missing, unless there is a good reason. */
+static int add_hole(struct remaking *m, const struct bronze_row *row) {
+    m->report->holes++;
+    int read = m->holes ? 0 : was_read(m, row);
+    m->report->unread += !m->holes && read == 0;
+    return read == 1 ? add_bronze(m, row, NULL) : read;
+}
+
 /* Offsets of a partition follow each other, and a later epoch goes on at or below where the one
  * before it ended: whatever is passed over was there. */
 static int fill_hole(struct remaking *m, const struct bronze_row *row) {
@@ -240,8 +267,7 @@ static int fill_hole(struct remaking *m, const struct bronze_row *row) {
     int answer = 0;
     for (lost.offset = same ? m->last.offset + 1 : 0; answer == 0 && lost.offset < row->offset;
          lost.offset++) {
-        m->report->holes++;
-        answer = m->holes ? 0 : add_bronze(m, &lost, NULL);
+        answer = add_hole(m, &lost);
     }
     m->last = *row;
     return answer;
@@ -303,8 +329,7 @@ static int fill_ends(struct remaking *m) {
                                   .epoch = (uint32_t)sqlite3_column_int64(s, 2),
                                   .offset = sqlite3_column_int64(s, 4) + 1};
         for (; answer == 0 && lost.offset <= sqlite3_column_int64(s, 3); lost.offset++) {
-            m->report->holes++;
-            answer = add_bronze(m, &lost, NULL);
+            answer = add_hole(m, &lost);
         }
     }
     sqlite3_finalize(s);

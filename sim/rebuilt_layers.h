@@ -72,6 +72,7 @@ struct rebuilt_report {
     uint64_t refused;   /* of them no records, or breaking their contract: in no layer behind */
     uint64_t erasures;  /* listings whose earlier content was erased */
     uint64_t holes;     /* places of bronze that are empty */
+    uint64_t unread;    /* of them such that the loader never read: expired, or passed over */
     uint64_t torn;      /* listings of which the log lost a record that bronze has */
     uint64_t put_aside; /* listings whose audit stream cannot be made any more */
     bool compared[REBUILT_LAYER_COUNT];
