@@ -175,6 +175,45 @@ static void test_restart_goes_on(void **state) {
     script_free(s);
 }
 
+/* The events of a batch that is being loaded, copied. */
+static size_t events_of(struct script *s, struct audit_event *events) {
+    const struct warehouse_batch *batch = &script_request(s, load_request(s))->warehouse;
+    memcpy(events, batch->events, batch->event_count * sizeof *events);
+    return batch->event_count;
+}
+
+/* Each record that told something is the next event of its listing's audit stream, a repeat and a
+ * late loser are none; what is read again after a crash makes the same events, to the digest (B8).
+ */
+static void test_streams_are_written_once(void **state) {
+    (void)state;
+    struct audit_event first[8], second[8], again[8];
+    struct script *s = begun(NULL);
+    script_records(s, FETCH_LOG, 0,
+                   TEXTS("listing 7 @2 title=Lamp images=1", "listing 7 @2 title=Lamp images=1",
+                         "listing 7 @1 title=Old", "media 7 @3 image=2 back"));
+    assert_int_equal(events_of(s, first), 2);
+    assert_int_equal(first[0].sequence, 1);
+    assert_true(first[0].visible);
+    assert_int_equal(first[1].sequence, 2);
+    assert_int_equal(first[1].version, doc_version_pack(0, 3));
+    assert_int_equal(first[1].type, RECORD_MEDIA);
+    assert_false(first[1].visible); /* nobody names that image */
+    script_answer(s, load_request(s));
+    script_wait(s, 11 * VTIME_SECOND);
+    script_answer(s, script_newest(s, EFFECT_SAVE_STATE));
+    script_records(s, script_newest_of(s, TOPIC_LISTING_LOG), 4, TEXTS("listing 7 @4 price=5"));
+    assert_int_equal(events_of(s, second), 1);
+    assert_int_equal(second[0].sequence, 3);
+    restart(s);
+    script_records(s, FETCH_LOG, 4, TEXTS("listing 7 @4 price=5", "listing 7 @5 price=6"));
+    assert_int_equal(events_of(s, again), 2);
+    assert_int_equal(again[0].sequence, 3);
+    assert_memory_equal(again[0].digest.bytes, second[0].digest.bytes, SHA256_BYTES);
+    assert_int_equal(again[1].sequence, 4);
+    script_free(s);
+}
+
 /* An erasure goes to the warehouse with the version that it makes; what comes after it and is
  * covered is not loaded, not even as raw bytes (A12). */
 static void test_erasure(void **state) {
@@ -399,6 +438,7 @@ int main(void) {
         cmocka_unit_test(test_resends_a_batch),
         cmocka_unit_test(test_checkpoint_waits_for_the_batch),
         cmocka_unit_test(test_restart_goes_on),
+        cmocka_unit_test(test_streams_are_written_once),
         cmocka_unit_test(test_erasure),
         cmocka_unit_test(test_refreshes_the_dashboard),
         cmocka_unit_test(test_one_row_for_a_key),
