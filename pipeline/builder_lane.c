@@ -430,6 +430,17 @@ static bool under_pressure(struct builder_task *task) {
            served->writes_failing == 0;
 }
 
+/* While two models are written, one may be retired between a crash and what is read again after it:
+ * then nobody would tell of the vectors that the dead process wrote for it (A11). So they are not
+ * written before the audit has them. */
+static bool dies_untold(const struct builder_task *task) {
+    unsigned lanes = 0;
+    for (int i = 0; i < LANE_COUNT; i++) {
+        lanes += task->lanes[i].model_version != 0;
+    }
+    return lanes > 1 && task->audits_under_way > 0;
+}
+
 int lane_pump(struct partitioned *builder, struct builder_task *task, struct lane *lane,
               struct effects *effects) {
     if (lane->gone_failing == 0 && pump_writes(builder, task, lane, LANE_GONE, effects) != 0) {
@@ -438,7 +449,7 @@ int lane_pump(struct partitioned *builder, struct builder_task *task, struct lan
     if (lane->writes_failing > 0) {
         return 0;
     }
-    if (pump_writes(builder, task, lane, LANE_WRITES, effects) != 0) {
+    if (!dies_untold(task) && pump_writes(builder, task, lane, LANE_WRITES, effects) != 0) {
         return -ENOMEM;
     }
     if (lane->embed_failing > 0) {

@@ -51,6 +51,27 @@ static void test_dual_write(void **state) {
     script_free(s);
 }
 
+/* While two models are written, no vector is before the audit tells of it (A11): after a crash one
+ * of the models may be retired, and nobody would tell of it later. With one model it need not wait. */
+static void test_two_models_wait_for_the_audit(void **state) {
+    (void)state;
+    struct script *s = builder_begun_auditing(NULL, NULL);
+    builder_log(s, TEXTS("listing 7 @1 title=Lamp seller=3"));
+    uint64_t audit = script_newest(s, EFFECT_PRODUCE);
+    script_answer(s, builder_request(s, EFFECT_EMBED, 1));
+    assert_int_not_equal(builder_request(s, EFFECT_WRITE_VECTORS, 1), 0);
+    script_answer(s, audit);
+    builder_settle(s);
+    builder_announce(s, TEXTS("control models @10 model=1 other=2"));
+    builder_log(s, TEXTS("listing 7 @12 price=4"));
+    audit = script_newest(s, EFFECT_PRODUCE);
+    assert_int_not_equal(audit, 0);
+    assert_int_equal(builder_request(s, EFFECT_WRITE_VECTORS, 1), 0);
+    script_answer(s, audit);
+    assert_int_not_equal(builder_request(s, EFFECT_WRITE_VECTORS, 1), 0);
+    script_free(s);
+}
+
 /* What is written to a collection names its model version. */
 static void test_rows_name_their_model(void **state) {
     (void)state;
@@ -367,6 +388,7 @@ static void test_live_change_overtakes_the_backfill(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dual_write),
+        cmocka_unit_test(test_two_models_wait_for_the_audit),
         cmocka_unit_test(test_rows_name_their_model),
         cmocka_unit_test(test_backfill_joins),
         cmocka_unit_test(test_repair_of_another_model),

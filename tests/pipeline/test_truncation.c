@@ -118,6 +118,23 @@ static void test_out_of_range_is_looked_into(void **state) {
     script_free(s);
 }
 
+/* Where somebody reads from the oldest record on, whatever that is, nothing can be out of range. */
+static void test_oldest_is_in_range(void **state) {
+    (void)state;
+    struct pipeline_config config = {.partitions = 1};
+    struct script *s = script_new(MACHINE_ROUTER, &config, NULL);
+    script_begin(s);
+    s->quiet_fetch = true;
+    script_records(s, script_newest_of(s, TOPIC_CONTROL), 0, TEXTS("control replay-feed @20 id=0"));
+    uint64_t fetch = script_newest_of(s, TOPIC_LISTING);
+    assert_int_equal(fetch_of(s, TOPIC_LISTING)->fetch.offset, FETCH_OLDEST);
+    script_skip(s);
+    refuse(s, fetch, PORT_OUT_OF_RANGE, 0, 5);
+    assert_null(strstr(script_told(s), "alert"));
+    assert_int_equal(fetch_of(s, TOPIC_LISTING)->fetch.offset, FETCH_OLDEST);
+    script_free(s);
+}
+
 /* ---- The router ---- */
 
 enum { FETCH_LISTING = 2, FETCH_MEDIA = 3 };
@@ -335,6 +352,7 @@ int main(void) {
         cmocka_unit_test(test_reader_goes_back),
         cmocka_unit_test(test_checkpoint_keeps_the_epoch),
         cmocka_unit_test(test_out_of_range_is_looked_into),
+        cmocka_unit_test(test_oldest_is_in_range),
         cmocka_unit_test(test_lost_outputs_are_routed_again),
         cmocka_unit_test(test_clean_change_routes_nothing_again),
         cmocka_unit_test(test_idle_router_hears_of_a_loss),
