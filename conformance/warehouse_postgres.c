@@ -314,18 +314,20 @@ static int port_read_log(void *ctx, vtime now, enum topic_id topic, uint32_t par
     struct cell cells[] = {cell_integer(topic), cell_integer(partition), cell_integer(offset),
                            cell_integer((int64_t)max)};
     PGresult *result = hand_out(
-        s, postgres_ask(s->db,
-                        "SELECT DISTINCT ON (position) position, epoch, append_at, subject, value"
-                        " FROM bronze WHERE topic = $1 AND partition = $2 AND position >= $3"
-                        " ORDER BY position, epoch DESC LIMIT $4",
-                        cells, 4));
+        s, postgres_ask(
+               s->db,
+               "SELECT DISTINCT ON (position) position, epoch, append_at, subject, value, type"
+               " FROM bronze WHERE topic = $1 AND partition = $2 AND position >= $3"
+               " ORDER BY position, epoch DESC LIMIT $4",
+               cells, 4));
     *count = (size_t)PQntuples(result);
     for (int i = 0; i < PQntuples(result); i++) {
         out[i] = (struct log_record){.offset = postgres_integer(result, i, 0),
                                      .epoch = (uint32_t)postgres_integer(result, i, 1),
                                      .append = {postgres_integer(result, i, 2)},
                                      .key = postgres_id(postgres_integer(result, i, 3)),
-                                     .value = postgres_bytes(result, i, 4)};
+                                     .value = postgres_bytes(result, i, 4),
+                                     .refused = postgres_integer(result, i, 5) == 0};
     }
     return 0;
 }

@@ -112,7 +112,7 @@ const char *fault_survival_name(enum fault_survival survival);
     X(SINK_OUTAGE, "sink-outage", PLACE_SINKS, FAULT_SINK, FAULT_DOWN, SURVIVES_WITHIN,            \
       "shorter than the retention of the topic that is read", "", "a store refuses every request", \
       "cluster red, network partition [opensearch status red]", "convergence backlog-bounded",     \
-      "failed-load-taken no-backpressure")                                                             \
+      "failed-load-taken no-backpressure")                                                         \
     X(SINK_THROTTLE, "sink-throttle", PLACE_SINKS, FAULT_SINK | FAULT_RATIO, FAULT_CALL, SURVIVES, \
       "", "", "a store answers that there are too many requests",                                  \
       "rate limits: 429 above 100 requests/s and namespace [pinecone limits]",                     \

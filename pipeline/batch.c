@@ -369,6 +369,10 @@ static int page_read(struct partitioned *batch, struct batch_task *task, const s
         struct record record;
         struct record_error error;
         task->offset = logged->offset + 1;
+        if (topic == TOPIC_ORDER && logged->refused &&
+            !bug_on(batch->machine.bugs, BUG_BATCH_TAKES_REFUSED)) {
+            continue; /* it counts once its letter was sent again */
+        }
         if (record_of_topic(topic, logged->value, &record, &error) != 0 ||
             (topic == TOPIC_LISTING_LOG && !vtime_before(logged->append, task->report.to))) {
             continue;

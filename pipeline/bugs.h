@@ -208,7 +208,10 @@
     X(TOKEN_TRUSTED, "token-trusted",                                                              \
       "the loader reads on from the token that the warehouse's channel tells, whatever its "       \
       "checkpoint says",                                                                           \
-      "convergence")
+      "convergence")                                                                               \
+    X(BATCH_TAKES_REFUSED, "batch-takes-refused",                                                  \
+      "the nightly batch counts orders of bronze that broke their contract when they were loaded", \
+      "no-false-alarm")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -60,6 +60,8 @@ struct log_record {
     uint64_t key;
     struct bytes value; /* owned by the log; good until the next call that changes the log */
     struct producer_mark mark;
+    bool refused; /* of bronze: no record of its topic, or in breach of its contract, when it was
+                     loaded */
 };
 
 struct produce_item {

@@ -16,9 +16,12 @@
  *     quality            neighbours by shared words and by picture descriptors, not by meaning
  *     latency            a base and so much per item: batches pay (fake_embedding_latency_ns); the
  *                        host makes it pass
+ *   when a fault wants it (in its wrapper)
+ *     timeouts           whose work is done or not; rate limits; vectors of half the dimension, or
+ *                        with components that are no numbers; another model version, that says so
+ *                        or does not; drift
  *   not modelled
- *     token limits and truncation, rate limits (a fault's wrapper), drift between replicas of one
- *     model, prices
+ *     token limits and truncation, drift between replicas of one model, prices
  *
  * Memory: nothing of a request is kept.
  */

@@ -102,7 +102,8 @@ static int take_logged(struct fake_warehouse *w, sqlite3_stmt *s, const struct b
                                .epoch = row->epoch,
                                .append = {sqlite3_column_int64(s, 1)},
                                .key = (uint64_t)sqlite3_column_int64(s, 6),
-                               .value = {NULL, value.len}};
+                               .value = {NULL, value.len},
+                               .refused = sqlite3_column_int(s, 2) == 0};
     *used += value.len;
     return 0;
 }

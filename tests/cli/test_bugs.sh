@@ -87,6 +87,7 @@ view-unchecked warehouse-slow-view 3
 stale-stream-skipped warehouse-stale-stream 2
 erasure-forgets-time-travel warehouse-time-travel-overrun 1
 token-trusted warehouse-token-overwritten 1
+batch-takes-refused registry-refused-orders 1
 books-unread retention-loader-outage 1
 watch-asleep stalled-feed 1
 source-unread dual-write-drift 1
