@@ -1,6 +1,7 @@
 /*
- * The inside of the fake Kafka, shared by its two halves: fake_kafka_log.c (topics, partitions,
- * segments) and fake_kafka_group.c (consumer groups). Nobody else includes this.
+ * The inside of the fake Kafka, shared by its parts: fake_kafka_log.c (topics, partitions,
+ * segments), fake_kafka_producers.c (idempotent producers) and fake_kafka_group.c (consumer
+ * groups). Nobody else includes this.
  */
 #ifndef MURPHY_SIM_FAKE_KAFKA_PARTS_H
 #define MURPHY_SIM_FAKE_KAFKA_PARTS_H
@@ -106,6 +107,14 @@ struct fake_kafka {
     size_t group_count;
     size_t group_capacity;
 };
+
+/* True when the record is to be appended; otherwise its result is filled. */
+bool fake_kafka_producer_admits(const struct kafka_partition *p, const struct producer_mark *mark,
+                                struct produce_result *result);
+/* The record was appended. 0 or PORT_NO_MEMORY. */
+int fake_kafka_producer_learn(struct kafka_partition *p, const struct log_record *r);
+/* After a truncation the partition knows what the records that are left tell. */
+void fake_kafka_producers_rewind(struct kafka_partition *p);
 
 int fake_kafka_committed(void *ctx, vtime now, const char *group, enum topic_id topic,
                          uint32_t partition, int64_t *offset);
