@@ -438,6 +438,9 @@ static int64_t kept(int64_t ns) {
     return ns == 0 ? -1 : ns;
 }
 
+/* Aliases that move one at a time may point to different models until the upgrader has looked. */
+#define ALIASES_APART_NS (10 * VTIME_MINUTE)
+
 #define UNLESS_GIVEN(given, otherwise) ((given) != 0 ? (given) : (otherwise))
 
 /* The profile that the scenario names, with what it says otherwise. */
@@ -524,6 +527,7 @@ static int build(struct scenario_run *run) {
     run->oracle = oracle_new(&(struct oracle_options){
         .refusals = refusals,
         .vectors_unconditional = options.vectors.unconditional,
+        .aliases_apart_ns = options.vectors.aliases_apart ? ALIASES_APART_NS : 0,
         .start = options.start,
         .traffic_end = workload_end(run->workload),
         .model_version = scenario->pipeline.model_version,

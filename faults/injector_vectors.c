@@ -209,6 +209,16 @@ static int vectors_read(void *ctx, vtime now, enum modality modality, uint32_t m
                               found);
 }
 
+/* What a store that dies half way makes of an action: nothing, unless it takes several. */
+static int admin_by_half(struct injector *in, vtime now, const struct vector_admin *admin) {
+    struct fake_vector_db *db = simulation_vector_db(in->simulation);
+    bool torn = admin->kind == VECTOR_SWITCH && fake_vector_db_profile(db)->aliases_apart &&
+                fake_vector_db_alias_target(db, MODALITY_TEXT) == admin->from_version;
+    const struct vector_alias first = {MODALITY_TEXT, admin->model_version};
+    int error = torn ? fake_vector_db_switch_aliases(db, now, &first, 1) : PORT_OK;
+    return error == PORT_NO_MEMORY ? error : PORT_OK;
+}
+
 static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
                          enum item_status *status, struct vector_targets *targets) {
     struct injector *in = ctx;
@@ -225,9 +235,8 @@ static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
     if (admin->kind == VECTOR_COMPACT) {
         tend_compaction(in, now, true);
     }
-    /* One action cannot be done by half: it is done or not. */
     int error = verdict_share(verdict, 1) == 0
-                    ? PORT_OK
+                    ? admin_by_half(in, now, admin)
                     : vectors->ops->admin(vectors->ctx, now, admin, status, targets);
     return verdict_outcome(verdict, error);
 }

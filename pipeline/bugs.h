@@ -211,7 +211,11 @@
       "convergence")                                                                               \
     X(BATCH_TAKES_REFUSED, "batch-takes-refused",                                                  \
       "the nightly batch counts orders of bronze that broke their contract when they were loaded", \
-      "no-false-alarm")
+      "no-false-alarm")                                                                            \
+    X(SWITCH_BELIEVED, "switch-believed",                                                          \
+      "a switch of aliases whose outcome is unknown counts as done, and nobody looks where they "  \
+      "point",                                                                                     \
+      "alias-switch")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

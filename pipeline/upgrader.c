@@ -232,7 +232,8 @@ static int guard(struct partitioned *upgrader, struct upgrader_task *task,
     const struct plan *plan = &task->plan;
     upgrader_arm(task, TIMER_GUARD, upgrader->machine.config->upgrade_guard_ns, event->now,
                  effects);
-    if (vector_targets_served(&event->answered->admin.targets) == plan->served) {
+    if (vector_targets_served(&event->answered->admin.targets) == plan->served ||
+        bug_on(upgrader->machine.bugs, BUG_SWITCH_BELIEVED)) {
         return 0;
     }
     struct sentence sentence = sentence_begin();
@@ -286,7 +287,8 @@ static int switched(struct partitioned *upgrader, struct upgrader_task *task,
 static int settled(struct partitioned *upgrader, struct upgrader_task *task,
                    const struct event *event, struct effects *effects) {
     const struct plan *plan = &task->plan;
-    if (vector_targets_served(&event->answered->admin.targets) == plan->other) {
+    if (vector_targets_served(&event->answered->admin.targets) == plan->other ||
+        bug_on(upgrader->machine.bugs, BUG_SWITCH_BELIEVED)) {
         return turned(upgrader, task, event->now, effects);
     }
     return upgrader_enter(upgrader, task, plan->phase == SWITCHING ? JUDGING : JUDGING_BACK,

@@ -90,6 +90,7 @@ struct oracle_options {
     int64_t warehouse_kept_ns;  /* as the warehouse is configured: 730 days; negative: for ever */
     bool vectors_unconditional; /* any write to them applies: what arrives last stands until a
                                    reconciliation, and no version or deletion is judged before */
+    int64_t aliases_apart_ns;   /* for so long they may point to different models */
     bool refusals;              /* stores refuse rows for good on purpose: letters that say so are
                                    right */
     uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */

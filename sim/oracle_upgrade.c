@@ -123,13 +123,14 @@ void upgrade_switched(struct oracle *o, vtime now, enum modality modality, uint3
         row_show(o, now, i, modality, &after);
     }
     free(owed);
+    bool apart = o->aliases_apart;
     o->aliases_apart = o->served[MODALITY_TEXT] != o->served[MODALITY_IMAGE] ||
                        o->served[MODALITY_TEXT] != o->served[MODALITY_FUSED];
-    o->apart_since = now;
+    o->apart_since = apart ? o->apart_since : now;
 }
 
 void upgrade_tick(struct oracle *o, vtime now) {
-    if (o->aliases_apart && vtime_before(o->apart_since, now)) {
+    if (o->aliases_apart && vtime_diff(now, o->apart_since) > o->options.aliases_apart_ns) {
         o->aliases_apart = false;
         check_violated(o, CHECK_ALIAS_SWITCH, o->apart_since,
                        "text is served by model %" PRIu32 ", image by %" PRIu32

@@ -16,6 +16,7 @@ static const struct {
     [VECTORS_MILVUS] = {"milvus-like",
                         {.unconditional = true,
                          .keys_repeat = true,
+                         .aliases_apart = true,
                          .visible_after_ns = 5 * VTIME_SECOND,
                          .batch_bytes_max = (size_t)64 << 20}},
     [VECTORS_PINECONE] = {"pinecone-like",

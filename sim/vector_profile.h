@@ -57,6 +57,8 @@ struct vector_profile {
     bool index_blind;       /* dead rows use up the candidates of a search */
     bool compacts_on_order; /* dead rows stay in the index until VECTOR_COMPACT (VACUUM) */
 
+    bool aliases_apart; /* each alias moves by itself, so that a store that dies tears a switch */
+
     /* Limits. */
     size_t batch_items_max; /* 0: 4,096; a larger batch is PORT_TOO_LARGE, and nothing is done */
     size_t batch_bytes_max; /* of vectors and metadata; 0: no limit */

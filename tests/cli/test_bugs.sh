@@ -52,6 +52,7 @@ repair-overwrites vector-duplicate-rows 1
 never-compacts vector-dead-rows 1
 cutover-early vector-alias-switch-under-load 1
 metadata-kept vector-filters 5
+switch-believed vector-torn-alias-switch 1
 erasure-believes-vectors vector-slow-compaction 1
 books-unread lineage-topic 1
 books-unread lineage-bronze 1

@@ -191,6 +191,37 @@ static void compaction_waits(void **state) {
     rig_free(&rig);
 }
 
+/* A store that dies within a switch has moved one alias of three where each moves by itself, and
+ * none elsewhere. */
+static void switches_tear_where_aliases_are_apart(void **state) {
+    (void)state;
+    static const enum vector_profile_id both[] = {VECTORS_OPENSEARCH, VECTORS_MILVUS};
+    for (size_t i = 0; i < 2; i++) {
+        const struct fault fault = {.kind = FAULT_SINK_CRASH,
+                                    .sink = SINK_VECTORS,
+                                    .point = POINT_HALF,
+                                    .ratio_num = 1,
+                                    .ratio_den = 1};
+        struct rig rig = rig_of(both[i], &fault, 1);
+        struct fake_vector_db *db = simulation_vector_db(rig.simulation);
+        for (int m = 0; m < MODALITY_COUNT; m++) {
+            assert_int_equal(fake_vector_db_create_collection(db, (enum modality)m, 2), 0);
+        }
+        const struct vector_admin turn = {
+            .kind = VECTOR_SWITCH, .from_version = 1, .model_version = 2};
+        struct vector_port *port = port_of(&rig);
+        enum item_status status;
+        assert_int_equal(port->ops->admin(port->ctx, start, &turn, &status, NULL), PORT_UNKNOWN);
+        assert_int_equal(fake_vector_db_alias_target(db, MODALITY_TEXT), 1 + i);
+        assert_int_equal(fake_vector_db_alias_target(db, MODALITY_FUSED), 1);
+        injector_heal(rig.injector);
+        assert_int_equal(port->ops->admin(port->ctx, start, &turn, &status, NULL), PORT_OK);
+        assert_int_equal(status, ITEM_APPLIED);
+        assert_int_equal(fake_vector_db_alias_target(db, MODALITY_FUSED), 2);
+        rig_free(&rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(restarts_forget_what_is_in_memory),
@@ -198,6 +229,7 @@ int main(void) {
         cmocka_unit_test(upserts_leave_the_former_row),
         cmocka_unit_test(transactions_are_whole_or_nothing),
         cmocka_unit_test(compaction_waits),
+        cmocka_unit_test(switches_tear_where_aliases_are_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
