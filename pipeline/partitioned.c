@@ -431,8 +431,8 @@ static int saved(struct partitioned *machine, struct task *task, const struct ev
  * become the leader does: it is asked again. */
 static bool in_place(const struct partitioned *machine, const struct event *event) {
     int64_t offset = event->answered->fetch.offset;
-    bool kept = offset == FETCH_OLDEST ||
-                (offset >= event->records.start && offset <= event->records.end);
+    bool kept =
+        offset == FETCH_OLDEST || (offset >= event->records.start && offset <= event->records.end);
     return event->error == PORT_OUT_OF_RANGE && event->records.bounded && kept &&
            !bug_on(machine->machine.bugs, BUG_RESETS_AT_ONCE);
 }

@@ -129,7 +129,7 @@ struct scenario {
     struct fault *faults;
     size_t fault_count;
     uint32_t focus_ppm; /* so many of a swarm's faults wait for one state of the pipeline */
-    bool swarm; /* faults_swarm draws which of them a seed has, and how hard they strike */
+    bool swarm;         /* faults_swarm draws which of them a seed has, and how hard they strike */
 
     struct operation *operations;
     size_t operation_count;

@@ -96,7 +96,7 @@ struct simulation {
     uint32_t actor_count;
     uint32_t caller;
     uint32_t caller_incarnation;
-    int64_t reply_held_ns; /* of the request that is carried out */
+    int64_t reply_held_ns;                    /* of the request that is carried out */
     uint64_t orders;                          /* that operators gave */
     uint64_t counters[MACHINE_COUNTER_COUNT]; /* of machines that are gone */
     uint64_t gauges[MACHINE_GAUGE_COUNT];     /* of machines that are gone */

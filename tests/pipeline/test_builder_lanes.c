@@ -52,7 +52,8 @@ static void test_dual_write(void **state) {
 }
 
 /* While two models are written, no vector is before the audit tells of it (A11): after a crash one
- * of the models may be retired, and nobody would tell of it later. With one model it need not wait. */
+ * of the models may be retired, and nobody would tell of it later. With one model it need not wait.
+ */
 static void test_two_models_wait_for_the_audit(void **state) {
     (void)state;
     struct script *s = builder_begun_auditing(NULL, NULL);
