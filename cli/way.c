@@ -27,6 +27,7 @@ struct at_topic {
     char topic[32];
     int64_t partition, offset, epoch;
     vtime append;
+    bool lost; /* cut off by a leader change since */
 };
 
 /* ---- Hops ---- */
@@ -82,6 +83,11 @@ static int add_record(struct follower *f, enum hop_kind kind, int parent,
     h->partition = record->partition;
     h->offset = record->offset;
     h->epoch = record->epoch;
+    if (record->lost) {
+        add_note(f, hop,
+                 ways_text(f->w, "a leader change cut it off later: whoever had not read it never "
+                                 "will"));
+    }
     return hop;
 }
 
@@ -89,7 +95,8 @@ static struct at_topic record_of(sqlite3_stmt *s) {
     struct at_topic r = {.partition = sqlite3_column_int64(s, 1),
                          .offset = sqlite3_column_int64(s, 2),
                          .epoch = sqlite3_column_int64(s, 3),
-                         .append = {sqlite3_column_int64(s, 4)}};
+                         .append = {sqlite3_column_int64(s, 4)},
+                         .lost = sqlite3_column_int(s, 5) == 1};
     const char *topic = (const char *)sqlite3_column_text(s, 0);
     snprintf(r.topic, sizeof r.topic, "%s", topic == NULL ? "" : topic);
     return r;
@@ -98,9 +105,9 @@ static struct at_topic record_of(sqlite3_stmt *s) {
 /* The update's first record in a topic; false when it is not there. */
 static bool find_record(struct follower *f, const char *topic, struct at_topic *out) {
     sqlite3_stmt *s = ways_ask(f->w,
-                               "SELECT topic, partition, \"offset\", epoch, recorded_at_ns"
+                               "SELECT topic, partition, \"offset\", epoch, recorded_at_ns, lost"
                                " FROM w_record WHERE topic = ? AND event_id = ?"
-                               " ORDER BY place LIMIT 1",
+                               " ORDER BY lost, place LIMIT 1",
                                "tt", topic, f->u->event);
     if (s == NULL) {
         return false;
@@ -179,9 +186,19 @@ static int follow_outbox(struct follower *f, int commit, bool in_feed, vtime fee
         return commit;
     }
     if (s == NULL) {
-        add_waiting(f, HOP_OUTBOX, commit,
-                    ways_text(f->w, "the application wrote its row and told nobody: there is no "
-                                    "outbox row, so only reconciliation will find it"));
+        int hop =
+            add_waiting(f, HOP_OUTBOX, commit,
+                        ways_text(f->w, "the application wrote its row and told nobody: there "
+                                        "is no outbox row, so only reconciliation will find "
+                                        "it"));
+        int64_t later = 0;
+        if (ways_number(f->w, &later, "SELECT count(*) FROM w_commit WHERE at_ns > ?", "i",
+                        f->way->hops[commit].at.ns) &&
+            later > 0) {
+            add_note(f, hop,
+                     ways_text(f->w, "%" PRId64 " later update%s may have said the same again",
+                               later, later == 1 ? "" : "s"));
+        }
         return HOP_NONE;
     }
     int64_t sequence = sqlite3_column_int64(s, 0);
@@ -226,17 +243,19 @@ static bool find_letter(struct follower *f, const struct at_topic *record, int p
 static bool find_feed(struct follower *f, vtime from, struct at_topic *out) {
     sqlite3_stmt *s =
         f->u->event == NULL
-            ? ways_ask(f->w,
-                       "SELECT topic, partition, \"offset\", epoch, recorded_at_ns FROM w_record"
-                       " WHERE topic = ? AND partition = ? AND \"offset\" = ?"
-                       " AND recorded_at_ns >= ?",
-                       "tiii", f->u->topic, f->u->partition, f->u->offset, from.ns)
-            : ways_ask(f->w,
-                       "SELECT topic, partition, \"offset\", epoch, recorded_at_ns FROM w_record"
-                       " WHERE event_id = ? AND recorded_at_ns >= ? AND topic NOT IN"
-                       " ('listing-log', 'listing-late', 'quarantine', 'erasure-certificates')"
-                       " ORDER BY place LIMIT 1",
-                       "ti", f->u->event, from.ns);
+            ? ways_ask(
+                  f->w,
+                  "SELECT topic, partition, \"offset\", epoch, recorded_at_ns, lost FROM w_record"
+                  " WHERE topic = ? AND partition = ? AND \"offset\" = ?"
+                  " AND recorded_at_ns >= ?",
+                  "tiii", f->u->topic, f->u->partition, f->u->offset, from.ns)
+            : ways_ask(
+                  f->w,
+                  "SELECT topic, partition, \"offset\", epoch, recorded_at_ns, lost FROM w_record"
+                  " WHERE event_id = ? AND recorded_at_ns >= ? AND topic NOT IN"
+                  " ('listing-log', 'listing-late', 'quarantine', 'erasure-certificates')"
+                  " ORDER BY lost, place LIMIT 1",
+                  "ti", f->u->event, from.ns);
     if (s == NULL) {
         return false;
     }
@@ -247,14 +266,15 @@ static bool find_feed(struct follower *f, vtime from, struct at_topic *out) {
 
 /* Where the record in the listing log came from, where that is known. */
 static bool find_origin(struct follower *f, struct at_topic *out) {
-    sqlite3_stmt *s = ways_ask(f->w,
-                               "SELECT o.topic, o.partition, o.\"offset\", o.epoch,"
-                               " o.recorded_at_ns FROM (SELECT * FROM w_record WHERE"
-                               " topic = 'listing-log' AND event_id = ? ORDER BY place LIMIT 1) l"
-                               " JOIN w_record o ON o.topic = l.origin_topic AND"
-                               " o.partition = l.origin_partition AND"
-                               " o.\"offset\" = l.origin_offset ORDER BY o.place DESC LIMIT 1",
-                               "t", f->u->event);
+    sqlite3_stmt *s =
+        ways_ask(f->w,
+                 "SELECT o.topic, o.partition, o.\"offset\", o.epoch,"
+                 " o.recorded_at_ns, o.lost FROM (SELECT * FROM w_record WHERE"
+                 " topic = 'listing-log' AND event_id = ? ORDER BY lost, place LIMIT 1) l"
+                 " JOIN w_record o ON o.topic = l.origin_topic AND"
+                 " o.partition = l.origin_partition AND"
+                 " o.\"offset\" = l.origin_offset ORDER BY o.place DESC LIMIT 1",
+                 "t", f->u->event);
     if (s == NULL) {
         return false;
     }
@@ -339,8 +359,8 @@ static int follow_source(struct follower *f, struct at_topic *record) {
 static bool erased(struct follower *f, vtime *at) {
     return ways_number(f->w, &at->ns,
                        "SELECT min(recorded_at_ns) FROM w_record WHERE topic = 'listing-log' AND"
-                       " type = 'erasure' AND event_at_ns >= ?",
-                       "i", f->u->event_at.ns);
+                       " type = 'erasure' AND event_at_ns >= ? AND event_id IS NOT ?",
+                       "it", f->u->event_at.ns, f->u->event);
 }
 
 /* What the router put it into before the log. */
@@ -353,8 +373,11 @@ static int follow_detour(struct follower *f, int router, enum hop_kind kind, con
     int hop = add_record(f, kind, router, &record);
     add_note(f, hop, ways_text(f->w, "%s", why));
     if (!logged) {
-        f->way->end = WAY_HELD;
-        return hop;
+        int drained = add_read(f, HOP_ROUTER, hop, "router%", topic, record.partition,
+                               record.offset, VTIME_NEVER);
+        bool discarded = drained != HOP_NONE && kind == HOP_QUARANTINE;
+        f->way->end = discarded ? WAY_DROPPED : WAY_HELD;
+        return discarded ? drained : hop;
     }
     int again =
         add_read(f, HOP_ROUTER, hop, "router%", topic, record.partition, record.offset, log_at);
@@ -368,10 +391,14 @@ static void wait_for_log(struct follower *f, int from) {
                     ways_text(f->w, f->way->hops[from].kind == HOP_LATE
                                         ? "the late queue is drained into the log once an hour"
                                         : "held back until an operator says what becomes of it"));
-    } else if (erased(f, &at)) {
-        int hop = add_hop(f, HOP_LOG, from, at);
+    } else if (f->way->end == WAY_DROPPED) {
+        int hop = add_hop(f, HOP_LOG, from, f->way->hops[from].at);
         f->way->hops[hop].status = HOP_STOPPED;
-        add_note(f, hop, ways_text(f->w, "dropped: the listing was erased, and this is older"));
+        add_note(f, hop, ways_text(f->w, "an operator discarded what was held"));
+    } else if (erased(f, &at)) {
+        int hop = add_hop(f, HOP_LOG, from, vtime_max(at, f->way->hops[from].at));
+        f->way->hops[hop].status = HOP_STOPPED;
+        add_note(f, hop, ways_text(f->w, "the listing was erased, and this is older"));
         f->way->end = WAY_DROPPED;
     } else {
         add_waiting(f, HOP_LOG, from,
@@ -408,6 +435,15 @@ static int follow_router(struct follower *f, int feed, const struct at_topic *re
     hop = add_record(f, HOP_LOG, hop, &log);
     f->way->version = doc_version_pack((uint32_t)log.epoch, log.offset);
     f->way->hops[hop].version = f->way->version;
+    int64_t own;
+    if (ways_number(f->w, &own,
+                    "SELECT 1 FROM w_record WHERE topic = 'listing-log' AND event_id = ? AND"
+                    " \"offset\" = ? AND epoch = ? AND origin_topic IS NULL",
+                    "tii", f->u->event, log.offset, log.epoch)) {
+        /* Nobody sent it on: the router said so itself. */
+        f->way->feed_at = log.append;
+        add_note(f, hop, ways_text(f->w, "the listing came after it, and it holds for it too"));
+    }
     return hop;
 }
 
@@ -721,7 +757,7 @@ static int add_loaded(struct follower *f, enum hop_kind kind, int parent, bool t
         return hop;
     }
     free(place);
-    if (f->u->event != NULL && strcmp(f->u->type, "erasure") != 0 && erased(f, &at)) {
+    if (f->u->event != NULL && erased(f, &at)) {
         add_removed(f, kind, parent, vtime_max(at, f->way->hops[parent].at));
     } else {
         add_waiting(f, kind, parent, ways_text(f->w, "the loader has it; the warehouse has not"));
@@ -899,6 +935,27 @@ static void follow_logged(struct follower *f, int log, const struct at_topic *re
     }
 }
 
+/* Bytes that are no record, of which there is no dead letter: not yet, or not any more. */
+static void follow_unreadable(struct follower *f, int feed, const struct at_topic *record) {
+    bool order = strcmp(record->topic, "orders") == 0;
+    const char *machine = order ? "loader%" : "router%";
+    enum hop_kind kind = order ? HOP_LOADER : HOP_ROUTER;
+    int hop = add_read(f, kind, feed, machine, record->topic, record->partition, record->offset,
+                       VTIME_NEVER);
+    if (hop == HOP_NONE) {
+        add_waiting(f, kind, feed,
+                    say_behind(f, order ? "the loader" : "the router", machine, record->topic,
+                               record->partition, record->offset));
+        return;
+    }
+    hop = add_hop(f, HOP_LETTER, hop, f->way->hops[hop].at);
+    f->way->hops[hop].status = HOP_STOPPED;
+    add_note(f, hop,
+             ways_text(f->w, "refused: the bytes are no record; its letter is not out yet, "
+                             "or went with an erasure"));
+    f->way->end = WAY_REFUSED;
+}
+
 /* ---- The whole way ---- */
 
 /* The hop is to come at once after the one before: it waits for no operator and no interval. */
@@ -950,7 +1007,7 @@ int ways_follow(struct ways *w, int i, struct way *way) {
             follow_logged(&f, log, &record);
         }
     } else if (feed != HOP_NONE) {
-        follow_router(&f, feed, &record);
+        follow_unreadable(&f, feed, &record);
     }
     conclude(&f);
     return w->failed ? w->status : 0;

@@ -119,11 +119,11 @@ static void sql_record_event(sqlite3_context *result, int count, sqlite3_value *
 /* ?1 is the listing, ?2 the moment. Feeds that are keyed by something else are found by the events
  * that reached the listing through them. */
 static const char *const gathering[] = {
-    "CREATE TEMP TABLE w_record AS SELECT rowid AS place, * FROM main.topic_record"
+    "CREATE TEMP TABLE w_record AS SELECT rowid AS place, 0 AS lost, * FROM main.topic_record"
     " WHERE recorded_at_ns <= ?2 AND subject_id = ?1"
     " AND topic NOT IN ('seller-policy', 'privacy', 'reference-data', 'erasure-certificates')",
 
-    "INSERT INTO w_record SELECT rowid, * FROM main.topic_record WHERE recorded_at_ns <= ?2 AND"
+    "INSERT INTO w_record SELECT rowid, 0, * FROM main.topic_record WHERE recorded_at_ns <= ?2 AND"
     " topic IN ('seller-policy', 'privacy', 'reference-data', 'erasure-certificates') AND ?1 = ?1"
     " AND event_id IN (SELECT event_id FROM w_record WHERE type IN"
     " ('policy', 'erasure', 'reference'))",
@@ -132,8 +132,8 @@ static const char *const gathering[] = {
     " FROM main.topic_record WHERE epoch > 0 AND recorded_at_ns <= ?2 AND ?1 = ?1"
     " GROUP BY 1, 2, 3",
 
-    /* What a leader change cut off is no longer on its way. */
-    "DELETE FROM w_record WHERE ?1 = ?1 AND ?2 = ?2 AND EXISTS (SELECT 1 FROM w_epoch e"
+    /* What a leader change cut off: whoever had not read it never will. */
+    "UPDATE w_record SET lost = 1 WHERE ?1 = ?1 AND ?2 = ?2 AND EXISTS (SELECT 1 FROM w_epoch e"
     " WHERE e.topic = w_record.topic AND e.partition = w_record.partition"
     " AND e.epoch > w_record.epoch AND e.first <= w_record.\"offset\")",
 
