@@ -737,7 +737,8 @@ static const char *fault_subject(const struct fault *fault) {
 
 /* What was planned for a stretch of time comes first: a report draws only so many rows. */
 static bool is_planned(const struct fault *fault) {
-    return fault->kind == FAULT_STALLED_FEED || fault->kind == FAULT_SINK_OUTAGE;
+    return fault->kind == FAULT_STALLED_FEED || fault->kind == FAULT_SINK_OUTAGE ||
+           fault->kind == FAULT_DISK_FULL;
 }
 
 static void fill_bands(struct scenario_run *run) {

@@ -364,7 +364,27 @@ const char *fault_survival_name(enum fault_survival survival);
       "ahead of what is in",                                                                       \
       "channels of streaming ingestion: whoever opens one can overwrite its token [FIELD: "        \
       "warehouse]",                                                                                \
-      "convergence history", "token-trusted")
+      "convergence history", "token-trusted")                                                      \
+    X(DISK_FULL, "disk-full", PLACE_VECTORS | PLACE_KEYWORDS | PLACE_WAREHOUSE | PLACE_STATE,      \
+      FAULT_SINK, FAULT_DOWN, SURVIVES_WITHIN,                                                     \
+      "shorter than the retention of the topic that is read", "",                                  \
+      "a store refuses every write and goes on answering reads",                                   \
+      "a disk that is full: indexes turn read-only at the flood stage, a database refuses to "     \
+      "extend a file [Elasticsearch: disk.watermark.flood_stage]",                                 \
+      "convergence backlog-bounded", "failed-load-taken")                                          \
+    X(SLOW_WORKER, "slow-worker", PLACE_WORKER,                                                    \
+      FAULT_WORKER | FAULT_EVERY | FAULT_DELAY | FAULT_DOWN, 0, SURVIVES, "", "",                  \
+      "for `down`, a worker takes up to `delay` longer over everything that it is told; its "      \
+      "heartbeats go on",                                                                          \
+      "a noisy neighbour, a throttled CPU, a failing disk: slow, not dead [promise C6]",           \
+      "convergence no-duplicate-row", "no-version-check")                                          \
+    X(ROLLING_RESTART, "rolling-restart", PLACE_WORKER, FAULT_WORKER | FAULT_EVERY, FAULT_DOWN,    \
+      SURVIVES, "", "",                                                                            \
+      "all workers of a machine are replaced one after another: each leaves its group in good "    \
+      "order and is back `down` later",                                                            \
+      "a deploy in the middle of the day: a rebalance for each worker that goes and comes "        \
+      "[promise C6]",                                                                              \
+      "convergence no-duplicate-row", "offset-before-state")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

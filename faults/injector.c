@@ -79,11 +79,14 @@ static int64_t band_gap_ns(enum fault_kind kind) {
     case FAULT_OUTBOX_STALL:
     case FAULT_SINK_CRASH:
     case FAULT_SINK_OUTAGE:
+    case FAULT_DISK_FULL:
     case FAULT_SINK_RESTART:
     case FAULT_WORKER_CRASH:
     case FAULT_WORKER_CRASH_AT_WRITE:
     case FAULT_WORKER_PAUSE:
     case FAULT_WORKER_STUCK:
+    case FAULT_SLOW_WORKER:
+    case FAULT_ROLLING_RESTART:
     case FAULT_LEADER_CHANGE:
     case FAULT_UNCLEAN_LEADER:
         return 5 * VTIME_MINUTE;

@@ -85,6 +85,7 @@ struct late_commit;
 struct misfortune {
     vtime crashed, down_until;
     vtime paused, paused_until;
+    vtime slow_until;
 };
 
 struct injector {

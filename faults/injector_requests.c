@@ -4,6 +4,7 @@
 static bool strikes(struct injector *in, struct armed *armed, vtime now) {
     switch (armed->fault.kind) {
     case FAULT_SINK_OUTAGE:
+    case FAULT_DISK_FULL:
         return injector_in_window(in, armed, now);
     case FAULT_SINK_THROTTLE:
     case FAULT_SINK_CRASH:

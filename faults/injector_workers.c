@@ -46,6 +46,83 @@ static uint32_t worker_up(struct injector *in, struct armed *armed) {
     return count == 0 ? SIMULATION_ACTOR_NONE : up[drawn % count];
 }
 
+static void hold_up(struct injector *in, struct armed *armed, uint32_t actor, vtime now) {
+    struct misfortune *worker = &in->workers[actor];
+    vtime until = vtime_add(now, armed->fault.down_ns);
+    injector_note(in, armed, PASS_WORKER, now, until);
+    worker->paused_until = vtime_max(worker->paused_until, until);
+    worker->paused = now;
+    if (armed->fault.kind == FAULT_WORKER_STUCK) {
+        simulation_stick(in->simulation, actor);
+    } else {
+        simulation_pause(in->simulation, actor);
+    }
+    simulation_schedule(in->simulation, until, "resume-worker", actor, resume_due, in, actor);
+}
+
+static void quick_due(void *ctx, vtime now, uint64_t actor) {
+    struct injector *in = ctx;
+    /* Another fault may keep it slow for longer. */
+    if (!vtime_before(now, in->workers[actor].slow_until)) {
+        simulation_slow(in->simulation, (uint32_t)actor, 0);
+    }
+}
+
+static void slow_down(struct injector *in, struct armed *armed, uint32_t actor, vtime now) {
+    struct misfortune *worker = &in->workers[actor];
+    vtime until = vtime_add(now, armed->fault.down_ns);
+    injector_note(in, armed, PASS_WORKER, now, until);
+    worker->slow_until = vtime_max(worker->slow_until, until);
+    simulation_slow(in->simulation, actor,
+                    prng_range(&armed->stream, armed->fault.delay_ns / 2, armed->fault.delay_ns));
+    simulation_schedule(in->simulation, until, "quick-worker", actor, quick_due, in, actor);
+}
+
+static void drain_due(void *ctx, vtime now, uint64_t actor) {
+    struct injector *in = ctx;
+    (void)now;
+    if (!in->healed) {
+        simulation_drain(in->simulation, (uint32_t)actor);
+    }
+}
+
+/* The next one goes when the one before it is back. */
+static void roll(struct injector *in, struct armed *armed, vtime now) {
+    struct simulation *simulation = in->simulation;
+    int64_t down_ns = injector_down_ns(armed, WORKER_DOWN_NS);
+    uint32_t actor;
+    vtime at = now;
+    for (uint32_t member = 0; (actor = simulation_actor_find(simulation, armed->fault.worker,
+                                                             member)) != SIMULATION_ACTOR_NONE;
+         member++) {
+        simulation_schedule(simulation, at, "drain-worker", actor, drain_due, in, actor);
+        at = vtime_add(at, down_ns);
+        simulation_schedule(simulation, at, "restart-worker", actor, restart_due, in, actor);
+        at = vtime_add(at, down_ns);
+    }
+    injector_note(in, armed, PASS_WORKER, now, at);
+}
+
+static void befall(struct injector *in, struct armed *armed, uint32_t actor, vtime now) {
+    switch (armed->fault.kind) {
+    case FAULT_WORKER_CRASH:
+        injector_crash_worker(in, armed, actor, PASS_WORKER, now);
+        break;
+    case FAULT_MEMBER_FLAPS:
+        injector_note(in, armed, PASS_WORKER, now, now);
+        simulation_flap(in->simulation, actor);
+        break;
+    case FAULT_SLOW_WORKER:
+        slow_down(in, armed, actor, now);
+        break;
+    case FAULT_ROLLING_RESTART:
+        roll(in, armed, now);
+        break;
+    default:
+        hold_up(in, armed, actor, now);
+    }
+}
+
 static void worker_misfortune(void *ctx, vtime now, uint64_t index) {
     struct injector *in = ctx;
     struct armed *armed = &in->armed[index];
@@ -56,25 +133,7 @@ static void worker_misfortune(void *ctx, vtime now, uint64_t index) {
     uint32_t actor = worker_up(in, armed);
     in->passed[PASS_WORKER]++;
     if (actor != SIMULATION_ACTOR_NONE && injector_in_window(in, armed, now)) {
-        if (armed->fault.kind == FAULT_WORKER_CRASH) {
-            injector_crash_worker(in, armed, actor, PASS_WORKER, now);
-        } else if (armed->fault.kind == FAULT_MEMBER_FLAPS) {
-            injector_note(in, armed, PASS_WORKER, now, now);
-            simulation_flap(in->simulation, actor);
-        } else {
-            struct misfortune *worker = &in->workers[actor];
-            vtime until = vtime_add(now, armed->fault.down_ns);
-            injector_note(in, armed, PASS_WORKER, now, until);
-            worker->paused_until = vtime_max(worker->paused_until, until);
-            worker->paused = now;
-            if (armed->fault.kind == FAULT_WORKER_STUCK) {
-                simulation_stick(in->simulation, actor);
-            } else {
-                simulation_pause(in->simulation, actor);
-            }
-            simulation_schedule(in->simulation, until, "resume-worker", actor, resume_due, in,
-                                actor);
-        }
+        befall(in, armed, actor, now);
     }
     injector_worker_arm(in, armed, now);
 }
@@ -135,6 +194,7 @@ void injector_wrap_state(struct injector *in) {
 
 void injector_workers_heal(struct injector *in) {
     for (uint32_t actor = 0; actor < simulation_actor_count(in->simulation); actor++) {
+        simulation_slow(in->simulation, actor, 0);
         simulation_resume(in->simulation, actor);
         simulation_restart(in->simulation, actor);
     }

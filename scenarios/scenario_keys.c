@@ -563,6 +563,15 @@ static const struct key workload_keys[] = {
         .about = "mean length of a description",
     },
     {
+        .name = "clock_skew",
+        ONLY_GENERATED,
+        DURATION(0, VTIME_HOUR),
+        AT(workload.clock_skew_ns),
+        .fallback = "\"0s\"",
+        .about = "every second listing is kept on a device whose clock is wrong by up to so long; "
+                 "goes with no anomalies and no erasures",
+    },
+    {
         .name = "hot_seller",
         ONLY_GENERATED,
         .type = TAKES_SHARE_PPM,

@@ -269,6 +269,13 @@ static int check_options(const struct workload_options *o, struct workload_error
     if (o->description_words > CATALOGUE_DESCRIPTION_WORDS_MAX) {
         return refuse(error, "workload.description_words must be from 0 to 3000");
     }
+    if (o->clock_skew_ns < 0 ||
+        (o->clock_skew_ns > 0 &&
+         (o->anomaly_count > 0 || o->weight_erase_listing > 0 || o->weight_erase_seller > 0))) {
+        return refuse(error,
+                      "workload.clock_skew must be 0 or more, and goes with no anomalies and "
+                      "no erasures");
+    }
     return 0;
 }
 
@@ -1286,20 +1293,33 @@ static void plan_anomalies(struct marketplace *m) {
     }
 }
 
+/* Whoever keeps the listing has a clock of his own: what he says of it is stamped by that. Returns
+ * the listing. */
+static uint32_t by_clock(struct marketplace *m, uint32_t listing, struct workload_op *op) {
+    int64_t skew_ns = m->options.clock_skew_ns;
+    if (skew_ns != 0 && listing % 2 == 1) {
+        struct prng clock;
+        prng_init(&clock, m->options.seed ^ listing, "workload.clock");
+        op->stamp.ts = vtime_add(op->stamp.ts, prng_range(&clock, -skew_ns, skew_ns));
+    }
+    return listing;
+}
+
 static void carry_out(struct marketplace *m, const struct pending *p, struct workload_op *op) {
     switch (p->action) {
     case ACT_BIRTH:
-        do_birth(m, p->listing, op);
+        do_birth(m, by_clock(m, p->listing, op), op);
         break;
     case ACT_DELIVER:
     case ACT_WITHDRAW:
+        (void)by_clock(m, p->listing, op);
         do_media(m, p, op);
         break;
     case ACT_ADOPT:
-        do_adopt(m, p->listing, p->image, op);
+        do_adopt(m, by_clock(m, p->listing, op), p->image, op);
         break;
     case ACT_DELETE:
-        do_delete(m, m->alive.items[prng_below(&m->actions, m->alive.count)], op);
+        do_delete(m, by_clock(m, m->alive.items[prng_below(&m->actions, m->alive.count)], op), op);
         break;
     case ACT_ANOMALY:
         do_anomaly(m, m->options.anomalies[p->listing].kind, op);
@@ -1323,16 +1343,16 @@ static void carry_out(struct marketplace *m, const struct pending *p, struct wor
         do_set_policy(m, &m->options.policies[p->listing], op);
         break;
     case ACT_PRICE:
-        do_price(m, pick_popular(m, &m->actions), op);
+        do_price(m, by_clock(m, pick_popular(m, &m->actions), op), op);
         break;
     case ACT_TEXT:
-        do_text(m, pick_popular(m, &m->actions), op);
+        do_text(m, by_clock(m, pick_popular(m, &m->actions), op), op);
         break;
     case ACT_ATTRIBUTES:
-        do_attributes(m, pick_popular(m, &m->actions), op);
+        do_attributes(m, by_clock(m, pick_popular(m, &m->actions), op), op);
         break;
     case ACT_IMAGES:
-        do_images(m, pick_popular(m, &m->actions), op);
+        do_images(m, by_clock(m, pick_popular(m, &m->actions), op), op);
         break;
     case ACT_CORRECT:
         do_correction(m, op);

@@ -483,14 +483,16 @@ static void effects_drop(struct simulation *s, struct effects *effects) {
     }
 }
 
-/* A worker takes its time over the records that it is told. */
+/* A worker takes its time over the records that it is told, a slow one over everything. */
 static void work(const struct simulation *s, struct actor *actor, const struct event *event) {
     uint32_t rate = s->options.capacity.worker;
     uint64_t records = event->kind == EVENT_RECORDS  ? event->records.count
                        : event->kind == EVENT_OUTBOX ? event->outbox.count
                                                      : 0;
-    if (rate > 0) {
-        actor->busy_until = vtime_add(s->now, (int64_t)(records * VTIME_SECOND / rate));
+    int64_t work_ns = rate > 0 ? (int64_t)(records * VTIME_SECOND / rate) : 0;
+    work_ns += actor->slow_ns;
+    if (work_ns > 0) {
+        actor->busy_until = vtime_add(s->now, work_ns);
     }
 }
 
@@ -741,6 +743,30 @@ void simulation_crash(struct simulation *s, uint32_t index) {
     actor_end(s, index, true);
 }
 
+/* Ends in good order: the group deals its partitions out at once. */
+static void actor_leave(struct simulation *s, uint32_t index) {
+    struct actor *actor = &s->actors[index];
+    actor_end(s, index, false);
+    if (group_topics(actor->kind) != 0) {
+        fake_kafka_group_leave(s->kafka, s->now, machine_group(actor->kind), actor->member);
+        group_changes(s);
+    }
+}
+
+void simulation_drain(struct simulation *s, uint32_t index) {
+    if (s->actors[index].machine != NULL) {
+        actor_leave(s, index);
+    }
+}
+
+void simulation_slow(struct simulation *s, uint32_t index, int64_t longer_ns) {
+    assert(longer_ns >= 0);
+    if (s->actors[index].slow_ns != longer_ns) {
+        simulation_note(s, (uint64_t)longer_ns);
+        s->actors[index].slow_ns = longer_ns;
+    }
+}
+
 void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t workers) {
     assert(machine_tenure(kind) == MACHINE_GROUPED);
     assert(workers <= kind_workers_max(&s->options, kind));
@@ -754,9 +780,7 @@ void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t wor
         if (!actor->idle) {
             simulation_restart(s, i);
         } else if (actor->machine != NULL) {
-            actor_end(s, i, false);
-            fake_kafka_group_leave(s->kafka, s->now, machine_group(kind), actor->member);
-            group_changes(s);
+            actor_leave(s, i);
         }
     }
 }

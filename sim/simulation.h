@@ -211,6 +211,12 @@ void simulation_restart(struct simulation *s, uint32_t actor);
 /* From this moment on there are `workers` processes of a grouped kind, 0 to its workers_max:
  * further ones start and join the group; those that are too many leave it in good order and end. */
 void simulation_scale(struct simulation *s, enum machine_kind kind, uint32_t workers);
+/* The process ends in good order and leaves its group; simulation_restart brings it back. No effect
+ * on one that is down. */
+void simulation_drain(struct simulation *s, uint32_t actor);
+/* The process takes so much longer over everything that it is told, while its heartbeats go on; 0:
+ * as ever. It stays slow over a restart: the machine is what is slow. */
+void simulation_slow(struct simulation *s, uint32_t actor, int64_t longer_ns);
 /* The process stands still: events and retries wait; requests already sent arrive. Its group evicts
  * it after the session timeout; when it goes on, it first does what was waiting, in order and ahead
  * of what else is due at that moment, as a zombie does. */

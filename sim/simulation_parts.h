@@ -55,6 +55,7 @@ struct actor {
     bool paused;
     bool idle;               /* the scale leaves it out */
     vtime busy_until;        /* it works on what it was told last */
+    int64_t slow_ns;         /* so much longer over everything that it is told */
     struct machine *machine; /* NULL while down */
     struct flight *deferred; /* what came while paused, in order */
     struct flight **deferred_last;

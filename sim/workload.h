@@ -143,6 +143,9 @@ struct workload_options {
     int64_t media_stray_lag_ns_max; /* half of the strays are named after all, up to so long after;
                                        half of these are then delivered once more */
     uint32_t description_words;     /* mean, at most 3,000; 0: no descriptions */
+    /* Every second listing is kept on a device whose clock is wrong by up to so long, either way;
+     * goes with no erasures and no anomalies, which the platform's clock stamps. */
+    int64_t clock_skew_ns;
     uint32_t hot_seller_ppm;        /* of the listings, in parts per million: seller 1 has them */
     const struct workload_peak *peaks; /* of what follows the load; the total stays `events` */
     size_t peak_count;
