@@ -73,7 +73,14 @@ static int commit(struct log_subject *s, uint32_t member, uint32_t generation, u
 }
 
 static int64_t committed(struct log_subject *s, uint32_t partition) {
-    return s->ops->committed(s->ctx, GROUP, TOPIC_LISTING, partition);
+    int64_t offset = s->ops->committed(s->ctx, GROUP, TOPIC_LISTING, partition);
+    /* The port says the same. */
+    int64_t told = -1;
+    int error = s->port.ops->committed(s->port.ctx, s->ops->now(s->ctx), GROUP, TOPIC_LISTING,
+                                       partition, &told);
+    assert_int_equal(error, offset < 0 ? PORT_NOT_FOUND : PORT_OK);
+    assert_true(offset < 0 || told == offset);
+    return offset;
 }
 
 /* Keys of one partition, in ascending order. */
