@@ -91,6 +91,9 @@ token-trusted warehouse-token-overwritten 1
 batch-takes-refused registry-refused-orders 1
 books-unread retention-loader-outage 1
 watch-asleep stalled-feed 1
+failed-load-taken worker-disk-full 3
+no-version-check worker-slow-node 5
+offset-before-state worker-rolling-restart 3
 source-unread dual-write-drift 1
 refusals-unheard quality-load-failures 1
 '
