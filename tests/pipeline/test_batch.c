@@ -179,7 +179,8 @@ static bool serve(struct night *n) {
         return true;
     case EFFECT_REFRESH_DASHBOARD: {
         struct warehouse_port port = fake_warehouse_port(n->warehouse);
-        assert_int_equal(port.ops->refresh_dashboard(port.ctx, n->script->now, false, &(vtime){0}), 0);
+        assert_int_equal(port.ops->refresh_dashboard(port.ctx, n->script->now, false, &(vtime){0}),
+                         0);
         script_answer(n->script, request);
         return true;
     }
