@@ -203,8 +203,9 @@ static int write_sales(struct partitioned *batch, struct batch_task *task,
 
 /* ---- The end of a run ---- */
 
-static void alert(struct batch_task *task, uint64_t documents, uint64_t buckets,
-                  struct effects *effects) {
+void batch_alert(struct batch_task *task, struct effects *effects) {
+    uint64_t documents = batch_drift(task->report.document_counts);
+    uint64_t buckets = batch_drift(task->report.sales_counts);
     bool differs = documents + buckets > 0;
     if (differs == task->alarmed) {
         return;
@@ -225,8 +226,7 @@ static int go_on(struct partitioned *batch, struct batch_task *task, vtime now,
 
 int batch_finish(struct partitioned *batch, struct batch_task *task, vtime now,
                  struct effects *effects) {
-    alert(task, batch_drift(task->report.document_counts), batch_drift(task->report.sales_counts),
-          effects);
+    batch_alert(task, effects);
     batch_tell_missing(task, effects);
     struct effect *report = effects_add(effects, EFFECT_BATCH_REPORT, 0, 0);
     if (report == NULL) {
@@ -286,6 +286,7 @@ static void run_resume(const struct partitioned *batch, struct batch_task *task)
     memset(task->report.sales_counts, 0, sizeof task->report.sales_counts);
     memset(task->report.source_counts, 0, sizeof task->report.source_counts);
     task->report.remade = task->report.republished = 0;
+    task->mends = false;
     kept_sales_forget(&task->remade);
     kept_sales_forget(&task->missing);
     batch_sides_forget(task);
@@ -589,6 +590,7 @@ struct machine *batch_new(void) {
         .records = records,
         .answered = task_answered,
         .save_entries = save_entries,
+        .saved = batch_mend_begin,
         .timer = task_timer_due,
     };
     return partitioned_new(sizeof(struct partitioned), &ops);

@@ -105,13 +105,30 @@ static int remake(struct partitioned *batch, struct batch_task *task, vtime now,
     return batch_read_page(batch, task, effects);
 }
 
-static int repair(struct partitioned *batch, struct batch_task *task, vtime now,
-                  struct effects *effects) {
-    task->phase = PHASE_REPAIR;
+int batch_mend_begin(struct partitioned *batch, struct task *head, vtime now,
+                     struct effects *effects) {
+    struct batch_task *task = (struct batch_task *)head;
+    if (!task->mends) {
+        return 0;
+    }
+    task->mends = false;
     if (task->missing.count == 0 || bug_on(batch->machine.bugs, BUG_BOOKS_UNREAD)) {
         return remake(batch, task, now, effects);
     }
     return republish(batch, task, effects);
+}
+
+/* What is found is said, and stands in the checkpoint, before anything of it is mended: whoever
+ * takes over from a batch that dies in it may find nothing any more. */
+static int repair(struct partitioned *batch, struct batch_task *task, vtime now,
+                  struct effects *effects) {
+    task->phase = PHASE_REPAIR;
+    if (task->missing.count + task->remade.count == 0) {
+        return batch_finish(batch, task, now, effects);
+    }
+    batch_alert(task, effects);
+    task->mends = true;
+    return task_save(batch, &task->task, effects);
 }
 
 /* Holds one side against another; what differs and is no more on its way is kept. */

@@ -61,6 +61,7 @@ struct batch_task {
     int64_t offset;             /* to read next in it */
     vtime scheduled;            /* up to where scheduled runs were begun; 0: never */
     bool alarmed;
+    bool mends;    /* once the alarm is in the checkpoint */
     bool beyond;   /* told that the range began before bronze does */
     bool fetching; /* the control topic */
     struct listings listings;
@@ -104,6 +105,11 @@ int batch_mend_orders(struct partitioned *batch, struct batch_task *task, vtime 
                       struct effects *effects);
 /* The last of it: gold's sums of what differed, after silver's orders. */
 int batch_mend_sums(struct partitioned *batch, struct batch_task *task, struct effects *effects);
+/* A checkpoint has all that the task knows: a repair that waited for it begins. */
+int batch_mend_begin(struct partitioned *batch, struct task *task, vtime now,
+                     struct effects *effects);
+/* What differs is said on a change of state. */
+void batch_alert(struct batch_task *task, struct effects *effects);
 /* A step of the repair is done; `republished`: it was OLTP's. */
 int batch_mended(struct partitioned *batch, struct batch_task *task, bool republished, vtime now,
                  struct effects *effects);

@@ -357,12 +357,10 @@ static void test_mends_what_bronze_says_differently(void **state) {
         assert_int_equal(shown(&n, "lamps"), 100);
         assert_int_equal(shown(&n, "chairs"), 70);
         fake_warehouse_check(n.warehouse);
-        if (at == 0) {
-            assert_int_equal(n.script->batch.remade, 1);
-            assert_non_null(strstr(script_told(n.script), "alert batch-differs warehouse error: "
-                                                          "0 documents and 1 buckets of sales"));
-            script_skip(n.script);
-        }
+        /* Whoever takes over may find nothing any more: what was found is said before. */
+        assert_non_null(strstr(script_told(n.script), "alert batch-differs warehouse error: "
+                                                      "0 documents and 1 buckets of sales"));
+        assert_true(at > 0 || n.script->batch.remade == 1);
         bool over = at > 0 && n.served < at;
         n.crash_at = 0;
         work_again(&n, "control batch @71");
