@@ -639,7 +639,7 @@ static void the_demo_is_live(void **state) {
     assert_int_equal(murphy("demo flow --seed 3 --out demo"), 0);
     assert_null(strchr(output, '\033'));
     assert_non_null(strstr(output, "Everywhere "));
-    long long listing, hours, minutes, seconds, ms;
+    long long listing = 0, hours = 0, minutes = 0, seconds = 0, ms = 0;
     const char *said = strstr(output, "text of listing ");
     const char *row = strstr(output, "keyword row");
     assert_true(said != NULL && sscanf(said, "text of listing %lld", &listing) == 1);
