@@ -93,6 +93,18 @@ static void test_reader_goes_back(void **state) {
     script_free(s);
 }
 
+/* A builder reads on in the step in which it takes records in: that fetch says under which leader
+ * they were, too. */
+static void test_reading_on_at_once(void **state) {
+    (void)state;
+    struct script *s = begun(MACHINE_BUILDER, NULL);
+    script_records(s, script_newest_of(s, TOPIC_CONTROL), 0, TEXTS(NULL));
+    script_records(s, script_newest_of(s, TOPIC_LISTING_LOG), 0, TEXTS("listing 7 @1 title=Lamp"));
+    assert_int_equal(fetch_of(s, TOPIC_LISTING_LOG)->fetch.offset, 1);
+    assert_int_equal(fetch_of(s, TOPIC_LISTING_LOG)->fetch.after_epoch, 1);
+    script_free(s);
+}
+
 /* The epoch is in the checkpoint: a successor finds out what happened while nobody read. */
 static void test_checkpoint_keeps_the_epoch(void **state) {
     (void)state;
@@ -230,7 +242,7 @@ static void test_successor_asks(void **state) {
         script_restart(s);
         script_assign(s, generation, 1, only);
         script_load(s, script_newest(s, EFFECT_LOAD_STATE));
-    open_channels(s);
+        open_channels(s);
         if (generation == 2) {
             const struct effect *probe = fetch_of(s, TOPIC_LISTING_LOG);
             assert_int_equal(probe->fetch.offset, 2);
@@ -362,6 +374,7 @@ static void test_told_again_is_a_version(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reader_goes_back),
+        cmocka_unit_test(test_reading_on_at_once),
         cmocka_unit_test(test_checkpoint_keeps_the_epoch),
         cmocka_unit_test(test_out_of_range_is_looked_into),
         cmocka_unit_test(test_oldest_is_in_range),
