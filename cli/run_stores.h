@@ -17,7 +17,7 @@ struct run_stores {
     const char *command; /* whose name stands before messages; static */
     const char *run;     /* as it was given */
     sqlite3 *db;
-    vtime start, end;     /* of the run */
+    vtime start, end; /* of the run */
     int64_t dashboard_sla_ns;
     vtime warehouse_from; /* from when on the warehouse tells everything; the start: of all */
 };

@@ -14,7 +14,8 @@ int contract_gate_init(struct contract_gate *gate, struct partitioned *machine, 
     task->sources[control].topic = TOPIC_CONTROL;
     task->sources[control].partition =
         topic_partition(CONTROL_KEY, machine->machine.config->partitions);
-    return gate->looked == NULL || gate->looking == NULL || registry_init(&gate->registry, machine->machine.config->contracts) != 0
+    return gate->looked == NULL || gate->looking == NULL ||
+                   registry_init(&gate->registry, machine->machine.config->contracts) != 0
                ? -ENOMEM
                : 0;
 }

@@ -97,13 +97,13 @@ void pending_drop_partition(struct pending_requests *pending, uint32_t partition
 struct source {
     enum topic_id topic;
     uint32_t partition;
-    int64_t next;     /* offset to fetch next */
-    int64_t safe;     /* everything below is dealt with: what a checkpoint may say */
-    uint32_t waiting; /* outputs of the fetched records that are not acknowledged yet */
-    bool rewind;      /* is to be read from `rewind_to` on when it is fetched next */
-    int64_t rewind_to; /* an offset, or FETCH_OLDEST */
-    bool expired;     /* what it reads next was not kept when it asked last */
-    bool torn;        /* it went back to where a leader change had cut the log */
+    int64_t next;         /* offset to fetch next */
+    int64_t safe;         /* everything below is dealt with: what a checkpoint may say */
+    uint32_t waiting;     /* outputs of the fetched records that are not acknowledged yet */
+    bool rewind;          /* is to be read from `rewind_to` on when it is fetched next */
+    int64_t rewind_to;    /* an offset, or FETCH_OLDEST */
+    bool expired;         /* what it reads next was not kept when it asked last */
+    bool torn;            /* it went back to where a leader change had cut the log */
     uint32_t after_epoch; /* 1 + leader epoch of the record before `next`; 0: not known */
 };
 

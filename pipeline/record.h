@@ -194,7 +194,8 @@ enum record_section {
     SECTION_REPAIR = 4, /* without bytes: published again by reconciliation, so its age is no
                            reason to hold it back */
     SECTION_FACTS = 8,  /* the router tells what the reference tables say */
-    SECTION_AGAIN = 16, /* without bytes: routed once more, since a leader change may have lost it */
+    SECTION_AGAIN =
+        16, /* without bytes: routed once more, since a leader change may have lost it */
 };
 
 struct record {

@@ -63,8 +63,8 @@ void registry_versions(const struct registry *registry, enum topic_id feed, stru
 
 /* Checkpointed form. Returns its length; writes it unless buffer is NULL. */
 size_t registry_encode(const struct registry *registry, char *buffer);
-/* Replaces what is there by what registry_encode wrote. 0, -EINVAL when the bytes are corrupt (version
- * 1 alone is there then), or -ENOMEM. */
+/* Replaces what is there by what registry_encode wrote. 0, -EINVAL when the bytes are corrupt
+ * (version 1 alone is there then), or -ENOMEM. */
 int registry_decode(struct registry *registry, struct bytes input);
 
 #endif

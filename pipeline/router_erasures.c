@@ -44,7 +44,9 @@ static int erase_with_seller(struct router_task *task, uint64_t seller_id, uint6
         return -ENOMEM;
     }
     bool named_before = task->listings[listing].name_count == names;
-    return named_before && learnt == 0 && !again ? 0 : erasure_items(&erasure, listing_id, produce, effects);
+    return named_before && learnt == 0 && !again
+               ? 0
+               : erasure_items(&erasure, listing_id, produce, effects);
 }
 
 bool is_erased(const struct partitioned *router, const struct router_task *task,

@@ -19,13 +19,11 @@
  *     limits             items and bytes of a batch, requests of a second (vector_profile.h)
  *     visibility         a write is seen at once, after a delay or at the next refresh; reads of
  *                        four levels; versions are judged by what was written, seen or not
- *     dead rows          in a profile whose index is blind they use up the candidates of a search until
- *                        VECTOR_COMPACT (pgvector, VACUUM)
- *     tombstone rows     ROW_TOMBSTONE is a row without a vector, in no scan and no search, that
- *                        is not forgotten
- *     segments           changed vectors go to a growing segment, searched exactly; it is sealed
- *                        into the graph when it has grown; the graph masks rows that changed or
- *                        went, and is compacted when more than half of it is masked (Milvus)
+ *     dead rows          in a profile whose index is blind they use up the candidates of a search
+ * until VECTOR_COMPACT (pgvector, VACUUM) tombstone rows     ROW_TOMBSTONE is a row without a
+ * vector, in no scan and no search, that is not forgotten segments           changed vectors go to
+ * a growing segment, searched exactly; it is sealed into the graph when it has grown; the graph
+ * masks rows that changed or went, and is compacted when more than half of it is masked (Milvus)
  *     filters            evaluated inside the traversal, so a filter does not eat the results
  *     access paths       the row table, the id table and the segments are three structures, and a
  *                        fault can take a row from any of them

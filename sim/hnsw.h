@@ -86,8 +86,8 @@ int64_t hnsw_search(struct hnsw *h, const float *query, size_t k, size_t ef, vec
                     void *ctx, struct vector_hit *hits);
 
 /*
- * The same by an index that does not know which of its rows are dead: they are candidates, use up ef,
- * and are thrown away at the end, so that fewer than k hits may be left although there are more
+ * The same by an index that does not know which of its rows are dead: they are candidates, use up
+ * ef, and are thrown away at the end, so that fewer than k hits may be left although there are more
  * (pgvector). ef is not raised to k.
  */
 int64_t hnsw_search_blind(struct hnsw *h, const float *query, size_t k, size_t ef,

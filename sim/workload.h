@@ -146,7 +146,7 @@ struct workload_options {
     /* Every second listing is kept on a device whose clock is wrong by up to so long, either way;
      * goes with no erasures and no anomalies, which the platform's clock stamps. */
     int64_t clock_skew_ns;
-    uint32_t hot_seller_ppm;        /* of the listings, in parts per million: seller 1 has them */
+    uint32_t hot_seller_ppm; /* of the listings, in parts per million: seller 1 has them */
     const struct workload_peak *peaks; /* of what follows the load; the total stays `events` */
     size_t peak_count;
     const struct workload_policy *policies; /* beside those of the mix; part of `events` */

@@ -214,8 +214,8 @@ static void nothing_is_made_twice(void **state) {
     service_close(&s);
 }
 
-/* What readers ask for belongs to no listing and has no content hash: two queries are never taken for
- * one another. */
+/* What readers ask for belongs to no listing and has no content hash: two queries are never taken
+ * for one another. */
 static void queries_are_not_kept(void **state) {
     (void)state;
     struct service s;
