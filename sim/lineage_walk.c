@@ -294,7 +294,14 @@ static int finding_order(const void *left, const void *right) {
     if (a->shown.hour.ns != b->shown.hour.ns) {
         return a->shown.hour.ns < b->shown.hour.ns ? -1 : 1;
     }
-    return (a->shown.category > b->shown.category) - (a->shown.category < b->shown.category);
+    if (a->shown.category != b->shown.category) {
+        return a->shown.category < b->shown.category ? -1 : 1;
+    }
+    /* Of one order: two of its rows, or two flaws of one. */
+    if (a->said.copy != b->said.copy) {
+        return a->said.copy < b->said.copy ? -1 : 1;
+    }
+    return (a->flaw > b->flaw) - (a->flaw < b->flaw);
 }
 
 /* What happened in the layer, and for how long. */

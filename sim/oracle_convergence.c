@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pipeline/array.h"
 #include "sim/fake_embedding.h"
@@ -206,6 +207,7 @@ static void listings_compare(struct comparison *c) {
     }
 }
 
+/* A total order: which of two equal ones sort leaves first differs between libraries. */
 static int finding_order(const void *left, const void *right) {
     const struct finding *a = left;
     const struct finding *b = right;
@@ -215,7 +217,17 @@ static int finding_order(const void *left, const void *right) {
     if (a->listing_id != b->listing_id) {
         return a->listing_id < b->listing_id ? -1 : 1;
     }
-    return (a->class > b->class) - (a->class < b->class);
+    if (a->class != b->class) {
+        return a->class < b->class ? -1 : 1;
+    }
+    if (a->model_version != b->model_version) {
+        return a->model_version < b->model_version ? -1 : 1;
+    }
+    if (a->check != b->check) {
+        return a->check < b->check ? -1 : 1;
+    }
+    int order = strcmp(a->expected, b->expected);
+    return order != 0 ? order : strcmp(a->observed, b->observed);
 }
 
 void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_stores *stores) {
