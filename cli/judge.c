@@ -724,15 +724,21 @@ static void fill_coverage(struct scenario_run *run) {
     }
 }
 
-static const char *fault_subject(const struct fault *fault) {
-    unsigned takes = fault_table()[fault->kind].required | fault_table()[fault->kind].optional;
-    if ((takes & FAULT_FEED) != 0) {
+/* What it strikes, as the scenario says, or else as the table of faults does, into `places`. */
+static const char *fault_subject(const struct fault *fault, char places[FAULT_PLACES_TEXT]) {
+    const struct fault_about *about = &fault_table()[fault->kind];
+    unsigned takes = about->required | about->optional;
+    if ((takes & (FAULT_FEED | FAULT_TOPIC)) != 0) {
         return topic_name(fault->feed);
     }
     if ((takes & FAULT_SINK) != 0) {
         return fault_sink_name(fault->sink);
     }
-    return (takes & FAULT_WORKER) != 0 ? machine_kind_name(fault->worker) : "oltp";
+    if ((takes & FAULT_WORKER) != 0) {
+        return machine_kind_name(fault->worker);
+    }
+    fault_places_text(about->places, ", ", places);
+    return places;
 }
 
 /* What was planned for a stretch of time comes first: a report draws only so many rows. */
@@ -747,11 +753,12 @@ static void fill_bands(struct scenario_run *run) {
     for (int planned = 1; planned >= 0; planned--) {
         for (size_t i = 0; i < count; i++) {
             const struct fault *fault = &run->scenario->faults[bands[i].fault];
+            char places[FAULT_PLACES_TEXT];
             if (is_planned(fault) == (planned == 1)) {
                 run_result_add_band(&run->result,
                                     &(struct run_band){fault_table()[fault->kind].name,
-                                                       fault_subject(fault), bands[i].from.ns,
-                                                       bands[i].to.ns});
+                                                       fault_subject(fault, places),
+                                                       bands[i].from.ns, bands[i].to.ns});
             }
         }
     }

@@ -64,7 +64,7 @@ bad_usage_is_refused() {
 # Every command says how it is used, and everything that there is is listed both ways.
 help_and_lists() {
     wants 0 'usage: murphy' "$murphy" --help
-    for command in run sweep merge list query explain tune demo; do
+    for command in run sweep merge list query explain rebuild tune relevance demo; do
         wants 0 "usage: murphy $command" "$murphy" "$command" --help
     done
     wants 0 'calm-day' "$murphy" list scenarios
@@ -83,6 +83,22 @@ help_and_lists() {
         lines=$(grep -c '^[^ ]' "$folder/text")
         [ "$names" -gt 0 ] && [ "$names" = "$abouts" ] && [ "$names" = "$lines" ]
         holds "murphy list $kind: $lines lines, $names names, $abouts abouts" $?
+        script -qec "'$murphy' list $kind" /dev/null </dev/null | tr -d '\r' >"$folder/terminal"
+        [ "$(wc -L <"$folder/terminal")" -le 80 ] &&
+            diff <(tr -s ' \n' '\n\n' <"$folder/text") <(tr -s ' \n' '\n\n' <"$folder/terminal") >&2
+        holds "murphy list $kind keeps to 80 columns on a terminal, with the same words" $?
+    done
+}
+
+# The stretches in which a fault struck name what it struck, as the scenario or its table says.
+faults_say_what_they_struck() {
+    local case
+    for case in lineage-gold:gold-skip,warehouse kafka-leader-change:leader-change,listing-log \
+        object-lost-delete:lost-deletes,objects; do
+        "$murphy" run "${case%%:*}" --out "$folder/struck" >/dev/null 2>&1
+        wants 0 "${case#*:}" "$murphy" query "$folder/struck" --csv \
+            'SELECT DISTINCT kind, subject FROM fault_band'
+        rm -rf "$folder/struck"
     done
 }
 
@@ -190,6 +206,7 @@ interrupts_leave_nothing() {
 
 bad_usage_is_refused
 help_and_lists
+faults_say_what_they_struck
 every_check_is_listed
 bad_scenarios_are_refused
 bad_event_files_are_refused
