@@ -1,9 +1,12 @@
 /*
- * murphy list: what there is, a line each.
+ * murphy list: what there is.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/murphy.h"
 #include "cli/scenario_run.h"
@@ -11,6 +14,7 @@
 #include "faults/injector.h"
 #include "pipeline/bugs.h"
 #include "pipeline/control.h"
+#include "reports/page.h"
 #include "scenarios/contract_set.h"
 #include "scenarios/quantity.h"
 #include "scenarios/scenario.h"
@@ -22,12 +26,31 @@ struct listing {
     bool failed;
 };
 
+/* A term below a name, or the name itself with an empty label. A terminal gets lines of 80 columns,
+ * a file or another program one line for each term. */
+static void print_term(const char *name, const char *label, const char *text) {
+    char start[64];
+    snprintf(start, sizeof start, "%-26s ", name);
+    struct page p = {.out = stdout};
+    page_put(&p, start);
+    if (label[0] != '\0') {
+        page_put(&p, label);
+        page_put(&p, ": ");
+    }
+    if (isatty(STDOUT_FILENO) == 1) {
+        page_wrap(&p, 27, text);
+    } else {
+        page_put(&p, text);
+        page_newline(&p);
+    }
+}
+
 static void listing_add(struct listing *listing, const char *name, const char *about,
                         const char *key, const char *value) {
     if (listing->array == NULL) {
-        printf("%-26s %s\n", name, about);
+        print_term(name, "", about);
         if (value != NULL) {
-            printf("%-26s %s: %s\n", "", key, value);
+            print_term("", key, value);
         }
         return;
     }
@@ -106,14 +129,16 @@ static json_t *fault_json(const struct fault_about *about) {
 static void fault_print(const struct fault_about *about) {
     char places[FAULT_PLACES_TEXT];
     fault_places_text(about->places, ", ", places);
-    printf("%-26s %s\n", about->name, about->about);
-    printf("%-26s strikes: %s\n", "", places);
-    printf("%-26s models: %s\n", "", about->models);
-    printf("%-26s survivable: %s%s%s\n", "", fault_survival_name(about->survival),
-           about->bounds[0] == '\0' ? "" : ": ", about->bounds);
-    printf("%-26s noticed by: %s\n", "", about->checks);
+    char survivable[512];
+    snprintf(survivable, sizeof survivable, "%s%s%s", fault_survival_name(about->survival),
+             about->bounds[0] == '\0' ? "" : ": ", about->bounds);
+    print_term(about->name, "", about->about);
+    print_term("", "strikes", places);
+    print_term("", "models", about->models);
+    print_term("", "survivable", survivable);
+    print_term("", "noticed by", about->checks);
     if (about->bugs[0] != '\0') {
-        printf("%-26s bugs: %s\n", "", about->bugs);
+        print_term("", "bugs", about->bugs);
     }
 }
 
@@ -180,10 +205,10 @@ static json_t *contract_object(const struct seam_contract *c) {
 }
 
 static void print_contract(const struct seam_contract *c) {
-    printf("%-26s %s\n", c->id, c->about);
+    print_term(c->id, "", c->about);
     printf("%-26s version %s, of %s\n", "", c->version, c->owner);
-    printf("%-26s delivery: %s\n", "", c->delivery);
-    printf("%-26s idempotent by: %s\n", "", c->idempotent_by);
+    print_term("", "delivery", c->delivery);
+    print_term("", "idempotent by", c->idempotent_by);
     for (int level = 0; level < LEVEL_COUNT; level++) {
         char text[DURATION_TEXT_SIZE];
         quantity_duration_format(c->levels_ns[level], text);
@@ -191,7 +216,7 @@ static void print_contract(const struct seam_contract *c) {
             printf("%-26s %s: %s\n", "", service_level_name((enum service_level)level), text);
         }
     }
-    printf("%-26s reconciliation: %s\n", "", c->reconciliation);
+    print_term("", "reconciliation", c->reconciliation);
 }
 
 static int list_contracts(struct listing *listing) {
@@ -237,11 +262,11 @@ static const struct {
 };
 
 static void help(void) {
-    puts("usage: murphy list scenarios|faults|states|checks|operations|points|bugs|contracts\n     "
-         "       "
-         "       [--json]\n\n"
-         "Prints what there is, a line each. --json prints an array of objects with at least\n"
-         "`name` and `about`.");
+    puts("usage: murphy list scenarios|faults|states|checks|operations|points|bugs|contracts\n"
+         "                   [--json]\n\n"
+         "Prints what there is, and below each name what is to be said of it: in lines of 80\n"
+         "columns on a terminal, a line for each term elsewhere. --json prints an array of\n"
+         "objects with at least `name` and `about`.");
 }
 
 int cmd_list(int argc, char **argv) {

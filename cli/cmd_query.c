@@ -312,8 +312,12 @@ int cmd_query(int argc, char **argv) {
     if (q.help) {
         fputs(help, stdout);
         fputs("\nTables:", stdout);
+        int column = 7;
         for (const char *const *name = stores_export_tables(); *name != 0; name++) {
-            printf(" %s", *name);
+            int width = (int)strlen(*name) + 1;
+            bool wrap = column + width > 80;
+            printf("%s %s", wrap ? "\n " : "", *name);
+            column = width + (wrap ? 1 : column);
         }
         putchar('\n');
         return EXIT_HELD;

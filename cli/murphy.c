@@ -19,7 +19,7 @@ static const struct command commands[] = {
     {"run", cmd_run, "play one scenario under one seed and judge it"},
     {"sweep", cmd_sweep, "many seeds of many scenarios over many processes"},
     {"merge", cmd_merge, "the shards of a sweep as one"},
-    {"list", cmd_list, "scenarios, faults, checks, operations, points, bugs or contracts"},
+    {"list", cmd_list, "scenarios, faults, checks, contracts, bugs, and what else there is"},
     {"query", cmd_query, "ask the stores of a finished run, as of any moment, in SQL"},
     {"explain", cmd_explain, "one update through every hop; a number back to its rows"},
     {"rebuild", cmd_rebuild, "make the layers of a finished run anew, show what differs"},
@@ -30,8 +30,8 @@ static const struct command commands[] = {
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void help(FILE *out) {
-    fputs("Murphy plays a day of marketplace traffic through the real pipeline core, breaks it\n"
-          "on purpose, and shows whether every store ended right. Same seed, same bytes.\n\n"
+    fputs("Murphy plays a day of marketplace traffic through the real pipeline core, breaks\n"
+          "it on purpose, and shows whether every store ended right. Same seed, same bytes.\n\n"
           "usage: murphy COMMAND [OPTIONS]\n\n",
           out);
     for (size_t i = 0; i < COMMANDS; i++) {

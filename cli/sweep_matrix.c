@@ -41,14 +41,29 @@ static bool struck(const struct sweep_matrix *m, int kind) {
     return false;
 }
 
-static void print_row(const struct sweep_matrix *m, int kind, FILE *out) {
+/* Columns of a cell: as wide as the greatest number needs, so that small sweeps fit 80 columns. */
+static int cell_width(const struct sweep_matrix *m) {
+    int64_t most = 0;
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
+            most = m->runs[kind][state] > most ? m->runs[kind][state] : most;
+        }
+    }
+    int width = 2;
+    for (int64_t limit = 100; limit <= most; limit *= 10) {
+        width++;
+    }
+    return width;
+}
+
+static void print_row(const struct sweep_matrix *m, int kind, int width, FILE *out) {
     fprintf(out, "%-24s", fault_table()[kind].name);
     for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
         if (m->runs[kind][state] > 0) {
-            fprintf(out, " %5" PRId64, m->runs[kind][state]);
+            fprintf(out, " %*" PRId64, width, m->runs[kind][state]);
         } else {
             bool impossible = pipeline_state_impossible(kind, state) != NULL;
-            fprintf(out, " %5s", impossible ? "-" : ".");
+            fprintf(out, " %*s", width, impossible ? "-" : ".");
         }
     }
     fputs("\n", out);
@@ -58,24 +73,24 @@ void sweep_matrix_print(const struct sweep_matrix *m, FILE *out) {
     if (m->any == 0) {
         return;
     }
-    fputs("\nRuns in which a fault struck while the pipeline was in a state (. never, - "
-          "impossible)\n",
+    int width = cell_width(m);
+    fputs("\nRuns in which a fault struck in a state of the pipeline (. never, - impossible)\n",
           out);
     fprintf(out, "%-24s", "");
     for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
-        fprintf(out, " %5d", state + 1);
+        fprintf(out, " %*d", width, state + 1);
     }
     fputs("\n", out);
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
         if (struck(m, kind)) {
-            print_row(m, kind, out);
+            print_row(m, kind, width, out);
         }
     }
     for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
-        fprintf(out, "%s%2d %-16s", state % 5 == 0 ? state == 0 ? "" : "\n" : "  ", state + 1,
-                pipeline_state_table()[state].name);
+        bool last = state % 4 == 3 || state + 1 == PIPELINE_STATE_COUNT;
+        fprintf(out, "%2d %-*s%s", state + 1, last ? 0 : 17, pipeline_state_table()[state].name,
+                last ? "\n" : "");
     }
-    fputs("\n", out);
 }
 
 /* ---- JSON ---- */

@@ -126,8 +126,8 @@ static int write_text(struct sweep_store *store, const struct sweep_closing *c,
     }
     sweep_matrix_print(matrix, out);
     fputs("\nseeds/s are those of one process", out);
-    if (c->elapsed_ns > 0) {
-        fprintf(out, "; %s runs in %s with %u, %.2f/s", format_count(c->played).text,
+    if (c->played > 0 && c->elapsed_ns > 0) {
+        fprintf(out, "; %s runs in %s with %u at once, %.2f/s", format_count(c->played).text,
                 format_duration(c->elapsed_ns).text, c->jobs,
                 per_second((int64_t)c->played, c->elapsed_ns));
     }
