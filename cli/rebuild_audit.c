@@ -113,8 +113,13 @@ static int show_stream(const struct run_stores *run, uint64_t listing_id) {
         return run_stores_complain(run, EXIT_INPUT, "%s: %s", run->run, sqlite3_errmsg(run->db));
     }
     sqlite3_bind_int64(s, 1, (int64_t)listing_id);
-    printf("%5s  %-30s  %-36s  %-9s %-7s  %s\n", "event", "at", "id", "type", "visible", "digest");
+    bool first = true;
     while (sqlite3_step(s) == SQLITE_ROW) {
+        if (first) {
+            printf("%5s  %-30s  %-36s  %-9s %-7s  %s\n", "event", "at", "id", "type", "visible",
+                   "digest");
+            first = false;
+        }
         char at[MOMENT_TEXT_MAX];
         moment_format((vtime){sqlite3_column_int64(s, 2)}, at);
         const char *id = (const char *)sqlite3_column_text(s, 3);
@@ -126,7 +131,9 @@ static int show_stream(const struct run_stores *run, uint64_t listing_id) {
                digest == NULL ? "" : digest);
     }
     sqlite3_finalize(s);
-    putchar('\n');
+    if (!first) {
+        putchar('\n');
+    }
     return 0;
 }
 
@@ -168,10 +175,12 @@ static void show_text(const struct rebuild_arguments *a, const struct audit_repl
                : report->anchored ? "as run.json anchors it"
                                   : "NOT the one that run.json anchors");
     }
+    bool streams_hold = report->bad == 0 && (!anchor || a->has_listing || report->anchored);
     puts(held(a, report, anchor)
              ? "VERIFIED: each event follows from the one before it, and replayed they are what "
                "is live."
-             : "TAMPERED: the streams are not what the pipeline wrote.");
+         : streams_hold ? "TAMPERED: the streams hold, and gold is not what they make."
+                        : "TAMPERED: the streams are not what the pipeline wrote.");
 }
 
 static int show_json(const struct rebuild_arguments *a, const struct audit_replay_report *report,

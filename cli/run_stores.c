@@ -106,9 +106,10 @@ void run_stores_close(struct run_stores *r) {
 
 int run_stores_failed(const struct run_stores *r) {
     int code = sqlite3_errcode(r->db);
-    return run_stores_complain(
-        r, code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? EXIT_INPUT : EXIT_INTERNAL, "%s: %s",
-        r->run, sqlite3_errmsg(r->db));
+    /* SQLITE_ERROR: a table or column that every run has is not there. */
+    bool input = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
+    return run_stores_complain(r, input ? EXIT_INPUT : EXIT_INTERNAL, "%s: %s", r->run,
+                               sqlite3_errmsg(r->db));
 }
 
 /* Silver, bronze and the audit would show a hole where nothing was missing at the time (A16). */

@@ -676,13 +676,18 @@ static void refusals_say_why(void **state) {
     snprintf(path, sizeof path, "%s/bad-day/stores.db", folder);
     snprintf(command, sizeof command,
              "cd '%s' && head -c 100000 bad-day/stores.db >cut.db && cp erasure-listing/stores.db "
-             "other.db && printf 'no database' >text.db && : >empty.db",
+             "other.db && printf 'no database' >text.db && : >empty.db && cp bad-day/stores.db "
+             "holes.db",
              folder);
     assert_int_equal(system(command), 0);
     sqlite3 *db;
     snprintf(path, sizeof path, "%s/other.db", folder);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9999", 0, 0, 0), SQLITE_OK);
+    sqlite3_close(db);
+    snprintf(path, sizeof path, "%s/holes.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE gold_document", 0, 0, 0), SQLITE_OK);
     sqlite3_close(db);
     static const struct refusal refusals[] = {
         {"", 64, "say which run"},
@@ -705,6 +710,7 @@ static void refusals_say_why(void **state) {
         {"cut.db --listing 1", 65, "cut short"},
         {"text.db --listing 1", 65, "is not the stores.db of a run"},
         {"empty.db --listing 1", 65, "is not the stores.db of a run"},
+        {"holes.db --listing 4000000001", 65, "no such table"},
         {"other.db --listing 1", 65, "another version of Murphy wrote it (layout 9999"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {

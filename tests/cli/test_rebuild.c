@@ -516,6 +516,7 @@ static void payloads_and_the_model(void **state) {
     assert_int_equal(
         murphy("rebuild %s/run --from audit --listing %llu", folder, (unsigned long long)id), 1);
     assert_non_null(strstr(output, "price of gold_document"));
+    assert_non_null(strstr(output, "TAMPERED: the streams hold, and gold is not what they make."));
     restore("gold_document", names, count);
 }
 
@@ -555,6 +556,7 @@ static void refusals(void **state) {
     assert_int_equal(murphy("rebuild --help"), 0);
     assert_int_equal(murphy("rebuild %s/run --from audit --listing 12", folder), 65);
     assert_non_null(strstr(errors, "no listing 12 has an event"));
+    assert_string_equal(output, "");
     change("ALTER TABLE gold_document RENAME COLUMN title TO name");
     assert_int_equal(murphy("rebuild %s/run --from bronze", folder), 65);
     change("ALTER TABLE gold_document RENAME COLUMN name TO title");
