@@ -135,7 +135,8 @@ static void show_title(const struct metric_walk *w) {
     if (q->of_hour) {
         printf(" in the hour of %s", moment(q->hour).text);
     }
-    printf(", as of %s\n\n", moment(q->at).text);
+    printf(", as of %s%s\n\n", moment(q->at).text,
+           q->at.ns == w->e->stores.end.ns ? ", the end of the run" : "");
 }
 
 static void show_verdict(const struct metric_walk *w) {

@@ -266,8 +266,12 @@ static void page(FILE *out, const struct run_result *r, const struct run_html_op
     verdict(out, r);
     tiles(out, r);
     fputs("<nav aria-label=\"Sections\"><a href=\"#timeline\">Timeline</a>"
-          "<a href=\"#objectives\">Objectives</a><a href=\"#freshness\">Freshness</a>"
-          "<a href=\"#reconciliation\">Reconciliation</a><a href=\"#search\">Search</a>"
+          "<a href=\"#objectives\">Objectives</a>",
+          out);
+    fputs(r->contract_count == 0 ? "" : "<a href=\"#contracts\">Contracts</a>", out);
+    fputs("<a href=\"#freshness\">Freshness</a>", out);
+    fputs(r->way_count == 0 ? "" : "<a href=\"#ways\">Updates</a>", out);
+    fputs("<a href=\"#reconciliation\">Reconciliation</a><a href=\"#search\">Search</a>"
           "<a href=\"#checks\">Checks</a><a href=\"#broken\">Broken on purpose</a>"
           "<a href=\"#costs\">Work and cost</a></nav>\n</header>\n<main>\n",
           out);
