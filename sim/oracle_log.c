@@ -109,8 +109,16 @@ static struct log_partition *partition_at(struct oracle *o, enum topic_id topic,
 
 /* Index of the first entry at or above the offset. */
 static size_t entry_place(const struct log_partition *p, int64_t offset) {
-    size_t low = 0;
-    for (size_t high = p->count; low < high;) {
+    size_t low = 0, high = p->count;
+    if (high > 0 && offset > p->entries[0].offset) {
+        /* It is no further on than this, and mostly there: few offsets are left out. */
+        uint64_t furthest = (uint64_t)offset - (uint64_t)p->entries[0].offset;
+        if (furthest < high && p->entries[furthest].offset == offset) {
+            return (size_t)furthest;
+        }
+        high = furthest < high ? (size_t)furthest : high;
+    }
+    while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (p->entries[middle].offset < offset) {
             low = middle + 1;
