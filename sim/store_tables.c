@@ -523,13 +523,13 @@ static int64_t count_duplicates(const struct snapshot *rows, size_t width, const
     struct id_map seen;
     int64_t duplicates = 0;
     id_map_init(&seen);
+    if (id_map_reserve(&seen, rows->count) != 0) {
+        return -1;
+    }
     for (size_t i = 0; i < rows->count && duplicates >= 0; i++) {
         uint64_t hash = hash_of(rows->cells + i * width, columns, count);
-        if (id_map_get(&seen, hash) != ID_MAP_NONE) {
-            duplicates++;
-        } else if (id_map_put_index(&seen, hash, 1) != 0) {
-            duplicates = -1;
-        }
+        int put = id_map_put(&seen, hash, (union id_map_value){.number = 1});
+        duplicates = put < 0 ? -1 : duplicates + (put == 0);
     }
     id_map_release(&seen);
     return duplicates;
