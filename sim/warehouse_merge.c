@@ -2,8 +2,14 @@
 
 #include "sim/warehouse_parts.h"
 
+/* Rows of former loads say nothing any more: their table is kept small, near the processor. */
+enum { MERGED_KEPT_MAX = 1024 };
+
 void warehouse_merge_begin(struct fake_warehouse *w) {
     w->batch++;
+    if (id_map_count(&w->merged) > MERGED_KEPT_MAX) {
+        id_map_release(&w->merged);
+    }
 }
 
 static uint64_t key_hash(enum merge_table table, uint64_t key, uint64_t more) {
