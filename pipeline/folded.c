@@ -45,7 +45,8 @@ int folded_fold(struct folded *folded, const struct record *record, const struct
         folded_digest_keep(folded);
     }
     int changed = document_fold(&folded->document, record, position, logged->append, bugs);
-    bool own = folded_retold(record, logged);
+    /* One that is read a second time, behind what is known, was told already. */
+    bool own = folded_retold(record, logged) && position > folded->visible_version;
     if (changed < 0 || (changed == 0 && !own)) {
         return changed < 0 ? changed : FOLD_NOT_NEWS;
     }

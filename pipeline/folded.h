@@ -50,7 +50,8 @@ enum fold_outcome {
  * versions that nobody else has; from this one on all agree again (C2).
  */
 bool folded_retold(const struct record *record, const struct log_record *logged);
-/* Folds a record of the listing log. A fold_outcome, or -ENOMEM with nothing changed. */
+/* Folds a record of the listing log. A fold_outcome, or -ENOMEM with nothing changed. What is read
+ * a second time is not news, however far behind the document a reader begins again. */
 int folded_fold(struct folded *folded, const struct record *record, const struct log_record *logged,
                 const struct bugs *bugs);
 
