@@ -23,16 +23,20 @@ static void held_unlink(struct held *held) {
     }
 }
 
-static void held_append(struct held *held, vtime now) {
+/* False when its partition has nobody who takes it. */
+static bool held_append(struct held *held, vtime now) {
     struct produce_item item = {held->topic, held->key, {held->value, held->length}};
     struct produce_result result;
     const struct log_port *log = &held->injector->inner.log;
-    if (log->ops->produce(log->ctx, now, &item, 1, &result) == PORT_NO_MEMORY) {
+    int error = log->ops->produce(log->ctx, now, &item, 1, &result);
+    if (error == PORT_NO_MEMORY) {
         held->injector->out_of_memory = true;
     }
+    return error == PORT_OK && result.status == ITEM_APPLIED;
 }
 
-/* How often a stall that lasts as long as a state looks whether it still holds. */
+/* How often a stall that lasts as long as a state looks whether it still holds, and a record whose
+ * partition has no leader is tried again: its producer was told that it is in. */
 #define STATE_LOOK_NS VTIME_SECOND
 
 /* When a stall of the feed that holds now is over; `now` when there is none. Healing ends a stall
@@ -57,6 +61,9 @@ static void held_due(void *ctx, vtime now, uint64_t arg) {
     struct injector *in = held->injector;
     (void)arg;
     vtime until = stalled_until(in, held->topic, now);
+    if (!held->released && !vtime_before(now, until) && !held_append(held, now)) {
+        until = vtime_add(now, STATE_LOOK_NS);
+    }
     if (!held->released && vtime_before(now, until)) {
         if (simulation_schedule(in->simulation, until, "held-record", held->key, held_due, held,
                                 0) != 0) {
@@ -65,9 +72,6 @@ static void held_due(void *ctx, vtime now, uint64_t arg) {
         return;
     }
     held_unlink(held);
-    if (!held->released) {
-        held_append(held, now);
-    }
     free(held);
 }
 

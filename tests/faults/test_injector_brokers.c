@@ -267,10 +267,37 @@ static void a_stuck_worker_leaves_late(void **state) {
     }
 }
 
+/* A record that was held back waits for a leader of its partition: its producer was told that it is
+ * in, and tells it to nobody again. */
+static void a_late_record_waits_for_a_leader(void **state) {
+    (void)state;
+    struct fault fault = {.kind = FAULT_LATE_RECORDS,
+                          .feed = TOPIC_DEAD_LETTER,
+                          .ratio_num = 1,
+                          .ratio_den = 1,
+                          .delay_ns = 10 * VTIME_SECOND};
+    struct rig rig = rig_new(&fault, 1);
+    for (uint64_t key = 0; key < 20; key++) {
+        produce(&rig, key);
+    }
+    for (uint32_t p = 0; p < 2; p++) {
+        fake_kafka_set_online(rig.kafka, TOPIC_DEAD_LETTER, p, false);
+    }
+    run_to(&rig, VTIME_MINUTE);
+    assert_int_equal(partition(&rig, 0).end + partition(&rig, 1).end, 0);
+    for (uint32_t p = 0; p < 2; p++) {
+        fake_kafka_set_online(rig.kafka, TOPIC_DEAD_LETTER, p, true);
+    }
+    run_to(&rig, 2 * VTIME_MINUTE);
+    assert_int_equal(partition(&rig, 0).end + partition(&rig, 1).end, 20);
+    rig_free(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leader_changes),
         cmocka_unit_test(healing_elects),
+        cmocka_unit_test(a_late_record_waits_for_a_leader),
         cmocka_unit_test(an_unclean_leader_lacks_the_last),
         cmocka_unit_test(retention_comes_early),
         cmocka_unit_test(a_reader_is_told_wrongly),
