@@ -50,7 +50,7 @@
       "a replay routes the records of an erased listing once more", "erasure")                     \
     X(LATE_ORDER_WRONG_HOUR, "late-order-wrong-hour",                                              \
       "an order counts in the hour in which it arrived, not in that in which it was placed",       \
-      "dashboard")                                                                                 \
+      "no-false-alarm")                                                                            \
     X(NO_BACKPRESSURE, "no-backpressure", "the log is read on however much waits for a sink",      \
       "backlog-bounded")                                                                           \
     X(CUTOVER_EARLY, "cutover-early", "the aliases switch although the backfill is not complete",  \

@@ -91,11 +91,15 @@ merge() {
 }
 echo 'echo "6 passed, 0 failed"' >make-check
 echo 'echo "9 passed, 0 failed, 1 skipped"' >make-test
+echo 'echo "4 passed, 0 failed"' >make-conformance
 expect_pass 'green checks and suites let a merge through' merge
-expect_said 'and are summed up' '^15 passed, 0 failed, 1 skipped$'
+expect_said 'and are summed up' '^19 passed, 0 failed, 1 skipped$'
 echo 'echo "5 passed, 1 failed"; exit 1' >make-check
-expect_fail 'a red check stops a merge' '^14 passed, 1 failed, 1 skipped$' merge
+expect_fail 'a red check stops a merge' '^18 passed, 1 failed, 1 skipped$' merge
 echo 'echo "6 passed, 0 failed"' >make-check
+echo 'echo "3 passed, 1 failed"; exit 1' >make-conformance
+expect_fail 'a fake that drifts stops a merge' '^18 passed, 1 failed, 1 skipped$' merge
+echo 'echo "4 passed, 0 failed"' >make-conformance
 echo 'exit 2' >make-test
-expect_fail 'a build that breaks stops a merge' '^6 passed, 1 failed$' merge
+expect_fail 'a build that breaks stops a merge' '^10 passed, 1 failed$' merge
 expect_end

@@ -18,7 +18,7 @@ future-accepted quality-future-timestamps 1
 suppression-queues policy-ahead-of-backlog 1
 late-order-wrong-hour orders-late 2
 no-backpressure pressure-slow-sink 1
-cutover-early upgrade-early-cutover 1
+cutover-early upgrade-early-cutover 2
 rollback-loses-writes upgrade-rollback-under-load 2
 skips-expired retention-restart-from-bronze 1
 audit-skips-kept audit-model-history 2

@@ -67,5 +67,5 @@ for scenario in "$@"; do
     rm -rf "$folder/run"
 done
 
-echo "test_medallion.sh: $passed passed, $failed failed"
+echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
