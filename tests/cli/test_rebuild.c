@@ -367,8 +367,7 @@ static void changed_event(void **state) {
     int64_t events;
     uint64_t id = a_long_stream(&events);
     static const char *const columns[] = {"version = version + 1",
-                                          "type = CASE type WHEN 'media' THEN 'listing'"
-                                          " ELSE 'media' END",
+                                          "type = iif(type = 'media', 'listing', 'media')",
                                           "event_at_ns = event_at_ns - 1",
                                           "event_id = '0' || substr(event_id, 2, 34) || '7'",
                                           "visible = 1 - visible",

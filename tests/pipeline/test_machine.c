@@ -138,7 +138,7 @@ static void test_out_of_memory(void **state) {
                                   .now = s->now,
                                   .request = fetch,
                                   .answered = script_request(s, fetch),
-                                  .records = {&record, 1}};
+                                  .records = {.records = &record, .count = 1}};
             struct effect_pool pool;
             struct effects effects;
             effect_pool_init(&pool);

@@ -70,7 +70,7 @@ static void bad_files_are_refused_word_for_word(void **state) {
             fail_msg("%s was taken", path);
         }
         if (writes_anew()) {
-            char line[600];
+            char line[sizeof error.text + 2];
             snprintf(line, sizeof line, "%s\n", error.text);
             write_text(wanted, line);
         }
