@@ -63,16 +63,24 @@ static void listing_add(struct listing *listing, const char *name, const char *a
     }
 }
 
-static int list_scenarios(struct listing *listing) {
+static int load_scenarios(struct scenario_list *list) {
     const char *directory = scenario_directory();
+    struct scenario_error error;
     if (directory == NULL) {
         return EXIT_INTERNAL;
     }
-    struct scenario_list list;
-    struct scenario_error error;
-    if (scenario_list_load(directory, &list, &error) != 0) {
+    if (scenario_list_load(directory, list, &error) != 0) {
         fprintf(stderr, "murphy list: %s\n", error.text);
         return EXIT_INPUT;
+    }
+    return EXIT_HELD;
+}
+
+static int list_scenarios(struct listing *listing) {
+    struct scenario_list list;
+    int status = load_scenarios(&list);
+    if (status != EXIT_HELD) {
+        return status;
     }
     for (size_t i = 0; i < list.count; i++) {
         listing_add(listing, list.entries[i].name, list.entries[i].about, NULL, NULL);
@@ -114,19 +122,55 @@ static json_t *parameters_json(unsigned bits) {
     return array;
 }
 
-static json_t *fault_json(const struct fault_about *about) {
+/* Pairs of a scenario and a bug that it catches, which show what protects from the kind. */
+static json_t *shown_json(const struct scenario_list *list, enum fault_kind kind) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        for (int bug = 0; bug < BUG_COUNT; bug++) {
+            if (scenario_entry_shows(&list->entries[i], kind, (enum bug_id)bug)) {
+                json_array_append_new(array,
+                                      json_pack("{s:s, s:s}", "scenario", list->entries[i].name,
+                                                "bug", bug_table()[bug].name));
+            }
+        }
+    }
+    return array;
+}
+
+static json_t *fault_json(enum fault_kind kind, const struct scenario_list *list) {
+    const struct fault_about *about = &fault_table()[kind];
     char places[FAULT_PLACES_TEXT];
     fault_places_text(about->places, " ", places);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:b, s:s}", "name",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:s}", "name",
                      about->name, "about", about->about, "strikes", names_json(places), "needs",
                      parameters_json(about->required), "may_have", parameters_json(about->optional),
                      "models", about->models, "survivable", fault_survival_name(about->survival),
                      "bounds", about->bounds, "checks", names_json(about->checks), "bugs",
-                     names_json(about->bugs), "swarm", about->no_swarm[0] == '\0', "no_swarm",
-                     about->no_swarm);
+                     names_json(about->bugs), "shown_by", shown_json(list, kind), "swarm",
+                     about->no_swarm[0] == '\0', "no_swarm", about->no_swarm);
 }
 
-static void fault_print(const struct fault_about *about) {
+/* "no-version-check in crashed-sink, worker-slow-node" */
+static void print_shown(const struct scenario_list *list, enum fault_kind kind) {
+    for (int bug = 0; bug < BUG_COUNT; bug++) {
+        char text[4096];
+        size_t length = 0;
+        for (size_t i = 0; i < list->count; i++) {
+            if (scenario_entry_shows(&list->entries[i], kind, (enum bug_id)bug) &&
+                length < sizeof text) {
+                length += (size_t)snprintf(text + length, sizeof text - length, "%s%s%s",
+                                           length == 0 ? bug_table()[bug].name : "",
+                                           length == 0 ? " in " : ", ", list->entries[i].name);
+            }
+        }
+        if (length > 0) {
+            print_term("", "shown by", text);
+        }
+    }
+}
+
+static void fault_print(enum fault_kind kind, const struct scenario_list *list) {
+    const struct fault_about *about = &fault_table()[kind];
     char places[FAULT_PLACES_TEXT];
     fault_places_text(about->places, ", ", places);
     char survivable[512];
@@ -140,17 +184,24 @@ static void fault_print(const struct fault_about *about) {
     if (about->bugs[0] != '\0') {
         print_term("", "bugs", about->bugs);
     }
+    print_shown(list, kind);
 }
 
 static int list_faults(struct listing *listing) {
-    const struct fault_about *table = fault_table();
+    struct scenario_list list;
+    int status = load_scenarios(&list);
+    if (status != EXIT_HELD) {
+        return status;
+    }
     for (int i = 0; i < FAULT_KIND_COUNT; i++) {
         if (listing->array == NULL) {
-            fault_print(&table[i]);
-        } else if (json_array_append_new(listing->array, fault_json(&table[i])) != 0) {
+            fault_print((enum fault_kind)i, &list);
+        } else if (json_array_append_new(listing->array, fault_json((enum fault_kind)i, &list)) !=
+                   0) {
             listing->failed = true;
         }
     }
+    scenario_list_release(&list);
     return EXIT_HELD;
 }
 
@@ -244,11 +295,51 @@ static int list_contracts(struct listing *listing) {
     return EXIT_HELD;
 }
 
+/* The scenarios that catch a bug. */
+static json_t *catchers_json(const struct scenario_list *list, enum bug_id bug) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->entries[i].catches[bug]) {
+            json_array_append_new(array, json_string(list->entries[i].name));
+        }
+    }
+    return array;
+}
+
+static void bug_print(enum bug_id bug, const struct scenario_list *list) {
+    const struct bug_about *about = &bug_table()[bug];
+    char text[4096] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->entries[i].catches[bug] && length < sizeof text) {
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%s",
+                                       length == 0 ? "" : ", ", list->entries[i].name);
+        }
+    }
+    print_term(about->name, "", about->about);
+    print_term("", "check", about->check);
+    print_term("", "caught in", length == 0 ? "no scenario" : text);
+}
+
 static int list_bugs(struct listing *listing) {
     const struct bug_about *table = bug_table();
-    for (int i = 0; i < BUG_COUNT; i++) {
-        listing_add(listing, table[i].name, table[i].about, "check", table[i].check);
+    struct scenario_list list;
+    int status = load_scenarios(&list);
+    if (status != EXIT_HELD) {
+        return status;
     }
+    for (int i = 0; i < BUG_COUNT; i++) {
+        enum bug_id bug = (enum bug_id)i;
+        if (listing->array == NULL) {
+            bug_print(bug, &list);
+        } else if (json_array_append_new(listing->array,
+                                         json_pack("{s:s, s:s, s:s, s:o}", "name", table[i].name,
+                                                   "about", table[i].about, "check", table[i].check,
+                                                   "caught_in", catchers_json(&list, bug))) != 0) {
+            listing->failed = true;
+        }
+    }
+    scenario_list_release(&list);
     return EXIT_HELD;
 }
 

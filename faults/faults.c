@@ -23,6 +23,18 @@ int fault_find(const char *name) {
     return -1;
 }
 
+bool fault_has_bug(enum fault_kind kind, const char *bug) {
+    size_t wanted = strlen(bug);
+    for (const char *at = table[kind].bugs; *at != '\0';) {
+        size_t length = strcspn(at, " ");
+        if (length == wanted && memcmp(at, bug, length) == 0) {
+            return true;
+        }
+        at += length + strspn(at + length, " ");
+    }
+    return false;
+}
+
 static int find(const char *const *names, int count, const char *name) {
     for (int i = 0; i < count; i++) {
         if (strcmp(names[i], name) == 0) {

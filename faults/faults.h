@@ -410,6 +410,8 @@ struct fault_about {
 const struct fault_about *fault_table(void);
 /* Index of a name, or -1. */
 int fault_find(const char *name);
+/* Does the bug of that name take the kind's protection away? */
+bool fault_has_bug(enum fault_kind kind, const char *bug);
 
 /* Where in a write a crash strikes. */
 enum fault_point {

@@ -29,7 +29,21 @@ static void write_names(FILE *out, const char *names) {
     }
 }
 
-static void write_kind(FILE *out, const struct fault_about *about) {
+/* Scenarios that fail without the kind's protection, with the bug that takes it away. */
+static void write_shown(FILE *out, enum fault_kind kind, const struct scenario_list *list) {
+    const char *between = "";
+    for (size_t i = 0; i < list->count; i++) {
+        for (int bug = 0; bug < BUG_COUNT; bug++) {
+            if (scenario_entry_shows(&list->entries[i], kind, (enum bug_id)bug)) {
+                fprintf(out, "%s`%s` (%s)", between, list->entries[i].name, bug_table()[bug].name);
+                between = ", ";
+            }
+        }
+    }
+}
+
+static void write_kind(FILE *out, enum fault_kind kind, const struct scenario_list *list) {
+    const struct fault_about *about = &fault_table()[kind];
     char places[FAULT_PLACES_TEXT];
     fault_places_text(about->places, ", ", places);
     fprintf(out, "| `%s` | %s | ", about->name, places);
@@ -40,18 +54,21 @@ static void write_kind(FILE *out, const struct fault_about *about) {
     write_names(out, about->checks);
     fputs(" | ", out);
     write_names(out, about->bugs);
+    fputs(" | ", out);
+    write_shown(out, kind, list);
     fprintf(out, " | %s |\n", about->no_swarm[0] == '\0' ? "yes" : about->no_swarm);
 }
 
 /* What write() makes, allocated; NULL when out of memory. */
-static char *text_of(void (*write)(FILE *out)) {
+static char *text_of(void (*write)(FILE *out, const struct scenario_list *list),
+                     const struct scenario_list *list) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) {
         return NULL;
     }
-    write(out);
+    write(out, list);
     bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed) {
         free(text);
@@ -60,21 +77,23 @@ static char *text_of(void (*write)(FILE *out)) {
     return text;
 }
 
-static void write_kinds(FILE *out) {
+static void write_kinds(FILE *out, const struct scenario_list *list) {
     fputs("| kind | strikes | takes | what it does | what it models [source] | survivable | "
-          "noticed by, when the protection is missing | bugs that take it away | in the swarm |\n"
-          "|---|---|---|---|---|---|---|---|---|\n",
+          "noticed by, when the protection is missing | bugs that take it away | shown by | in the "
+          "swarm |\n"
+          "|---|---|---|---|---|---|---|---|---|---|\n",
           out);
     for (int i = 0; i < FAULT_KIND_COUNT; i++) {
-        write_kind(out, &fault_table()[i]);
+        write_kind(out, (enum fault_kind)i, list);
     }
 }
 
-char *fault_guide_text(void) {
-    return text_of(write_kinds);
+char *fault_guide_text(const struct scenario_list *list) {
+    return text_of(write_kinds, list);
 }
 
-static void write_states(FILE *out) {
+static void write_states(FILE *out, const struct scenario_list *list) {
+    (void)list;
     fputs("| state | holds while |\n|---|---|\n", out);
     for (int i = 0; i < PIPELINE_STATE_COUNT; i++) {
         fprintf(out, "| `%s` | %s |\n", pipeline_state_table()[i].name,
@@ -83,10 +102,11 @@ static void write_states(FILE *out) {
 }
 
 char *state_guide_text(void) {
-    return text_of(write_states);
+    return text_of(write_states, NULL);
 }
 
-static void write_impossible(FILE *out) {
+static void write_impossible(FILE *out, const struct scenario_list *list) {
+    (void)list;
     fputs("| kind | state | why |\n|---|---|---|\n", out);
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
         for (int i = 0; i < PIPELINE_STATE_COUNT; i++) {
@@ -100,5 +120,5 @@ static void write_impossible(FILE *out) {
 }
 
 char *impossible_guide_text(void) {
-    return text_of(write_impossible);
+    return text_of(write_impossible, NULL);
 }

@@ -6,10 +6,11 @@
 
 #include <stdio.h>
 
-/* The table of docs/faults.md: every kind of fault, in Markdown. Allocated; NULL when out of
- * memory.
- */
-char *fault_guide_text(void);
+#include "scenarios/scenario.h"
+
+/* The table of docs/faults.md: every kind of fault, in Markdown, with those of the scenarios that
+ * show what protects from it. Allocated; NULL when out of memory. */
+char *fault_guide_text(const struct scenario_list *list);
 
 /* The tables of states, and of cells that are impossible. */
 char *state_guide_text(void);

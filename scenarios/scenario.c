@@ -84,27 +84,60 @@ void scenario_release(struct scenario *scenario) {
 
 /* ---- Lists ---- */
 
-/* The text of `about` alone: a scenario that waits for a file is listed too. */
-static char *about_of(const char *directory, const char *name, struct scenario_error *error) {
+static void mark_faults(struct scenario_entry *entry, const json_t *root) {
+    size_t i;
+    json_t *fault;
+    json_array_foreach(json_object_get(root, "faults"), i, fault) {
+        const char *name = json_string_value(json_object_get(fault, "kind"));
+        int kind = name == NULL ? -1 : fault_find(name);
+        if (kind >= 0) {
+            entry->strikes[kind] = true;
+        }
+    }
+}
+
+static void mark_catches(struct scenario_entry *entry, const json_t *root) {
+    size_t i;
+    json_t *bug;
+    json_array_foreach(json_object_get(root, "catches"), i, bug) {
+        const char *name = json_string_value(bug);
+        int id = name == NULL ? -1 : bug_find(name);
+        if (id >= 0) {
+            entry->catches[id] = true;
+        }
+    }
+}
+
+/* All but the name, straight from the file: a scenario that waits for another file is listed too.
+ */
+static int read_entry(struct scenario_entry *entry, const char *directory, const char *name,
+                      struct scenario_error *error) {
     char *path = scenario_file_find(name, directory, error);
     struct json_source source = {0};
-    char *about = NULL;
     if (path != NULL && json_source_read(path, &source, error) == 0) {
         const char *text = json_string_value(json_object_get(source.root, "about"));
         if (text == NULL) {
             scenario_error_set(error, "%s: does not say what it shows: \"about\" is missing", path);
         } else {
-            about = malloc(strlen(text) + 1);
-            if (about == NULL) {
+            entry->about = malloc(strlen(text) + 1);
+            if (entry->about == NULL) {
                 scenario_error_memory(error);
             } else {
-                strcpy(about, text);
+                strcpy(entry->about, text);
             }
         }
+        mark_faults(entry, source.root);
+        mark_catches(entry, source.root);
     }
     json_source_release(&source);
     free(path);
-    return about;
+    return entry->about == NULL ? -1 : 0;
+}
+
+bool scenario_entry_shows(const struct scenario_entry *entry, enum fault_kind kind,
+                          enum bug_id bug) {
+    return entry->strikes[kind] && entry->catches[bug] &&
+           fault_has_bug(kind, bug_table()[bug].name);
 }
 
 int scenario_list_load(const char *directory, struct scenario_list *out,
@@ -118,8 +151,7 @@ int scenario_list_load(const char *directory, struct scenario_list *out,
     int failed = out->entries == NULL ? scenario_error_memory(error) : 0;
     for (size_t i = 0; failed == 0 && i < names.count; i++) {
         struct scenario_entry *entry = &out->entries[out->count];
-        entry->about = about_of(directory, names.names[i], error);
-        failed = entry->about == NULL ? -1 : 0;
+        failed = read_entry(entry, directory, names.names[i], error);
         if (failed == 0) {
             entry->name = names.names[i];
             names.names[i] = NULL;

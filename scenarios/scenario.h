@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "faults/faults.h"
+#include "pipeline/bugs.h"
 #include "pipeline/control.h"
 #include "pipeline/machine.h"
 #include "sim/capacity.h"
@@ -99,6 +100,9 @@ struct scenario {
     const char *name;
     const char *about; /* one or two sentences: what it shows */
     const char *path;  /* file that it came from */
+
+    const char **catches; /* planted bugs, each of which it must fail under */
+    size_t catch_count;
 
     /* Its seed is set by the run. In a replay, start and duration are 0: they follow from the file
      * (workload_peek of the first operation, workload_end). */
@@ -187,10 +191,15 @@ int scenario_load(const char *name_or_file, const char *directory,
                   struct scenario *out, struct scenario_error *error);
 void scenario_release(struct scenario *scenario);
 
-/* Names and abouts of all scenarios in a directory, sorted by name. */
+/*
+ * All scenarios in a directory, sorted by name: what is said of each, which kinds of faults strike
+ * in it, and which planted bugs it catches.
+ */
 struct scenario_entry {
     char *name;
     char *about;
+    bool strikes[FAULT_KIND_COUNT];
+    bool catches[BUG_COUNT];
 };
 struct scenario_list {
     struct scenario_entry *entries;
@@ -199,5 +208,10 @@ struct scenario_list {
 int scenario_list_load(const char *directory, struct scenario_list *out,
                        struct scenario_error *error);
 void scenario_list_release(struct scenario_list *list);
+
+/* Does the scenario show what protects from the kind? The kind strikes in it, and the bug, which
+ * takes the kind's protection away, is one that it catches. */
+bool scenario_entry_shows(const struct scenario_entry *entry, enum fault_kind kind,
+                          enum bug_id bug);
 
 #endif

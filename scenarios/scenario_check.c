@@ -268,8 +268,23 @@ static int check_expectations(struct reader *r, const struct draft *draft) {
     return 0;
 }
 
+static int check_catches(struct reader *r, const struct draft *draft) {
+    const struct scenario *s = &draft->scenario;
+    for (size_t i = 0; i < s->catch_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(s->catches[i], s->catches[k]) == 0) {
+                char text[JSON_PATH_TEXT_SIZE];
+                struct json_path path = path_of(text, "catches[%zu]", i);
+                return reader_fail(r, &path, PLACE_VALUE, "is named twice");
+            }
+        }
+    }
+    return 0;
+}
+
 int scenario_check(struct reader *r, const struct draft *draft) {
-    if (check_workload(r, draft) != 0 || check_pipeline(r, draft) != 0) {
+    if (check_workload(r, draft) != 0 || check_pipeline(r, draft) != 0 ||
+        check_catches(r, draft) != 0) {
         return -1;
     }
     for (size_t i = 0; i < draft->scenario.fault_count; i++) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "faults/injector.h"
+#include "pipeline/bugs.h"
 #include "pipeline/vtime.h"
 #include "scenarios/contract_set.h"
 #include "scenarios/quantity.h"
@@ -149,6 +150,8 @@ static size_t name_set_size(enum name_set set) {
         return CONSISTENCY_COUNT;
     case NAMES_PROTOCOLS:
         return FAKE_KAFKA_PROTOCOL_COUNT;
+    case NAMES_BUGS:
+        return BUG_COUNT;
     }
     return 0;
 }
@@ -211,6 +214,8 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
                                : level_name(i - LEVEL_COUNT);
     case NAMES_PROTOCOLS:
         return fake_kafka_protocol_name((enum fake_kafka_protocol)i);
+    case NAMES_BUGS:
+        return bug_table()[i].name;
     case NAMES_PROFILES:
         return vector_profile_name((enum vector_profile_id)i);
     case NAMES_METRICS:
@@ -1969,6 +1974,8 @@ static const struct section contracts_section = {
 
 /* ---- The whole ---- */
 
+static const struct key catches_element = {.type = TAKES_NAME_STATIC, .names = NAMES_BUGS};
+
 static const struct key scenario_keys[] = {
     {
         .name = "$schema",
@@ -1987,6 +1994,16 @@ static const struct key scenario_keys[] = {
         .type = TAKES_TEXT,
         AT(about),
         .about = "one or two sentences: what it shows",
+    },
+    {
+        .name = "catches",
+        .type = TAKES_LIST,
+        .element = &catches_element,
+        .element_size = sizeof(const char *),
+        AT(catches),
+        .count_offset = offsetof(struct draft, scenario.catch_count),
+        .about = "planted bugs that it must catch, each by the check of the bug's row; murphy "
+                 "bugs plays it with each of them",
     },
     {
         .name = "workload",

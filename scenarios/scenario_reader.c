@@ -120,6 +120,9 @@ static void takes_name(const struct key *key, char *text, size_t size) {
          i++) {
         length += (size_t)snprintf(text + length, size - length, "%s%s", i == 0 ? "" : ", ", name);
     }
+    if (length >= size) {
+        strcpy(text + size - sizeof "...", "...");
+    }
 }
 
 static void takes(const struct key *key, char text[WANTED_MAX]) {

@@ -105,7 +105,12 @@ static void guide_shows_every_key(void **state) {
 
 static void faults_page_shows_every_kind(void **state) {
     (void)state;
-    page_holds(FAULTS_PAGE, "<!-- faults -->\n", "<!-- end of faults -->\n", fault_guide_text());
+    struct scenario_list list;
+    struct scenario_error error;
+    assert_int_equal(scenario_list_load("scenarios", &list, &error), 0);
+    page_holds(FAULTS_PAGE, "<!-- faults -->\n", "<!-- end of faults -->\n",
+               fault_guide_text(&list));
+    scenario_list_release(&list);
     page_holds(FAULTS_PAGE, "<!-- states -->\n", "<!-- end of states -->\n", state_guide_text());
     page_holds(FAULTS_PAGE, "<!-- impossible -->\n", "<!-- end of impossible -->\n",
                impossible_guide_text());
