@@ -7,8 +7,8 @@
 #   tests/support/*.c                       linked into every cmocka program
 #   tests/FOLDER/*.c that is none of those  a plain program that a test runs: no Murphy, no sanitizer
 #   bench                                   $(BUILD)/murphy-bench
-#   conformance/PORT_*.c                    $(BUILD)/conformance/PORT, which `make conformance` runs;
-#                                           the only programs that talk to real systems
+#   conformance                             $(BUILD)/murphy-conformance, which `make conformance` runs;
+#                                           the only program that talks to real systems
 #   sim/clock_shim*.c but _preload          linked into every program above as objects (an archive
 #                                           would drop them), never into the library
 #   sim/clock_shim_*.c, with _preload       $(BUILD)/libmurphyclock.so
@@ -76,7 +76,7 @@ CLI_C     := $(sort $(wildcard cli/*.c))
 BENCH_C   := $(sort $(wildcard bench/*.c))
 TEST_C    := $(sort $(wildcard tests/*/test_*.c))
 SUPPORT_C := $(sort $(wildcard tests/support/*.c))
-PORTS     := $(patsubst conformance/%_main.c,%,$(sort $(wildcard conformance/*_main.c)))
+CONFORM_C := $(sort $(wildcard conformance/*.c))
 HELPER_C  := $(filter-out $(TEST_C) $(SUPPORT_C),$(sort $(wildcard tests/*/*.c)))
 
 LIBRARY := $(BUILD)/libmurphy.a
@@ -88,9 +88,7 @@ OBJECTS := $(call objects,$(LIBRARY_C) $(SHIM_C) $(CLI_C) $(BENCH_C) $(TEST_C) $
 PIC_O   := $(patsubst %.c,$(BUILD)/%.pic.o,$(PRELOAD_C))
 
 MURPHY  := $(if $(CLI_C),$(BUILD)/murphy)
-# Of one port: its suite, the fake and the real system as its subjects; what several need is MORE.
-port_c   = $(sort $(wildcard conformance/$(1)_*.c))
-CONFORM := $(addprefix $(BUILD)/conformance/,$(PORTS))
+CONFORM := $(BUILD)/murphy-conformance
 PRELOAD := $(if $(PRELOAD_C),$(BUILD)/libmurphyclock.so)
 BENCH   := $(if $(BENCH_C),$(BUILD)/murphy-bench)
 # The peer of the search benchmark, in C++, where its headers are there (ci/install.sh bench).
@@ -122,13 +120,13 @@ $(BUILD)/flags: FORCE
 	$(call stamp,'$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(SCENARIOS) $(CONTRACTS)' "$$($(CC) --version | head -n 1)")
 
 $(BUILD)/sources: FORCE
-	$(call stamp,'$(LIBRARY_C) $(SHIM_C) $(PRELOAD_C) $(CLI_C) $(BENCH_C) $(PEER_O) $(SUPPORT_C)')
+	$(call stamp,'$(LIBRARY_C) $(SHIM_C) $(PRELOAD_C) $(CLI_C) $(BENCH_C) $(PEER_O) $(SUPPORT_C) $(CONFORM_C)')
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(DEFINES) $(CFLAGS) -c -o $@ $<
 
-$(call objects,$(wildcard conformance/*postgres.c)): \
+$(call objects,$(filter %postgres.c,$(CONFORM_C))): \
 	DEFINES = -I$(shell pg_config --includedir 2>/dev/null)
 
 $(BUILD)/cli/%.o $(BUILD)/scenarios/%.o $(BUILD)/tests/%.o: \
@@ -162,19 +160,15 @@ $(BUILD)/libmurphyclock.so: $(PIC_O) $(BUILD)/sources
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(SUPPORT_C)) $(SHIM_O) $(LIBRARY) $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(LDLIBS)
 
-# No clock shim here: real systems run in real time. PORT_LIBS are the libraries of its client.
-log_LIBS := -lrdkafka
-$(foreach port,oltp state vectors warehouse,$(eval $(port)_LIBS := -lpq) \
-	$(eval $(port)_MORE := conformance/postgres.c))
-.SECONDEXPANSION:
-$(CONFORM): $(BUILD)/conformance/%: $$(call objects,$$(call port_c,$$*) $$($$*_MORE)) $(LIBRARY) $(BUILD)/sources
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $($*_LIBS) $(LDLIBS)
+# No clock shim here: real systems run in real time.
+$(CONFORM): $(call objects,$(CONFORM_C)) $(LIBRARY) $(BUILD)/sources
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka -lrdkafka -lpq -lcurl $(LDLIBS)
 
 $(HELPERS): $(BUILD)/%: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CPPFLAGS) -MF $@.d $(PLAIN) -o $@ $< -pthread
 
--include $(OBJECTS:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard conformance/*.c)) $(PIC_O:.o=.d) $(addsuffix .d,$(HELPERS))
+-include $(OBJECTS:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(CONFORM_C)) $(PIC_O:.o=.d) $(addsuffix .d,$(HELPERS))
 
 # --- what people call ----------------------------------------------------------------------------
 

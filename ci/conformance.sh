@@ -45,7 +45,7 @@ failed=0
 # PORT SUBJECT: one suite against one subject, its output to a file.
 run() {
     local began=$SECONDS
-    timeout -k 5 300 "$MURPHY_BUILD/conformance/$1" "$2" >"$logs/$1-$2.log" 2>&1 </dev/null
+    timeout -k 5 300 "$MURPHY_BUILD/murphy-conformance" "$1" "$2" >"$logs/$1-$2.log" 2>&1 </dev/null
     echo "$? $((SECONDS - began))" >"$logs/$1-$2.status"
 }
 

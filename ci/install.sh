@@ -29,12 +29,13 @@ conformance="$run
 libcmocka-dev cmocka.h
 librdkafka-dev librdkafka/rdkafka.h
 libpq-dev pg_config
+libcurl4-openssl-dev curl/curl.h
 postgresql /usr/lib/postgresql/*/bin/initdb
 nodejs node
 npm npm"
 
 # Folders that hold headers; INCLUDE_DIRS is for the tests of this script.
-dirs=${INCLUDE_DIRS-/usr/include /usr/local/include}
+dirs=${INCLUDE_DIRS-/usr/include /usr/include/*-linux-gnu /usr/local/include}
 
 there() {
     case $1 in

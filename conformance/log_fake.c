@@ -78,7 +78,6 @@ static void set_reachable(void *ctx, bool reachable) {
 }
 
 static const struct log_subject_ops ops = {
-    .free = release,
     .now = now,
     .join = join,
     .leave = leave,
@@ -102,6 +101,6 @@ bool log_subject_fake(struct log_subject *out) {
         return false;
     }
     *s = (struct subject){kafka, {INT64_C(1700000000000000000)}};
-    *out = (struct log_subject){"the fake", fake_kafka_port(kafka), &ops, s};
+    *out = (struct log_subject){"the fake", fake_kafka_port(kafka), &ops, release, s};
     return true;
 }

@@ -29,7 +29,6 @@ struct log_share {
 };
 
 struct log_subject_ops {
-    void (*free)(void *ctx);
     /* The moment to hand to the port. */
     vtime (*now)(void *ctx);
     /* A member starts, restarts, or leaves in good order. Topics: bits 1 << topic_id. */
@@ -51,11 +50,15 @@ struct log_subject {
     const char *name;
     struct log_port port;
     const struct log_subject_ops *ops;
+    void (*free)(void *ctx);
     void *ctx;
 };
 
 /* False when it cannot be had; then it has said why. */
 bool log_subject_fake(struct log_subject *out);
-bool log_subject_rdkafka(struct log_subject *out);
+bool log_subject_librdkafka(struct log_subject *out);
+
+/* Holds subjects to the port (see conformance/suite.h). */
+int log_suite_run(const char *name, bool (*make)(struct log_subject *out));
 
 #endif

@@ -12,29 +12,13 @@
 
 #include <cmocka.h>
 
-#include "conformance/log_suite.h"
+#include "conformance/log_subject.h"
+#include "conformance/suite.h"
 
 #define GROUP "conformance"
 enum { BOTH = 1 << TOPIC_LISTING | 1 << TOPIC_MEDIA, FETCH_MAX = 64 };
 
-static bool (*make_subject)(struct log_subject *out);
-
-static int setup(void **state) {
-    struct log_subject *s = calloc(1, sizeof *s);
-    if (s == NULL || !make_subject(s)) {
-        free(s);
-        return -1;
-    }
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct log_subject *s = *state;
-    s->ops->free(s->ctx);
-    free(s);
-    return 0;
-}
+SUITE_SUBJECTS(log)
 
 /* ---- What the tests say ---- */
 
@@ -348,8 +332,6 @@ static void strangers_cannot_commit(void **state) {
     assert_int_equal(commit(s, 9, share.generation, 0, 3), PORT_FENCED);
     assert_true(committed(s, 0) < 0);
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int log_suite_run(const char *name, bool (*make)(struct log_subject *out)) {
     const struct CMUnitTest tests[] = {

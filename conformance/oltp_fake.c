@@ -59,7 +59,6 @@ static size_t count_orders(void *ctx) {
 }
 
 static const struct oltp_subject_ops ops = {
-    .free = release,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
@@ -76,6 +75,6 @@ bool oltp_subject_fake(struct oltp_subject *out) {
         fprintf(stderr, "out of memory\n");
         return false;
     }
-    *out = (struct oltp_subject){fake_oltp_port(o), &ops, o};
+    *out = (struct oltp_subject){fake_oltp_port(o), &ops, release, o};
     return true;
 }

@@ -424,7 +424,6 @@ static int erase(void *ctx, vtime now, const struct erasure_subject *subjects, s
 static const struct oltp_port_ops port_ops = {outbox_read, outbox_trim, scan, republish, erase};
 
 static const struct oltp_subject_ops ops = {
-    .free = release,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
@@ -446,6 +445,6 @@ bool oltp_subject_postgres(struct oltp_subject *out) {
         return false;
     }
     postgres_run(s->db, schema);
-    *out = (struct oltp_subject){{&port_ops, s}, &ops, s};
+    *out = (struct oltp_subject){{&port_ops, s}, &ops, release, s};
     return true;
 }

@@ -14,7 +14,6 @@
 
 /* The functions of sim/fake_oltp.h by the same names, with the same meaning. */
 struct oltp_subject_ops {
-    void (*free)(void *ctx);
     void (*begin)(void *ctx);
     void (*commit)(void *ctx);
     void (*rollback)(void *ctx);
@@ -32,11 +31,15 @@ struct oltp_subject_ops {
 struct oltp_subject {
     struct oltp_port port;
     const struct oltp_subject_ops *ops;
+    void (*free)(void *ctx);
     void *ctx;
 };
 
 /* False when it cannot be had; then it has said why. */
 bool oltp_subject_fake(struct oltp_subject *out);
 bool oltp_subject_postgres(struct oltp_subject *out);
+
+/* Holds subjects to the port (see conformance/suite.h). */
+int oltp_suite_run(const char *name, bool (*make)(struct oltp_subject *out));
 
 #endif

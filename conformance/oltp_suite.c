@@ -13,41 +13,17 @@
 
 #include <cmocka.h>
 
-#include "conformance/oltp_suite.h"
+#include "conformance/oltp_subject.h"
+#include "conformance/suite.h"
 #include "pipeline/document.h"
 #include "pipeline/fact.h"
 #include "sim/prng.h"
 
 enum { ROWS_MAX = 512 };
 
-static bool (*make_subject)(struct oltp_subject *out);
-
-static int setup(void **state) {
-    struct oltp_subject *s = calloc(1, sizeof *s);
-    if (s == NULL || !make_subject(s)) {
-        free(s);
-        return -1;
-    }
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct oltp_subject *s = *state;
-    s->ops->free(s->ctx);
-    free(s);
-    return 0;
-}
+SUITE_SUBJECTS(oltp)
 
 /* ---- What the tests say ---- */
-
-static vtime at(int64_t second) {
-    return (vtime){INT64_C(1700000000) * VTIME_SECOND + second * VTIME_SECOND};
-}
-
-static struct stamp stamp_of(int64_t second) {
-    return (struct stamp){at(second), {UINT64_C(0xfedcba9876543210), (uint64_t)second}};
-}
 
 static struct oltp_listing lamp(uint64_t id, int64_t second) {
     return (struct oltp_listing){.listing_id = id,
@@ -427,10 +403,8 @@ static void random_plays_agree_with_the_fake(void **state) {
             assert_same(&p);
         }
     }
-    fake.ops->free(fake.ctx);
+    fake.free(fake.ctx);
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int oltp_suite_run(const char *name, bool (*make)(struct oltp_subject *out)) {
     const struct CMUnitTest tests[] = {

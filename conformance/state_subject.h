@@ -19,4 +19,7 @@ struct state_subject {
 bool state_subject_fake(struct state_subject *out);
 bool state_subject_postgres(struct state_subject *out);
 
+/* Holds subjects to the port (see conformance/suite.h). */
+int state_suite_run(const char *name, bool (*make)(struct state_subject *out));
+
 #endif

@@ -13,30 +13,14 @@
 
 #include <cmocka.h>
 
-#include "conformance/state_suite.h"
+#include "conformance/state_subject.h"
+#include "conformance/suite.h"
 #include "sim/prng.h"
 
 #define GROUP "builder"
 enum { SAID_MAX = 2048 };
 
-static bool (*make_subject)(struct state_subject *out);
-
-static int setup(void **state) {
-    struct state_subject *s = calloc(1, sizeof *s);
-    if (s == NULL || !make_subject(s)) {
-        free(s);
-        return -1;
-    }
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct state_subject *s = *state;
-    s->free(s->ctx);
-    free(s);
-    return 0;
-}
+SUITE_SUBJECTS(state)
 
 static int save(struct state_subject *s, uint32_t partition, uint32_t generation,
                 const char *offsets, const struct state_entry *entries, size_t count) {
@@ -161,8 +145,6 @@ static void random_plays_agree_with_the_fake(void **state) {
     }
     fake.free(fake.ctx);
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int state_suite_run(const char *name, bool (*make)(struct state_subject *out)) {
     const struct CMUnitTest tests[] = {

@@ -19,4 +19,7 @@ struct vectors_subject {
 bool vectors_subject_fake(struct vectors_subject *out);
 bool vectors_subject_postgres(struct vectors_subject *out);
 
+/* Holds subjects to the port (see conformance/suite.h). */
+int vectors_suite_run(const char *name, bool (*make)(struct vectors_subject *out));
+
 #endif

@@ -14,18 +14,15 @@
 
 #include <cmocka.h>
 
-#include "conformance/vectors_suite.h"
+#include "conformance/suite.h"
+#include "conformance/vectors_subject.h"
 #include "sim/prng.h"
 
 enum { D = TEXT_DIMENSION, HITS_MAX = 64, ROWS_MAX = 512, CLUSTERS = 16 };
 
-static bool (*make_subject)(struct vectors_subject *out);
+SUITE_SUBJECTS(vectors)
 
 /* ---- What the tests say ---- */
-
-static vtime at(int64_t second) {
-    return (vtime){INT64_C(1700000000) * VTIME_SECOND + second * VTIME_SECOND};
-}
 
 static enum item_status admin(struct vectors_subject *s, enum vector_admin_kind kind,
                               enum modality modality, uint32_t version, uint32_t from) {
@@ -44,26 +41,16 @@ static struct vector_targets targets_of(struct vectors_subject *s) {
 }
 
 /* Every modality has a collection of model 1, to which its alias points. */
-static int setup(void **state) {
-    struct vectors_subject *s = calloc(1, sizeof *s);
-    if (s == NULL || !make_subject(s)) {
-        free(s);
+static int with_collections(void **state) {
+    if (setup(state) != 0) {
         return -1;
     }
     for (enum modality m = 0; m < MODALITY_COUNT; m++) {
-        if (admin(s, VECTOR_CREATE, m, 1, 0) != ITEM_APPLIED) {
+        if (admin(*state, VECTOR_CREATE, m, 1, 0) != ITEM_APPLIED) {
             return -1;
         }
     }
-    *state = s;
-    return admin(s, VECTOR_SWITCH, MODALITY_TEXT, 1, 0) == ITEM_APPLIED ? 0 : -1;
-}
-
-static int teardown(void **state) {
-    struct vectors_subject *s = *state;
-    s->free(s->ctx);
-    free(s);
-    return 0;
+    return admin(*state, VECTOR_SWITCH, MODALITY_TEXT, 1, 0) == ITEM_APPLIED ? 0 : -1;
 }
 
 static void normalise(float *vector) {
@@ -573,7 +560,7 @@ static void random_plays_agree_with_the_fake(void **state) {
     void *fake_state = NULL;
     bool (*own)(struct vectors_subject *) = make_subject;
     make_subject = vectors_subject_fake;
-    assert_int_equal(setup(&fake_state), 0);
+    assert_int_equal(with_collections(&fake_state), 0);
     make_subject = own;
     struct vectors_subject *both[2] = {s, fake_state};
     struct prng p;
@@ -597,23 +584,21 @@ static void random_plays_agree_with_the_fake(void **state) {
     (void)teardown(&fake_state);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
 int vectors_suite_run(const char *name, bool (*make)(struct vectors_subject *out)) {
     const struct CMUnitTest tests[] = {
-        TEST(versions_guard_rows_and_deletions),
-        TEST(items_are_answered_one_by_one),
-        TEST(metadata_goes_alone),
-        TEST(unknown_collections_are_not_found),
-        TEST(scans_tell_what_was_written),
-        TEST(vectors_are_read_back_to_the_bit),
-        TEST(exact_search_is_exact),
-        TEST(filters_do_not_eat_results),
-        TEST(filters_mean_what_they_say),
-        TEST(aliases_move_together),
-        TEST(blocks_go_ahead_of_rows),
-        TEST(erasures_leave_nothing),
-        TEST(random_plays_agree_with_the_fake),
+        TEST_AFTER(with_collections, versions_guard_rows_and_deletions),
+        TEST_AFTER(with_collections, items_are_answered_one_by_one),
+        TEST_AFTER(with_collections, metadata_goes_alone),
+        TEST_AFTER(with_collections, unknown_collections_are_not_found),
+        TEST_AFTER(with_collections, scans_tell_what_was_written),
+        TEST_AFTER(with_collections, vectors_are_read_back_to_the_bit),
+        TEST_AFTER(with_collections, exact_search_is_exact),
+        TEST_AFTER(with_collections, filters_do_not_eat_results),
+        TEST_AFTER(with_collections, filters_mean_what_they_say),
+        TEST_AFTER(with_collections, aliases_move_together),
+        TEST_AFTER(with_collections, blocks_go_ahead_of_rows),
+        TEST_AFTER(with_collections, erasures_leave_nothing),
+        TEST_AFTER(with_collections, random_plays_agree_with_the_fake),
     };
     make_subject = make;
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);

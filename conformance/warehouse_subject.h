@@ -28,4 +28,7 @@ struct warehouse_subject {
 bool warehouse_subject_fake(struct warehouse_subject *out);
 bool warehouse_subject_postgres(struct warehouse_subject *out);
 
+/* Holds subjects to the port (see conformance/suite.h). */
+int warehouse_suite_run(const char *name, bool (*make)(struct warehouse_subject *out));
+
 #endif

@@ -14,39 +14,15 @@
 
 #include <cmocka.h>
 
-#include "conformance/warehouse_suite.h"
+#include "conformance/suite.h"
+#include "conformance/warehouse_subject.h"
 #include "sim/prng.h"
 
 enum { ROWS_MAX = 256, LISTINGS = 8, PLAY_ROWS = 3 };
 
-static bool (*make_subject)(struct warehouse_subject *out);
-
-static int setup(void **state) {
-    struct warehouse_subject *s = calloc(1, sizeof *s);
-    if (s == NULL || !make_subject(s)) {
-        free(s);
-        return -1;
-    }
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct warehouse_subject *s = *state;
-    s->free(s->ctx);
-    free(s);
-    return 0;
-}
+SUITE_SUBJECTS(warehouse)
 
 /* ---- What the tests say ---- */
-
-static vtime at(int64_t second) {
-    return (vtime){INT64_C(1700000000) * VTIME_SECOND + second * VTIME_SECOND};
-}
-
-static struct stamp stamp_of(int64_t second) {
-    return (struct stamp){at(second), {UINT64_C(0xfedcba9876543210), (uint64_t)second}};
-}
 
 static void load(struct warehouse_subject *s, int64_t second, struct warehouse_batch batch) {
     batch.dedupe = true;
@@ -488,8 +464,6 @@ static void random_loads_agree_with_the_fake(void **state) {
 static void random_erasures_agree_with_the_fake(void **state) {
     play(*state, true);
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int warehouse_suite_run(const char *name, bool (*make)(struct warehouse_subject *out)) {
     const struct CMUnitTest tests[] = {

@@ -477,7 +477,6 @@ static void set_reachable(void *ctx, bool reachable) {
 }
 
 static const struct log_subject_ops ops = {
-    .free = release,
     .now = now,
     .join = join,
     .leave = leave,
@@ -488,7 +487,7 @@ static const struct log_subject_ops ops = {
     .set_reachable = set_reachable,
 };
 
-bool log_subject_rdkafka(struct log_subject *out) {
+bool log_subject_librdkafka(struct log_subject *out) {
     struct subject *s = calloc(1, sizeof *s);
     if (s == NULL) {
         return false;
@@ -527,6 +526,6 @@ bool log_subject_rdkafka(struct log_subject *out) {
         return false;
     }
     rd_kafka_poll_set_consumer(s->reader);
-    *out = (struct log_subject){"librdkafka", {&port_ops, s}, &ops, s};
+    *out = (struct log_subject){"librdkafka", {&port_ops, s}, &ops, release, s};
     return true;
 }
