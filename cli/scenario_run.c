@@ -527,6 +527,7 @@ static int build(struct scenario_run *run) {
     run->oracle = oracle_new(&(struct oracle_options){
         .refusals = refusals,
         .vectors_unconditional = options.vectors.unconditional,
+        .vectors_whole = options.vectors.unconditional || options.vectors.whole_rows,
         .aliases_apart_ns = options.vectors.aliases_apart ? ALIASES_APART_NS : 0,
         .start = options.start,
         .traffic_end = workload_end(run->workload),

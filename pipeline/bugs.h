@@ -215,7 +215,10 @@
     X(SWITCH_BELIEVED, "switch-believed",                                                          \
       "a switch of aliases whose outcome is unknown counts as done, and nobody looks where they "  \
       "point",                                                                                     \
-      "alias-switch")
+      "alias-switch")                                                                              \
+    X(METADATA_ALONE, "metadata-alone",                                                            \
+      "a change of metadata is written alone, also to a store that takes whole rows only",         \
+      "dead-letters")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

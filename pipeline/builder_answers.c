@@ -199,8 +199,9 @@ static int embedded(struct partitioned *builder, struct builder_task *task, stru
         const struct embed_result *result = &embed->embed.results[i];
         bool made = result->status == ITEM_APPLIED;
         for (size_t m = 0; m < MODALITY_COUNT && made; m++) {
+            bool kept = (result->reused >> m & 1) != 0;
             machine_count(&builder->machine,
-                          result->reused ? COUNTER_EMBEDDINGS_REUSED : COUNTER_EMBEDDINGS_MADE,
+                          kept ? COUNTER_EMBEDDINGS_REUSED : COUNTER_EMBEDDINGS_MADE,
                           item->modalities >> m & 1);
         }
         size_t at;

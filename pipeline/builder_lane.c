@@ -117,8 +117,9 @@ void lane_ended(struct lane *lane, struct lane_rows *rows) {
 static enum need vector_need(const struct partitioned *builder, const struct listing *listing,
                              const struct lane_rows *rows, size_t m) {
     enum need need = row_need(builder, &listing->head.folded, &listing->wants[m], &rows->rows[m]);
-    return need == NEED_METADATA && builder->machine.config->vector_whole_rows ? NEED_CONTENT
-                                                                               : need;
+    bool whole = builder->machine.config->vector_whole_rows &&
+                 !bug_on(builder->machine.bugs, BUG_METADATA_ALONE);
+    return need == NEED_METADATA && whole ? NEED_CONTENT : need;
 }
 
 uint8_t vectors_wanted(const struct partitioned *builder, const struct listing *listing,

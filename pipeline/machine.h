@@ -246,8 +246,8 @@ struct pipeline_config {
     int64_t vector_compact_ns;   /* how often it is told to drop what deletions left; 0: it needs no
                                     telling */
     bool vector_repair_deletes;  /* it may hold a key twice: a repair deletes before it writes */
-    bool vector_whole_rows; /* it changes metadata without a look at the content: rows are written
-                               as a whole */
+    bool vector_whole_rows; /* it does not change metadata alone, or does so without a look at the
+                               content: rows are written as a whole */
 };
 /* A copy with every zero replaced by its default (feed thresholds stay). */
 struct pipeline_config pipeline_config_with_defaults(const struct pipeline_config *config);

@@ -183,7 +183,8 @@ struct embed_item {
 struct embed_result {
     enum item_status status;
     uint32_t model_version;
-    bool reused; /* the vectors were made before, of the same content, and kept */
+    uint8_t reused; /* bits of modalities: vectors that were made before, of the same content, and
+                       kept; a service without an archive leaves it as it is */
     /* Of the wanted modalities: pointers into the caller's float buffers, filled on APPLIED, and
      * how many floats the service answered with. A buffer has room for modality_dimension(); of a
      * longer answer it holds the beginning, behind a shorter one it holds zeros. */

@@ -1,5 +1,8 @@
 #include "sim/embedding_archive.h"
 
+#include <stdlib.h>
+
+#include "pipeline/array.h"
 #include "pipeline/embed_flaw.h"
 
 /* The artifacts of what an item wants: keys, and where their vectors are or go. Returns how many;
@@ -18,9 +21,9 @@ static size_t wanted_of(uint32_t model_version, const struct embed_item *item,
     return count;
 }
 
-/* True when every wanted vector was kept; they stand in the result then. */
-static bool take_kept(struct embedding_archive *archive, vtime now, uint32_t model_version,
-                      const struct embed_item *item, struct embed_result *result) {
+/* Fills in the wanted vectors that were kept, and says which they are. */
+static uint8_t take_kept(struct embedding_archive *archive, vtime now, uint32_t model_version,
+                         const struct embed_item *item, struct embed_result *result) {
     struct artifact_key keys[MODALITY_COUNT];
     float *vectors[MODALITY_COUNT];
     bool found[MODALITY_COUNT];
@@ -28,21 +31,18 @@ static bool take_kept(struct embedding_archive *archive, vtime now, uint32_t mod
     const struct object_port *objects = archive->objects;
     if (count == 0 || item->anew ||
         objects->ops->get(objects->ctx, now, keys, count, vectors, found) != PORT_OK) {
-        return false;
+        return 0;
     }
+    uint8_t taken = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!found[i]) {
-            return false;
+        enum modality m = keys[i].modality;
+        if (found[i]) {
+            archive->reused[m]++;
+            result->dimensions[m] = (uint32_t)modality_dimension(m);
+            taken |= (uint8_t)(1U << m);
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        archive->reused[keys[i].modality]++;
-        result->dimensions[keys[i].modality] = (uint32_t)modality_dimension(keys[i].modality);
-    }
-    result->status = ITEM_APPLIED;
-    result->model_version = model_version;
-    result->reused = true;
-    return true;
+    return taken;
 }
 
 static int keep(struct embedding_archive *archive, vtime now, const struct embed_item *item,
@@ -59,19 +59,67 @@ static int keep(struct embedding_archive *archive, vtime now, const struct embed
     return error;
 }
 
-/* Lets the model make these, and keeps what it made. */
+/* Copies of a part of a request, without the vectors that were kept. */
+static int ask_for_rest(struct embedding_archive *archive, const struct embed_item *items,
+                        const struct embed_result *results, size_t count) {
+    if (ARRAY_RESERVE(archive->items, archive->item_capacity, count) != 0 ||
+        ARRAY_RESERVE(archive->results, archive->result_capacity, count) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        archive->items[i] = items[i];
+        archive->items[i].modalities &= (uint8_t)~results[i].reused;
+        archive->results[i] = results[i];
+        for (size_t m = 0; m < MODALITY_COUNT; m++) {
+            if ((results[i].reused >> m & 1) != 0) {
+                archive->results[i].vectors[m] = NULL;
+            }
+        }
+    }
+    return PORT_OK;
+}
+
+static void answer(struct embed_result *result, const struct embed_result *made) {
+    result->status = made->status;
+    result->model_version = made->model_version;
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        if ((result->reused >> m & 1) == 0) {
+            result->dimensions[m] = made->dimensions[m];
+        }
+    }
+}
+
+/* Lets the model make what is lacking of these, and keeps what it made. */
 static int make(struct embedding_archive *archive, vtime now, uint32_t model_version,
                 const struct embed_item *items, size_t count, struct embed_result *results) {
     const struct embedding_port *inner = archive->inner;
-    int error = inner->ops->embed(inner->ctx, now, model_version, items, count, results);
+    int error = ask_for_rest(archive, items, results, count);
+    if (error == PORT_OK) {
+        error = inner->ops->embed(inner->ctx, now, model_version, archive->items, count,
+                                  archive->results);
+    }
     for (size_t i = 0; i < count && error == PORT_OK; i++) {
-        if (results[i].status == ITEM_APPLIED &&
-            embed_flaw_of(model_version, &results[i], NULL) == EMBED_SOUND &&
-            keep(archive, now, &items[i], &results[i]) == PORT_NO_MEMORY) {
+        const struct embed_result *made = &archive->results[i];
+        answer(&results[i], made);
+        if (made->status == ITEM_APPLIED &&
+            embed_flaw_of(model_version, made, NULL) == EMBED_SOUND &&
+            keep(archive, now, &archive->items[i], made) == PORT_NO_MEMORY) {
             error = PORT_NO_MEMORY;
         }
     }
     return error;
+}
+
+/* Everything that the item wants was kept. */
+static bool is_served(struct embedding_archive *archive, vtime now, uint32_t model_version,
+                      const struct embed_item *item, struct embed_result *result) {
+    result->reused = take_kept(archive, now, model_version, item, result);
+    if (result->reused == 0 || result->reused != item->modalities) {
+        return false;
+    }
+    result->status = ITEM_APPLIED;
+    result->model_version = model_version;
+    return true;
 }
 
 static int port_embed(void *ctx, vtime now, uint32_t model_version, const struct embed_item *items,
@@ -79,8 +127,7 @@ static int port_embed(void *ctx, vtime now, uint32_t model_version, const struct
     struct embedding_archive *archive = ctx;
     size_t first = 0; /* of those in front of i that are to be made */
     for (size_t i = 0; i <= count; i++) {
-        if (i < count && !take_kept(archive, now, model_version, &items[i], &results[i])) {
-            results[i].reused = false;
+        if (i < count && !is_served(archive, now, model_version, &items[i], &results[i])) {
             continue;
         }
         int error = i == first ? PORT_OK
@@ -92,6 +139,14 @@ static int port_embed(void *ctx, vtime now, uint32_t model_version, const struct
         first = i + 1;
     }
     return PORT_OK;
+}
+
+void embedding_archive_release(struct embedding_archive *archive) {
+    free(archive->items);
+    free(archive->results);
+    archive->items = NULL;
+    archive->results = NULL;
+    archive->item_capacity = archive->result_capacity = 0;
 }
 
 struct embedding_port embedding_archive_port(struct embedding_archive *archive) {

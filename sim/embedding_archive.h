@@ -2,9 +2,9 @@
  * The embedding service together with its archive of artifacts (A5, A16): every vector that it
  * makes goes to the object store under what it was made of, and what is there is not made again.
  *
- *     embed --> all wanted vectors of the item kept? --yes--> theirs
- *                       | no
- *                       +--> the model makes them --> put
+ *     embed --> which wanted vectors of the item were kept? --all--> theirs
+ *                       | some, none
+ *                       +--> the model makes the rest --> put
  *
  * So a vector that a crash, a lost row or a rollback asks for once more costs a read while its
  * artifact is kept, and an embedding after that. The archive is a convenience: where the object
@@ -23,7 +23,12 @@ struct embedding_archive {
     const struct object_port *objects;
     uint64_t reused[MODALITY_COUNT]; /* vectors that came from the archive */
     uint64_t unkept;                 /* vectors that the object store did not take */
+    struct embed_item *items;        /* the part of a request that the model gets */
+    size_t item_capacity;
+    struct embed_result *results;
+    size_t result_capacity;
 };
+void embedding_archive_release(struct embedding_archive *archive);
 
 /* Errors are those of the inner port. */
 struct embedding_port embedding_archive_port(struct embedding_archive *archive);

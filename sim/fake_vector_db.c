@@ -91,6 +91,7 @@ int fake_vector_db_create_collection(struct fake_vector_db *db, enum modality mo
         .labels = &db->labels,
         .gc_deletes_ns = db->options.profile.gc_deletes_ns,
         .unconditional = db->options.profile.unconditional,
+        .whole_rows = db->options.profile.whole_rows,
         .keys_repeat = db->options.profile.keys_repeat,
         .journal = db->options.journal,
         .segments =

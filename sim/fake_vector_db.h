@@ -19,11 +19,14 @@
  *     limits             items and bytes of a batch, requests of a second (vector_profile.h)
  *     visibility         a write is seen at once, after a delay or at the next refresh; reads of
  *                        four levels; versions are judged by what was written, seen or not
+ *     whole rows         where a profile says so, a change of metadata alone is refused
  *     dead rows          in a profile whose index is blind they use up the candidates of a search
- * until VECTOR_COMPACT (pgvector, VACUUM) tombstone rows     ROW_TOMBSTONE is a row without a
- * vector, in no scan and no search, that is not forgotten segments           changed vectors go to
- * a growing segment, searched exactly; it is sealed into the graph when it has grown; the graph
- * masks rows that changed or went, and is compacted when more than half of it is masked (Milvus)
+ *                        until VECTOR_COMPACT (pgvector, VACUUM)
+ *     tombstone rows     ROW_TOMBSTONE is a row without a vector, in no scan and no search, that is
+ *                        not forgotten
+ *     segments           changed vectors go to a growing segment, searched exactly; it is sealed
+ *                        into the graph when it has grown; the graph masks rows that changed or
+ *                        went, and is compacted when more than half of it is masked (Milvus)
  *     filters            evaluated inside the traversal, so a filter does not eat the results
  *     access paths       the row table, the id table and the segments are three structures, and a
  *                        fault can take a row from any of them
@@ -46,7 +49,8 @@
  *
  *   Of a present row or a tombstone at version v, a write with rule GREATER applies above v, with
  *   GREATER_OR_EQUAL from v on, with IGNORED always; else it is an ITEM_CONFLICT. Then a metadata
- *   write of an absent row or of other content is ITEM_MISSING, and a bad vector ITEM_FATAL. An
+ *   write of an absent row or of other content is ITEM_MISSING, and a bad vector ITEM_FATAL, like
+ *   any metadata write where the profile takes whole rows only. An
  *   upsert or delete strikes every row of its key that any structure knows (a delete by key); a
  *   metadata write only the one in the id table. An unconditional delete leaves no tombstone: it is
  *   one of a database without versions. A conditional delete of what was never there leaves one.

@@ -166,7 +166,7 @@ static void was_embedded(struct hop_log *h, uint32_t actor, const struct event *
         const struct embed_result *result = &embed->embed.results[i];
         struct hop_embedding *hop = &h->embeddings.items[open->first + i];
         hop->returned = event->now;
-        hop->reused = event->error == PORT_OK && result->reused;
+        hop->reused = event->error == PORT_OK && result->reused == embed->embed.items[i].modalities;
         hop->status = event->error == PORT_OK ? item_status_name(result->status)
                                               : port_error_name(event->error);
     }

@@ -60,7 +60,7 @@ struct hop_embedding {
     uint64_t content[MODALITY_COUNT]; /* hashes; of the wanted modalities */
     uint32_t model_version;
     uint8_t modalities; /* bits: wanted */
-    bool reused;        /* kept since they were made before, of the same content */
+    bool reused;        /* all kept since they were made before, of the same content */
     const char *status; /* static; NULL: no answer came */
     vtime asked;
     vtime returned; /* VTIME_NEVER: no answer came */

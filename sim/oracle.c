@@ -487,9 +487,7 @@ void oracle_embedded(struct oracle *o, vtime now, const struct embed_item *items
                      const struct embed_result *results, size_t count) {
     oracle_tick(o, now);
     for (size_t i = 0; i < count; i++) {
-        for (int m = 0; m < MODALITY_COUNT && results[i].status == ITEM_APPLIED; m++) {
-            o->counts.embeddings[m] += items[i].modalities >> m & 1;
-        }
+        safety_embedded(o, now, &items[i], &results[i]);
     }
 }
 

@@ -93,7 +93,10 @@ struct oracle_options {
     int64_t aliases_apart_ns;   /* for so long they may point to different models */
     bool refusals;              /* stores refuse rows for good on purpose: letters that say so are
                                    right */
-    uint64_t needless_embeddings_max_ppm; /* of all full vector writes; 0 is 0 */
+    /* A write of a vector over one of the same content is needless. Where metadata alone cannot be
+     * written it is not: there it is an embedding that was made although the row had it. */
+    bool vectors_whole;
+    uint64_t needless_embeddings_max_ppm; /* of all full vector writes, or embeddings; 0 is 0 */
     void (*sampled)(void *ctx, const struct oracle_sample *sample); /* hears of each; may be NULL */
     void (*changed)(void *ctx, const struct oracle_change *change); /* likewise */
     void *ctx;                                                      /* of both */
@@ -321,7 +324,6 @@ struct oracle_counts {
     uint64_t full_vector_writes; /* ROW_UPSERT on a vector row */
     uint64_t metadata_writes;    /* ROW_METADATA on a vector row */
     uint64_t needless_embeddings;
-    uint64_t embeddings[MODALITY_COUNT]; /* made by the service */
     uint64_t tampered_rows; /* rows that were not as last written when the next write came */
     uint64_t erasures;      /* certified */
     uint64_t hits;          /* judged */

@@ -140,8 +140,10 @@ struct sample_list {
 
 /* A row as readers last saw it written. */
 struct seen_row {
-    doc_version version; /* greatest ever written */
-    uint64_t whole_hash; /* at that version */
+    doc_version version;   /* greatest ever written */
+    uint64_t whole_hash;   /* at that version */
+    uint64_t content_hash; /* these two: of the row as it is, where it is present */
+    uint32_t model_version;
     bool present;
     bool left; /* was present once and went */
 };
@@ -615,6 +617,9 @@ uint64_t poison_key(struct bytes value);
 
 void safety_row(struct oracle *o, vtime now, struct oracle_listing *listing,
                 const struct row_change *change);
+/* The service made vectors, or they were kept. */
+void safety_embedded(struct oracle *o, vtime now, const struct embed_item *item,
+                     const struct embed_result *result);
 /* A row of a collection that no alias points to. */
 void safety_unseen_row(struct oracle *o, vtime now, const struct oracle_listing *listing,
                        const struct row_change *change);

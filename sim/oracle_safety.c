@@ -56,6 +56,8 @@ static void row_learn(struct seen_row *row, const struct row_state *after) {
     }
     row->left = row->left || (row->present && !after->present);
     row->present = after->present;
+    row->content_hash = after->content_hash;
+    row->model_version = after->model_version;
 }
 
 static bool is_vector(enum store_id store) {
@@ -69,6 +71,9 @@ static void check_economy(struct oracle *o, vtime now, const struct oracle_listi
         return;
     }
     o->counts.full_vector_writes++;
+    if (o->options.vectors_whole) {
+        return; /* a change of metadata cannot do without; what was made for it is judged */
+    }
     o->checks[CHECK_EMBEDDING_ECONOMY].looked_at++;
     const struct row_state *before = &change->before;
     const struct row_state *after = &change->after;
@@ -79,6 +84,30 @@ static void check_economy(struct oracle *o, vtime now, const struct oracle_listi
                        "%s: listing %" PRIu64 " got its vector anew at version %" PRId64
                        " over version %" PRId64 " of the same content",
                        store_name(change->store), l->id, after->version, before->version);
+    }
+}
+
+void safety_embedded(struct oracle *o, vtime now, const struct embed_item *item,
+                     const struct embed_result *result) {
+    if (!o->options.vectors_whole || result->status != ITEM_APPLIED) {
+        return;
+    }
+    uint8_t made = item->modalities & (uint8_t)~result->reused;
+    uint32_t listing = oracle_listing_of(o, item->listing_id);
+    for (size_t m = 0; m < MODALITY_COUNT; m++) {
+        if ((made >> m & 1) == 0 || item->content[m] == 0 || listing == UINT32_MAX) {
+            continue;
+        }
+        const struct seen_row *row = &o->listings[listing].rows[m];
+        o->checks[CHECK_EMBEDDING_ECONOMY].looked_at++;
+        if (row->present && row->content_hash == item->content[m] &&
+            row->model_version == result->model_version) {
+            o->counts.needless_embeddings++;
+            check_violated(o, CHECK_EMBEDDING_ECONOMY, now,
+                           "%s: of listing %" PRIu64 " a vector was made anew, whose content"
+                           " version %" PRId64 " has",
+                           store_name((enum store_id)m), item->listing_id, row->version);
+        }
     }
 }
 

@@ -95,6 +95,8 @@ static void row_show(struct oracle *o, vtime now, uint32_t listing, enum modalit
     l->rows[modality] = (struct seen_row){
         .version = state->version,
         .whole_hash = state->present ? state->whole_hash : 0,
+        .content_hash = state->content_hash,
+        .model_version = state->model_version,
         .present = state->present,
         .left = !state->present && state->version != DOC_VERSION_NONE,
     };

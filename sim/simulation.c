@@ -394,6 +394,7 @@ void simulation_free(struct simulation *s) {
     if (s == NULL) {
         return;
     }
+    embedding_archive_release(&s->archive);
     struct sim_event event;
     while (event_queue_pop(&s->queue, &event)) {
         payload_free(s, &event);

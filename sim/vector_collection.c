@@ -440,6 +440,9 @@ enum item_status vector_collection_judge(const struct vector_collection *c,
     if (!version_allows(c, live, now, w)) {
         return ITEM_CONFLICT;
     }
+    if (w->kind == ROW_METADATA && c->options.whole_rows) {
+        return ITEM_FATAL;
+    }
     if (w->kind == ROW_METADATA && (!live->present || live->content_hash != w->meta.content_hash)) {
         return ITEM_MISSING;
     }

@@ -30,6 +30,7 @@ struct vector_collection_options {
     struct label_set *labels; /* outlives the collection */
     int64_t gc_deletes_ns;    /* 0: never */
     bool unconditional;       /* every write applies */
+    bool whole_rows;          /* metadata alone cannot be written */
     bool keys_repeat;         /* a write finds one row of its key, if there are more */
     bool journal;
     struct vector_segments_options segments;

@@ -8,13 +8,15 @@ static const struct {
 } profiles[VECTOR_PROFILE_COUNT] = {
     [VECTORS_PLAIN] = {"plain", {.unconditional = false}},
     [VECTORS_OPENSEARCH] = {"opensearch-like",
-                            {.gc_deletes_ns = 60 * VTIME_SECOND,
+                            {.whole_rows = true,
+                             .gc_deletes_ns = 60 * VTIME_SECOND,
                              .tombstones_in_memory = true,
                              .visible_after_ns = VTIME_SECOND,
                              .refreshes = true,
                              .gets_realtime = true}},
     [VECTORS_MILVUS] = {"milvus-like",
                         {.unconditional = true,
+                         .whole_rows = true,
                          .keys_repeat = true,
                          .aliases_apart = true,
                          .visible_after_ns = 5 * VTIME_SECOND,
@@ -58,7 +60,7 @@ struct vector_profile vector_profile_of(enum vector_profile_id id) {
 void vector_profile_configure(const struct vector_profile *profile,
                               struct pipeline_config *config) {
     config->vector_tombstone_rows = !profile->unconditional && profile->gc_deletes_ns != 0;
-    config->vector_whole_rows = profile->unconditional;
+    config->vector_whole_rows = profile->unconditional || profile->whole_rows;
     if (profile->compacts_on_order && config->vector_compact_ns == 0) {
         config->vector_compact_ns = 5 * VTIME_MINUTE;
     }

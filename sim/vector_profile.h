@@ -45,6 +45,10 @@ struct vector_profile {
     int64_t gc_deletes_ns;     /* age at which a tombstone is forgotten; 0: never */
     bool tombstones_in_memory; /* a restart forgets them */
 
+    /* A row is written as a whole or not at all: ROW_METADATA is ITEM_FATAL. OpenSearch answers 400
+     * to an update with an external version. */
+    bool whole_rows;
+
     bool keys_repeat; /* an upsert and a delete find one row of the key, if there are more */
 
     /* Visibility. */

@@ -426,7 +426,7 @@ static void way_embedded(struct hop_log *hops) {
         .kind = EVENT_EMBEDDED, .now = {START + 35}, .request = 8, .answered = &embed};
     hop_log_told(hops, 6, MACHINE_BUILDER, "builder-1", &event);
     hop_log_asked(hops, (vtime){START + 40}, 6, &embed);
-    result = (struct embed_result){.status = ITEM_APPLIED, .reused = true};
+    result = (struct embed_result){.status = ITEM_APPLIED, .reused = item.modalities};
     event.now = (vtime){START + 45};
     hop_log_told(hops, 6, MACHINE_BUILDER, "builder-1", &event);
 }

@@ -16,6 +16,7 @@
 #include "sim/fake_embedding.h"
 #include "sim/fake_object_store.h"
 #include "sim/prng.h"
+#include "sim/vector_math.h"
 
 static const vtime start = {INT64_C(1772409600) * VTIME_SECOND}; /* midnight */
 
@@ -175,6 +176,7 @@ static void service_open(struct service *s) {
 }
 
 static void service_close(struct service *s) {
+    embedding_archive_release(&s->archive);
     fake_embedding_free(s->model);
     fake_object_store_free(s->objects);
 }
@@ -211,6 +213,34 @@ static void nothing_is_made_twice(void **state) {
     assert_true(s.results[0].reused && !s.results[1].reused && s.results[2].reused);
     assert_int_equal(embed(&s, day(100, 0), (uint64_t[]){10, 99, 12}), 3);
     assert_int_equal(s.archive.reused[MODALITY_TEXT], 2);
+    service_close(&s);
+}
+
+/* Where a part of what a listing wants was kept, the model makes the rest alone. */
+static void a_part_is_not_made_twice(void **state) {
+    (void)state;
+    struct service s;
+    service_open(&s);
+    embed(&s, start, (uint64_t[]){10, 11, 12});
+    static float fused[FUSED_DIMENSION];
+    struct embed_item item = {.listing_id = 1,
+                              .modalities = 1u << MODALITY_TEXT | 1u << MODALITY_FUSED,
+                              .content = {10, 0, 20},
+                              .text = {.title = bytes_of("a lamp of brass")}};
+    struct embed_result result = {.vectors = {s.vectors[1], NULL, fused}};
+    struct fake_embedding_counts before = fake_embedding_counts(s.model);
+    struct embedding_port port = embedding_archive_port(&s.archive);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(port.ops->embed(port.ctx, start, 1, &item, 1, &result), PORT_OK);
+        assert_int_equal(result.status, ITEM_APPLIED);
+        assert_int_equal(result.reused, round == 0 ? 1u << MODALITY_TEXT : item.modalities);
+        assert_int_equal(result.dimensions[MODALITY_FUSED], FUSED_DIMENSION);
+        assert_memory_equal(s.vectors[1], s.vectors[0], sizeof s.vectors[0]);
+        assert_true(vector_dot(fused, fused, FUSED_DIMENSION) > 0.98F);
+    }
+    struct fake_embedding_counts after = fake_embedding_counts(s.model);
+    assert_int_equal(after.vectors[MODALITY_TEXT][0], before.vectors[MODALITY_TEXT][0]);
+    assert_int_equal(after.vectors[MODALITY_FUSED][0], before.vectors[MODALITY_FUSED][0] + 1);
     service_close(&s);
 }
 
@@ -333,6 +363,7 @@ int main(void) {
         cmocka_unit_test(a_listing_is_erased),
         cmocka_unit_test(agrees_with_a_table),
         cmocka_unit_test(nothing_is_made_twice),
+        cmocka_unit_test(a_part_is_not_made_twice),
         cmocka_unit_test(queries_are_not_kept),
         cmocka_unit_test(a_vector_can_be_asked_for_anew),
         cmocka_unit_test(flawed_vectors_are_not_kept),

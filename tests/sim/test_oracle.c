@@ -506,6 +506,29 @@ static void needless_embedding(void **state) {
     }
 }
 
+/* Where rows are written as a whole, a vector that was kept is as good as metadata alone; one that
+ * was made anew is needless. */
+static void needless_only_when_made(void **state) {
+    (void)state;
+    struct world *w = world_of((struct oracle_options){.vectors_whole = true});
+    struct made made;
+    done(w, creation(w, 1));
+    tell(w, price_change(w, 1, 5));
+    make_vectors(w, &w->folded[1], 1u << MODALITY_TEXT, &made);
+    struct vector_write write = vector_write_of(&w->folded[1], MODALITY_TEXT, &made);
+    struct embed_item item = {
+        .listing_id = 1, .modalities = 1u << MODALITY_TEXT, .content = {write.meta.content_hash}};
+    struct embed_result result = {
+        .status = ITEM_APPLIED, .model_version = 1, .reused = 1u << MODALITY_TEXT};
+    oracle_embedded(w->o, w->now, &item, &result, 1);
+    write_vector(w, MODALITY_TEXT, &write);
+    assert_only(w, "");
+    result.reused = 0;
+    oracle_embedded(w->o, w->now, &item, &result, 1);
+    assert_only(w, "embedding-economy");
+    world_free(w);
+}
+
 /* The same content by another model is another vector. */
 static void another_model_is_not_needless(void **state) {
     (void)state;
@@ -826,6 +849,7 @@ int main(void) {
         cmocka_unit_test(late_queue_is_no_excuse),
         cmocka_unit_test(search_finds_who_is_gone),
         cmocka_unit_test(needless_embedding),
+        cmocka_unit_test(needless_only_when_made),
         cmocka_unit_test(another_model_is_not_needless),
         cmocka_unit_test(lost_embedding),
         cmocka_unit_test(nobody_says_what_made_it),

@@ -195,7 +195,8 @@ static void a_refresh_shows_what_was_written(void **state) {
     put(db, at(300), write_of(ROW_DELETE, 2, 6));
     assert_int_equal(put(db, at(400), write_of(ROW_UPSERT, 1, 4)), ITEM_CONFLICT);
     assert_int_equal(put(db, at(400), write_of(ROW_UPSERT, 2, 5)), ITEM_CONFLICT);
-    assert_int_equal(put(db, at(400), write_of(ROW_METADATA, 1, 6)), ITEM_APPLIED);
+    assert_int_equal(put(db, at(400), write_of(ROW_METADATA, 1, 6)), ITEM_FATAL);
+    assert_int_equal(put(db, at(400), write_of(ROW_UPSERT, 1, 6)), ITEM_APPLIED);
     assert_int_equal(seen(db, at(999), SCAN_BY_SEARCH), 0);
     assert_int_equal(seen(db, at(999), SCAN_BY_SCAN), 0);
     assert_int_equal(seen(db, at(999), SCAN_BY_ID), 1);
@@ -398,7 +399,9 @@ static void profiles_configure_the_pipeline(void **state) {
         vector_profile_configure(&profile, &config);
         assert_int_equal(config.vector_tombstone_rows,
                          id == VECTORS_OPENSEARCH || id == VECTORS_PGVECTOR);
-        assert_int_equal(config.vector_whole_rows, id == VECTORS_MILVUS || id == VECTORS_PINECONE);
+        assert_int_equal(config.vector_whole_rows, id == VECTORS_OPENSEARCH ||
+                                                       id == VECTORS_MILVUS ||
+                                                       id == VECTORS_PINECONE);
         assert_int_equal(config.vector_compact_ns != 0, id == VECTORS_PGVECTOR);
         assert_int_equal(config.vector_repair_deletes, id == VECTORS_MILVUS);
     }
