@@ -273,8 +273,9 @@ static bool story_known(const char *name) {
 
 static void help(void) {
     puts("usage: murphy demo [STORY] [--seed N] [--out DIR]\n\n"
-         "Tells the story live. STORY is one of flow, break, catch, repair, proof; without one,\n"
-         "all of them. --out DIR leaves a report and the stores of each act in DIR/STORY.");
+         "Tells the story live. STORY is one of flow, break, catch, repair, proof;\n"
+         "without one, all of them. --out DIR leaves a report and the stores of each act\n"
+         "in DIR/STORY.");
 }
 
 int cmd_demo(int argc, char **argv) {

@@ -9,19 +9,21 @@
 #include "cli/murphy.h"
 
 static void help(void) {
-    puts(
-        "usage: murphy explain RUN --listing ID [--update N] [--at TIME] [--json]\n"
-        "       murphy explain RUN --metric NAME [--at TIME] [--json]\n\n"
-        "--listing follows one update of a listing through every hop, with its position, its\n"
-        "virtual time and its lag, or says where it waits and why. --metric walks from a number\n"
-        "of the dashboard back to the rows of OLTP and names the layer that is wrong.\n\n"
-        "  RUN            the directory that `murphy run --out DIR` wrote, or its stores.db\n"
-        "  --update N     the N-th update of the listing, or the one with that event id; the last\n"
-        "  --metric NAME  sales_amount, sales_quantity or sales_orders, of all or of a part:\n"
-        "                 'sales_amount{category=\"Furniture > Sofas\", hour=\"+2h\"}'\n"
-        "  --at TIME      as of that moment: 2026-01-05T03:00:00Z, or +2h30m after the start;\n"
-        "                 the end\n"
-        "  --json         one JSON document");
+    puts("usage: murphy explain RUN --listing ID [--update N] [--at TIME] [--json]\n"
+         "       murphy explain RUN --metric NAME [--at TIME] [--json]\n\n"
+         "--listing follows one update of a listing through every hop, with its position,\n"
+         "its virtual time and its lag, or says where it waits and why. --metric walks\n"
+         "from a number of the dashboard back to the rows of OLTP and names the layer\n"
+         "that is wrong.\n\n"
+         "  RUN            the directory that `murphy run --out DIR` wrote, or its\n"
+         "                 stores.db\n"
+         "  --update N     the N-th update of the listing, or the one with that event id;\n"
+         "                 the last\n"
+         "  --metric NAME  sales_amount, sales_quantity or sales_orders, of all or of a\n"
+         "                 part: 'sales_amount{category=\"Furniture > Sofas\", hour=\"+2h\"}'\n"
+         "  --at TIME      as of that moment: 2026-01-05T03:00:00Z, or +2h30m after the\n"
+         "                 start; the end\n"
+         "  --json         one JSON document");
 }
 
 struct arguments {

@@ -353,11 +353,11 @@ static const struct {
 };
 
 static void help(void) {
-    puts("usage: murphy list scenarios|faults|states|checks|operations|points|bugs|contracts\n"
-         "                   [--json]\n\n"
-         "Prints what there is, and below each name what is to be said of it: in lines of 80\n"
-         "columns on a terminal, a line for each term elsewhere. --json prints an array of\n"
-         "objects with at least `name` and `about`.");
+    puts("usage: murphy list WHAT [--json]\n\n"
+         "WHAT is scenarios, faults, states, checks, operations, points, bugs or\n"
+         "contracts. Prints what there is, and below each name what is to be said of it:\n"
+         "in lines of 80 columns on a terminal, a line for each term elsewhere. --json\n"
+         "prints an array of objects with at least `name` and `about`.");
 }
 
 int cmd_list(int argc, char **argv) {

@@ -18,13 +18,14 @@
 
 static void help(void) {
     puts("usage: murphy merge DIR... [--out DIR] [--json] [--any-build]\n\n"
-         "Joins the folders that murphy sweep --out wrote, on one machine or many, and says what\n"
-         "they come to together, as the sweep would have.\n\n"
+         "Joins the folders that murphy sweep --out wrote, on one machine or many, and\n"
+         "says what they come to together, as the sweep would have.\n\n"
          "  --out DIR  leave the joined results in DIR/sweep.db, for murphy merge or SQL\n"
          "  --json     print the summary as one document\n"
          "  --any-build  also join what different builds of one version found\n\n"
-         "Exit status: that of the sweep; 65 when the folders contradict each other (one seed,\n"
-         "two hashes), are of different versions or builds, or lack runs that were asked for.");
+         "Exit status: that of the sweep; 65 when the folders contradict each other (one\n"
+         "seed, two hashes), are of different versions or builds, or lack runs that were\n"
+         "asked for.");
 }
 
 /* Where all that is joined goes, and which folder brought each run first. */

@@ -17,15 +17,16 @@ struct request {
 
 static void help(void) {
     puts("usage: murphy relevance [OPTIONS]\n\n"
-         "Ranks the products of a labelled set by words (BM25), by vectors learned from the\n"
-         "products, and by both, and says how good each ranking is.\n\n"
+         "Ranks the products of a labelled set by words (BM25), by vectors learned from\n"
+         "the products, and by both, and says how good each ranking is.\n\n"
          "The set is generated, or read from files, plain or gzip, that go together:\n"
-         "  --products FILE.jsonl   a JSON object a line: id, title or name, any more texts\n"
+         "  --products FILE.jsonl   a JSON object a line: id, title or name, any more\n"
+         "                          texts\n"
          "  --judgments FILE.csv    columns query, docid and rating, 0 to 9\n\n"
          "  --seed N                everything random follows from it; 1\n"
          "  --json                  the figures as JSON\n\n"
-         "Nothing is tuned on the queries that it is scored on: each half of the queries is\n"
-         "fused in the way that did best on the other half.");
+         "Nothing is tuned on the queries that it is scored on: each half of the queries\n"
+         "is fused in the way that did best on the other half.");
 }
 
 /* EXIT_HELD to go on, or the status to leave with. */

@@ -41,7 +41,8 @@ static void help(void) {
          "  --out DIR         leave run.json, report.html, junit.xml and stores.db there\n"
          "  --json            print run.json in place of the summary\n"
          "  --bug NAME        take one protection away (murphy list bugs)\n"
-         "  --contracts DIR   keep to the contracts of that folder; --set contracts.folder=DIR\n"
+         "  --contracts DIR   keep to the contracts of that folder; --set\n"
+         "                    contracts.folder=DIR\n"
          "  --set PATH=VALUE  change one value of the scenario, e.g. workload.events=5000\n\n"
          "Exit status: 0 all held, 1 a check failed, 2 only an objective failed.");
 }

@@ -27,22 +27,25 @@
 enum { JOBS_MAX = 1024 };
 
 static void help(void) {
-    puts("usage: murphy sweep SCENARIO... --seeds A..B [--jobs N] [--shard I/N] [--out DIR]\n"
+    puts("usage: murphy sweep SCENARIO... --seeds A..B [--jobs N] [--shard I/N]\n"
+         "                    [--out DIR]\n"
          "                    [--json] [--cover SHARE] [--bug NAME] [--set PATH=VALUE]...\n\n"
-         "Plays every SCENARIO, names (murphy list scenarios) or files, under each seed from A to\n"
-         "B. 'all' stands for every scenario that needs no file from outside.\n\n"
+         "Plays every SCENARIO, names (murphy list scenarios) or files, under each seed\n"
+         "from A to B. 'all' stands for every scenario that needs no file from outside.\n\n"
          "  --seeds A..B      both included, or one seed\n"
          "  --jobs N          so many processes at once; as many as there are processors\n"
-         "  --shard I/N       every N-th seed, from the I-th on (I from 1): N machines together\n"
-         "                    play all seeds, and murphy merge joins what they found\n"
-         "  --out DIR         keep each result in DIR/sweep.db as it comes; a sweep that was\n"
-         "                    stopped or killed goes on where it was\n"
+         "  --shard I/N       every N-th seed, from the I-th on (I from 1): N machines\n"
+         "                    together play all seeds, and murphy merge joins what they\n"
+         "                    found\n"
+         "  --out DIR         keep each result in DIR/sweep.db as it comes; a sweep that\n"
+         "                    was stopped or killed goes on where it was\n"
          "  --json            print the summary as one document\n"
-         "  --cover SHARE     fail when less of the cells of fault and state was reached, as 95%\n"
+         "  --cover SHARE     fail when less of the cells of fault and state was reached,\n"
+         "                    as 95%\n"
          "  --bug NAME, --set PATH=VALUE   as in murphy run\n\n"
          "A failure prints the line that does it again at once, and again at the end.\n"
-         "Exit status: 0 all held, 1 a check failed, 70 a run did not come to its end, 2 only\n"
-         "an objective failed, 130 interrupted.");
+         "Exit status: 0 all held, 1 a check failed, 70 a run did not come to its end, 2\n"
+         "only an objective failed, 130 interrupted.");
 }
 
 /* ---- The command line ---- */

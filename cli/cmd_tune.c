@@ -22,8 +22,8 @@ static void interrupt(int number) {
 
 static void help(void) {
     puts("usage: murphy tune [OPTIONS]\n\n"
-         "Measures recall and speed of the vector index (HNSW) over a grid of its parameters\n"
-         "and picks the fastest point that reaches a recall.\n\n"
+         "Measures recall and speed of the vector index (HNSW) over a grid of its\n"
+         "parameters and picks the fastest point that reaches a recall.\n\n"
          "Vectors, generated in clusters:\n"
          "  --count N             5000\n"
          "  --dim N               768\n"
@@ -46,8 +46,8 @@ static void help(void) {
          "  --objective R         recall@k to be reached; 0.95\n"
          "  --json                every point as JSON\n"
          "  --out FILE.svg        a plot too, drawn by gnuplot\n\n"
-         "Recall is the same on every machine, speed is this machine's.\n"
-         "Exit status: 0 a point was chosen, 2 none reaches the objective.");
+         "Recall is the same on every machine, speed is this machine's. Exit status: 0 a\n"
+         "point was chosen, 2 none reaches the objective.");
 }
 
 /* --- values --- */

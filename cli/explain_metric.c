@@ -285,7 +285,7 @@ static int parse(struct explain *e, struct lineage *l, struct lineage_question *
     return good ? EXIT_HELD
                 : run_stores_complain(&e->stores, EXIT_USAGE,
                                       "'%s' is no metric: write %s, or with one or both of "
-                                      "{category=\"Books\", hour=\"+2h\"}",
+                                      "{category=\"Furniture > Sofas\", hour=\"+2h\"}",
                                       e->metric,
                                       lineage_measure_name((enum lineage_measure)measure));
 }

@@ -147,6 +147,12 @@ static void show_verdict(const struct metric_walk *w) {
     number(w, a->shown - a->expected, difference);
     if (a->verdict == LINEAGE_NO_DATA) {
         puts("NO DATA: no layer has an order of it.");
+        if (w->question->of_category) {
+            printf(
+                "Categories are written as in\n    murphy query %s \"SELECT DISTINCT category FROM "
+                "gold_sales\"\n",
+                w->e->stores.run);
+        }
         return;
     }
     printf("The dashboard shows %s, OLTP says %s", shown, expected);
@@ -181,6 +187,11 @@ static void show_layers(const struct metric_walk *w) {
         printf("  %-8s %-19s %-19s  %5" PRIu64 "%s\n", lineage_layer_name((enum lineage_layer)i),
                value, step, a->wrong[i], named ? "  <- here" : "");
     }
+    if (w->answer->verdict != LINEAGE_WRONG && w->answer->verdict != LINEAGE_IN_FLIGHT) {
+        return;
+    }
+    puts("  wrong: orders and hours that went wrong there. What a layer took over from the\n"
+         "  one before it, or what is on its way to it, makes a difference and is no wrong.");
 }
 
 static void show_said(const char *who, const struct metric_walk *w, const struct lineage_row *row) {

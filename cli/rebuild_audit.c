@@ -226,7 +226,7 @@ static int verify(struct run_stores *run, const struct rebuild_arguments *a, str
         break;
     }
     if (a->has_listing && report.listings == 0 && report.bad == 0) {
-        return run_stores_complain(run, EXIT_INPUT, "%s: no listing %" PRIu64 " has an event",
+        return run_stores_complain(run, EXIT_USAGE, "%s: no listing %" PRIu64 " has an event",
                                    a->run, a->listing);
     }
     if (a->json && show_json(a, &report, s, anchor != NULL) != 0) {

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "cli/moment.h"
 #include "cli/murphy.h"
 #include "cli/rebuild.h"
 #include "cli/run_stores.h"
@@ -27,6 +28,20 @@ static int keep_difference(struct shown *s, enum rebuilt_layer layer,
     return s->no_memory;
 }
 
+/* The key, with the date of a moment in it, which is told in nanoseconds. */
+static void show_key(const char *key) {
+    const char *moment = strstr(key, "_ns ");
+    int64_t ns;
+    if (moment == NULL || sscanf(moment + 4, "%" SCNd64, &ns) != 1) {
+        fputs(key, stdout);
+        return;
+    }
+    char date[MOMENT_TEXT_MAX];
+    moment_format((vtime){ns}, date);
+    int end = (int)(moment - key) + 4 + (int)strspn(moment + 4, "-0123456789");
+    printf("%.*s (%s)%s", end, key, date, key + end);
+}
+
 static int show_difference(void *ctx, enum rebuilt_layer layer, const struct table_difference *d) {
     struct shown *s = ctx;
     if (s->shown == s->a->limit) {
@@ -37,8 +52,10 @@ static int show_difference(void *ctx, enum rebuilt_layer layer, const struct tab
     if (s->differences != NULL) {
         return keep_difference(s, layer, d);
     }
-    printf("%s: %s of %s: %s%sstored %s, rebuilt %s\n", rebuilt_layer_name(layer),
-           d->column == NULL ? "a row" : d->column, d->table, d->key, ": ", d->stored, d->rebuilt);
+    printf("%s: %s of %s: ", rebuilt_layer_name(layer), d->column == NULL ? "a row" : d->column,
+           d->table);
+    show_key(d->key);
+    printf(": stored %s, rebuilt %s\n", d->stored, d->rebuilt);
     return 0;
 }
 

@@ -222,6 +222,16 @@ static void list_name(struct page *p, const char *name, bool first) {
         page_cell(p, PAGE_COLUMNS - p->column - 1, name);
 }
 
+/* A check's name without the kind that it begins with and that stands in front of it already. */
+static const char *name_below_kind(const struct run_check *c) {
+    size_t n = strlen(c->kind);
+    if (n == 0 || strncmp(c->name, c->kind, n) != 0) {
+        return c->name;
+    }
+    const char *rest = c->name + n + (c->name[n] == ':');
+    return *rest == ' ' ? rest + 1 : c->name;
+}
+
 /* Passed checks by kind: there are many, and none needs attention. */
 static void held(struct page *p, const struct run_result *r) {
     size_t n = run_checks_with(r, RUN_CHECK_PASS);
@@ -237,7 +247,7 @@ static void held(struct page *p, const struct run_result *r) {
         for (size_t j = i; j < r->check_count; j++) {
             const struct run_check *c = &r->checks[j];
             if (c->status == RUN_CHECK_PASS && strcmp(c->kind, r->checks[i].kind) == 0) {
-                list_name(p, c->name, first);
+                list_name(p, name_below_kind(c), first);
                 first = false;
             }
         }

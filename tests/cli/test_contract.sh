@@ -66,6 +66,8 @@ help_and_lists() {
     wants 0 'usage: murphy' "$murphy" --help
     for command in run sweep merge list query explain rebuild tune relevance demo; do
         wants 0 "usage: murphy $command" "$murphy" "$command" --help
+        [ "$("$murphy" "$command" --help | wc -L)" -le 80 ]
+        holds "murphy $command --help keeps to 80 columns" $?
     done
     wants 0 'calm-day' "$murphy" list scenarios
     wants 0 'duplicate-records' "$murphy" list faults

@@ -137,15 +137,30 @@ static void test_hostile_text_is_shown(void **state) {
 /* The verdict and the command stand before everything else; failures before the full list. */
 static void test_page_order(void **state) {
     (void)state;
-    static const char *const order[] = {">FAIL</div>",           "4 of 12 checks failed",
-                                        "id=\"command\"",        "murphy run bad-day --seed 7",
-                                        "What failed",           "no_deleted_listing_served",
-                                        "event 81204",           "id=\"timeline\"",
-                                        "id=\"objectives\"",     "id=\"freshness\"",
-                                        "id=\"reconciliation\"", "tombstone</td>",
-                                        "id=\"search\"",         "id=\"checks\"",
-                                        "id=\"broken\"",         ">never<",
-                                        "id=\"costs\"",          "Trace hash"};
+    static const char *const order[] = {">FAIL</div>",
+                                        "4 of 12 checks failed",
+                                        "id=\"command\"",
+                                        "murphy run bad-day --seed 7",
+                                        "What failed",
+                                        "no_deleted_listing_served",
+                                        "event 81204",
+                                        "id=\"timeline\"",
+                                        "id=\"objectives\"",
+                                        "id=\"contracts\"",
+                                        "0 of 3 contracts",
+                                        ">broken<",
+                                        ">waived<",
+                                        "<details>",
+                                        ">held<",
+                                        "id=\"freshness\"",
+                                        "id=\"reconciliation\"",
+                                        "tombstone</td>",
+                                        "id=\"search\"",
+                                        "id=\"checks\"",
+                                        "id=\"broken\"",
+                                        ">never<",
+                                        "id=\"costs\"",
+                                        "Trace hash"};
     struct run_result r;
     fixture_failed(&r);
     char *html = html_of(&r, no_gnuplot);
