@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"run", cmd_run, "play one scenario under one seed and judge it"},
     {"sweep", cmd_sweep, "many seeds of many scenarios over many processes"},
     {"merge", cmd_merge, "the shards of a sweep as one"},
+    {"bugs", cmd_bugs, "take each protection away in turn: which check notices"},
     {"list", cmd_list, "scenarios, faults, checks, contracts, bugs, and what else there is"},
     {"query", cmd_query, "ask the stores of a finished run, as of any moment, in SQL"},
     {"explain", cmd_explain, "one update through every hop; a number back to its rows"},

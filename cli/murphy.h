@@ -29,6 +29,7 @@ int cmd_rebuild(int argc, char **argv);
 int cmd_tune(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
+int cmd_bugs(int argc, char **argv);
 int cmd_relevance(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 

@@ -1,5 +1,6 @@
 /*
- * Inside `murphy sweep` and `murphy merge`: what is asked, and what came out of one seed.
+ * Inside `murphy sweep`, `murphy merge` and `murphy bugs`: what is asked, and what came out of one
+ * seed.
  */
 #ifndef MURPHY_CLI_SWEEP_H
 #define MURPHY_CLI_SWEEP_H
@@ -14,6 +15,9 @@
 
 enum { SWEEP_SETTINGS_MAX = 64 };
 
+/* What results are said to be of when every case has a bug of its own: no bug is called so. */
+#define SWEEP_EACH_BUG "each"
+
 /* More runs than this are not one sweep: a bit is kept for each. */
 #define SWEEP_RUNS_MAX UINT64_C(100000000)
 
@@ -24,17 +28,26 @@ struct sweep_scenario {
     char digest[33]; /* of its file and its contracts: shards of two texts do not belong together */
 };
 
-/* What is asked. Run number i is scenario i % count under the shard's seed i / count, so that a
+/* What is played under each seed. */
+struct sweep_case {
+    size_t scenario; /* index */
+    const char *bug; /* static or of the command line; NULL: none */
+};
+
+/* What is asked. Run number i is case i % count under the shard's seed i / count, so that a
  * sweep that is stopped has got equally far in all of them. */
 struct sweep {
+    const char *command; /* whose messages they are: "sweep" */
     struct sweep_scenario *scenarios;
-    size_t scenario_count;
+    size_t scenario_count, scenario_capacity;
+    struct sweep_case *cases;
+    size_t case_count, case_capacity;
     uint64_t seed_from, seed_to;
     uint64_t shard, shards; /* 1..shards */
     char build[33];         /* digest of the program */
     unsigned jobs;
     const char *out; /* NULL: results are kept in memory */
-    const char *bug;
+    const char *bug; /* of all cases; NULL: none; SWEEP_EACH_BUG: each has its own */
     bool json;
     uint32_t cover_ppm; /* share of the cells of fault and state that must be reached; 0: none */
     struct scenario_setting settings[SWEEP_SETTINGS_MAX];
@@ -43,6 +56,7 @@ struct sweep {
 
 /* Runs of the whole shard. */
 uint64_t sweep_runs(const struct sweep *sweep);
+const struct sweep_case *sweep_case_of(const struct sweep *sweep, uint64_t run);
 const struct sweep_scenario *sweep_scenario_of(const struct sweep *sweep, uint64_t run);
 uint64_t sweep_seed_of(const struct sweep *sweep, uint64_t run);
 void sweep_reproduce(const struct sweep *sweep, uint64_t run, char *text, size_t size);

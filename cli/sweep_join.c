@@ -12,8 +12,8 @@
 /* Which folder brought what first: to name both sides of a contradiction. */
 static const char origins[] =
     "CREATE TEMP TABLE IF NOT EXISTS origin (folder TEXT PRIMARY KEY);"
-    "CREATE TEMP TABLE IF NOT EXISTS brought (scenario TEXT, seed INTEGER, folder INTEGER,"
-    " PRIMARY KEY (scenario, seed)) WITHOUT ROWID;";
+    "CREATE TEMP TABLE IF NOT EXISTS brought (scenario TEXT, bug TEXT, seed INTEGER,"
+    " folder INTEGER, PRIMARY KEY (scenario, bug, seed)) WITHOUT ROWID;";
 
 #define FIRST_FOLDER "(SELECT folder FROM origin ORDER BY rowid LIMIT 1)"
 
@@ -30,7 +30,8 @@ static const char *const contradictions[] = {
     "SELECT scenario || ', seed ' || seed || ': trace hash ' || a.trace_hash || ', end state ' ||"
     " a.end_state || ', ' || a.verdict || ' in ' || o.folder || ', but ' || b.trace_hash ||"
     " ', end state ' || b.end_state || ', ' || b.verdict || ' in'"
-    " FROM shard.run b JOIN main.run a USING (scenario, seed) JOIN brought USING (scenario, seed)"
+    " FROM shard.run b JOIN main.run a USING (scenario, bug, seed) JOIN brought USING (scenario, "
+    "bug, seed)"
     " JOIN origin o ON o.rowid = brought.folder"
     " WHERE a.trace_hash <> b.trace_hash OR (a.trace_hash = b.trace_hash AND"
     " (a.end_state <> b.end_state OR a.verdict <> b.verdict))",
@@ -42,10 +43,11 @@ static const char copy[] =
     "INSERT OR IGNORE INTO main.about SELECT * FROM shard.about;"
     "INSERT OR IGNORE INTO main.scenario SELECT * FROM shard.scenario;"
     "INSERT OR IGNORE INTO main.asked SELECT * FROM shard.asked;"
-    "INSERT OR IGNORE INTO brought SELECT scenario, seed, (SELECT max(rowid) FROM origin)"
+    "INSERT OR IGNORE INTO brought SELECT scenario, bug, seed, (SELECT max(rowid) FROM origin)"
     " FROM shard.run;"
     "DELETE FROM main.run WHERE trace_hash IS NOT NULL AND EXISTS (SELECT 1 FROM shard.run b"
-    " WHERE b.scenario = run.scenario AND b.seed = run.seed AND b.trace_hash IS NULL);"
+    " WHERE b.scenario = run.scenario AND b.bug = run.bug AND b.seed = run.seed AND b.trace_hash "
+    "IS NULL);"
     "INSERT OR IGNORE INTO main.run SELECT * FROM shard.run;";
 
 static int contradicted(struct sweep_store *store, const char *sql, const char *folder,

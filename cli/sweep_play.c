@@ -21,20 +21,25 @@ static uint64_t shard_seeds(const struct sweep *sweep) {
 }
 
 uint64_t sweep_runs(const struct sweep *sweep) {
-    return shard_seeds(sweep) * sweep->scenario_count;
+    return shard_seeds(sweep) * sweep->case_count;
+}
+
+const struct sweep_case *sweep_case_of(const struct sweep *sweep, uint64_t run) {
+    return &sweep->cases[run % sweep->case_count];
 }
 
 const struct sweep_scenario *sweep_scenario_of(const struct sweep *sweep, uint64_t run) {
-    return &sweep->scenarios[run % sweep->scenario_count];
+    return &sweep->scenarios[sweep_case_of(sweep, run)->scenario];
 }
 
 uint64_t sweep_seed_of(const struct sweep *sweep, uint64_t run) {
-    return sweep->seed_from + sweep->shard - 1 + run / sweep->scenario_count * sweep->shards;
+    return sweep->seed_from + sweep->shard - 1 + run / sweep->case_count * sweep->shards;
 }
 
 void sweep_reproduce(const struct sweep *sweep, uint64_t run, char *text, size_t size) {
     struct run_words words = {sweep_scenario_of(sweep, run)->given, sweep_seed_of(sweep, run),
-                              sweep->bug, sweep->settings, sweep->setting_count};
+                              sweep_case_of(sweep, run)->bug, sweep->settings,
+                              sweep->setting_count};
     reproduce_line(&words, text, size);
 }
 
@@ -221,7 +226,7 @@ char *sweep_play(const struct sweep *sweep, uint64_t run, size_t *size) {
     sweep_reproduce(sweep, run, reproduce, sizeof reproduce);
     const struct sweep_scenario *scenario = sweep_scenario_of(sweep, run);
     struct scenario_run_options options = {.seed = sweep_seed_of(sweep, run),
-                                           .bug = sweep->bug,
+                                           .bug = sweep_case_of(sweep, run)->bug,
                                            .contracts = &scenario->contracts,
                                            .reproduce = reproduce};
     struct scenario_run *played = scenario_run_new(&scenario->loaded, &options);

@@ -20,14 +20,16 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS scenario (name TEXT PRIMARY KEY, digest TEXT NOT NULL)"
     " WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS asked (scenario TEXT NOT NULL, seed_from INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS asked (scenario TEXT NOT NULL, bug TEXT NOT NULL,"
+    " seed_from INTEGER NOT NULL,"
     " seed_to INTEGER NOT NULL, shard INTEGER NOT NULL, shards INTEGER NOT NULL,"
-    " PRIMARY KEY (scenario, seed_from, seed_to, shard, shards)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS run (scenario TEXT NOT NULL, seed INTEGER NOT NULL,"
-    " verdict TEXT NOT NULL, trace_hash TEXT, end_state TEXT, wall_ns INTEGER NOT NULL,"
+    " PRIMARY KEY (scenario, bug, seed_from, seed_to, shard, shards)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS run (scenario TEXT NOT NULL, bug TEXT NOT NULL,"
+    " seed INTEGER NOT NULL, verdict TEXT NOT NULL, trace_hash TEXT, end_state TEXT, wall_ns "
+    "INTEGER NOT NULL,"
     " cause TEXT NOT NULL, error TEXT NOT NULL, failed_checks TEXT NOT NULL,"
     " breached TEXT NOT NULL, coverage TEXT NOT NULL, reproduce TEXT NOT NULL,"
-    " PRIMARY KEY (scenario, seed)) WITHOUT ROWID;";
+    " PRIMARY KEY (scenario, bug, seed)) WITHOUT ROWID;";
 
 int sweep_store_fail(struct sweep_store *store, int status, const char *what) {
     snprintf(store->error, sizeof store->error, "%.400s: %.200s", what, sqlite3_errmsg(store->db));
@@ -65,7 +67,7 @@ static int make_tables(struct sweep_store *store) {
     int status = execute(store, schema, "the results cannot be written");
     return status != EXIT_HELD
                ? status
-               : prepare(store, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               : prepare(store, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                          &store->insert);
 }
 
@@ -128,12 +130,19 @@ int sweep_store_read(struct sweep_store *store, const char *folder) {
     int status = open_file(store, path, SQLITE_OPEN_READWRITE);
     sqlite3_stmt *s = NULL;
     if (status == EXIT_HELD &&
-        (sqlite_host_prepare(store->db, "SELECT count(*) FROM asked", &s) != SQLITE_OK ||
+        (sqlite_host_prepare(store->db,
+                             "SELECT count(*), (SELECT value = '" SWEEP_EACH_BUG
+                             "' FROM about WHERE key = 'bug') FROM asked",
+                             &s) != SQLITE_OK ||
          sqlite3_step(s) != SQLITE_ROW)) {
         status = sweep_store_fail(store, EXIT_INPUT, path);
     } else if (status == EXIT_HELD && sqlite3_column_int64(s, 0) == 0) {
         /* Killed before it began: nothing asked and nothing found is no pass. */
         snprintf(store->error, sizeof store->error, "nothing was asked in %.500s", path);
+        status = EXIT_INPUT;
+    } else if (status == EXIT_HELD && sqlite3_column_int(s, 1) != 0) {
+        snprintf(store->error, sizeof store->error,
+                 "%.500s is of murphy bugs, which says itself what it came to", path);
         status = EXIT_INPUT;
     }
     sqlite3_finalize(s);
@@ -178,17 +187,25 @@ static int same_scenario(struct sweep_store *store, const char *name, const char
                 "text of the scenario ", name, digest);
 }
 
-static int ask(struct sweep_store *store, const struct sweep *sweep, const char *scenario) {
+static const char *bug_text(const char *bug) {
+    return bug == NULL ? "" : bug;
+}
+
+static int ask(struct sweep_store *store, const struct sweep *sweep,
+               const struct sweep_case *asked) {
     sqlite3_stmt *statement;
-    int status = prepare(store, "INSERT OR IGNORE INTO asked VALUES (?, ?, ?, ?, ?)", &statement);
+    int status =
+        prepare(store, "INSERT OR IGNORE INTO asked VALUES (?, ?, ?, ?, ?, ?)", &statement);
     if (status != EXIT_HELD) {
         return status;
     }
+    const char *scenario = sweep->scenarios[asked->scenario].loaded.name;
     sqlite3_bind_text(statement, 1, scenario, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)sweep->seed_from);
-    sqlite3_bind_int64(statement, 3, (sqlite3_int64)sweep->seed_to);
-    sqlite3_bind_int64(statement, 4, (sqlite3_int64)sweep->shard);
-    sqlite3_bind_int64(statement, 5, (sqlite3_int64)sweep->shards);
+    sqlite3_bind_text(statement, 2, bug_text(asked->bug), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)sweep->seed_from);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)sweep->seed_to);
+    sqlite3_bind_int64(statement, 5, (sqlite3_int64)sweep->shard);
+    sqlite3_bind_int64(statement, 6, (sqlite3_int64)sweep->shards);
     if (sqlite3_step(statement) != SQLITE_DONE) {
         status = sweep_store_fail(store, EXIT_INTERNAL, "the results cannot be written");
     }
@@ -223,7 +240,7 @@ int sweep_store_begin(struct sweep_store *store, const struct sweep *sweep) {
         status = same_about(store, "build", sweep->build);
     }
     if (status == EXIT_HELD) {
-        status = same_about(store, "bug", sweep->bug == NULL ? "" : sweep->bug);
+        status = same_about(store, "bug", bug_text(sweep->bug));
     }
     if (status == EXIT_HELD) {
         status = same_about(store, "settings", settings);
@@ -231,9 +248,9 @@ int sweep_store_begin(struct sweep_store *store, const struct sweep *sweep) {
     for (size_t i = 0; status == EXIT_HELD && i < sweep->scenario_count; i++) {
         const struct sweep_scenario *scenario = &sweep->scenarios[i];
         status = same_scenario(store, scenario->loaded.name, scenario->digest);
-        if (status == EXIT_HELD) {
-            status = ask(store, sweep, scenario->loaded.name);
-        }
+    }
+    for (size_t i = 0; status == EXIT_HELD && i < sweep->case_count; i++) {
+        status = ask(store, sweep, &sweep->cases[i]);
     }
     free(settings);
     if (status != EXIT_HELD) {
@@ -253,17 +270,18 @@ int sweep_store_add(struct sweep_store *store, const struct sweep_row *row) {
     sqlite3_stmt *s = store->insert;
     const struct sweep_outcome *o = &row->outcome;
     bind(s, 1, row->scenario);
-    sqlite3_bind_int64(s, 2, (sqlite3_int64)row->seed);
-    bind(s, 3, run_verdict_name(o->verdict));
-    bind(s, 4, o->trace_hash[0] == '\0' ? NULL : o->trace_hash);
-    bind(s, 5, o->end_state[0] == '\0' ? NULL : o->end_state);
-    sqlite3_bind_int64(s, 6, o->wall_ns);
-    bind(s, 7, o->cause);
-    bind(s, 8, o->error);
-    bind(s, 9, o->failed_checks);
-    bind(s, 10, o->breached);
-    bind(s, 11, o->coverage);
-    bind(s, 12, row->reproduce);
+    bind(s, 2, bug_text(row->bug));
+    sqlite3_bind_int64(s, 3, (sqlite3_int64)row->seed);
+    bind(s, 4, run_verdict_name(o->verdict));
+    bind(s, 5, o->trace_hash[0] == '\0' ? NULL : o->trace_hash);
+    bind(s, 6, o->end_state[0] == '\0' ? NULL : o->end_state);
+    sqlite3_bind_int64(s, 7, o->wall_ns);
+    bind(s, 8, o->cause);
+    bind(s, 9, o->error);
+    bind(s, 10, o->failed_checks);
+    bind(s, 11, o->breached);
+    bind(s, 12, o->coverage);
+    bind(s, 13, row->reproduce);
     bool written = sqlite3_step(s) == SQLITE_DONE;
     sqlite3_reset(s);
     return written ? EXIT_HELD
@@ -285,38 +303,43 @@ static enum run_verdict verdict_of(const char *name) {
 }
 
 void sweep_row_read(sqlite3_stmt *s, struct sweep_row *row) {
+    const char *bug = column(s, 1);
     *row = (struct sweep_row){
         .scenario = column(s, 0),
-        .seed = (uint64_t)sqlite3_column_int64(s, 1),
-        .outcome = {.verdict = verdict_of(column(s, 2)),
-                    .trace_hash = column(s, 3),
-                    .end_state = column(s, 4),
-                    .wall_ns = sqlite3_column_int64(s, 5),
-                    .cause = column(s, 6),
-                    .error = column(s, 7),
-                    .failed_checks = column(s, 8),
-                    .breached = column(s, 9),
-                    .coverage = column(s, 10)},
-        .reproduce = column(s, 11),
+        .bug = bug[0] == '\0' ? NULL : bug,
+        .seed = (uint64_t)sqlite3_column_int64(s, 2),
+        .outcome = {.verdict = verdict_of(column(s, 3)),
+                    .trace_hash = column(s, 4),
+                    .end_state = column(s, 5),
+                    .wall_ns = sqlite3_column_int64(s, 6),
+                    .cause = column(s, 7),
+                    .error = column(s, 8),
+                    .failed_checks = column(s, 9),
+                    .breached = column(s, 10),
+                    .coverage = column(s, 11)},
+        .reproduce = column(s, 12),
     };
 }
 
-static int64_t mark(struct sweep_store *store, const struct sweep *sweep, size_t scenario,
+static int64_t mark(struct sweep_store *store, const struct sweep *sweep, size_t at,
                     unsigned char *bits) {
+    const struct sweep_case *played = &sweep->cases[at];
     sqlite3_stmt *s;
     int64_t marked = 0;
-    if (prepare(store, "SELECT seed FROM run WHERE scenario = ? AND seed BETWEEN ? AND ?", &s) !=
-        EXIT_HELD) {
+    if (prepare(store,
+                "SELECT seed FROM run WHERE scenario = ? AND bug = ? AND seed BETWEEN ? AND ?",
+                &s) != EXIT_HELD) {
         return -1;
     }
-    bind(s, 1, sweep->scenarios[scenario].loaded.name);
-    sqlite3_bind_int64(s, 2, (sqlite3_int64)sweep->seed_from);
-    sqlite3_bind_int64(s, 3, (sqlite3_int64)sweep->seed_to);
+    bind(s, 1, sweep->scenarios[played->scenario].loaded.name);
+    bind(s, 2, bug_text(played->bug));
+    sqlite3_bind_int64(s, 3, (sqlite3_int64)sweep->seed_from);
+    sqlite3_bind_int64(s, 4, (sqlite3_int64)sweep->seed_to);
     int step;
     while ((step = sqlite3_step(s)) == SQLITE_ROW) {
         uint64_t ahead = (uint64_t)sqlite3_column_int64(s, 0) - sweep->seed_from;
         if (ahead % sweep->shards == sweep->shard - 1) {
-            uint64_t run = ahead / sweep->shards * sweep->scenario_count + scenario;
+            uint64_t run = ahead / sweep->shards * sweep->case_count + at;
             bits[run / 8] |= (unsigned char)(1u << run % 8);
             marked++;
         }
@@ -328,7 +351,7 @@ static int64_t mark(struct sweep_store *store, const struct sweep *sweep, size_t
 int64_t sweep_store_marks(struct sweep_store *store, const struct sweep *sweep,
                           unsigned char *bits) {
     int64_t marked = 0;
-    for (size_t i = 0; i < sweep->scenario_count; i++) {
+    for (size_t i = 0; i < sweep->case_count; i++) {
         int64_t more = mark(store, sweep, i, bits);
         if (more < 0) {
             (void)sweep_store_fail(store, EXIT_INTERNAL, "the results cannot be read");

@@ -1,10 +1,10 @@
 /*
  * Results of a sweep: the SQLite file sweep.db in its folder, or memory.
  *
- *   run    a row for each run: scenario, seed, verdict, trace_hash, end_state, wall_ns, cause,
- *          error, failed_checks and breached (JSON arrays), coverage (JSON object), reproduce
- *   asked  what was asked for: a scenario's seeds from..to, of those a shard
- *   about  the version, the digest of the program, the planted bug, the settings: the same for
+ *   run    a row for each run: scenario, bug ('' for none), seed, verdict, trace_hash, end_state,
+ * wall_ns, cause, error, failed_checks and breached (JSON arrays), coverage (JSON object),
+ * reproduce asked  what was asked for: a scenario's seeds from..to with a bug or none, of those a
+ * shard about  the version, the digest of the program, the planted bug, the settings: the same for
  *          all rows
  *   scenario  the digest of each scenario's file
  *
@@ -31,6 +31,7 @@ struct sweep_store {
 /* A run as it is in the store. Texts live until the next step. */
 struct sweep_row {
     const char *scenario;
+    const char *bug; /* NULL: none */
     uint64_t seed;
     struct sweep_outcome outcome;
     const char *reproduce;
@@ -64,7 +65,7 @@ int64_t sweep_store_marks(struct sweep_store *store, const struct sweep *sweep,
 
 /* Steps a statement that selects SWEEP_ROW_COLUMNS. */
 #define SWEEP_ROW_COLUMNS                                                                          \
-    "scenario, seed, verdict, trace_hash, end_state, wall_ns, cause, error, failed_checks, "       \
+    "scenario, bug, seed, verdict, trace_hash, end_state, wall_ns, cause, error, failed_checks, "  \
     "breached, coverage, reproduce"
 void sweep_row_read(sqlite3_stmt *statement, struct sweep_row *row);
 

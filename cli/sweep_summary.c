@@ -53,8 +53,9 @@ int64_t sweep_summary_missing(struct sweep_store *store) {
     /* Ranges may overlap: each counts what it lacks, so a run may be missed twice; 0 is exact. */
     const char *sql =
         "SELECT coalesce(sum(a.seed_to - a.seed_from + 1 - (SELECT count(*) FROM run r "
-        "WHERE r.scenario = a.scenario AND r.seed BETWEEN a.seed_from AND a.seed_to)), 0) "
-        "FROM (SELECT DISTINCT scenario, seed_from, seed_to FROM asked) a";
+        "WHERE r.scenario = a.scenario AND r.bug = a.bug AND r.seed BETWEEN a.seed_from AND "
+        "a.seed_to)), 0) "
+        "FROM (SELECT DISTINCT scenario, bug, seed_from, seed_to FROM asked) a";
     sqlite3_stmt *s;
     if (prepare(store, sql, &s) != 0) {
         return -1;

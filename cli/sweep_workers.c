@@ -201,14 +201,16 @@ static int died(struct pool *pool, struct worker *w) {
                                                         .coverage = "{}"});
         pool->idle_deaths = 0;
     } else if (++pool->idle_deaths > IDLE_DEATHS_MAX) {
-        fputs("murphy sweep: the processes die before they are given anything\n", stderr);
+        fprintf(stderr, "murphy %s: the processes die before they are given anything\n",
+                pool->sweep->command);
         return -1;
     }
     if (stop != 0 || pool->exhausted) {
         return stop;
     }
     if (start(pool, w) != 0) {
-        fprintf(stderr, "murphy sweep: cannot start another process: %s\n", strerror(errno));
+        fprintf(stderr, "murphy %s: cannot start another process: %s\n", pool->sweep->command,
+                strerror(errno));
         return -1;
     }
     hand_out(pool, w);
@@ -244,7 +246,7 @@ static int take_message(struct pool *pool, struct worker *w) {
 
 static int hear(struct pool *pool, struct worker *w) {
     if (ARRAY_RESERVE(w->buffer, w->capacity, w->length + 4096) != 0) {
-        fputs("murphy sweep: out of memory\n", stderr);
+        fprintf(stderr, "murphy %s: out of memory\n", pool->sweep->command);
         return -1;
     }
     ssize_t n = recv(w->socket, w->buffer + w->length, w->capacity - w->length, MSG_DONTWAIT);
@@ -292,8 +294,8 @@ static int start_all(struct pool *pool) {
             fclose(said);
         }
         if (w->said < 0 || start(pool, w) != 0) {
-            fprintf(stderr, "murphy sweep: cannot start process %u of %u: %s\n", i + 1, pool->count,
-                    strerror(errno));
+            fprintf(stderr, "murphy %s: cannot start process %u of %u: %s\n", pool->sweep->command,
+                    i + 1, pool->count, strerror(errno));
             return -1;
         }
     }
@@ -325,7 +327,7 @@ int sweep_workers_play(const struct sweep *sweep, const struct sweep_host *host)
     pool.workers = calloc(pool.count, sizeof *pool.workers);
     int stop = -1;
     if (polled == NULL || pool.workers == NULL) {
-        fputs("murphy sweep: out of memory\n", stderr);
+        fprintf(stderr, "murphy %s: out of memory\n", sweep->command);
     } else {
         for (unsigned i = 0; i < pool.count; i++) {
             pool.workers[i].said = -1;

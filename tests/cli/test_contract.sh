@@ -64,7 +64,7 @@ bad_usage_is_refused() {
 # Every command says how it is used, and everything that there is is listed both ways.
 help_and_lists() {
     wants 0 'usage: murphy' "$murphy" --help
-    for command in run sweep merge list query explain rebuild tune relevance demo; do
+    for command in run sweep merge bugs list query explain rebuild tune relevance demo; do
         wants 0 "usage: murphy $command" "$murphy" "$command" --help
         [ "$("$murphy" "$command" --help | wc -L)" -le 80 ]
         holds "murphy $command --help keeps to 80 columns" $?
