@@ -96,10 +96,12 @@ run log librdkafka &
 waiting=$!
 hold log fake
 hold oltp fake
+hold books fake
 hold warehouse fake
 hold state fake
 if start_postgres; then
     hold oltp postgres
+    hold books postgres
     hold warehouse postgres
     hold state postgres
 else

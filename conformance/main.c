@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conformance/books_subject.h"
 #include "conformance/log_subject.h"
 #include "conformance/oltp_subject.h"
 #include "conformance/state_subject.h"
@@ -17,6 +18,8 @@
     X(log, librdkafka, "librdkafka and its mock brokers")                                          \
     X(oltp, fake, "the fake")                                                                      \
     X(oltp, postgres, "PostgreSQL")                                                                \
+    X(books, fake, "the fake")                                                                     \
+    X(books, postgres, "PostgreSQL")                                                               \
     X(warehouse, fake, "the fake")                                                                 \
     X(warehouse, postgres, "PostgreSQL")                                                           \
     X(state, fake, "the fake")                                                                     \

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conformance/oltp_subject.h"
-#include "conformance/postgres.h"
+#include "conformance/oltp_postgres.h"
 #include "pipeline/array.h"
 #include "pipeline/fact.h"
 
@@ -433,6 +432,14 @@ static const struct oltp_subject_ops ops = {
     .write_order = write_order,
     .count_orders = count_orders,
 };
+
+PGconn *oltp_postgres_connection(void *ctx) {
+    return ((struct subject *)ctx)->db;
+}
+
+void oltp_postgres_publish(void *ctx, enum topic_id topic, uint64_t key, struct bytes value) {
+    publish(ctx, topic, key, value);
+}
 
 bool oltp_subject_postgres(struct oltp_subject *out) {
     struct subject *s = calloc(1, sizeof *s);
