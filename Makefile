@@ -126,7 +126,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(DEFINES) $(CFLAGS) -c -o $@ $<
 
-$(call objects,$(filter %postgres.c,$(CONFORM_C))): \
+$(call objects,$(CONFORM_C)): \
 	DEFINES = -I$(shell pg_config --includedir 2>/dev/null)
 
 $(BUILD)/cli/%.o $(BUILD)/scenarios/%.o $(BUILD)/tests/%.o: \

@@ -31,7 +31,7 @@ start_postgres() {
     [ "$(id -u)" = 0 ] && chown postgres "$logs/postgres"
     (
         cd "$logs/postgres" || exit 1
-        as_postgres "$bin/initdb" -D "$logs/postgres" -U postgres -A trust -E UTF8 --no-sync &&
+        as_postgres "$bin/initdb" -D "$logs/postgres" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync &&
             as_postgres "$bin/pg_ctl" start -w -t 60 -D "$logs/postgres" -l "$logs/postgres/server.log" \
                 -o "-c listen_addresses='' -c fsync=off -c unix_socket_directories='$logs/postgres'"
     ) >"$logs/postgres.log" 2>&1 || return 1
@@ -99,11 +99,13 @@ hold oltp fake
 hold books fake
 hold warehouse fake
 hold state fake
+hold keywords fake
 if start_postgres; then
     hold oltp postgres
     hold books postgres
     hold warehouse postgres
     hold state postgres
+    hold keywords postgres
 else
     no_start PostgreSQL postgres
 fi

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conformance/books_subject.h"
+#include "conformance/keywords_subject.h"
 #include "conformance/log_subject.h"
 #include "conformance/oltp_subject.h"
 #include "conformance/state_subject.h"
@@ -24,6 +25,8 @@
     X(warehouse, postgres, "PostgreSQL")                                                           \
     X(state, fake, "the fake")                                                                     \
     X(state, postgres, "PostgreSQL")                                                               \
+    X(keywords, fake, "the fake")                                                                  \
+    X(keywords, postgres, "PostgreSQL's full text search")                                         \
     X(vectors, fake, "the fake")                                                                   \
     X(vectors, postgres, "PostgreSQL with pgvector")
 

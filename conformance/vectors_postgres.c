@@ -1,7 +1,6 @@
 /*
- * The vector port over PostgreSQL with pgvector: a table for each collection, with the metadata in
- * columns that filters read, an HNSW index, and a tombstone as a row that says so. pgvector's own
- * DELETE leaves nothing that a stale write could be held against; a row does.
+ * The vector port over PostgreSQL with pgvector: a table for each collection, with the columns
+ * of conformance/postgres_rows.h and the vector, which has an HNSW index.
  *
  * pgvector filters behind the traversal; hnsw.iterative_scan (0.8) goes on until enough rows pass.
  */
@@ -11,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conformance/postgres.h"
+#include "conformance/postgres_rows.h"
 #include "conformance/vectors_subject.h"
 
 enum { SQL_MAX = 2048, NAME_MAX_BYTES = 64, BATCH_MAX = 4096 };
@@ -70,29 +69,6 @@ static void unwire_vector(struct bytes wire, float *vector) {
 
 /* ---- Writes ---- */
 
-struct held {
-    bool known; /* a row or a tombstone */
-    bool present;
-    doc_version version;
-    uint64_t content_hash;
-};
-
-static struct held look_up(struct subject *s, const char *table, uint64_t listing_id) {
-    char sql[SQL_MAX];
-    snprintf(sql, sizeof sql,
-             "SELECT version, gone, content_hash FROM %s WHERE key = $1 FOR UPDATE", table);
-    struct cell key = cell_integer(postgres_key(listing_id));
-    PGresult *result = postgres_ask(s->db, sql, &key, 1);
-    struct held held = {false, false, 0, 0};
-    if (PQntuples(result) == 1) {
-        held = (struct held){true, postgres_integer(result, 0, 1) == 0,
-                             (doc_version)postgres_integer(result, 0, 0),
-                             (uint64_t)postgres_integer(result, 0, 2)};
-    }
-    PQclear(result);
-    return held;
-}
-
 /* Finite, and of a norm near 1, which is what a cosine needs. */
 static bool valid(const float *vector, size_t dimension) {
     float norm = 0;
@@ -102,81 +78,26 @@ static bool valid(const float *vector, size_t dimension) {
     return norm > 0.98F && norm < 1.02F; /* no NaN is */
 }
 
-static enum item_status judge(const struct held *held, const struct vector_write *w,
+static enum item_status judge(struct subject *s, const char *table, const struct vector_write *w,
                               size_t dimension) {
-    bool over = !held->known || w->rule == VERSION_IGNORED || w->meta.version > held->version ||
-                (w->rule == VERSION_GREATER_OR_EQUAL && w->meta.version == held->version);
-    if (!over) {
-        return ITEM_CONFLICT;
-    }
-    if (w->kind == ROW_METADATA && (!held->present || held->content_hash != w->meta.content_hash)) {
-        return ITEM_MISSING;
-    }
-    return w->kind == ROW_UPSERT && !valid(w->vector, dimension) ? ITEM_FATAL : ITEM_APPLIED;
+    struct postgres_held held = postgres_rows_held(s->db, table, w->listing_id);
+    enum item_status status = postgres_rows_judge(&held, w->kind, w->rule, &w->meta);
+    bool bad = w->kind == ROW_UPSERT && !valid(w->vector, dimension);
+    return status == ITEM_APPLIED && bad ? ITEM_FATAL : status;
 }
-
-enum { META_COLUMNS = 14 };
-
-static void meta_cells(const struct vector_write *w, vtime now, struct cell cells[META_COLUMNS]) {
-    const struct row_meta *m = &w->meta;
-    const struct cell all[META_COLUMNS] = {
-        cell_integer(postgres_key(w->listing_id)),
-        cell_integer((int64_t)m->version),
-        cell_integer(0),
-        cell_integer(now.ns),
-        cell_pattern(m->source_hash),
-        cell_pattern(m->whole_hash),
-        cell_pattern(m->content_hash),
-        cell_integer(m->model_version),
-        cell_pattern(m->seller_id),
-        cell_integer(m->price),
-        cell_blob((struct bytes){m->category.len > 0 ? m->category.data : "", m->category.len}),
-        cell_blob((struct bytes){m->locale.len > 0 ? m->locale.data : "", m->locale.len}),
-        cell_integer(m->policy == POLICY_ACTIVE && m->active),
-        cell_integer(m->modalities),
-    };
-    memcpy(cells, all, sizeof all);
-}
-
-#define META_SET                                                                                   \
-    "version = $2, gone = $3, written = $4, source_hash = $5, whole_hash = $6, content_hash = $7," \
-    " model_version = $8, seller_id = $9, price = $10, category = $11, locale = $12,"              \
-    " servable = $13, modalities = $14"
 
 static void upsert(struct subject *s, const char *table, vtime now, const struct vector_write *w,
                    size_t dimension) {
     char wire[4 + FUSED_DIMENSION * 4];
-    struct cell cells[META_COLUMNS + 1];
-    meta_cells(w, now, cells);
-    cells[META_COLUMNS] = cell_blob(wire_vector(w->vector, dimension, wire));
+    struct cell cells[POSTGRES_ROWS_CELLS + 1];
+    postgres_rows_cells(w->listing_id, &w->meta, now, cells);
+    cells[POSTGRES_ROWS_CELLS] = cell_blob(wire_vector(w->vector, dimension, wire));
     char sql[SQL_MAX];
     snprintf(sql, sizeof sql,
-             "INSERT INTO %s VALUES($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"
-             " ON CONFLICT(key) DO UPDATE SET " META_SET ", embedding = $15",
+             "INSERT INTO %s VALUES(" POSTGRES_ROWS_PARAMETERS ",$15)"
+             " ON CONFLICT(key) DO UPDATE SET " POSTGRES_ROWS_SET ", embedding = $15",
              table);
-    postgres_do_as(s->db, sql, cells, META_COLUMNS + 1, META_COLUMNS);
-}
-
-static void change_meta(struct subject *s, const char *table, vtime now,
-                        const struct vector_write *w) {
-    struct cell cells[META_COLUMNS];
-    meta_cells(w, now, cells);
-    char sql[SQL_MAX];
-    snprintf(sql, sizeof sql, "UPDATE %s SET " META_SET " WHERE key = $1", table);
-    postgres_do(s->db, sql, cells, META_COLUMNS);
-}
-
-/* A tombstone is a row with nothing but its key and version; without a version it leaves none. */
-static void remove_row(struct subject *s, const char *table, uint64_t listing_id,
-                       doc_version version, bool tombstone) {
-    struct cell cells[] = {cell_integer(postgres_key(listing_id)), cell_integer((int64_t)version)};
-    char sql[SQL_MAX];
-    snprintf(sql, sizeof sql, "DELETE FROM %s WHERE key = $1", table);
-    postgres_do(s->db, sql, cells, 1);
-    if (tombstone) {
-        snprintf(sql, sizeof sql, "INSERT INTO %s(key, version, gone) VALUES($1, $2, 1)", table);
-        postgres_do(s->db, sql, cells, 2);
-    }
+    postgres_do_as(s->db, sql, cells, POSTGRES_ROWS_CELLS + 1, POSTGRES_ROWS_CELLS);
 }
 
 static int port_write(void *ctx, vtime now, enum modality modality, uint32_t model_version,
@@ -194,8 +115,7 @@ static int port_write(void *ctx, vtime now, enum modality modality, uint32_t mod
     postgres_run(s->db, "BEGIN");
     for (size_t i = 0; i < count; i++) {
         const struct vector_write *w = &items[i];
-        struct held held = look_up(s, table, w->listing_id);
-        statuses[i] = judge(&held, w, dimension);
+        statuses[i] = judge(s, table, w, dimension);
         if (statuses[i] != ITEM_APPLIED) {
             continue;
         }
@@ -204,11 +124,12 @@ static int port_write(void *ctx, vtime now, enum modality modality, uint32_t mod
             upsert(s, table, now, w, dimension);
             break;
         case ROW_METADATA:
-            change_meta(s, table, now, w);
+            postgres_rows_change(s->db, table, w->listing_id, &w->meta, now);
             break;
         case ROW_DELETE:
         case ROW_TOMBSTONE:
-            remove_row(s, table, w->listing_id, w->meta.version, w->rule != VERSION_IGNORED);
+            postgres_rows_remove(s->db, table, w->listing_id, w->meta.version,
+                                 w->rule != VERSION_IGNORED);
             break;
         case ROW_WRITE_KIND_COUNT:
             assert(0 && "no kind of write");
@@ -233,37 +154,9 @@ static int port_scan(void *ctx, vtime now, enum modality modality, uint32_t mode
     }
     char table[NAME_MAX_BYTES];
     table_name(table, modality, model_version);
-    char sql[SQL_MAX];
-    snprintf(sql, sizeof sql,
-             "SELECT key, version, source_hash, whole_hash, content_hash, model_version, written,"
-             " servable FROM %s WHERE gone = 0 AND key BETWEEN $1 AND $2 ORDER BY key LIMIT $3",
-             table);
-    struct cell cells[] = {cell_integer(postgres_key(first)), cell_integer(postgres_key(last)),
-                           cell_integer((int64_t)max)};
-    PGresult *result = postgres_ask(s->db, sql, cells, 3);
-    for (int i = 0; i < PQntuples(result); i++) {
-        out[i] = (struct scan_row){
-            .listing_id = postgres_id(postgres_integer(result, i, 0)),
-            .version = (doc_version)postgres_integer(result, i, 1),
-            .source_hash = (uint64_t)postgres_integer(result, i, 2),
-            .whole_hash = (uint64_t)postgres_integer(result, i, 3),
-            .content_hash = (uint64_t)postgres_integer(result, i, 4),
-            .model_version = (uint32_t)postgres_integer(result, i, 5),
-            .changed_at = {postgres_integer(result, i, 6)},
-            .alive = true,
-            .suppressed = postgres_integer(result, i, 7) == 0,
-        };
-    }
-    *count = (size_t)PQntuples(result);
-    PQclear(result);
+    *count = postgres_rows_scan(s->db, table, first, last, out, max);
     return 0;
 }
-
-/* $2 category, $3 locale, $4 seller, $5 servable only; an empty one filters nothing. */
-#define FILTER                                                                                     \
-    "gone = 0 AND ($2 = ''::bytea OR category = $2) AND ($3 = ''::bytea OR locale = $3)"           \
-    " AND ($4 = 0 OR seller_id = $4) AND ($5 = 0 OR (servable = 1 AND seller_id NOT IN"            \
-    " (SELECT seller_id FROM block WHERE status <> 1)))"
 
 static int port_search(void *ctx, vtime now, enum modality modality, uint32_t model_version,
                        const float *query, size_t k, uint32_t ef, bool exact,
@@ -275,25 +168,21 @@ static int port_search(void *ctx, vtime now, enum modality modality, uint32_t mo
     if (target == 0 || !there(s, modality, target)) {
         return PORT_NOT_FOUND;
     }
-    static const struct row_filter everything;
-    const struct row_filter *f = filter != NULL ? filter : &everything;
     char table[NAME_MAX_BYTES];
     table_name(table, modality, target);
     char wire[4 + FUSED_DIMENSION * 4];
-    struct cell cells[] = {
-        cell_blob(wire_vector(query, modality_dimension(modality), wire)),
-        cell_blob((struct bytes){f->category.len > 0 ? f->category.data : "", f->category.len}),
-        cell_blob((struct bytes){f->locale.len > 0 ? f->locale.data : "", f->locale.len}),
-        cell_pattern(f->seller_id),
-        cell_integer(f->servable_only),
-        cell_integer((int64_t)k)};
+    struct cell cells[1 + POSTGRES_ROWS_FILTER_CELLS + 1];
+    cells[0] = cell_blob(wire_vector(query, modality_dimension(modality), wire));
+    postgres_rows_filter(filter, cells + 1);
+    cells[1 + POSTGRES_ROWS_FILTER_CELLS] = cell_integer((int64_t)k);
     char sql[SQL_MAX];
     snprintf(sql, sizeof sql, "SET hnsw.ef_search = %u; SET enable_indexscan = %s",
              ef < k ? (unsigned)k : ef, exact ? "off" : "on");
     postgres_run(s->db, sql);
     snprintf(sql, sizeof sql,
              "SELECT key, version, 1 - distance FROM (SELECT key, version, embedding <=> $1"
-             " AS distance FROM %s WHERE " FILTER " ORDER BY embedding <=> $1%s LIMIT $6) nearest"
+             " AS distance FROM %s WHERE " POSTGRES_ROWS_FILTER
+             " ORDER BY embedding <=> $1%s LIMIT $6) nearest"
              " ORDER BY distance, key",
              table, exact ? ", key" : "");
     PGresult *result = postgres_ask_as(s->db, sql, cells, 6, 0);
@@ -340,10 +229,7 @@ static void create(struct subject *s, enum modality modality, uint32_t model_ver
     table_name(table, modality, model_version);
     char sql[SQL_MAX];
     snprintf(sql, sizeof sql,
-             "CREATE TABLE IF NOT EXISTS %s(key bigint PRIMARY KEY, version bigint NOT NULL,"
-             " gone bigint NOT NULL, written bigint, source_hash bigint, whole_hash bigint,"
-             " content_hash bigint, model_version bigint, seller_id bigint, price bigint,"
-             " category bytea, locale bytea, servable bigint, modalities bigint,"
+             "CREATE TABLE IF NOT EXISTS %s(" POSTGRES_ROWS_COLUMNS ","
              " embedding vector(%zu));"
              "CREATE INDEX IF NOT EXISTS %s_index ON %s USING hnsw (embedding vector_cosine_ops);"
              "INSERT INTO collection VALUES(%d, %u) ON CONFLICT DO NOTHING",
@@ -439,43 +325,7 @@ static int port_admin(void *ctx, vtime now, const struct vector_admin *admin,
 static int port_block(void *ctx, vtime now, const struct seller_block *items, size_t count) {
     (void)now;
     struct subject *s = ctx;
-    for (size_t i = 0; i < count; i++) {
-        /* Event ids are unsigned: compared as the integers that stand in their order. */
-        struct cell cells[] = {
-            cell_pattern(items[i].seller_id), cell_integer(items[i].status == POLICY_ACTIVE),
-            cell_integer(items[i].stamp.ts.ns), cell_integer(postgres_key(items[i].stamp.id.hi)),
-            cell_integer(postgres_key(items[i].stamp.id.lo))};
-        postgres_do(s->db,
-                    "INSERT INTO block VALUES($1,$2,$3,$4,$5) ON CONFLICT(seller_id) DO UPDATE"
-                    " SET status = $2, ts = $3, hi = $4, lo = $5"
-                    " WHERE (block.ts, block.hi, block.lo) < ($3, $4, $5)",
-                    cells, 5);
-    }
-    return 0;
-}
-
-/* A row is removed with its dead versions: a vacuum takes those. */
-static int erase_from(struct subject *s, enum modality modality, uint32_t model_version,
-                      const struct erasure_subject *subjects, size_t count,
-                      struct erasure_look *look) {
-    char table[NAME_MAX_BYTES];
-    table_name(table, modality, model_version);
-    look->examined++;
-    bool dead = false;
-    for (size_t i = 0; i < count; i++) {
-        struct held held = look_up(s, table, subjects[i].listing_id);
-        if (held.present && held.version < subjects[i].version) {
-            look->found++;
-            remove_row(s, table, subjects[i].listing_id, subjects[i].version, true);
-            dead = true;
-        }
-    }
-    if (dead) {
-        char sql[SQL_MAX];
-        snprintf(sql, sizeof sql, "VACUUM %s", table);
-        postgres_run(s->db, sql);
-    }
-    return 0;
+    return postgres_rows_block(s->db, items, count);
 }
 
 static int port_erase(void *ctx, vtime now, uint32_t model_version,
@@ -488,8 +338,9 @@ static int port_erase(void *ctx, vtime now, uint32_t model_version,
     for (int i = 0; i < PQntuples(result); i++) {
         uint32_t version = (uint32_t)postgres_integer(result, i, 1);
         if (model_version == 0 || version == model_version) {
-            erase_from(s, (enum modality)postgres_integer(result, i, 0), version, subjects, count,
-                       &looks[ERASED_IN_VECTORS]);
+            char table[NAME_MAX_BYTES];
+            table_name(table, (enum modality)postgres_integer(result, i, 0), version);
+            postgres_rows_erase(s->db, table, subjects, count, false, &looks[ERASED_IN_VECTORS]);
         }
     }
     PQclear(result);
@@ -522,9 +373,8 @@ bool vectors_subject_postgres(struct vectors_subject *out) {
     postgres_run(s->db, "CREATE TABLE collection(modality bigint, model_version bigint,"
                         " PRIMARY KEY(modality, model_version));"
                         "CREATE TABLE alias(modality bigint PRIMARY KEY, model_version bigint);"
-                        "CREATE TABLE block(seller_id bigint PRIMARY KEY, status bigint, ts bigint,"
-                        " hi bigint, lo bigint);"
                         "SET hnsw.iterative_scan = strict_order");
+    postgres_run(s->db, postgres_rows_blocks);
     *out = (struct vectors_subject){{&port_ops, s}, release, s};
     return true;
 }

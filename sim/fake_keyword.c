@@ -768,8 +768,8 @@ static struct scan_row scan_row_of(const struct keyword_row *row) {
         .content_hash = row->meta.content_hash,
         .model_version = row->meta.model_version,
         .changed_at = row->written,
-        .alive = row->meta.active,
-        .suppressed = row->meta.policy == POLICY_SUPPRESSED,
+        .alive = true,
+        .suppressed = row->meta.policy == POLICY_SUPPRESSED || !row->meta.active,
     };
 }
 
