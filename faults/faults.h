@@ -172,8 +172,8 @@ const char *fault_survival_name(enum fault_survival survival);
       FAULT_DOWN, SURVIVES, "", "",                                                                \
       "a store is restarted: it answers nobody for `down`, and what it held in memory only is "    \
       "lost",                                                                                      \
-      "a rolling restart, a node that is replaced: tombstones live in memory only, deleted rows "  \
-      "come back [elasticsearch#101178, milvus#37782, weaviate#4227]",                             \
+      "a rolling restart, a node that is replaced: tombstones live in memory only, and a write "   \
+      "that comes late finds none [elasticsearch#101178]",                                         \
       "no-drift-found version-monotone gone-in-time",                                              \
       "row-deleted-outright text-deleted-outright")                                                \
     X(LOST_DELETES, "lost-deletes", PLACE_OBJECTS, FAULT_RATIO, 0, SURVIVES, "", "",               \
@@ -384,7 +384,27 @@ const char *fault_survival_name(enum fault_survival survival);
       "order and is back `down` later",                                                            \
       "a deploy in the middle of the day: a rebalance for each worker that goes and comes "        \
       "[promise C6]",                                                                              \
-      "convergence no-duplicate-row", "offset-before-state")
+      "convergence no-duplicate-row", "offset-before-state")                                       \
+    X(ROWS_LOST, "rows-lost", PLACE_VECTORS, FAULT_RATIO | FAULT_DELAY, 0, SURVIVES_WITHIN,        \
+      "until the next reconciliation, which finds and repairs it",                                 \
+      "a row is not found until a reconciliation",                                                 \
+      "up to `delay` after it was written, a row is lost to searches, to scans, or to everybody",  \
+      "query and search disagree, rows are gone after a crash [milvus#36199, weaviate#3868]",      \
+      "reconciliation-clean convergence", "searches-unread")                                       \
+    X(ROWS_SPOILED, "rows-spoiled", PLACE_VECTORS, FAULT_RATIO | FAULT_DELAY, 0, SURVIVES_WITHIN,  \
+      "until the next reconciliation, which finds and repairs it",                                 \
+      "a row is wrong until a reconciliation",                                                     \
+      "up to `delay` after it was written, a row's hashes, model version or policy status are "    \
+      "others",                                                                                    \
+      "a vector that was made again under its old name has old values [qdrant#9317]",              \
+      "reconciliation-clean convergence", "versions-believed")                                     \
+    X(ROWS_RETURN, "rows-return", PLACE_VECTORS, FAULT_RATIO | FAULT_DELAY, 0, SURVIVES_WITHIN,    \
+      "until the next reconciliation, which finds and repairs it",                                 \
+      "a row that came back is there until a reconciliation",                                      \
+      "up to `delay` after it was written, a row that was deleted since is there once more",       \
+      "deleted rows are back after a recovery [milvus#37782, elasticsearch#25827, "                \
+      "weaviate#4227]",                                                                            \
+      "reconciliation-clean convergence", "resurrected-left")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

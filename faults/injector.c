@@ -219,6 +219,7 @@ void injector_free(struct injector *in) {
     injector_log_release(in);
     injector_brokers_release(in);
     injector_repeats_release(in);
+    injector_rows_release(in);
     injector_objects_release(in);
     free(in->armed);
     free(in->workers);
@@ -239,6 +240,7 @@ void injector_heal(struct injector *in) {
     injector_brokers_heal(in, now);
     injector_log_heal(in, now);
     injector_repeats_heal(in, now);
+    injector_rows_heal(in);
     injector_objects_heal(in, now);
     injector_vectors_heal(in, now);
     injector_workers_heal(in);

@@ -80,6 +80,7 @@ struct repeat {
 struct held;
 struct late_delete;
 struct late_commit;
+struct decay;
 
 /* What happened to a worker last. */
 struct misfortune {
@@ -102,6 +103,7 @@ struct injector {
     uint64_t passed[PASS_COUNT];
     struct held *held, **held_end; /* in the order in which they were taken */
     struct repeat *repeats;
+    struct decay *decays;
     struct late_delete *late_deletes;
     int64_t listing_lag_ns, lifecycle_shift_ns; /* of the object store, as it is */
     struct late_commit **late_commits;
@@ -180,6 +182,16 @@ void repeat_copy_meta(struct effects *effects, struct effect *memory, struct row
 void repeat_schedule(struct injector *in, struct repeat *repeat, struct effects *effects, vtime at);
 void injector_repeats_heal(struct injector *in, vtime now);
 void injector_repeats_release(struct injector *in);
+
+/* ---- Rows that go wrong in their store: injector_rows.c ---- */
+
+/* Some of these that were carried out go wrong later. */
+void injector_rows_written(struct injector *in, vtime now, enum modality modality,
+                           uint32_t model_version, const struct vector_write *items,
+                           const enum item_status *statuses, size_t count);
+/* What has not gone wrong yet stays as it is. */
+void injector_rows_heal(struct injector *in);
+void injector_rows_release(struct injector *in);
 
 /* ---- Workers and their checkpoints: injector_workers.c ---- */
 

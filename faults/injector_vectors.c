@@ -166,6 +166,7 @@ static int vectors_write(void *ctx, vtime now, enum modality modality, uint32_t 
     if (error != PORT_OK) {
         return error;
     }
+    injector_rows_written(in, now, modality, model_version, items, statuses, done);
     vtime again = injector_repeat_draw(in, SINK_VECTORS, now, repeat_carried_out(statuses, done));
     if (again.ns != VTIME_NEVER.ns) {
         repeat_vectors(in, again, modality, model_version, items, statuses, done);

@@ -218,7 +218,14 @@
       "alias-switch")                                                                              \
     X(METADATA_ALONE, "metadata-alone",                                                            \
       "a change of metadata is written alone, also to a store that takes whole rows only",         \
-      "dead-letters")
+      "dead-letters")                                                                              \
+    X(SEARCHES_UNREAD, "searches-unread",                                                          \
+      "reconciliation reads rows by scan alone: what no search finds is taken for found",          \
+      "convergence")                                                                               \
+    X(VERSIONS_BELIEVED, "versions-believed",                                                      \
+      "reconciliation compares versions, and takes what a row of the right version says for "      \
+      "right",                                                                                     \
+      "convergence")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

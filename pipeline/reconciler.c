@@ -108,7 +108,8 @@ static int ask(struct reconciler *self, size_t i, uint32_t max, struct effects *
         return -ENOMEM;
     }
     scan->scan.store = readings[i].store;
-    scan->scan.path = readings[i].path;
+    bool unread = bug_on(self->machine.bugs, BUG_SEARCHES_UNREAD);
+    scan->scan.path = unread ? SCAN_BY_SCAN : readings[i].path;
     scan->scan.model_version = store_model(self, readings[i].store);
     scan->scan.first = self->range.first;
     scan->scan.last = self->range.last;
@@ -323,6 +324,9 @@ static enum drift_class classify_sink(const struct reconciler *self, const struc
     }
     if (row->version != view->gold->version) {
         return DRIFT_STALE;
+    }
+    if (bug_on(self->machine.bugs, BUG_VERSIONS_BELIEVED)) {
+        return DRIFT_CLASS_COUNT;
     }
     bool same = row->whole_hash == view->gold->whole_hash && !row->suppressed;
     return same ? DRIFT_CLASS_COUNT : DRIFT_MISMATCH;

@@ -148,6 +148,73 @@ static void upserts_leave_the_former_row(void **state) {
     rig_free(&rig);
 }
 
+/* Rows are lost to one path or to all some time after they were written, and each strike did it. */
+static void rows_are_lost(void **state) {
+    (void)state;
+    const struct fault fault = {
+        .kind = FAULT_ROWS_LOST, .ratio_num = 1, .ratio_den = 1, .delay_ns = VTIME_MINUTE};
+    struct rig rig = rig_of(VECTORS_PLAIN, &fault, 1);
+    enum item_status statuses[60];
+    assert_int_equal(put(&rig, ROW_UPSERT, 60, 1, statuses), PORT_OK);
+    assert_int_equal(seen(&rig, SCAN_BY_SCAN), 60);
+    run_to(&rig, VTIME_MINUTE);
+    assert_int_equal(injector_struck(rig.injector, 0), 60);
+    size_t scanned = seen(&rig, SCAN_BY_SCAN), found = seen(&rig, SCAN_BY_SEARCH);
+    size_t by_id = seen(&rig, SCAN_BY_ID);
+    assert_true(scanned > 0 && found > 0 && by_id > scanned && by_id > found && by_id < 60);
+    assert_int_equal(scanned + found, by_id);
+    assert_int_equal(put(&rig, ROW_UPSERT, 60, 2, statuses), PORT_OK);
+    injector_heal(rig.injector);
+    run_to(&rig, 3 * VTIME_MINUTE);
+    assert_int_equal(injector_struck(rig.injector, 0), 60);
+    assert_int_equal(seen(&rig, SCAN_BY_SEARCH), 60);
+    rig_free(&rig);
+}
+
+/* A row that is there cannot come back; one that was deleted does, older than its deletion. */
+static void deleted_rows_return(void **state) {
+    (void)state;
+    const struct fault fault = {
+        .kind = FAULT_ROWS_RETURN, .ratio_num = 1, .ratio_den = 1, .delay_ns = VTIME_MINUTE};
+    struct rig rig = rig_of(VECTORS_PLAIN, &fault, 1);
+    enum item_status statuses[60];
+    assert_int_equal(put(&rig, ROW_UPSERT, 60, 1, statuses), PORT_OK);
+    run_to(&rig, 30 * VTIME_SECOND);
+    assert_int_equal(injector_struck(rig.injector, 0), 0);
+    assert_int_equal(put(&rig, ROW_DELETE, 60, 2, statuses), PORT_OK);
+    assert_int_equal(seen(&rig, SCAN_BY_SEARCH), 0);
+    run_to(&rig, VTIME_MINUTE);
+    size_t back = seen(&rig, SCAN_BY_SEARCH);
+    assert_true(back > 0 && back < 60);
+    assert_int_equal(injector_struck(rig.injector, 0), back);
+    rig_free(&rig);
+}
+
+/* Spoiled rows stay where they are, at their version, and say something else. */
+static void rows_are_spoiled(void **state) {
+    (void)state;
+    const struct fault fault = {
+        .kind = FAULT_ROWS_SPOILED, .ratio_num = 1, .ratio_den = 1, .delay_ns = VTIME_MINUTE};
+    struct rig rig = rig_of(VECTORS_PLAIN, &fault, 1);
+    enum item_status statuses[60];
+    assert_int_equal(put(&rig, ROW_UPSERT, 60, 7, statuses), PORT_OK);
+    run_to(&rig, VTIME_MINUTE);
+    assert_int_equal(injector_struck(rig.injector, 0), 60);
+    size_t hashes = 0, models = 0, policies = 0;
+    for (uint64_t id = 1; id <= 60; id++) {
+        struct vector_row_view view;
+        assert_true(
+            fake_vector_db_find(simulation_vector_db(rig.simulation), MODALITY_TEXT, 1, id, &view));
+        assert_int_equal(view.meta.version, 7);
+        hashes += view.meta.whole_hash != 0;
+        models += view.meta.model_version != 0;
+        policies += view.meta.policy != (enum policy_status)0;
+    }
+    assert_true(hashes > 0 && models > 0 && policies > 0);
+    assert_int_equal(hashes + models + policies, 60);
+    rig_free(&rig);
+}
+
 /* Of a transaction nothing is in when one item fails, or when the store dies half way. */
 static void transactions_are_whole_or_nothing(void **state) {
     (void)state;
@@ -227,6 +294,9 @@ int main(void) {
         cmocka_unit_test(restarts_forget_what_is_in_memory),
         cmocka_unit_test(readers_are_behind),
         cmocka_unit_test(upserts_leave_the_former_row),
+        cmocka_unit_test(rows_are_lost),
+        cmocka_unit_test(deleted_rows_return),
+        cmocka_unit_test(rows_are_spoiled),
         cmocka_unit_test(transactions_are_whole_or_nothing),
         cmocka_unit_test(compaction_waits),
         cmocka_unit_test(switches_tear_where_aliases_are_apart),
