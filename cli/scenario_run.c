@@ -498,6 +498,7 @@ static int build(struct scenario_run *run) {
     options.pipeline.topics_kept_ns = kept(scenario->retention.topics_ns);
     options.pipeline.warehouse_kept_ns = kept(scenario->retention.warehouse_ns);
     memcpy(options.workers, scenario->workers, sizeof options.workers);
+    memcpy(options.offset_reset, scenario->offset_reset, sizeof options.offset_reset);
     for (size_t i = 0; i < scenario->operation_count; i++) {
         const struct operation *operation = &scenario->operations[i];
         uint32_t *most = &options.workers_max[operation->worker];

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "conformance/log_subject.h"
+#include "pipeline/effects.h"
 #include "pipeline/wire.h"
 
 enum {
@@ -457,6 +458,58 @@ static void stall(void *ctx, const char *group, uint32_t number) {
     }
 }
 
+static const char *policy_setting(enum offset_reset policy) {
+    return policy == OFFSET_RESET_NONE ? "error" : offset_reset_name(policy);
+}
+
+/* Where the first record stands that it gets, or the end that it is told. */
+static int first_position(rd_kafka_t *consumer, int64_t *from) {
+    int64_t deadline_ns = now_ns() + PATIENCE_MS * VTIME_MILLISECOND;
+    int rc = PORT_UNAVAILABLE;
+    while (rc == PORT_UNAVAILABLE && now_ns() < deadline_ns) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 100);
+        if (message == NULL) {
+            continue;
+        }
+        bool there = message->err == 0 || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        *from = message->offset;
+        rc = there ? PORT_OK : port_error(message->err);
+        rd_kafka_message_destroy(message);
+    }
+    return rc;
+}
+
+static int consume(void *ctx, const char *group, enum offset_reset policy, enum topic_id topic,
+                   uint32_t partition, int64_t offset, int64_t *from) {
+    struct subject *s = ctx;
+    const char *const settings[][2] = {{"group.id", group},
+                                       {"enable.auto.commit", "false"},
+                                       {"enable.auto.offset.store", "false"},
+                                       {"enable.partition.eof", "true"},
+                                       {"auto.offset.reset", policy_setting(policy)},
+                                       {"fetch.wait.max.ms", "20"},
+                                       {NULL, NULL}};
+    rd_kafka_t *consumer =
+        start(RD_KAFKA_CONSUMER, configure(settings, rd_kafka_mock_cluster_bootstraps(s->cluster)));
+    assert(consumer != NULL);
+    rd_kafka_poll_set_consumer(consumer);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic_name(topic), (int32_t)partition)->offset =
+        offset == FETCH_COMMITTED ? RD_KAFKA_OFFSET_STORED : offset;
+    int rc = port_error(rd_kafka_assign(consumer, list));
+    rd_kafka_topic_partition_list_destroy(list);
+    rc = rc == PORT_OK ? first_position(consumer, from) : rc;
+    rd_kafka_destroy(consumer);
+    return rc;
+}
+
+static void err_once(void *ctx) {
+    enum { FETCH_REQUEST = 1 }; /* its ApiKey */
+    struct subject *s = ctx;
+    rd_kafka_mock_push_request_errors(s->cluster, FETCH_REQUEST, 1,
+                                      RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+}
+
 static void change_leader(void *ctx, enum topic_id topic, uint32_t partition) {
     struct subject *s = ctx;
     for (int32_t broker = 1; broker <= BROKERS; broker++) {
@@ -483,6 +536,8 @@ static const struct log_subject_ops ops = {
     .stall = stall,
     .settle = settle,
     .committed = committed,
+    .consume = consume,
+    .err_once = err_once,
     .change_leader = change_leader,
     .set_reachable = set_reachable,
 };

@@ -15,9 +15,12 @@
 
 #include "pipeline/ports.h"
 #include "pipeline/topics.h"
+#include "sim/log_consumer.h"
 
 /* Of every topic. */
 enum { LOG_SUBJECT_PARTITIONS = 4 };
+/* Of a partition about so many bytes are kept, and no more. */
+enum { LOG_SUBJECT_KEPT = 5 * 1024 * 1024 };
 /* A produced value may be this long, and no longer than that. */
 enum { LOG_SUBJECT_VALUE_MAX = 64 * 1024 };
 
@@ -40,6 +43,13 @@ struct log_subject_ops {
     bool (*settle)(void *ctx, const char *group, const uint32_t *members, size_t count,
                    struct log_share *shares);
     int64_t (*committed)(void *ctx, const char *group, enum topic_id topic, uint32_t partition);
+    /* A consumer of the group starts under that policy at that offset, or where the group committed
+     * (FETCH_COMMITTED): 0 and where it reads from, or PORT_OUT_OF_RANGE when it is told that it
+     * cannot. */
+    int (*consume)(void *ctx, const char *group, enum offset_reset policy, enum topic_id topic,
+                   uint32_t partition, int64_t offset, int64_t *from);
+    /* The next fetch is refused as out of range, whatever is asked for. */
+    void (*err_once)(void *ctx);
     /* Another broker leads the partition from now on; nothing is lost. */
     void (*change_leader)(void *ctx, enum topic_id topic, uint32_t partition);
     /* No broker can be reached, or all can. */

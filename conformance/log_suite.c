@@ -14,6 +14,7 @@
 
 #include "conformance/log_subject.h"
 #include "conformance/suite.h"
+#include "pipeline/effects.h"
 
 #define GROUP "conformance"
 enum { BOTH = 1 << TOPIC_LISTING | 1 << TOPIC_MEDIA, FETCH_MAX = 64 };
@@ -333,6 +334,118 @@ static void strangers_cannot_commit(void **state) {
     assert_true(committed(s, 0) < 0);
 }
 
+/* ---- Where a consumer begins ---- */
+
+/* Fills the partition until it does not keep all of it any more: the first offset that it keeps,
+ * and its end. */
+static void overfill(struct log_subject *s, uint32_t partition, int64_t *start, int64_t *end) {
+    enum { BATCH = 8, VALUE = 60 * 1024 };
+    static char large[VALUE];
+    *start = 0;
+    for (int i = 0; i < 2 * LOG_SUBJECT_KEPT / VALUE / BATCH + 2; i++) {
+        struct produce_item items[BATCH];
+        struct produce_result results[BATCH];
+        for (int j = 0; j < BATCH; j++) {
+            items[j] =
+                (struct produce_item){TOPIC_LISTING, key_of(partition, 0), {large, sizeof large}};
+        }
+        assert_int_equal(produce(s, items, BATCH, results), 0);
+    }
+    assert_int_equal(
+        s->port.ops->bounds(s->port.ctx, s->ops->now(s->ctx), TOPIC_LISTING, partition, start, end),
+        0);
+    assert_true(*start > 0);
+    assert_true(*end > *start);
+}
+
+static int64_t position(struct log_subject *s, enum offset_reset policy, uint32_t partition,
+                        int64_t offset) {
+    int64_t from = -1;
+    assert_int_equal(
+        s->ops->consume(s->ctx, GROUP, policy, TOPIC_LISTING, partition, offset, &from), PORT_OK);
+    return from;
+}
+
+static void assert_refused(struct log_subject *s, uint32_t partition, int64_t offset) {
+    int64_t from = -1;
+    assert_int_equal(
+        s->ops->consume(s->ctx, GROUP, OFFSET_RESET_NONE, TOPIC_LISTING, partition, offset, &from),
+        PORT_OUT_OF_RANGE);
+}
+
+/* What a partition does not keep any more is out of range, and that is told apart from the end. */
+static void what_is_not_kept_is_out_of_range(void **state) {
+    struct log_subject *s = *state;
+    int64_t start, end;
+    overfill(s, 1, &start, &end);
+    struct log_record out[FETCH_MAX];
+    size_t count = 0;
+    assert_int_equal(fetch(s, 1, 0, out, FETCH_MAX, &count), PORT_OUT_OF_RANGE);
+    assert_int_equal(fetch(s, 1, start - 1, out, FETCH_MAX, &count), PORT_OUT_OF_RANGE);
+    assert_int_equal(fetch(s, 1, start, out, 1, &count), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(out[0].offset, start);
+}
+
+/* Outside of the log a consumer is where its policy says: at the oldest record, or at the end. In
+ * between no policy has a say, and without one it is told. */
+static void policies_decide_outside_the_log(void **state) {
+    struct log_subject *s = *state;
+    int64_t start, end;
+    overfill(s, 1, &start, &end);
+    const int64_t outside[] = {0, start - 1, end + 1, end + 1000};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(position(s, OFFSET_RESET_EARLIEST, 1, outside[i]), start);
+        assert_int_equal(position(s, OFFSET_RESET_LATEST, 1, outside[i]), end);
+        assert_refused(s, 1, outside[i]);
+    }
+    assert_int_equal(position(s, OFFSET_RESET_EARLIEST, 1, end - 1), end - 1);
+    assert_int_equal(position(s, OFFSET_RESET_LATEST, 1, start), start);
+    assert_int_equal(position(s, OFFSET_RESET_NONE, 1, end), end);
+}
+
+/* A group that committed nothing begins where its policy says, and without one not at all; one that
+ * committed begins there, whatever the policy, unless the log has not that offset. */
+static void commits_outrank_policies(void **state) {
+    struct log_subject *s = *state;
+    const uint32_t member = 1;
+    struct log_share share;
+    for (int i = 0; i < 6; i++) {
+        append(s, key_of(2, 0), "x");
+    }
+    assert_int_equal(position(s, OFFSET_RESET_EARLIEST, 2, FETCH_COMMITTED), 0);
+    assert_int_equal(position(s, OFFSET_RESET_LATEST, 2, FETCH_COMMITTED), 6);
+    assert_refused(s, 2, FETCH_COMMITTED);
+
+    s->ops->join(s->ctx, GROUP, member, BOTH);
+    settle(s, &member, 1, &share);
+    assert_int_equal(commit(s, member, share.generation, 2, 4), 0);
+    for (int policy = 0; policy < OFFSET_RESETS; policy++) {
+        assert_int_equal(position(s, (enum offset_reset)policy, 2, FETCH_COMMITTED), 4);
+    }
+    assert_int_equal(commit(s, member, share.generation, 2, 9), 0);
+    s->ops->leave(s->ctx, GROUP, member);
+    assert_int_equal(position(s, OFFSET_RESET_EARLIEST, 2, FETCH_COMMITTED), 0);
+    assert_int_equal(position(s, OFFSET_RESET_LATEST, 2, FETCH_COMMITTED), 6);
+    assert_refused(s, 2, FETCH_COMMITTED);
+}
+
+/* A client believes a broker that errs for a moment: its policy moves it away from an offset that
+ * the log has. */
+static void a_moments_error_moves_a_consumer(void **state) {
+    struct log_subject *s = *state;
+    for (int i = 0; i < 6; i++) {
+        append(s, key_of(3, 0), "x");
+    }
+    s->ops->err_once(s->ctx);
+    assert_int_equal(position(s, OFFSET_RESET_EARLIEST, 3, 3), 0);
+    s->ops->err_once(s->ctx);
+    assert_int_equal(position(s, OFFSET_RESET_LATEST, 3, 3), 6);
+    s->ops->err_once(s->ctx);
+    assert_refused(s, 3, 3);
+    assert_int_equal(position(s, OFFSET_RESET_LATEST, 3, 3), 3);
+}
+
 int log_suite_run(const char *name, bool (*make)(struct log_subject *out)) {
     const struct CMUnitTest tests[] = {
         TEST(keys_decide_partitions),
@@ -347,6 +460,10 @@ int log_suite_run(const char *name, bool (*make)(struct log_subject *out)) {
         TEST(commits_outlive_members),
         TEST(zombies_read_and_append_but_cannot_commit),
         TEST(strangers_cannot_commit),
+        TEST(what_is_not_kept_is_out_of_range),
+        TEST(policies_decide_outside_the_log),
+        TEST(commits_outrank_policies),
+        TEST(a_moments_error_moves_a_consumer),
     };
     make_subject = make;
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);

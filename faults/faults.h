@@ -296,11 +296,11 @@ const char *fault_survival_name(enum fault_survival survival);
       "a partition forgets all that it holds, read or not",                                        \
       "retention.bytes or retention.ms too small, DeleteRecords by mistake: a retention race "     \
       "jumps the consumer to the end [librdkafka changelog]",                                      \
-      "convergence caught:offset-out-of-range", "skips-expired")                                   \
+      "convergence caught:offset-out-of-range", "skips-expired policy-believed")                   \
     X(FALSE_OUT_OF_RANGE, "false-out-of-range", PLACE_BROKER, FAULT_TOPIC | FAULT_RATIO, 0,        \
       SURVIVES, "", "", "a reader is told that its offset is out of range, which it is not",       \
       "a transient error that triggers an offset reset [librdkafka changelog]",                    \
-      "log-read convergence", "resets-at-once")                                                    \
+      "log-read convergence", "resets-at-once policy-believed")                                    \
     X(PRODUCERS_FORGOTTEN, "producers-forgotten", PLACE_BROKER, FAULT_TOPIC | FAULT_EVERY, 0,      \
       SURVIVES, "", "",                                                                            \
       "a partition forgets what it knows of idempotent producers: a retry is appended again",      \

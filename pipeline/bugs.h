@@ -225,6 +225,10 @@
     X(VERSIONS_BELIEVED, "versions-believed",                                                      \
       "reconciliation compares versions, and takes what a row of the right version says for "      \
       "right",                                                                                     \
+      "convergence")                                                                               \
+    X(POLICY_BELIEVED, "policy-believed",                                                          \
+      "a reader whom the reset policy of its group moved reads on from there, whatever its "       \
+      "checkpoint says",                                                                           \
       "convergence")
 
 enum bug_id {

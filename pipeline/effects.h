@@ -27,8 +27,8 @@
 
 /* In place of an offset: the oldest record that is kept. */
 #define FETCH_OLDEST INT64_C(-1)
-/* In place of an offset: the one that the group of whoever asks committed; where there is none, the
- * end of the log (auto.offset.reset=latest). The host puts what it found in its place. */
+/* In place of an offset: the one that the group of whoever asks committed; where there is none, its
+ * reset policy decides. The host puts what it found in its place. */
 #define FETCH_COMMITTED INT64_C(-2)
 
 enum effect_kind {
@@ -206,6 +206,10 @@ struct effect {
             uint32_t max;
             bool no_wait; /* answer at once, with nothing if there is nothing */
             bool bronze;  /* from the warehouse, which keeps what the topic lost; no_wait */
+            /* As the group's consumer, whose client moves a reader by the group's reset policy
+             * (auto.offset.reset) and tells where to. Without it, whoever asks is told why the log
+             * has not what he wants. */
+            bool may_move;
         } fetch;
         struct {
             int64_t sequence;

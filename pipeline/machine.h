@@ -142,6 +142,10 @@ struct event {
              * the records part that were read before from those that are there now. */
             int64_t start, end;
             bool bounded;
+            /* Asked with may_move: the log had not what was asked for, or its broker said so, and
+             * the client stands at `position` instead. No records came. */
+            bool moved;
+            int64_t position;
         } records;
         struct {
             const struct outbox_row *rows;
@@ -289,7 +293,8 @@ struct machine;
     X(TRUNCATIONS, "truncations")                                                                  \
     X(REROUTED, "rerouted")                                                                        \
     X(COMPACTIONS, "compactions")                                                                  \
-    X(CHANNELS_REWOUND, "channels_rewound")
+    X(CHANNELS_REWOUND, "channels_rewound")                                                        \
+    X(OFFSET_RESETS, "offset_resets")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

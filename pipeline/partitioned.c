@@ -59,6 +59,7 @@ static struct effect *fetch_request(struct partitioned *machine, struct task *ta
     fetch->fetch.after_epoch =
         task->sources[source].next < 0 || blind ? 0 : task->sources[source].after_epoch;
     fetch->fetch.max = machine->machine.config->fetch_records_max;
+    fetch->fetch.may_move = true;
     return fetch;
 }
 
@@ -194,6 +195,33 @@ static int out_of_place(struct partitioned *machine, struct task *task, size_t a
         return task_fetch(machine, task, at, false, effects);
     }
     return expired(machine, task, at, fetch, effects);
+}
+
+/*
+ * The client has put the reader where its group's reset policy says, for a reason that it keeps to
+ * itself: records that expired, a log that was cut, a broker that erred, no commit (C2). What was
+ * dealt with stands in the checkpoint, and where the client stands has nothing to do with it. So
+ * nothing is read there: the log is asked for the same offset by somebody who is told.
+ */
+static int moved(struct partitioned *machine, struct task *task, size_t at,
+                 const struct event *event, struct effects *effects) {
+    struct source *source = &task->sources[at];
+    machine_count(&machine->machine, COUNTER_OFFSET_RESETS, 1);
+    /* Who asks for what was committed leaves it to the client. */
+    if (bug_on(machine->machine.bugs, BUG_POLICY_BELIEVED) || source->next == FETCH_COMMITTED) {
+        source->next = source->safe = event->records.position;
+        source->after_epoch = 0;
+        return task_fetch(machine, task, at, event->answered->fetch.no_wait, effects);
+    }
+    struct effect *fetch = fetch_request(machine, task, at, effects);
+    if (fetch == NULL) {
+        return -ENOMEM;
+    }
+    fetch->fetch.offset = event->answered->fetch.offset;
+    fetch->fetch.after_epoch = event->answered->fetch.after_epoch;
+    fetch->fetch.no_wait = event->answered->fetch.no_wait;
+    fetch->fetch.may_move = false;
+    return 0;
 }
 
 /* Records came. One that reads on where it could not before says so. */
@@ -466,6 +494,10 @@ static int answered(struct partitioned *machine, const struct event *event,
     if (misplaced && purpose == PURPOSE_FETCH && !in_place(machine, event)) {
         pending_remove(&machine->pending, event->request);
         return out_of_place(machine, task, argument, event, effects);
+    }
+    if (purpose == PURPOSE_FETCH && !again && event->records.moved) {
+        pending_remove(&machine->pending, event->request);
+        return moved(machine, task, argument, event, effects);
     }
     int error = 0;
     if (own && !again) {

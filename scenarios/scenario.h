@@ -24,6 +24,7 @@
 #include "sim/capacity.h"
 #include "sim/fake_kafka.h"
 #include "sim/lineage.h"
+#include "sim/log_consumer.h"
 #include "sim/vector_profile.h"
 #include "sim/workload.h"
 
@@ -112,6 +113,7 @@ struct scenario {
     int64_t session_timeout_ns;
     int64_t poll_timeout_ns;
     enum fake_kafka_protocol rebalance;
+    enum offset_reset offset_reset[MACHINE_KIND_COUNT];
     int64_t time_travel_ns, fail_safe_ns; /* of the warehouse */
     struct {
         int64_t topics_ns, artifacts_ns, warehouse_ns; /* 0: for ever */

@@ -150,6 +150,8 @@ static size_t name_set_size(enum name_set set) {
         return CONSISTENCY_COUNT;
     case NAMES_PROTOCOLS:
         return FAKE_KAFKA_PROTOCOL_COUNT;
+    case NAMES_RESETS:
+        return OFFSET_RESETS;
     case NAMES_BUGS:
         return BUG_COUNT;
     }
@@ -214,6 +216,8 @@ const char *name_set_item(enum name_set set, size_t i, int *value) {
                                : level_name(i - LEVEL_COUNT);
     case NAMES_PROTOCOLS:
         return fake_kafka_protocol_name((enum fake_kafka_protocol)i);
+    case NAMES_RESETS:
+        return offset_reset_name((enum offset_reset)i);
     case NAMES_BUGS:
         return bug_table()[i].name;
     case NAMES_PROFILES:
@@ -668,6 +672,23 @@ static const struct section worker_section = {
     .key_count = COUNT_OF(worker_keys),
 };
 
+#define RESET(key, machine, what)                                                                  \
+    {                                                                                              \
+        .name = key, .type = TAKES_NAME, .names = NAMES_RESETS, AT(offset_reset[machine]),         \
+        .fallback = "\"none\"", .about = "of " what,                                               \
+    }
+static const struct key reset_keys[] = {
+    RESET("router", MACHINE_ROUTER, "routers"),
+    RESET("builder", MACHINE_BUILDER, "document builders"),
+    RESET("loader", MACHINE_LOADER, "warehouse loaders"),
+};
+static const struct section reset_section = {
+    .about = "what the consumers of a group do by themselves when the log has not what they are to "
+             "read, or the group committed nothing (auto.offset.reset)",
+    .keys = reset_keys,
+    .key_count = COUNT_OF(reset_keys),
+};
+
 /* A feed's two thresholds; the feed's key adds its place in the arrays. */
 static const struct key threshold_keys[] = {
     {
@@ -983,6 +1004,13 @@ static const struct key pipeline_keys[] = {
         .about =
             "how workers come to their partitions when their number changes: all at once; after "
             "everybody gave up everything; or by giving up what moves",
+    },
+    {
+        .name = "offset_reset",
+        .type = TAKES_OBJECT,
+        .section = &reset_section,
+        .about = "where the client of a consumer goes by itself when its position is out of range: "
+                 "nowhere, to the oldest record, to the end",
     },
     {
         .name = "unclean_leaders",

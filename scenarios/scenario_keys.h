@@ -69,6 +69,7 @@ enum name_set {
     NAMES_CAUSES,      /* of a wrong number */
     NAMES_CONSISTENCY, /* of their reads; numbered from 1 */
     NAMES_PROTOCOLS,   /* of consumer groups */
+    NAMES_RESETS,      /* policies of theirs */
     NAMES_BUGS,
 };
 /* The i-th name of a set and the number of its enum, or NULL behind the last. Static. */

@@ -333,45 +333,30 @@ void carrier_arrive(struct simulation *s, struct flight *flight) {
 
 /* ---- Reads ---- */
 
-/* A consumer that knows under which leader the record before its offset was appended asks whether
- * the present leader has it too (KIP-320). */
+/* As the actor's client does it. Where an offset was asked for that the group committed, the
+ * request gets it: whoever waits for more asks for that very offset again. */
 static int fetch_from_log(struct simulation *s, struct effect *effect, uint32_t actor,
                           struct event *event) {
-    const struct log_port *log = &s->ports.log;
-    enum topic_id topic = effect->fetch.topic;
-    uint32_t partition = effect->fetch.partition;
-    int64_t start, end;
-    int error = PORT_OK;
-    if (effect->fetch.offset == FETCH_COMMITTED &&
-        log->ops->committed(log->ctx, s->now, machine_group(s->actors[actor].kind), topic,
-                            partition, &effect->fetch.offset) != PORT_OK) {
-        error = log->ops->bounds(log->ctx, s->now, topic, partition, &start, &end);
-        effect->fetch.offset = error == PORT_OK ? end : FETCH_COMMITTED;
-    }
-    int64_t offset = effect->fetch.offset;
-    if (error != PORT_OK) {
-        return error;
-    }
-    if (offset == FETCH_OLDEST) {
-        error = log->ops->bounds(log->ctx, s->now, topic, partition, &offset, &end);
-    } else if (effect->fetch.after_epoch != 0) {
-        error = log->ops->epoch_end(log->ctx, s->now, topic, partition,
-                                    effect->fetch.after_epoch - 1, &end);
-        if (error == PORT_OK && end < offset) {
-            event->records.end = end;
-            return PORT_TRUNCATED;
-        }
-    }
-    if (error != PORT_OK) {
-        return error;
-    }
-    error = log->ops->fetch(log->ctx, s->now, topic, partition, offset, s->records,
-                            effect->fetch.max, &event->records.count);
-    if (error == PORT_OUT_OF_RANGE &&
-        log->ops->bounds(log->ctx, s->now, topic, partition, &start, &end) == PORT_OK) {
-        event->records.start = start;
-        event->records.end = end;
-        event->records.bounded = true;
+    enum machine_kind kind = s->actors[actor].kind;
+    struct log_poll poll = {
+        .group = machine_group(kind),
+        .policy = effect->fetch.may_move ? s->options.offset_reset[kind] : OFFSET_RESET_NONE,
+        .topic = effect->fetch.topic,
+        .partition = effect->fetch.partition,
+        .offset = effect->fetch.offset,
+        .after_epoch = effect->fetch.after_epoch,
+        .max = effect->fetch.max,
+    };
+    struct log_polled polled;
+    int error = log_consumer_poll(&s->ports.log, s->now, &poll, s->records, &polled);
+    event->records.count = polled.count;
+    event->records.moved = polled.moved;
+    event->records.position = polled.position;
+    event->records.start = polled.start;
+    event->records.end = polled.end;
+    event->records.bounded = polled.bounded;
+    if (effect->fetch.offset == FETCH_COMMITTED && error == PORT_OK && !polled.moved) {
+        effect->fetch.offset = polled.position;
     }
     return error;
 }
@@ -393,7 +378,8 @@ static bool read_log(struct simulation *s, struct flight *flight, struct event *
         return true;
     }
     event->error = fetch(s, effect, flight->actor, event);
-    if (event->error == PORT_OK && event->records.count == 0 && !effect->fetch.no_wait) {
+    bool nothing = event->error == PORT_OK && event->records.count == 0 && !event->records.moved;
+    if (nothing && !effect->fetch.no_wait) {
         park(flight, &s->waiting[effect->fetch.topic][effect->fetch.partition]);
         return false;
     }

@@ -402,6 +402,9 @@ void carrier_note_answer(struct simulation *s, const struct event *event) {
     }
     switch (event->kind) {
     case EVENT_RECORDS:
+        if (event->records.moved) {
+            simulation_note(s, number(event->records.position));
+        }
         for (size_t i = 0; i < event->records.count; i++) {
             const struct log_record *record = &event->records.records[i];
             NOTE(s, number(record->offset), record->epoch, number(record->append.ns), record->key);

@@ -13,7 +13,7 @@
  *     retention                 retention.ms, retention.bytes; whole segments, rolled by
  *                               segment.bytes and segment.ms; DeleteRecords
  *     offset out of range       below the start or above the end; what then (auto.offset.reset)
- *                               is the consumer's own decision, as in Kafka
+ *                               is up to the consumer's client, as in Kafka (log_consumer.h)
  *     outcome per record        an offline partition refuses its records, others go in
  *     record size limit         max.message.bytes
  *     group generations         a commit of another generation or of a non-member is fenced

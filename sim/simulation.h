@@ -39,6 +39,7 @@
 #include "sim/fake_state_store.h"
 #include "sim/fake_vector_db.h"
 #include "sim/fake_warehouse.h"
+#include "sim/log_consumer.h"
 #include "sim/store.h"
 #include "sim/trace.h"
 #include "sim/workload.h"
@@ -59,6 +60,7 @@ struct simulation_options {
     int64_t session_timeout_ns; /* of consumer groups; 0: 45 s */
     int64_t poll_timeout_ns;    /* likewise; 0: 5 min */
     enum fake_kafka_protocol rebalance;
+    enum offset_reset offset_reset[MACHINE_KIND_COUNT]; /* of each group */
     int64_t fetch_linger_ns;   /* how long a consumer that waits lets records gather; 0: 100 ms */
     int64_t group_commit_ns;   /* how long the application gathers a transaction; 0: 20 ms */
     int64_t artifacts_kept_ns; /* how long the object store keeps vectors; 0: 90 days */

@@ -141,6 +141,79 @@ static void test_out_of_range_is_looked_into(void **state) {
     script_free(s);
 }
 
+/* The client put the reader somewhere else, and says no more than that. */
+static void move(struct script *s, uint64_t request, int64_t position) {
+    struct event event = {
+        .kind = EVENT_RECORDS, .request = request, .answered = script_request(s, request)};
+    event.records.moved = true;
+    event.records.position = position;
+    script_step(s, &event);
+}
+
+static struct script *read_two(const struct bugs *bugs) {
+    struct script *s = begun(MACHINE_BUILDER, bugs);
+    script_records(s, script_newest_of(s, TOPIC_CONTROL), 0, TEXTS(NULL));
+    script_records(s, script_newest_of(s, TOPIC_LISTING_LOG), 0,
+                   TEXTS("listing 7 @1 title=Lamp", "listing 8 @2 title=Desk"));
+    assert_true(fetch_of(s, TOPIC_LISTING_LOG)->fetch.may_move);
+    return s;
+}
+
+/* A reader that its group's reset policy moved asks for what it wanted once more, of somebody who
+ * tells why it is not there: wherever the client went, nothing is skipped and nothing read twice,
+ * and a loss is found out as without a policy (C2). */
+static void test_policy_decides_nothing(void **state) {
+    (void)state;
+    static const int64_t positions[] = {0, 1, 9};
+    for (size_t i = 0; i < 3; i++) {
+        struct script *s = read_two(NULL);
+        move(s, script_newest_of(s, TOPIC_LISTING_LOG), positions[i]);
+        const struct effect *fetch = fetch_of(s, TOPIC_LISTING_LOG);
+        assert_int_equal(fetch->fetch.offset, 2);
+        assert_int_equal(fetch->fetch.after_epoch, 1);
+        assert_false(fetch->fetch.may_move);
+        assert_int_equal(machine_counters(s->machine)[COUNTER_OFFSET_RESETS], 1);
+        script_skip(s);
+        if (i == 0) {
+            refuse(s, fetch->request, PORT_OUT_OF_RANGE, 5, 9);
+            assert_true(fetch_of(s, TOPIC_LISTING_LOG)->fetch.bronze);
+        } else if (i == 1) {
+            refuse(s, fetch->request, PORT_TRUNCATED, 0, 1);
+            assert_int_equal(fetch_of(s, TOPIC_LISTING_LOG)->fetch.offset, 1);
+        } else {
+            script_records(s, fetch->request, 2, TEXTS("listing 9 @3 title=Chair"));
+            assert_int_equal(fetch_of(s, TOPIC_LISTING_LOG)->fetch.offset, 3);
+            assert_true(fetch_of(s, TOPIC_LISTING_LOG)->fetch.may_move);
+        }
+        script_free(s);
+    }
+}
+
+/* Of a group without checkpoint and commit the client has nothing to begin with; the reader has:
+ * the beginning of the log. */
+static void test_begins_at_the_beginning(void **state) {
+    (void)state;
+    struct script *s = begun(MACHINE_BUILDER, NULL);
+    script_records(s, script_newest_of(s, TOPIC_CONTROL), 0, TEXTS(NULL));
+    move(s, script_newest_of(s, TOPIC_LISTING_LOG), 9);
+    assert_int_equal(fetch_of(s, TOPIC_LISTING_LOG)->fetch.offset, 0);
+    refuse(s, script_newest_of(s, TOPIC_LISTING_LOG), PORT_OUT_OF_RANGE, 7, 9);
+    assert_true(fetch_of(s, TOPIC_LISTING_LOG)->fetch.bronze);
+    assert_int_equal(fetch_of(s, TOPIC_LISTING_LOG)->fetch.offset, 0);
+    script_free(s);
+}
+
+/* Whoever believes the policy goes on where it put him. */
+static void test_policy_believed(void **state) {
+    (void)state;
+    struct bugs bugs = {0};
+    bugs.on[BUG_POLICY_BELIEVED] = true;
+    struct script *s = read_two(&bugs);
+    move(s, script_newest_of(s, TOPIC_LISTING_LOG), 9);
+    assert_int_equal(fetch_of(s, TOPIC_LISTING_LOG)->fetch.offset, 9);
+    script_free(s);
+}
+
 /* Where somebody reads from the oldest record on, whatever that is, nothing can be out of range. */
 static void test_oldest_is_in_range(void **state) {
     (void)state;
@@ -408,6 +481,9 @@ int main(void) {
         cmocka_unit_test(test_reading_on_at_once),
         cmocka_unit_test(test_checkpoint_keeps_the_epoch),
         cmocka_unit_test(test_out_of_range_is_looked_into),
+        cmocka_unit_test(test_policy_decides_nothing),
+        cmocka_unit_test(test_begins_at_the_beginning),
+        cmocka_unit_test(test_policy_believed),
         cmocka_unit_test(test_oldest_is_in_range),
         cmocka_unit_test(test_lost_outputs_are_routed_again),
         cmocka_unit_test(test_clean_change_routes_nothing_again),

@@ -236,7 +236,8 @@ static void every_value_arrives(void **state) {
         " \"media_lag\": \"2h\", \"description_words\": 11},\n"
         "\"pipeline\": {\"partitions\": 3, \"workers\": {\"builder\": 5}, \"model_version\": 2,"
         " \"allowed_lateness\": \"3h\", \"late_batch\": \"4h\", \"checkpoint\": \"6s\","
-        " \"session_timeout\": \"7s\", \"fetch_records\": 8, \"embed_batch\": 9, \"backlog\": 10,"
+        " \"session_timeout\": \"7s\", \"offset_reset\": {\"loader\": \"latest\"},"
+        " \"fetch_records\": 8, \"embed_batch\": 9, \"backlog\": 10,"
         " \"embed_requests\": 3, \"backfill_in_flight\": 4,"
         " \"retry_base\": \"11ms\", \"retry_max\": \"12s\", \"dashboard\": \"13s\","
         " \"watch\": \"14s\", \"feeds\": {\"orders\": {\"warn\": \"15s\", \"error\": \"16s\"}},"
@@ -289,6 +290,8 @@ static void every_value_arrives(void **state) {
     assert_int_equal(s.pipeline.late_batch_interval_ns, 4 * VTIME_HOUR);
     assert_int_equal(s.pipeline.checkpoint_interval_ns, 6 * VTIME_SECOND);
     assert_int_equal(s.session_timeout_ns, 7 * VTIME_SECOND);
+    assert_int_equal(s.offset_reset[MACHINE_LOADER], OFFSET_RESET_LATEST);
+    assert_int_equal(s.offset_reset[MACHINE_ROUTER], OFFSET_RESET_NONE);
     assert_int_equal(s.pipeline.fetch_records_max, 8);
     assert_int_equal(s.pipeline.embed_batch_max, 9);
     assert_int_equal(s.pipeline.backlog_max, 10);
