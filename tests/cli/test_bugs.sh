@@ -1,71 +1,115 @@
 #!/bin/bash
-# Taking any one protection away turns a scenario red, by the check that is meant to catch it (D4);
-# with all protections the same scenario and seed are green. Finds the program in MURPHY_BUILD.
+# The kill matrix: taking any one protection away turns its scenarios red, by the check that is meant
+# to catch it; with all protections the same scenarios and seeds are green (D4). And the command that
+# shows it says so when one of the two is not the case. Finds the program in MURPHY_BUILD.
 set -u
-murphy=${MURPHY_BUILD:-build}/murphy
+murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
 passed=0
 failed=0
 
-# Seeds within which a bug must show.
-seeds=5
-
-# Lines "BUG SCENARIO": scenarios name in `catches` what they catch.
-pairs() {
-    "$murphy" list bugs | awk '/^[^ ]/ { bug = $1 }
-        sub(/^ *caught in: /, "") { n = split($0, in_, ", "); for (i = 1; i <= n; i++) print bug, in_[i] }'
-}
-
-# STATUS SENTENCE: the sentence is what is wrong when the status is not 0.
-verdict() {
-    if [ "$1" = 0 ]; then
+# SENTENCE STATUS: the sentence holds when the status is 0.
+holds() {
+    if [ "$2" = 0 ]; then
         passed=$((passed + 1))
     else
-        echo "$2"
         failed=$((failed + 1))
+        echo "not so: $1"
+        tail -n 8 "$folder/out" "$folder/err"
     fi
 }
 
-# Names of the checks that failed in a run.json.
-failing() {
-    tr -d '\n' <<<"$1" | grep -o '{[^{}]*"status": *"fail"[^{}]*}' |
-        sed -n 's/.*"name": *"\([^"]*\)".*/\1/p'
+# STATUS FRAGMENT COMMAND...: leaves with that status and says the fragment, on stdout or stderr.
+wants() {
+    local status=$1 fragment=$2
+    shift 2
+    "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    local got=$?
+    [ $got = "$status" ] && grep -qF -- "$fragment" "$folder/out" "$folder/err"
+    holds "$* leaves with $status (here $got) and says '$fragment'" $?
 }
 
-# The check that is meant to catch a bug.
-check_of() {
-    "$murphy" list bugs --json | tr -d '\n' | grep -o "{[^{}]*\"$1\"[^{}]*}" |
-        sed -n 's/.*"check": *"\([^"]*\)".*/\1/p'
+# Names of the bugs, of a listing or a matrix.
+names() {
+    sed -n 's/^ *"name": "\([^"]*\)",*$/\1/p'
 }
 
-# Some scenario claims to catch each bug.
+# Every bug of the program stands in the matrix, with a scenario that says it catches it.
 every_bug_is_tried() {
-    ! pairs | grep ' no scenario$'
-    verdict $? 'no scenario catches these bugs'
+    diff <("$murphy" list bugs --json | names) <(sed '/^  "faults": /,$d' "$folder/matrix" | names)
+    holds 'the bugs of the program (<) are those of the matrix (>)' $?
+    ! grep -B 1 '"scenarios": \[\]' "$folder/matrix"
+    holds 'some scenario catches each bug' $?
 }
 
-# BUG SCENARIO: the bug is caught by its check within the seeds; the clean core is not.
-bug_is_caught() {
-    local bug=$1 scenario=$2 check caught=1 seen='' seed report status names
-    check=$(check_of "$bug")
-    for seed in $(seq 1 "$seeds"); do
-        report=$("$murphy" run "$scenario" --seed "$seed" --bug "$bug" --json 2>/dev/null)
-        status=$?
-        names=$(failing "$report")
-        seen="$seen seed $seed: exit $status, $(tr '\n' ' ' <<<"$names")"
-        if [ $status = 1 ] && grep -qx "$check" <<<"$names"; then
-            caught=0
-            break
-        fi
-    done
-    verdict $caught "the bug $bug in $scenario was not caught by $check:$seen"
-    "$murphy" run "$scenario" --seed "$seed" --json >/dev/null 2>&1
-    verdict $? "murphy run $scenario --seed $seed: red without the bug $bug"
+# Each pair of a bug and a scenario is caught on seed 1 or, if not there, on one of the next four; no
+# scenario is red without its bugs.
+every_bug_is_caught() {
+    local bug scenario
+    grep -q '"complete": true' "$folder/matrix" && ! grep -q '"clean_red": [1-9]' "$folder/matrix"
+    holds 'everything was played, and the clean core is silent' $?
+    while read -r bug scenario; do
+        "$murphy" bugs --bug "$bug" --scenario "$scenario" --seeds 2..5 --json >"$folder/out" 2>"$folder/err"
+        grep -q '"caught": [1-9]' "$folder/out" && grep -q '"clean_red": 0' "$folder/out"
+        holds "$bug is caught in $scenario" $?
+    done < <(sed -n 's/^ *"reproduce": "murphy run \([^ ]*\) --seed 1 --bug \([^ ]*\)".*/\2 \1/p' "$folder/matrix")
 }
 
+# A scenario that says it catches a bug and does not: the bug survives, the line that plays it is
+# there, and another check that fails in its place does not count.
+a_surviving_bug_is_told() {
+    sed 's/"catches": \[[^]]*\]/"catches": ["no-backpressure"]/' scenarios/erasure-listing.json \
+        >"$folder/claims.json"
+    wants 1 'no-backpressure is not caught by backlog-bounded: the run passed' \
+        "$murphy" bugs --scenario "$folder/claims.json" --seeds 1..2
+    grep -qE '^  erasure-listing +0 +0 +2 +- +0$' "$folder/out" &&
+        grep -qF -- "murphy run $folder/claims.json --seed 2 --bug no-backpressure" "$folder/err"
+    holds 'the matrix has no seed caught, and the line of each' $?
+    sed '2i "expect": {"counts": [{"name": "records_read", "min": 99999999}]},' \
+        "$folder/claims.json" >"$folder/red.json"
+    wants 1 'without a bug: fail: caught: records_read' "$murphy" bugs --scenario "$folder/red.json" --seeds 1
+    grep -qE '^  erasure-listing +0 +1 +1 +- +1$' "$folder/out"
+    holds 'a seed that fails by another check is not caught, and the clean core is not silent' $?
+}
+
+usage_is_refused() {
+    wants 64 "there is no bug 'nonesuch'" "$murphy" bugs --bug nonesuch
+    wants 64 "not wanted: 'no-dedupe'" "$murphy" bugs no-dedupe
+    wants 64 "unknown option '--shard'" "$murphy" bugs --shard 1/2
+    wants 64 "missing after '--seeds'" "$murphy" bugs --seeds
+    wants 64 "not '3..2'" "$murphy" bugs --seeds 3..2
+    wants 64 "in \`catches\`: 'no-dedupe'" "$murphy" bugs --scenario erasure-listing --bug no-dedupe
+    wants 64 "catches no bug" "$murphy" bugs --scenario bad-day
+    wants 65 'did you mean "calm-day"' "$murphy" bugs --scenario clam-day
+}
+
+# Stopped in the middle it leaves with 130 and says what it has; with its folder it goes on. Nothing
+# else takes the folder for a sweep's.
+an_interrupted_matrix_goes_on() {
+    "$murphy" bugs --scenario erasure-listing --seeds 1..400 --out "$folder/kept" \
+        >"$folder/out" 2>"$folder/err" &
+    local playing=$! status
+    sleep 1.5
+    # A shell starts what runs in the background deaf to SIGINT; SIGTERM takes the same way.
+    kill -TERM $playing
+    wait $playing
+    status=$?
+    [ $status = 130 ] && grep -q '^interrupted: .* missing$' "$folder/out"
+    holds "an interrupted matrix leaves with 130 (here $status) and says so" $?
+    wants 0 'going on' "$murphy" bugs --scenario erasure-listing --seeds 1..2 --out "$folder/kept"
+    grep -qE '^  erasure-listing +2 +2 +2 +1 +0$' "$folder/out"
+    holds 'and counts the seeds that are asked for alone' $?
+    wants 65 'is of murphy bugs' "$murphy" merge "$folder/kept"
+    wants 64 'another bug' "$murphy" sweep erasure-listing --seeds 1 --out "$folder/kept"
+}
+
+"$murphy" bugs --seeds 1 --json >"$folder/matrix" 2>"$folder/err"
 every_bug_is_tried
-while read -r bug scenario; do
-    bug_is_caught "$bug" "$scenario"
-done < <(pairs)
+every_bug_is_caught
+a_surviving_bug_is_told
+usage_is_refused
+an_interrupted_matrix_goes_on
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
