@@ -87,6 +87,17 @@ static void bugs_exist(void **state) {
     }
 }
 
+/* A bug is of a kind's row by its whole name. */
+static void rows_know_their_bugs(void **state) {
+    (void)state;
+    assert_true(fault_has_bug(FAULT_SINK_CRASH, "no-version-check"));
+    assert_true(fault_has_bug(FAULT_SINK_CRASH, "offset-before-state"));
+    assert_false(fault_has_bug(FAULT_SINK_CRASH, "no-version"));
+    assert_false(fault_has_bug(FAULT_SINK_CRASH, "no-version-check offset-before-state"));
+    assert_false(fault_has_bug(FAULT_SINK_CRASH, ""));
+    assert_false(fault_has_bug(FAULT_SINK_CRASH, "no-dedupe"));
+}
+
 /* Sinks and points are found by their names and by no other. */
 static void sinks_and_points_have_names(void **state) {
     (void)state;
@@ -145,6 +156,7 @@ int main(void) {
         cmocka_unit_test(parameters_make_sense),
         cmocka_unit_test(kinds_say_what_is_to_be_known),
         cmocka_unit_test(bugs_exist),
+        cmocka_unit_test(rows_know_their_bugs),
         cmocka_unit_test(sinks_and_points_have_names),
         cmocka_unit_test(swarm_draws_kinds_and_intensities),
     };

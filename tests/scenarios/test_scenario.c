@@ -645,9 +645,97 @@ static void swarm_has_every_kind(void **state) {
     scenario_release(&scenario);
 }
 
+/* Kinds for which no scenario shows what protects from them, and why. */
+static const struct {
+    const char *kind;
+    const char *reason;
+} not_shown[] = {
+    {"worker-pause", "the scenarios in which an unconditional write shows have no pause"},
+    {"early-lifecycle", "no planted bug takes its protection away"},
+    {"late-lifecycle", "the eraser that believes deletes is shown where these are late or lost"},
+    {"outbox-stall", "the watch is put to sleep in a scenario that stalls the feed alone"},
+    {"stale-view", "the batch that only looks is shown where silver and gold are wrong"},
+    {"producers-forgotten", "the missing dedupe is shown where the producer retries"},
+};
+
+static const char *why_not_shown(const char *kind) {
+    for (size_t i = 0; i < COUNT_OF(not_shown); i++) {
+        if (strcmp(not_shown[i].kind, kind) == 0) {
+            return not_shown[i].reason;
+        }
+    }
+    return NULL;
+}
+
+/* For every kind of fault there is a scenario in which it strikes and which catches one of the bugs
+ * that take the kind's protection away, but for those of the list above (D4, D5). */
+static void every_kind_is_shown(void **state) {
+    (void)state;
+    struct scenario_list list;
+    struct scenario_error error;
+    assert_int_equal(scenario_list_load("scenarios", &list, &error), 0);
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        const char *name = fault_table()[kind].name;
+        bool shown = false;
+        for (size_t i = 0; i < list.count; i++) {
+            for (int bug = 0; bug < BUG_COUNT; bug++) {
+                shown = shown || scenario_entry_shows(&list.entries[i], (enum fault_kind)kind,
+                                                      (enum bug_id)bug);
+            }
+        }
+        if (shown == (why_not_shown(name) != NULL)) {
+            fail_msg("%s: %s", name,
+                     shown ? "a scenario shows it: take it off the list"
+                           : "no scenario in which it strikes catches a bug of its row");
+        }
+    }
+    scenario_list_release(&list);
+}
+
+/* A pair shows a kind only where the kind strikes, the bug is caught, and the bug is of its row. */
+static void a_pair_shows_what_it_has(void **state) {
+    (void)state;
+    struct scenario_entry entry = {.name = NULL};
+    assert_false(scenario_entry_shows(&entry, FAULT_DUPLICATE_RECORDS, BUG_NO_DEDUPE));
+    entry.strikes[FAULT_DUPLICATE_RECORDS] = true;
+    assert_false(scenario_entry_shows(&entry, FAULT_DUPLICATE_RECORDS, BUG_NO_DEDUPE));
+    entry.catches[BUG_NO_DEDUPE] = entry.catches[BUG_NO_TOMBSTONE] = true;
+    assert_true(scenario_entry_shows(&entry, FAULT_DUPLICATE_RECORDS, BUG_NO_DEDUPE));
+    assert_false(scenario_entry_shows(&entry, FAULT_DUPLICATE_RECORDS, BUG_NO_TOMBSTONE));
+    assert_false(scenario_entry_shows(&entry, FAULT_LATE_RECORDS, BUG_NO_TOMBSTONE));
+}
+
+/* What a scenario says it catches is read, and is in its entry of the list too. */
+static void catches_are_read(void **state) {
+    (void)state;
+    struct scenario scenario;
+    struct scenario_list list;
+    struct scenario_error error;
+    assert_int_equal(scenario_load("late-two-hours", "scenarios", NULL, 0, &scenario, &error), 0);
+    assert_int_equal(scenario_list_load("scenarios", &list, &error), 0);
+    const struct scenario_entry *entry = list.entries;
+    while (strcmp(entry->name, "late-two-hours") != 0) {
+        entry++;
+    }
+    assert_true(scenario.catch_count > 0 && entry->strikes[FAULT_LATE_RECORDS]);
+    size_t caught = 0;
+    for (int bug = 0; bug < BUG_COUNT; bug++) {
+        caught += entry->catches[bug];
+    }
+    assert_int_equal(caught, scenario.catch_count);
+    for (size_t i = 0; i < scenario.catch_count; i++) {
+        assert_true(entry->catches[bug_find(scenario.catches[i])]);
+    }
+    scenario_release(&scenario);
+    scenario_list_release(&list);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(swarm_has_every_kind),
+        cmocka_unit_test(every_kind_is_shown),
+        cmocka_unit_test(a_pair_shows_what_it_has),
+        cmocka_unit_test(catches_are_read),
         cmocka_unit_test(bad_files_are_refused_word_for_word),
         cmocka_unit_test(missing_files_name_what_there_is),
         cmocka_unit_test(lists_are_sorted),
