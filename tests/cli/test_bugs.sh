@@ -2,33 +2,7 @@
 # The kill matrix: taking any one protection away turns its scenarios red, by the check that is meant
 # to catch it; with all protections the same scenarios and seeds are green (D4). And the command that
 # shows it says so when one of the two is not the case. Finds the program in MURPHY_BUILD.
-set -u
-murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-passed=0
-failed=0
-
-# SENTENCE STATUS: the sentence holds when the status is 0.
-holds() {
-    if [ "$2" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $1"
-        tail -n 8 "$folder/out" "$folder/err"
-    fi
-}
-
-# STATUS FRAGMENT COMMAND...: leaves with that status and says the fragment, on stdout or stderr.
-wants() {
-    local status=$1 fragment=$2
-    shift 2
-    "$@" >"$folder/out" 2>"$folder/err" </dev/null
-    local got=$?
-    [ $got = "$status" ] && grep -qF -- "$fragment" "$folder/out" "$folder/err"
-    holds "$* leaves with $status (here $got) and says '$fragment'" $?
-}
+source tests/cli/expect.sh
 
 # Names of the bugs, of a listing or a matrix.
 names() {
@@ -111,5 +85,4 @@ a_surviving_bug_is_told
 usage_is_refused
 an_interrupted_matrix_goes_on
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+expect_end

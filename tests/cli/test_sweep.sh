@@ -1,33 +1,7 @@
 #!/bin/bash
 # Many seeds over many processes, and shards joined again (D3, D4). Finds the program in MURPHY_BUILD.
-set -u
-murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-passed=0
-failed=0
+source tests/cli/expect.sh
 quick='erasure-listing audit-time-travel'
-
-# SENTENCE STATUS: the sentence holds when the status is 0.
-holds() {
-    if [ "$2" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $1"
-        tail -n 5 "$folder/out" "$folder/err"
-    fi
-}
-
-# STATUS FRAGMENT COMMAND...: leaves with that status and says the fragment, on stdout or stderr.
-wants() {
-    local status=$1 fragment=$2
-    shift 2
-    "$@" >"$folder/out" 2>"$folder/err" </dev/null
-    local got=$?
-    [ $got = "$status" ] && grep -qF -- "$fragment" "$folder/out" "$folder/err"
-    holds "$* leaves with $status (here $got) and says '$fragment'" $?
-}
 
 # Lines "SCENARIO SEED HASH" of a sweep's JSON document on stdin: of what did not hold.
 hashes() {
@@ -195,5 +169,4 @@ a_killed_sweep_goes_on
 an_interrupted_sweep_keeps_what_it_has
 shards_are_joined
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+expect_end
