@@ -168,7 +168,7 @@
       "log-read")                                                                                  \
     X(FENCING_OFF, "fencing-off",                                                                  \
       "checkpoints name no generation: one of an evicted member overwrites its successor's",       \
-      "convergence")                                                                               \
+      "audit-stream")                                                                              \
     X(MERGE_AS_IT_CAME, "merge-as-it-came",                                                        \
       "all that a batch says of an order goes into one merge, as it came", "dashboard")            \
     X(VIEW_UNCHECKED, "view-unchecked",                                                            \

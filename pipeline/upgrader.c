@@ -291,6 +291,9 @@ static int settled(struct partitioned *upgrader, struct upgrader_task *task,
         bug_on(upgrader->machine.bugs, BUG_SWITCH_BELIEVED)) {
         return turned(upgrader, task, event->now, effects);
     }
+    if (plan->phase == SWITCHING && bug_on(upgrader->machine.bugs, BUG_CUTOVER_EARLY)) {
+        return upgrader_enter(upgrader, task, SWITCHING, effects);
+    }
     return upgrader_enter(upgrader, task, plan->phase == SWITCHING ? JUDGING : JUDGING_BACK,
                           effects);
 }
