@@ -650,7 +650,6 @@ static const struct {
     const char *kind;
     const char *reason;
 } not_shown[] = {
-    {"worker-pause", "the scenarios in which an unconditional write shows have no pause"},
     {"early-lifecycle", "no planted bug takes its protection away"},
     {"late-lifecycle", "the eraser that believes deletes is shown where these are late or lost"},
     {"outbox-stall", "the watch is put to sleep in a scenario that stalls the feed alone"},
@@ -711,10 +710,10 @@ static void catches_are_read(void **state) {
     struct scenario scenario;
     struct scenario_list list;
     struct scenario_error error;
-    assert_int_equal(scenario_load("late-two-hours", "scenarios", NULL, 0, &scenario, &error), 0);
+    assert_int_equal(scenario_load("late-after-delete", "scenarios", NULL, 0, &scenario, &error), 0);
     assert_int_equal(scenario_list_load("scenarios", &list, &error), 0);
     const struct scenario_entry *entry = list.entries;
-    while (strcmp(entry->name, "late-two-hours") != 0) {
+    while (strcmp(entry->name, "late-after-delete") != 0) {
         entry++;
     }
     assert_true(scenario.catch_count > 0 && entry->strikes[FAULT_LATE_RECORDS]);
