@@ -1,17 +1,17 @@
 #!/bin/bash
-# Holds each port's fake and the real system behind it to the same suite (conformance/): the programs
-# that `make conformance` built, by `ci/conformance.sh BUILD`. Starts what they need where nobody else
-# can reach it (PostgreSQL, and PGlite for pgvector, each on a socket in a folder of its own) and stops it
-# again. The last line sums up: 'N passed, N failed'. Exit status 1 when
-# anything failed.
+# Holds each port's fake and the real system behind it to the same suite (conformance/): the program
+# that `make conformance` built, by `ci/conformance.sh BUILD`. Starts what it needs where nobody else can
+# reach it (PostgreSQL, and servers that npm carries, each on a socket in a folder of its own) and stops
+# it again. The last line sums up: 'N passed, N failed'. Exit status 1 when anything failed.
 set -u
 MURPHY_BUILD=$(realpath "${1:?usage: ci/conformance.sh BUILD}")
 export MURPHY_BUILD
 logs=$(mktemp -d)
 postgres=
-pglite=
+npm=$MURPHY_BUILD/conformance/npm
+servers=()
 stop() {
-    [ -z "$pglite" ] || kill "$pglite" 2>/dev/null
+    [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2>/dev/null
     [ -z "$postgres" ] || as_postgres "$postgres/pg_ctl" stop -m immediate -D "$logs/postgres" >/dev/null
     rm -rf "$logs"
 }
@@ -68,20 +68,27 @@ hold() {
     [ "$f" = 0 ] || tail -n 200 "$log" | tr -d '\000' | sed 's/^/    /'
 }
 
-# PGlite is PostgreSQL as a program of Node.js; npm carries pgvector for it, Debian does not.
-start_pglite() {
-    local home=$MURPHY_BUILD/conformance/npm
-    mkdir -p "$home" "$logs/pglite"
-    cp conformance/package.json conformance/pglite.mjs "$home"
-    (cd "$home" && npm install --no-audit --no-fund --no-package-lock) >"$logs/pglite.log" 2>&1 || return 1
-    node "$home/pglite.mjs" "$logs/pglite" >>"$logs/pglite.log" 2>&1 &
-    pglite=$!
+install_npm() {
+    cp conformance/package.json conformance/*.mjs "$npm"
+    (cd "$npm" && npm install --no-audit --no-fund --no-package-lock)
+}
+
+# NAME: the server conformance/NAME.mjs, on a socket in the folder $logs/NAME. npm carries what Debian
+# does not: PostgreSQL with pgvector as a program of Node.js, a server of the protocol of Amazon S3,
+# and a trained model of texts.
+start_node() {
+    local log=$logs/$1.log
+    mkdir -p "$logs/$1" "$npm"
+    [ -e "$logs/npm" ] || install_npm >"$log" 2>&1 || return 1
+    touch "$logs/npm"
+    node "$npm/$1.mjs" "$logs/$1" >>"$log" 2>&1 &
+    servers+=($!)
     for _ in $(seq 300); do
-        grep -q '^ready' "$logs/pglite.log" && break
-        kill -0 "$pglite" 2>/dev/null || return 1
+        grep -q '^ready' "$log" && return 0
+        kill -0 "${servers[-1]}" 2>/dev/null || return 1
         sleep 0.2
     done
-    export PGHOST=$logs/pglite PGUSER=postgres PGDATABASE=postgres PGSSLMODE=disable
+    return 1
 }
 
 # SERVER: what was said when it did not start.
@@ -109,8 +116,24 @@ if start_postgres; then
 else
     no_start PostgreSQL postgres
 fi
+hold objects fake
+if start_node s3; then
+    MURPHY_CONFORMANCE_S3=$logs/s3/s3 hold objects s3
+else
+    no_start 'The object store' s3
+fi
+hold embedding fake
+if start_node embeddings; then
+    MURPHY_CONFORMANCE_EMBEDDINGS=$logs/embeddings/embeddings hold embedding http
+else
+    no_start 'The embedding service' embeddings
+fi
 hold vectors fake
-if start_pglite; then hold vectors postgres; else no_start PGlite pglite; fi
+if start_node pglite; then
+    PGHOST=$logs/pglite PGUSER=postgres PGDATABASE=postgres PGSSLMODE=disable hold vectors postgres
+else
+    no_start PGlite pglite
+fi
 wait "$waiting"
 hold log librdkafka
 

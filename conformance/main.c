@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "conformance/books_subject.h"
+#include "conformance/embedding_subject.h"
 #include "conformance/keywords_subject.h"
 #include "conformance/log_subject.h"
+#include "conformance/objects_subject.h"
 #include "conformance/oltp_subject.h"
 #include "conformance/state_subject.h"
 #include "conformance/vectors_subject.h"
@@ -27,6 +29,10 @@
     X(state, postgres, "PostgreSQL")                                                               \
     X(keywords, fake, "the fake")                                                                  \
     X(keywords, postgres, "PostgreSQL's full text search")                                         \
+    X(objects, fake, "the fake")                                                                   \
+    X(objects, s3, "a server of the protocol of Amazon S3")                                        \
+    X(embedding, fake, "the fake")                                                                 \
+    X(embedding, http, "a trained model behind HTTP")                                              \
     X(vectors, fake, "the fake")                                                                   \
     X(vectors, postgres, "PostgreSQL with pgvector")
 

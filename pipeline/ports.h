@@ -371,8 +371,8 @@ struct artifact_key {
 };
 
 struct object_port_ops {
-    /* Keeps vectors of modality_dimension() floats under their keys; a repeat replaces the same
-     * bytes. Not conditional. PORT_UNKNOWN: some may be in. */
+    /* Keeps vectors of modality_dimension() floats under their keys; a repeat replaces a vector of
+     * the same content. Not conditional. PORT_UNKNOWN: some may be in. */
     int (*put)(void *ctx, vtime now, const struct artifact_key *keys, const float *const *vectors,
                size_t count);
     /* Fills the vectors that are kept, and says which. */

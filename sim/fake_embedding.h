@@ -5,7 +5,7 @@
  * Fidelity
  *
  *   modelled
- *     determinism        equal input and model version give equal bits, in any batch and order
+ *     determinism        equal input and model version give the same vector, in any batch and order
  *     similarity         similar texts and pictures get vectors near each other; another model
  *                        version puts everything elsewhere, so vectors of two versions do not mix
  *     items of a batch   answered one by one, in order; the batch goes on after a failure
@@ -13,6 +13,8 @@
  *     bad input          text of a listing without any, pictures of a listing without pictures:
  *                        a failure for good of that item
  *   approximated
+ *     last bits          equal, where a trained model's depend on what else is in the batch; so
+ *                        nothing may take vectors of one content for equal by their bits
  *     quality            neighbours by shared words and by picture descriptors, not by meaning
  *     latency            a base and so much per item: batches pay (fake_embedding_latency_ns); the
  *                        host makes it pass

@@ -11,7 +11,7 @@
  *                        rules count whole days and are carried out once a day (Amazon S3)
  *     read after write   strong, as in Amazon S3 since 2020
  *     no conditions      neither versions nor conditional writes: content is part of the key, so
- *                        two writers of a key write the same bytes
+ *                        two writers of a key write the same vector
  *   approximated
  *     requests           take effect at once; latency belongs to who asks
  *     expiry             an object that is due is gone at midnight sharp; the real sweep takes
