@@ -16,20 +16,20 @@
 enum { USUAL_SEEDS = 3 };
 
 static void help(void) {
-    puts("usage: murphy bugs [--seeds A..B] [--jobs N] [--bug NAME]... [--scenario NAME]...\n"
-         "                   [--out DIR] [--json]\n\n"
-         "Takes each protection away in turn and looks which check notices. Every planted bug\n"
-         "(murphy list bugs) is played in every scenario that says under `catches` that it\n"
-         "catches the bug, on each seed from A to B, and the scenario is played without it. A\n"
-         "seed is caught when the run fails and the check of the bug's row is one that did.\n\n"
+    puts("usage: murphy bugs [--seeds A..B] [--jobs N] [--bug NAME]... [--scenario NAME]\n"
+         "                   ... [--out DIR] [--json]\n\n"
+         "Takes each protection away in turn and looks which check notices. A planted bug\n"
+         "(murphy list bugs) is played in every scenario whose `catches` names it, on each\n"
+         "seed from A to B, and the scenario is played without it. A seed is caught when\n"
+         "the run fails and the check that is meant to catch the bug is one that did.\n\n"
          "  --seeds A..B      both included, or one seed; without it 1..3\n"
-         "  --jobs N          so many processes at once; as many as there are processors\n"
+         "  --jobs N          so many processes at once; else as many as processors\n"
          "  --bug NAME        this bug only; may be given again\n"
          "  --scenario NAME   this scenario or file only; may be given again\n"
-         "  --out DIR         keep each result in DIR/sweep.db as it comes; started again it\n"
-         "                    goes on where it was\n"
+         "  --out DIR         keep each result in DIR/sweep.db as it comes; started again\n"
+         "                    it goes on where it was\n"
          "  --json            print the matrix as one document\n\n"
-         "Exit status: 0 every bug was caught on every seed and nothing failed without one,\n"
+         "Exit status: 0 every bug was caught on every seed and nothing failed without,\n"
          "1 otherwise, 70 a run did not come to its end, 130 interrupted.");
 }
 
@@ -166,7 +166,7 @@ static int play(struct request *r) {
         status = narrow(r, &matrix);
     }
     if (status == EXIT_HELD) {
-        status = sweep_drive(&r->sweep, &(struct sweep_caller){.unwanted = "not as they should be",
+        status = sweep_drive(&r->sweep, &(struct sweep_caller){.unwanted = "unexpected",
                                                                .wanted = kill_row_wanted,
                                                                .summary = summary,
                                                                .ctx = &matrix});

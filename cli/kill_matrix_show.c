@@ -138,24 +138,32 @@ static bool fault_shown(const struct kill_matrix *m, enum fault_kind kind) {
     return false;
 }
 
+static void print_fault(struct page *p, const struct kill_matrix *m, enum fault_kind kind) {
+    char text[4096];
+    fault_text(m, kind, text, sizeof text);
+    page_colour(p, fault_shown(m, kind) ? PAGE_PLAIN : PAGE_WARN);
+    page_cell(p, 22, fault_table()[kind].name);
+    page_put(p, " ");
+    page_wrap(p, 23, text);
+    page_colour(p, PAGE_PLAIN);
+}
+
 /* Where bugs or scenarios were chosen, kinds that have nothing to do with them are not spoken of.
  */
 static void print_faults(struct page *p, const struct kill_matrix *m) {
-    page_newline(p);
-    page_put(p, "kind of fault: the bug that takes its protection away, caught where it struck");
-    page_newline(p);
+    bool begun = false;
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
-        bool shown = fault_shown(m, (enum fault_kind)kind);
-        if (!shown && !m->whole) {
+        if (!m->whole && !fault_shown(m, (enum fault_kind)kind)) {
             continue;
         }
-        char text[4096];
-        fault_text(m, (enum fault_kind)kind, text, sizeof text);
-        page_colour(p, shown ? PAGE_PLAIN : PAGE_WARN);
-        page_cell(p, 22, fault_table()[kind].name);
-        page_put(p, " ");
-        page_wrap(p, 23, text);
-        page_colour(p, PAGE_PLAIN);
+        if (!begun) {
+            page_newline(p);
+            page_put(p, "kind of fault: the bug that takes its protection away, caught where it "
+                        "struck");
+            page_newline(p);
+            begun = true;
+        }
+        print_fault(p, m, (enum fault_kind)kind);
     }
 }
 
@@ -169,11 +177,12 @@ static void print_totals(struct page *p, const struct kill_matrix *m, const stru
                          const struct sweep_closing *c) {
     char text[400];
     int n = snprintf(text, sizeof text,
-                     "%zu bugs in %zu pairs of bug and scenario, seeds %" PRIu64 " to %" PRIu64
+                     "%zu bug%s in %zu pair%s of bug and scenario, seeds %" PRIu64 " to %" PRIu64
                      ": %s of %s runs caught. Without a bug %s of %s runs passed.",
-                     t->bugs, t->pairs, m->sweep->seed_from, m->sweep->seed_to,
-                     format_count((uint64_t)t->caught).text, format_count((uint64_t)t->played).text,
-                     format_count((uint64_t)t->passed).text, format_count((uint64_t)t->clean).text);
+                     t->bugs, t->bugs == 1 ? "" : "s", t->pairs, t->pairs == 1 ? "" : "s",
+                     m->sweep->seed_from, m->sweep->seed_to, format_count((uint64_t)t->caught).text,
+                     format_count((uint64_t)t->played).text, format_count((uint64_t)t->passed).text,
+                     format_count((uint64_t)t->clean).text);
     if (c->played > 0) {
         snprintf(text + n, sizeof text - (size_t)n, " %s runs in %s with %u at once.",
                  format_count(c->played).text, format_duration(c->elapsed_ns).text, c->jobs);
