@@ -1000,7 +1000,7 @@ static const struct key pipeline_keys[] = {
         .type = TAKES_NAME,
         .names = NAMES_PROTOCOLS,
         AT(rebalance),
-        .fallback = "\"instant\"",
+        .fallback = "\"eager\"",
         .about =
             "how workers come to their partitions when their number changes: all at once; after "
             "everybody gave up everything; or by giving up what moves",

@@ -145,6 +145,7 @@ static void group_complete(const struct fake_kafka *k, struct kafka_group *g) {
     g->preparing = false;
     if (k->protocol == FAKE_KAFKA_COOPERATIVE) {
         memcpy(g->owners, g->targets, g->partition_count * sizeof *g->owners);
+        memcpy(g->holders, g->targets, g->partition_count * sizeof *g->owners);
     } else {
         assign(k, g);
     }
@@ -160,21 +161,23 @@ static void revoke_all(struct kafka_group *g, uint32_t joining) {
     }
 }
 
-/* Those who have to give something up to another member do so. */
-static void revoke_moving(const struct fake_kafka *k, struct kafka_group *g) {
-    memcpy(g->targets, g->owners, g->partition_count * sizeof *g->owners);
+/* Those who have to give something up to another member do so. What somebody was told to give up
+ * and has not yet, since the membership changed again meanwhile, nobody gets before it has. */
+static void revoke_moving(const struct fake_kafka *k, struct kafka_group *g, uint32_t joining) {
     assign(k, g);
+    memcpy(g->targets, g->owners, g->partition_count * sizeof *g->owners);
     for (size_t i = 0; i < g->member_count; i++) {
         g->members[i].waited_for = false;
     }
     for (uint32_t p = 0; p < g->partition_count; p++) {
-        uint32_t former = g->targets[p];
-        g->targets[p] = g->owners[p];
-        struct kafka_member *member = former == FAKE_KAFKA_NOBODY ? NULL : member_find(g, former);
-        if (member != NULL && former != g->targets[p]) {
+        bool held = g->holders[p] != FAKE_KAFKA_NOBODY && g->holders[p] != joining;
+        struct kafka_member *holder = held ? member_find(g, g->holders[p]) : NULL;
+        if (holder != NULL && holder->id != g->targets[p]) {
             g->owners[p] = FAKE_KAFKA_NOBODY;
-            member->waited_for = true;
+            holder->waited_for = true;
             g->preparing = true;
+        } else {
+            g->holders[p] = g->owners[p];
         }
     }
 }
@@ -188,7 +191,7 @@ static void group_rebalance(const struct fake_kafka *k, struct kafka_group *g, u
     } else if (k->protocol == FAKE_KAFKA_EAGER) {
         revoke_all(g, joining);
     } else {
-        revoke_moving(k, g);
+        revoke_moving(k, g, joining);
     }
     generation_begin(g);
     if (k->protocol == FAKE_KAFKA_EAGER && !g->preparing) {
@@ -259,6 +262,7 @@ static void group_release(struct kafka_group *g) {
     free(g->members);
     free(g->owners);
     free(g->targets);
+    free(g->holders);
     free(g->assigned);
     for (size_t i = 0; i < TOPIC_COUNT; i++) {
         free(g->committed[i]);
@@ -324,24 +328,18 @@ static bool group_subscribe(const struct fake_kafka *k, struct kafka_group *g, u
     }
     uint32_t n = copartitioned_count(k, topics);
     if (n != g->partition_count) {
-        uint32_t *owners = malloc(n * sizeof *owners);
-        uint32_t *targets = malloc(n * sizeof *targets);
-        uint32_t *assigned = malloc(n * sizeof *assigned);
-        if (owners == NULL || targets == NULL || assigned == NULL) {
-            free(owners);
-            free(targets);
-            free(assigned);
-            return false;
+        g->partition_count = 0;
+        uint32_t **const each[] = {&g->owners, &g->targets, &g->holders, &g->assigned};
+        for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+            uint32_t *grown = realloc(*each[i], n * sizeof *grown);
+            if (grown == NULL) {
+                return false;
+            }
+            *each[i] = grown;
         }
-        free(g->owners);
-        free(g->targets);
-        free(g->assigned);
-        g->owners = owners;
-        g->targets = targets;
-        g->assigned = assigned;
         g->partition_count = n;
         for (uint32_t p = 0; p < n; p++) {
-            owners[p] = FAKE_KAFKA_NOBODY;
+            g->owners[p] = g->holders[p] = FAKE_KAFKA_NOBODY;
         }
     }
     g->topics = topics;
@@ -413,6 +411,10 @@ void fake_kafka_group_rejoin(struct fake_kafka *k, vtime now, const char *group,
     struct kafka_member *m = g == NULL ? NULL : member_find(g, member);
     if (m != NULL) {
         m->waited_for = false;
+        for (uint32_t p = 0; p < g->partition_count; p++) {
+            bool given_up = g->holders[p] == member && g->owners[p] != member;
+            g->holders[p] = given_up ? FAKE_KAFKA_NOBODY : g->holders[p];
+        }
         group_complete(k, g);
     }
 }

@@ -85,6 +85,7 @@ struct kafka_group {
     uint32_t partition_count; /* of each topic read; 0 before the first join */
     uint32_t *owners;         /* member id by partition number, or FAKE_KAFKA_NOBODY */
     uint32_t *targets;        /* likewise, when those who are waited for have joined again */
+    uint32_t *holders;        /* cooperative: likewise, who has it until it joins again without */
     bool preparing;           /* somebody is waited for */
     uint32_t *assigned;       /* room for the partitions of one change */
     int64_t *committed[TOPIC_COUNT];

@@ -123,6 +123,32 @@ static void cooperative_members_keep_what_stays(void **state) {
     fake_kafka_free(k);
 }
 
+/* What a member has not given up yet nobody gets, however often the membership changes meanwhile;
+ * once its session is over there is nothing left to give up (KIP-429). */
+static void cooperative_members_wait_through_another_change(void **state) {
+    (void)state;
+    struct fake_kafka *k = grouped(4, FAKE_KAFKA_COOPERATIVE);
+    join(k, 0, 1);
+    join(k, 1, 2);
+    (void)changes(k);
+    join(k, 2, 3);
+    assert_string_equal(changes(k), "1/3:0,1* 2/3: 3/3: ");
+    assert_int_equal(fake_kafka_group_owner(k, GROUP, 2), FAKE_KAFKA_NOBODY);
+    fake_kafka_group_leave(k, at(3), GROUP, 2);
+    assert_string_equal(changes(k), "1/4:0,1* 3/4: ");
+    fake_kafka_group_rejoin(k, at(4), GROUP, 1);
+    assert_string_equal(changes(k), "1/5:0,1 3/5:2,3 ");
+    join(k, 5, 2);
+    (void)changes(k);
+    vtime verdict = fake_kafka_group_silence(k, at(6), GROUP, 3);
+    (void)fake_kafka_group_check(k, verdict);
+    fake_kafka_group_rejoin(k, at(110), GROUP, 1);
+    for (uint32_t p = 0; p < 4; p++) {
+        assert_int_equal(fake_kafka_group_owner(k, GROUP, p), p < 2 ? 1 : 2);
+    }
+    fake_kafka_free(k);
+}
+
 /* A member that lives and does not poll leaves at the poll timeout, not at the session's; one that
  * polls in time stays (max.poll.interval.ms). */
 static void a_stuck_member_leaves_after_the_poll_timeout(void **state) {
@@ -239,6 +265,7 @@ int main(void) {
         cmocka_unit_test(eager_members_wait_for_each_other),
         cmocka_unit_test(a_silent_member_holds_the_group_up),
         cmocka_unit_test(cooperative_members_keep_what_stays),
+        cmocka_unit_test(cooperative_members_wait_through_another_change),
         cmocka_unit_test(a_stuck_member_leaves_after_the_poll_timeout),
         cmocka_unit_test(committed_offsets_come_and_go),
         cmocka_unit_test(any_play_ends_with_owners),
