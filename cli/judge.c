@@ -8,6 +8,7 @@
 
 #include "cli/murphy.h"
 #include "cli/scenario_run_parts.h"
+#include "scenarios/scenario_draw.h"
 #include "sim/end_state.h"
 
 static_assert((int)DRIFT_CLASS_COUNT == (int)RUN_DRIFT_COUNT, "one list of classes of drift");
@@ -27,6 +28,10 @@ void judged_check(struct scenario_run *run, const char *name, const char *kind, 
                                              .observed = observed,
                                              .at_ns = at_ns,
                                              .evidence = evidence});
+}
+
+void judged_allowance(struct scenario_run *run, const char *key, const char *value, bool needed) {
+    run_result_allow(&run->result, run_result_textf(&run->result, "%s %s", key, value), needed);
 }
 
 /* ---- Checks ---- */
@@ -302,12 +307,17 @@ static void judge_counts(struct scenario_run *run) {
     }
 }
 
-static bool alert_expected(const struct scenario_run *run, const struct alert_seen *seen) {
+static bool alert_allowed(struct scenario_run *run, const struct alert_seen *seen) {
     for (size_t i = 0; i < run->scenario->may_raise_count; i++) {
         if (strcmp(run->scenario->may_raise[i], seen->name) == 0) {
+            judged_allowance(run, "expect.may_raise", seen->name, true);
             return true;
         }
     }
+    return false;
+}
+
+static bool alert_expected(const struct scenario_run *run, const struct alert_seen *seen) {
     for (size_t i = 0; i < run->scenario->alert_count; i++) {
         const struct expected_alert *wanted = &run->scenario->alerts[i];
         int64_t until_ns = wanted->again_ns != 0 ? wanted->again_ns : wanted->before_ns;
@@ -322,13 +332,17 @@ static bool alert_expected(const struct scenario_run *run, const struct alert_se
 static void judge_false_alarms(struct scenario_run *run) {
     vtime end = workload_end(run->workload);
     uint64_t alarms = 0;
+    for (size_t i = 0; i < run->scenario->may_raise_count; i++) {
+        judged_allowance(run, "expect.may_raise", run->scenario->may_raise[i], false);
+    }
     const struct alert_seen *first = NULL;
     for (size_t i = 0; i < run->alert_count; i++) {
         const struct alert_seen *seen = &run->alerts[i];
         /* Once the traffic is over, silence is right. */
         bool right = strcmp(seen->name, "feed-freshness") == 0 && !vtime_before(seen->at, end);
         right = right || contract_explains(run, seen); /* which is judged as an objective */
-        if (seen->state == ALERT_ERROR && !right && !alert_expected(run, seen)) {
+        if (seen->state == ALERT_ERROR && !right && !alert_expected(run, seen) &&
+            !alert_allowed(run, seen)) {
             alarms++;
             first = first == NULL ? seen : first;
         }
@@ -465,10 +479,11 @@ static void judge_reconciliation(struct scenario_run *run) {
                                    (unsigned long long)before, (unsigned long long)after,
                                    left->pass + 1),
                   run->passes[last].at.ns, "");
-    if (run->scenario->drift_count == 0 && !run->scenario->any_drift &&
-        run->scenario->reconcile_at_end) {
-        size_t worst = worst_reconciliation(run);
-        const struct reconciliation_report *drift = &run->passes[worst].report;
+    size_t worst = worst_reconciliation(run);
+    const struct reconciliation_report *drift = &run->passes[worst].report;
+    if (run->scenario->any_drift) {
+        judged_allowance(run, "expect", "any_drift", pass_drift(drift) > 0);
+    } else if (run->scenario->drift_count == 0 && run->scenario->reconcile_at_end) {
         add_own_check(run, OWN_NO_DRIFT_FOUND, pass_drift(drift) == 0,
                       "the pipeline needs no repair", drift_text(run, drift),
                       run->passes[worst].at.ns, "");
@@ -764,6 +779,13 @@ static void fill_bands(struct scenario_run *run) {
     }
 }
 
+static void fill_drawn(struct scenario_run *run) {
+    struct scenario_drawn drawn;
+    for (size_t i = 0; scenario_drawn(run->scenario, i, &drawn); i++) {
+        run_result_add_drawn(&run->result, &(struct run_drawn){drawn.key, drawn.value});
+    }
+}
+
 static void fill_end_state(struct scenario_run *run) {
     struct end_state state;
     if (end_state_read(run->simulation, &state) != 0) {
@@ -811,6 +833,7 @@ void scenario_run_judge(struct scenario_run *run) {
     char hash[33];
     trace_hash_format(trace_hash_of(simulation_trace(run->simulation)), hash);
     r->trace_hash = run_result_text(r, hash);
+    fill_drawn(run);
     fill_end_state(run);
     fill_audit(run);
 

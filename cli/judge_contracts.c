@@ -122,8 +122,12 @@ static const char *wanted_text(struct scenario_run *run, enum service_level leve
 static void judge_level(struct scenario_run *run, const struct seam_contract *contract,
                         enum service_level level) {
     struct seen_level seen = look(run, contract, level);
-    bool waived = run_contracts_waived(run->scenario, contract->seam, level);
+    const char *waiver = run_contracts_waiver(run->scenario, contract->seam, level);
+    bool waived = waiver != NULL;
     bool broken = seen.data && !seen.met;
+    if (waived) {
+        judged_allowance(run, "contracts.waived", waiver, broken);
+    }
     const char *observed = !seen.data ? "nothing came through"
                            : seen.observed_ns == 0 && level == LEVEL_RETENTION
                                ? "for ever"
@@ -243,6 +247,9 @@ bool contract_explains(const struct scenario_run *run, const struct alert_seen *
 
 void judge_contracts(struct scenario_run *run) {
     struct store_tables *tables = store_tables_new(run->simulation);
+    for (size_t i = 0; i < run->scenario->waived_count; i++) {
+        judged_allowance(run, "contracts.waived", run->scenario->waived[i], false);
+    }
     if (tables == NULL) {
         run->out_of_memory = true;
         return;

@@ -15,16 +15,16 @@ int run_contracts_load(const struct scenario *scenario, struct contract_set *out
     return contract_set_load(folder, out, error);
 }
 
-bool run_contracts_waived(const struct scenario *scenario, enum seam seam,
-                          enum service_level level) {
+const char *run_contracts_waiver(const struct scenario *scenario, enum seam seam,
+                                 enum service_level level) {
     const char *name = service_level_of(seam, level);
     for (size_t i = 0; i < scenario->waived_count; i++) {
         if (strcmp(scenario->waived[i], name) == 0 ||
             strcmp(scenario->waived[i], service_level_name(level)) == 0) {
-            return true;
+            return scenario->waived[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 static const struct seam_contract *contract_of(const struct contract_set *set, enum topic_id feed) {
@@ -50,7 +50,7 @@ bool run_contracts_watched(const struct scenario *scenario, const struct contrac
     const struct seam_contract *contract = contract_of(set, feed);
     return contract != NULL && contract->levels_ns[LEVEL_FRESHNESS] > 0 &&
            config->feed_warn_ns[feed] == 0 && config->feed_error_ns[feed] == 0 &&
-           !run_contracts_waived(scenario, contract->seam, LEVEL_FRESHNESS) &&
+           run_contracts_waiver(scenario, contract->seam, LEVEL_FRESHNESS) == NULL &&
            is_written(scenario, feed);
 }
 

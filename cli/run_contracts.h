@@ -12,9 +12,9 @@
 int run_contracts_load(const struct scenario *scenario, struct contract_set *out,
                        struct scenario_error *error);
 
-/* Does the scenario say that nobody promises it? */
-bool run_contracts_waived(const struct scenario *scenario, enum seam seam,
-                          enum service_level level);
+/* Where the scenario says that nobody promises it, its words for that; else NULL. */
+const char *run_contracts_waiver(const struct scenario *scenario, enum seam seam,
+                                 enum service_level level);
 
 /* The watch over that feed goes by its contract: the scenario sets no thresholds of its own, lets
  * the promise stand, and has somebody write to the feed. */

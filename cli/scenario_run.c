@@ -10,6 +10,7 @@
 #include "cli/scenario_run_parts.h"
 #include "pipeline/array.h"
 #include "pipeline/control.h"
+#include "scenarios/scenario_draw.h"
 #include "sim/clock_shim.h"
 #include "sim/prng.h"
 
@@ -398,7 +399,9 @@ struct scenario_run *scenario_run_new(const struct scenario *scenario,
     if (run == NULL) {
         return NULL;
     }
-    run->scenario = scenario;
+    run->drawn = *scenario;
+    scenario_draw(&run->drawn, options->seed);
+    run->scenario = &run->drawn;
     run->options = *options;
     run->settled_at = VTIME_NEVER;
     run_result_init(&run->result);

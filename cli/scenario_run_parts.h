@@ -31,7 +31,8 @@ struct pass_seen {
 };
 
 struct scenario_run {
-    const struct scenario *scenario;
+    struct scenario drawn;           /* as this seed has it */
+    const struct scenario *scenario; /* which is that one */
     struct scenario_run_options options;
     struct workload *workload;
     struct simulation *simulation;
@@ -84,6 +85,9 @@ bool judged_as_breached(const struct scenario_run *run, const char *key);
 /* Adds a check that holds or does not. */
 void judged_check(struct scenario_run *run, const char *name, const char *kind, bool holds,
                   const char *expected, const char *observed, int64_t at_ns, const char *evidence);
+
+/* What the scenario lets pass at that key, and whether this run needed it. */
+void judged_allowance(struct scenario_run *run, const char *key, const char *value, bool needed);
 
 /* Differences that count as drift in one pass. */
 uint64_t pass_drift(const struct reconciliation_report *report);

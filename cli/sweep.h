@@ -73,6 +73,8 @@ struct sweep_outcome {
     const char *failed_checks; /* JSON array, "[]" for none */
     const char *breached;      /* JSON array of objectives */
     const char *coverage;      /* JSON object: strikes by kind of fault and state */
+    const char *drawn;         /* JSON object: values by setting */
+    const char *allowed;       /* JSON object: what the scenario lets pass; 1: it was needed */
 };
 
 /* Plays one run and writes its outcome as a message on the heap: NULL when out of memory. */

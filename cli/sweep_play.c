@@ -111,6 +111,25 @@ static char *coverage(const struct run_result *r) {
     return text_of(object, failed);
 }
 
+static char *drawn_settings(const struct run_result *r) {
+    json_t *object = json_object();
+    bool failed = object == NULL;
+    for (size_t i = 0; i < r->drawn_count; i++) {
+        failed |= json_object_set_new(object, r->drawn[i].key, clean(r->drawn[i].value)) != 0;
+    }
+    return text_of(object, failed);
+}
+
+static char *allowances(const struct run_result *r) {
+    json_t *object = json_object();
+    bool failed = object == NULL;
+    for (size_t i = 0; i < r->allowance_count; i++) {
+        json_t *needed = json_integer(r->allowances[i].needed);
+        failed |= json_object_set_new(object, r->allowances[i].name, needed) != 0;
+    }
+    return text_of(object, failed);
+}
+
 /* The check that says most comes first: one that failed, before one without data, before one of
  * freshness. */
 static const struct run_check *worst_check(const struct run_result *r) {
@@ -154,11 +173,12 @@ static void cause_of(const struct run_result *r, char *text, size_t size) {
 
 /* ---- Messages: verdict, bad_input, wall time, then texts with their zero byte ---- */
 
-enum { TEXTS = 7, HEAD = 2 + 8 };
+enum { TEXTS = 9, HEAD = 2 + 8 };
 
 static const char **text_at(struct sweep_outcome *o, size_t i) {
-    const char **texts[TEXTS] = {&o->trace_hash,    &o->end_state, &o->cause,   &o->error,
-                                 &o->failed_checks, &o->breached,  &o->coverage};
+    const char **texts[TEXTS] = {&o->trace_hash, &o->end_state,     &o->cause,
+                                 &o->error,      &o->failed_checks, &o->breached,
+                                 &o->coverage,   &o->drawn,         &o->allowed};
     return texts[i];
 }
 
@@ -202,6 +222,9 @@ static char *judged(const struct run_result *r, size_t *size) {
     char cause[512];
     cause_of(r, cause, sizeof cause);
     char *checks = failed_checks(r), *objectives = breached_objectives(r), *cells = coverage(r);
+    char *drawn = drawn_settings(r), *allowed = allowances(r);
+    bool whole =
+        checks != NULL && objectives != NULL && cells != NULL && drawn != NULL && allowed != NULL;
     struct sweep_outcome outcome = {
         .verdict = r->verdict,
         .wall_ns = r->wall_ns,
@@ -212,12 +235,15 @@ static char *judged(const struct run_result *r, size_t *size) {
         .failed_checks = checks,
         .breached = objectives,
         .coverage = cells,
+        .drawn = drawn,
+        .allowed = allowed,
     };
-    char *message =
-        checks == NULL || objectives == NULL || cells == NULL ? NULL : message_of(&outcome, size);
+    char *message = whole ? message_of(&outcome, size) : NULL;
     free(checks);
     free(objectives);
     free(cells);
+    free(drawn);
+    free(allowed);
     return message;
 }
 
@@ -247,7 +273,9 @@ char *sweep_play(const struct sweep *sweep, uint64_t run, size_t *size) {
                                                      .error = error,
                                                      .failed_checks = "[]",
                                                      .breached = "[]",
-                                                     .coverage = "{}"},
+                                                     .coverage = "{}",
+                                                     .drawn = "{}",
+                                                     .allowed = "{}"},
                              size);
     }
     scenario_run_free(played);

@@ -28,7 +28,8 @@ static const char schema[] =
     " seed INTEGER NOT NULL, verdict TEXT NOT NULL, trace_hash TEXT, end_state TEXT, wall_ns "
     "INTEGER NOT NULL,"
     " cause TEXT NOT NULL, error TEXT NOT NULL, failed_checks TEXT NOT NULL,"
-    " breached TEXT NOT NULL, coverage TEXT NOT NULL, reproduce TEXT NOT NULL,"
+    " breached TEXT NOT NULL, coverage TEXT NOT NULL, drawn TEXT NOT NULL,"
+    " allowed TEXT NOT NULL, reproduce TEXT NOT NULL,"
     " PRIMARY KEY (scenario, bug, seed)) WITHOUT ROWID;";
 
 int sweep_store_fail(struct sweep_store *store, int status, const char *what) {
@@ -67,7 +68,8 @@ static int make_tables(struct sweep_store *store) {
     int status = execute(store, schema, "the results cannot be written");
     return status != EXIT_HELD
                ? status
-               : prepare(store, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               : prepare(store,
+                         "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                          &store->insert);
 }
 
@@ -281,7 +283,9 @@ int sweep_store_add(struct sweep_store *store, const struct sweep_row *row) {
     bind(s, 10, o->failed_checks);
     bind(s, 11, o->breached);
     bind(s, 12, o->coverage);
-    bind(s, 13, row->reproduce);
+    bind(s, 13, o->drawn);
+    bind(s, 14, o->allowed);
+    bind(s, 15, row->reproduce);
     bool written = sqlite3_step(s) == SQLITE_DONE;
     sqlite3_reset(s);
     return written ? EXIT_HELD
@@ -316,8 +320,10 @@ void sweep_row_read(sqlite3_stmt *s, struct sweep_row *row) {
                     .error = column(s, 8),
                     .failed_checks = column(s, 9),
                     .breached = column(s, 10),
-                    .coverage = column(s, 11)},
-        .reproduce = column(s, 12),
+                    .coverage = column(s, 11),
+                    .drawn = column(s, 12),
+                    .allowed = column(s, 13)},
+        .reproduce = column(s, 14),
     };
 }
 

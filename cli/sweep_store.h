@@ -2,9 +2,10 @@
  * Results of a sweep: the SQLite file sweep.db in its folder, or memory.
  *
  *   run    a row for each run: scenario, bug ('' for none), seed, verdict, trace_hash, end_state,
- * wall_ns, cause, error, failed_checks and breached (JSON arrays), coverage (JSON object),
- * reproduce asked  what was asked for: a scenario's seeds from..to with a bug or none, of those a
- * shard about  the version, the digest of the program, the planted bug, the settings: the same for
+ *          wall_ns, cause, error, failed_checks and breached (JSON arrays), coverage, drawn and
+ *          allowed (JSON objects), reproduce
+ *   asked  what was asked for: a scenario's seeds from..to with a bug or none, of those a shard
+ *   about  the version, the digest of the program, the planted bug, the settings: the same for
  *          all rows
  *   scenario  the digest of each scenario's file
  *
@@ -66,7 +67,7 @@ int64_t sweep_store_marks(struct sweep_store *store, const struct sweep *sweep,
 /* Steps a statement that selects SWEEP_ROW_COLUMNS. */
 #define SWEEP_ROW_COLUMNS                                                                          \
     "scenario, bug, seed, verdict, trace_hash, end_state, wall_ns, cause, error, failed_checks, "  \
-    "breached, coverage, reproduce"
+    "breached, coverage, drawn, allowed, reproduce"
 void sweep_row_read(sqlite3_stmt *statement, struct sweep_row *row);
 
 int sweep_store_fail(struct sweep_store *store, int status, const char *what);

@@ -6,6 +6,7 @@
 
 #include "cli/murphy.h"
 #include "cli/sweep_matrix.h"
+#include "cli/sweep_notes.h"
 #include "reports/format.h"
 #include "sim/sqlite_host.h"
 
@@ -104,6 +105,7 @@ static int write_failures(struct sweep_store *store, FILE *out) {
         fprintf(out, "\n%-5s %s, seed %" PRIu64 ": %s\n      %s\n",
                 run_verdict_name(row.outcome.verdict), row.scenario, row.seed, row.outcome.cause,
                 row.reproduce);
+        sweep_notes_drawn(&row, out);
     }
     return finish(store, s, step);
 }
@@ -126,6 +128,9 @@ static int write_text(struct sweep_store *store, const struct sweep_closing *c,
         return -1;
     }
     sweep_matrix_print(matrix, out);
+    if (sweep_notes_print(store, out) != 0) {
+        return -1;
+    }
     fputs("\nseeds/s are those of one process", out);
     if (c->played > 0 && c->elapsed_ns > 0) {
         fprintf(out, "; %s runs in %s with %u at once, %.2f/s", format_count(c->played).text,
@@ -179,12 +184,12 @@ static json_t *scenarios_array(struct sweep_store *store) {
 
 static json_t *failure(const struct sweep_row *row) {
     const struct sweep_outcome *o = &row->outcome;
-    return json_pack("{s:s, s:I, s:s, s:s*, s:s, s:s, s:s, s:o, s:o}", "scenario", row->scenario,
-                     "seed", (json_int_t)row->seed, "verdict", run_verdict_name(o->verdict),
-                     "trace_hash", o->trace_hash[0] == '\0' ? NULL : o->trace_hash, "cause",
-                     o->cause, "error", o->error, "reproduce", row->reproduce, "checks",
-                     json_loads(o->failed_checks, 0, NULL), "objectives",
-                     json_loads(o->breached, 0, NULL));
+    return json_pack(
+        "{s:s, s:I, s:s, s:s*, s:s, s:s, s:s, s:o, s:o, s:o}", "scenario", row->scenario, "seed",
+        (json_int_t)row->seed, "verdict", run_verdict_name(o->verdict), "trace_hash",
+        o->trace_hash[0] == '\0' ? NULL : o->trace_hash, "cause", o->cause, "error", o->error,
+        "reproduce", row->reproduce, "checks", json_loads(o->failed_checks, 0, NULL), "objectives",
+        json_loads(o->breached, 0, NULL), "drawn", json_loads(o->drawn, 0, NULL));
 }
 
 static json_t *failures_array(struct sweep_store *store) {
@@ -225,6 +230,8 @@ static int write_json(struct sweep_store *store, const struct sweep_closing *c,
     failed |= json_object_set_new(document, "scenarios", scenarios_array(store));
     failed |= json_object_set_new(document, "failures", failures_array(store));
     failed |= json_object_set_new(document, "coverage", sweep_matrix_json(matrix));
+    failed |= json_object_set_new(document, "drawn", sweep_notes_json(store, SWEEP_DRAWN));
+    failed |= json_object_set_new(document, "allowances", sweep_notes_json(store, SWEEP_ALLOWED));
     if (failed == 0) {
         failed = json_dumpf(document, out, JSON_INDENT(2));
         fputc('\n', out);

@@ -198,7 +198,9 @@ static int died(struct pool *pool, struct worker *w) {
                                                         .error = error,
                                                         .failed_checks = "[]",
                                                         .breached = "[]",
-                                                        .coverage = "{}"});
+                                                        .coverage = "{}",
+                                                        .drawn = "{}",
+                                                        .allowed = "{}"});
         pool->idle_deaths = 0;
     } else if (++pool->idle_deaths > IDLE_DEATHS_MAX) {
         fprintf(stderr, "murphy %s: the processes die before they are given anything\n",

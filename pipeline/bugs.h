@@ -229,7 +229,11 @@
     X(POLICY_BELIEVED, "policy-believed",                                                          \
       "a reader whom the reset policy of its group moved reads on from there, whatever its "       \
       "checkpoint says",                                                                           \
-      "convergence")
+      "convergence")                                                                               \
+    X(STANDBY_UNTENDED, "standby-untended",                                                        \
+      "where the vector database takes any write, nobody looks whether the collections that wait " \
+      "beside the served ones are still right",                                                    \
+      "orders-obeyed")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

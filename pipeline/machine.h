@@ -233,6 +233,8 @@ struct pipeline_config {
     int64_t upgrade_fresh_ns;          /* 2 min: a judgement that took longer is made again */
     int64_t upgrade_retry_ns;          /* 5 min until gates that failed are judged again */
     int64_t upgrade_guard_ns;          /* 60 s between two looks where the aliases point */
+    int64_t upgrade_tend_ns;           /* between two walks that mend the collections which wait
+                                          beside the served ones; 0: none are needed */
     int64_t upgrade_drain_ns;          /* 60 s from the end of the writes to the end of the rows */
     uint32_t upgrade_search_ef;        /* 100, of the searches that recall is measured with */
     uint32_t upgrade_recall_permille;  /* 900: recall@10 that the gate asks for */

@@ -283,7 +283,9 @@ struct vector_port_ops {
      * from then on, in every collection. May be repeated; PORT_UNKNOWN: some may be in. */
     int (*block)(void *ctx, vtime now, const struct seller_block *items, size_t count);
     /* ERASED_IN_VECTORS: rows below the version, with masked vectors, of every collection; of those
-     * of one model version alone unless that is 0. */
+     * of one model version alone unless that is 0. Where the store forgets deletions, a row as
+     * ROW_TOMBSTONE leaves it takes their place: it holds nothing of the listing, and keeps older
+     * writes out that are still on their way. */
     int (*erase)(void *ctx, vtime now, uint32_t model_version,
                  const struct erasure_subject *subjects, size_t count, struct erasure_look *looks);
 };
@@ -303,7 +305,8 @@ struct keyword_port_ops {
                   const struct row_filter *filter, struct search_hit *hits, size_t *count);
     /* As for the vector database. */
     int (*block)(void *ctx, vtime now, const struct seller_block *items, size_t count);
-    /* ERASED_IN_KEYWORD: rows below the version and masked texts. */
+    /* ERASED_IN_KEYWORD: rows below the version and masked texts; it leaves what the vector
+     * database does. */
     int (*erase)(void *ctx, vtime now, const struct erasure_subject *subjects, size_t count,
                  struct erasure_look *looks);
 };

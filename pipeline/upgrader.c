@@ -35,7 +35,8 @@ int upgrader_enter(struct partitioned *upgrader, struct upgrader_task *task, enu
                    struct effects *effects) {
     task->plan.phase = phase;
     task->entering = true;
-    task->due = 0;
+    task->tending = false;
+    task->due = task->scans_due = 0;
     memset(task->timer_at, 0, sizeof task->timer_at);
     task_forget(upgrader, &task->task);
     upgrader_say_phase(&task->plan, effects);
@@ -180,6 +181,7 @@ static int phase_begin(struct partitioned *upgrader, struct upgrader_task *task,
     case READY:
     case SERVING:
         upgrader_arm(task, TIMER_GUARD, upgrader->machine.config->upgrade_guard_ns, now, effects);
+        upgrader_arm_tending(upgrader, task, now, effects);
         return 0;
     case SWITCHING:
     case SWITCHING_BACK:
@@ -371,6 +373,9 @@ static int refused(struct partitioned *upgrader, struct task *head, uint32_t pur
         return 0;
     }
     task->due--;
+    if (task->tending) {
+        return upgrader_enter(upgrader, task, task->plan.phase, effects);
+    }
     return turns ? ask_targets(upgrader, task, PURPOSE_SETTLE, effects)
                  : rows_gone(upgrader, task, effects);
 }
@@ -399,6 +404,9 @@ static int task_timer_due(struct partitioned *upgrader, struct task *head, uint3
         return ask_targets(upgrader, task, PURPOSE_SETTLE, effects);
     case TIMER_GUARD:
         return ask_targets(upgrader, task, PURPOSE_GUARD, effects);
+    case TIMER_TEND:
+        task->tending = true;
+        return upgrader_walk_begin(upgrader, task, 0, effects);
     default:
         assert(id == TIMER_VALIDATE);
         return phase_begin(upgrader, task, now, effects);

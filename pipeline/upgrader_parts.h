@@ -67,6 +67,12 @@
  *
  * While two models are written it looks now and then where the aliases point, and leads them back
  * if a request of a dead process arrived late.
+ *
+ * READY and SERVING wait with two models written, and of these nobody reads `other`. Where the
+ * store takes any write, a late retry may spoil rows there that no reconciliation looks at, and a
+ * cutover or a rollback would be refused for them: so `other` is walked over again every
+ * upgrade_tend_ns, and what differs is asked for as in BACKFILLING. Such a walk is no phase: it is
+ * in no checkpoint, and a command ends it.
  * Private to the upgrader.
  */
 #ifndef MURPHY_PIPELINE_UPGRADER_PARTS_H
@@ -117,6 +123,7 @@ enum {
     TIMER_GUARD,                 /* look where the aliases point */
     TIMER_VALIDATE,              /* judge again */
     TIMER_LATE,                  /* whatever a dead process had under way has arrived */
+    TIMER_TEND,                  /* walk over the collections that nobody reads */
     TIMER_END
 };
 
@@ -152,7 +159,9 @@ struct upgrader_task {
     struct plan plan;
     bool entering; /* the phase is not in a checkpoint yet */
     bool fetching;
+    bool tending;                               /* a walk mends what waits beside the served */
     size_t due;                                 /* answers that the phase waits for */
+    size_t scans_due;                           /* of those, rows of the page */
     vtime timer_at[TIMER_END - TASK_TIMER_OWN]; /* of the phase; 0: not armed */
     /* The walk. */
     struct upgrade_page page;
@@ -219,6 +228,9 @@ int upgrader_walk_begin(struct partitioned *upgrader, struct upgrader_task *task
 /* Looks at the page that begins at this listing: the next one, or the same again. */
 int upgrader_look(struct partitioned *upgrader, struct upgrader_task *task, uint64_t first,
                   struct effects *effects);
+/* The next walk over what waits beside the served collections, where one is asked for. */
+void upgrader_arm_tending(const struct partitioned *upgrader, struct upgrader_task *task, vtime now,
+                          struct effects *effects);
 int upgrader_scanned(struct partitioned *upgrader, struct upgrader_task *task,
                      enum page_reading reading, const struct event *event, struct effects *effects);
 int upgrader_vectors_read(struct partitioned *upgrader, struct upgrader_task *task,

@@ -16,8 +16,16 @@ enum { JUDGINGS_MAX = 20 };
 
 /* ---- Walking ---- */
 
+void upgrader_arm_tending(const struct partitioned *upgrader, struct upgrader_task *task, vtime now,
+                          struct effects *effects) {
+    int64_t tend_ns = upgrader->machine.config->upgrade_tend_ns;
+    if (tend_ns > 0 && !bug_on(upgrader->machine.bugs, BUG_STANDBY_UNTENDED)) {
+        upgrader_arm(task, TIMER_TEND, tend_ns, now, effects);
+    }
+}
+
 static bool repairs_on_walk(const struct upgrader_task *task) {
-    return task->plan.phase == BACKFILLING;
+    return task->plan.phase == BACKFILLING || task->tending;
 }
 
 static int scan(struct partitioned *upgrader, struct upgrader_task *task, enum page_reading reading,
@@ -27,6 +35,7 @@ static int scan(struct partitioned *upgrader, struct upgrader_task *task, enum p
     if (upgrader_expect(upgrader, task, scan, PURPOSE_SCAN, reading) != 0) {
         return -ENOMEM;
     }
+    task->scans_due++;
     int modality = reading == PAGE_SERVED ? MODALITY_TEXT : (int)reading - PAGE_COLLECTIONS;
     scan->scan.store =
         reading == PAGE_GOLD ? SCAN_GOLD : (enum scan_store)(SCAN_VECTOR_TEXT + modality);
@@ -83,9 +92,11 @@ static int page_done(struct partitioned *upgrader, struct upgrader_task *task, v
     if (!repairs_on_walk(task)) {
         return upgrader_look(upgrader, task, next, effects);
     }
-    task->plan.cursor = next;
     task->page.first = next;
-    task_changed(upgrader, &task->task, now, effects);
+    if (!task->tending) {
+        task->plan.cursor = next;
+        task_changed(upgrader, &task->task, now, effects);
+    }
     look_later(task, upgrader->machine.config->backfill_pause_ns, now, effects);
     return 0;
 }
@@ -177,6 +188,8 @@ static vtime walk_cutoff(const struct partitioned *upgrader, const struct upgrad
     case BACKFILLING:
         return VTIME_NEVER;
     case JUDGING_BACK:
+    case READY:
+    case SERVING:
         return cutoff;
     default:
         return vtime_max(cutoff, task->plan.walked);
@@ -207,7 +220,8 @@ int upgrader_scanned(struct partitioned *upgrader, struct upgrader_task *task,
     if (upgrade_page_keep(&task->page, reading, event->answered) != 0) {
         return -ENOMEM;
     }
-    if (task->due > 0) {
+    assert(task->scans_due > 0);
+    if (--task->scans_due > 0) {
         return 0;
     }
     if (reading != PAGE_GOLD) {
@@ -339,6 +353,11 @@ int upgrader_searched(struct partitioned *upgrader, struct upgrader_task *task,
 
 static int walk_end(struct partitioned *upgrader, struct upgrader_task *task, vtime now,
                     struct effects *effects) {
+    if (task->tending) {
+        task->tending = false;
+        upgrader_arm_tending(upgrader, task, now, effects);
+        return 0;
+    }
     if (task->plan.phase == BACKFILLING) {
         task->plan.walked = now;
         task->plan.cursor = 0;

@@ -155,3 +155,13 @@ struct formatted format_share(uint64_t part, uint64_t whole) {
         snprintf(f.text, sizeof f.text, "%.1f %%", (double)part * 100 / (double)whole);
     return f;
 }
+
+void format_drawn(const struct run_result *r, char *text, size_t size) {
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < r->drawn_count && length < size; i++) {
+        int added = snprintf(text + length, size - length, "%s%s %s", i == 0 ? "" : ", ",
+                             r->drawn[i].key, r->drawn[i].value);
+        length += added < 0 ? 0 : (size_t)added;
+    }
+}

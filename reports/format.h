@@ -40,6 +40,9 @@ struct formatted format_objective(const struct run_slo *slo);
 /* Share of `part` in `whole`, "83.1 %"; "-" when whole is 0. */
 struct formatted format_share(uint64_t part, uint64_t whole);
 
+/* What the seed drew, "vectors.profile milvus-like, keywords.gc_deletes off"; "" for nothing. */
+void format_drawn(const struct run_result *r, char *text, size_t size);
+
 /* The UTC date of a moment. */
 void format_civil_date(int64_t at_ns, int *year, int *month, int *day);
 

@@ -251,6 +251,9 @@ static void footer(FILE *out, const struct run_result *r, const struct run_html_
     fact(out, "Murphy", r->murphy);
     fact(out, "Trace hash", r->trace_hash);
     fact(out, "End state", r->end_state);
+    char drawn[600];
+    format_drawn(r, drawn, sizeof drawn);
+    fact(out, "Drawn", drawn);
     if (r->start_ns)
         fact(out, "Starts at", format_moment(r->start_ns).text);
     fact(out, "Virtual time", format_duration(r->virtual_ns).text);

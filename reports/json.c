@@ -92,6 +92,24 @@ static json_t *digests_object(struct builder *b, const struct run_counts *digest
     return object;
 }
 
+static json_t *drawn_object(struct builder *b) {
+    json_t *object = json_object();
+    for (size_t i = 0; i < b->r->drawn_count; i++)
+        put(b, object, b->r->drawn[i].key, text(b->r->drawn[i].value));
+    return object;
+}
+
+static json_t *allowances_array(struct builder *b) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < b->r->allowance_count; i++) {
+        json_t *o = json_object();
+        put(b, o, "name", text(b->r->allowances[i].name));
+        put(b, o, "needed", json_boolean(b->r->allowances[i].needed));
+        push(b, array, o);
+    }
+    return array;
+}
+
 static json_t *checks_array(struct builder *b) {
     json_t *array = json_array();
     for (size_t i = 0; i < b->r->check_count; i++) {
@@ -402,6 +420,8 @@ static json_t *run_object(struct builder *b, const struct run_json_options *opti
     put(b, o, "trace_hash", text(r->trace_hash));
     put(b, o, "end_state", text(r->end_state));
     put(b, o, "end_states", digests_object(b, &r->end_states));
+    put(b, o, "drawn", drawn_object(b));
+    put(b, o, "allowances", allowances_array(b));
     put(b, o, "audit", audit_object(b, &r->audit));
     put(b, o, "start", moment(r->start_ns));
     put(b, o, "virtual_seconds", seconds(r->virtual_ns));

@@ -38,6 +38,8 @@ void run_result_release(struct run_result *r) {
     free(r->states.items);
     free(r->cells);
     free(r->end_states.items);
+    free(r->drawn);
+    free(r->allowances);
     free(r->checks);
     free(r->slos);
     for (size_t i = 0; i < r->contract_count; i++)
@@ -185,6 +187,24 @@ int run_result_count_cell(struct run_result *r, const char *fault, const char *s
 
 int run_result_add_end_state(struct run_result *r, const char *store, uint64_t digest) {
     return add_count(r, &r->end_states, store, digest);
+}
+
+int run_result_add_drawn(struct run_result *r, const struct run_drawn *drawn) {
+    struct run_drawn d = {run_result_text(r, drawn->key), run_result_text(r, drawn->value)};
+    APPEND(r, r->drawn, r->drawn_count, r->drawn_capacity, &d);
+    return r->incomplete ? -1 : 0;
+}
+
+int run_result_allow(struct run_result *r, const char *name, bool needed) {
+    for (size_t i = 0; i < r->allowance_count; i++) {
+        if (strcmp(r->allowances[i].name, name) == 0) {
+            r->allowances[i].needed |= needed;
+            return 0;
+        }
+    }
+    struct run_allowance a = {run_result_text(r, name), needed};
+    APPEND(r, r->allowances, r->allowance_count, r->allowance_capacity, &a);
+    return r->incomplete ? -1 : 0;
 }
 
 int run_result_add_check(struct run_result *r, const struct run_check *check) {

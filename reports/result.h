@@ -96,6 +96,18 @@ const char *run_term_status_name(enum run_term_status status); /* "held", ... */
 struct run_result;
 size_t run_contracts_with(const struct run_result *r, enum run_term_status status);
 
+/* A setting that this seed drew. */
+struct run_drawn {
+    const char *key, *value;
+};
+
+/* Something that the scenario lets pass and that would otherwise fail it: a service level that it
+ * waives, an alert that may be raised. One that no seed ever needs is a check less for nothing. */
+struct run_allowance {
+    const char *name;
+    bool needed;
+};
+
 /* What a row in a store can be, compared with the reference model (DESIGN, Reconciliation). */
 #define RUN_DRIFT_CLASSES(X)                                                                       \
     X(MISSING, "missing")                                                                          \
@@ -259,6 +271,10 @@ struct run_result {
     int64_t wall_ns;              /* the only figure that differs between two runs of one seed */
     const char *reproduce;        /* command line */
 
+    struct run_drawn *drawn;
+    size_t drawn_count, drawn_capacity;
+    struct run_allowance *allowances;
+    size_t allowance_count, allowance_capacity;
     struct run_audit audit;
     struct run_counts events, faults, reached;
     struct run_counts states; /* of the pipeline, and how often some fault struck in each */
@@ -315,6 +331,10 @@ int run_result_count_cell(struct run_result *r, const char *fault, const char *s
 /* One store's digest. */
 int run_result_add_end_state(struct run_result *r, const char *store, uint64_t digest);
 
+int run_result_add_drawn(struct run_result *r, const struct run_drawn *drawn);
+/* Something that the scenario lets pass, and whether it was needed; said more than once, it was if
+ * it ever was. */
+int run_result_allow(struct run_result *r, const char *name, bool needed);
 int run_result_add_check(struct run_result *r, const struct run_check *check);
 int run_result_add_slo(struct run_result *r, const struct run_slo *slo);
 /* The contract's terms are added to the last one, each by itself. */

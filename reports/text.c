@@ -132,6 +132,10 @@ static void run_lines(struct page *p, const struct run_result *r, bool without_w
     struct formatted span = format_duration(r->virtual_ns), wall = format_duration(r->wall_ns);
     labelledf(p, "time", "%s virtual%s%s, from %s", span.text, without_wall ? "" : " in ",
               without_wall ? "" : wall.text, format_moment(r->start_ns).text);
+    char drawn[600];
+    format_drawn(r, drawn, sizeof drawn);
+    if (*drawn)
+        labelled(p, "drawn", drawn);
     counts_line(p, "events", &r->events);
     if (*r->trace_hash)
         labelled(p, "trace", r->trace_hash);

@@ -132,6 +132,22 @@ struct scenario {
     int64_t keyword_gc_deletes_ns; /* 0: never */
     bool merge_picks;              /* of the warehouse */
 
+    /* What each seed draws one of; empty lists: what is stated above holds (scenario_draw.h). */
+    struct {
+        uint32_t *profiles;
+        size_t profiles_count;
+        int64_t *keyword_gc_deletes;
+        size_t keyword_gc_deletes_count;
+        enum fake_kafka_protocol *rebalances;
+        size_t rebalances_count;
+        bool *idempotent;
+        size_t idempotent_count;
+        bool *unclean_leaders;
+        size_t unclean_leaders_count;
+        bool *explore_ties;
+        size_t explore_ties_count;
+    } draw;
+
     struct fault *faults;
     size_t fault_count;
     uint32_t focus_ppm; /* so many of a swarm's faults wait for one state of the pipeline */

@@ -824,6 +824,13 @@ static const struct key upgrade_keys[] = {
     UPGRADE_TIME("retry", upgrade_retry_ns, "\"5m\"", "until gates that failed are judged again"),
     UPGRADE_TIME("guard", upgrade_guard_ns, "\"60s\"",
                  "between two looks where the aliases point while two models are written"),
+    {
+        .name = "tend",
+        DURATION(VTIME_SECOND, LONGEST),
+        AT(pipeline.upgrade_tend_ns),
+        .about = "between two walks that mend the collections which wait beside the served ones; "
+                 "without it 10m where the vector database takes any write, and none elsewhere",
+    },
     UPGRADE_TIME("drain", upgrade_drain_ns, "\"60s\"",
                  "from the end of a retired model's writes to that of its collections"),
     {
@@ -1267,6 +1274,38 @@ static const struct section warehouse_section = {
     .about = "the warehouse",
     .keys = warehouse_keys,
     .key_count = COUNT_OF(warehouse_keys),
+};
+
+/* ---- Drawn settings ---- */
+
+static const struct key profile_element = {.type = TAKES_NAME, .names = NAMES_PROFILES};
+static const struct key gc_deletes_element = {
+    .may_be_off = true,
+    DURATION(VTIME_MILLISECOND, LONGEST),
+};
+static const struct key protocol_element = {.type = TAKES_NAME, .names = NAMES_PROTOCOLS};
+static const struct key flag_element = {.type = TAKES_FLAG};
+
+#define DRAWN(key, list, what, says)                                                               \
+    {                                                                                              \
+        .name = key, .type = TAKES_LIST, .element = &what,                                         \
+        .element_size = sizeof *((struct draft *)NULL)->scenario.draw.list, AT(draw.list),         \
+        .count_offset = offsetof(struct draft, scenario.draw.list##_count), .about = says,         \
+    }
+static const struct key draw_keys[] = {
+    DRAWN("vector_profile", profiles, profile_element, "of vectors.profile"),
+    DRAWN("keyword_gc_deletes", keyword_gc_deletes, gc_deletes_element, "of keywords.gc_deletes"),
+    DRAWN("rebalance", rebalances, protocol_element, "of pipeline.rebalance"),
+    DRAWN("idempotent_producers", idempotent, flag_element, "of pipeline.idempotent_producers"),
+    DRAWN("unclean_leaders", unclean_leaders, flag_element,
+          "of pipeline.unclean_leaders; a seed without them has no faults of the kind "
+          "unclean-leader"),
+    DRAWN("explore_ties", explore_ties, flag_element, "of explore_ties"),
+};
+static const struct section draw_section = {
+    .about = "settings of which each seed draws one; an empty list leaves what is stated",
+    .keys = draw_keys,
+    .key_count = COUNT_OF(draw_keys),
 };
 
 /* ---- Faults ---- */
@@ -2074,6 +2113,12 @@ static const struct key scenario_keys[] = {
         .type = TAKES_OBJECT,
         .section = &warehouse_section,
         .about = "the warehouse",
+    },
+    {
+        .name = "draw",
+        .type = TAKES_OBJECT,
+        .section = &draw_section,
+        .about = "settings that differ from seed to seed",
     },
     {
         .name = "faults",

@@ -863,7 +863,7 @@ static int port_erase(void *ctx, vtime now, const struct erasure_subject *subjec
     for (size_t i = 0; i < count; i++) {
         found += fake_keyword_held(k, subjects[i].listing_id, subjects[i].version);
         struct keyword_write removal = {.listing_id = subjects[i].listing_id,
-                                        .kind = ROW_DELETE,
+                                        .kind = k->gc_deletes_ns != 0 ? ROW_TOMBSTONE : ROW_DELETE,
                                         .rule = VERSION_GREATER,
                                         .meta = {.version = subjects[i].version}};
         enum item_status status;

@@ -377,6 +377,9 @@ static int port_block(void *ctx, vtime now, const struct seller_block *items, si
 static int erase_from(struct fake_vector_db *db, vtime now, struct collection_entry *entry,
                       const struct erasure_subject *subjects, size_t count,
                       struct erasure_look *look) {
+    const struct vector_profile *profile = &db->options.profile;
+    bool forgets = profile->gc_deletes_ns != 0 && !profile->unconditional;
+    enum row_write_kind kind = forgets ? ROW_TOMBSTONE : ROW_DELETE;
     uint64_t masked = 0;
     look->examined++;
     if (collection_show(db, entry, now, true) != 0) {
@@ -391,7 +394,7 @@ static int erase_from(struct fake_vector_db *db, vtime now, struct collection_en
             continue;
         }
         struct vector_write removal = {.listing_id = listing_id,
-                                       .kind = ROW_DELETE,
+                                       .kind = kind,
                                        .rule = VERSION_GREATER,
                                        .meta = {.version = version}};
         enum item_status status;

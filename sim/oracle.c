@@ -321,25 +321,17 @@ static enum detour detour_taken(struct oracle *o, const struct record *record, b
     return (enum detour)state;
 }
 
-/* The vector rows of a listing that looks like this. */
-static uint8_t wanted_rows(const struct seen *seen) {
-    bool text = seen_served(seen) && seen->has_text;
-    bool image = seen_served(seen) && seen->images != 0;
-    return (uint8_t)(text << MODALITY_TEXT | image << MODALITY_IMAGE |
-                     (text || image) << MODALITY_FUSED);
-}
-
 static void position_keep(struct oracle *o, const struct oracle_listing *l, bool seen) {
     if (ARRAY_RESERVE(o->positions, o->position_capacity, o->position_count + 1) != 0) {
         o->out_of_memory = true;
         return;
     }
     o->positions[o->position_count++] =
-        (struct position){l->id, l->visible, l->visible_at, wanted_rows(&l->view.seen)};
+        (struct position){l->id, l->visible, l->visible_at, seen_vectors(&l->view.seen)};
     if (o->options.changed != NULL) {
         o->options.changed(o->options.ctx,
                            &(struct oracle_change){l->id, l->visible, l->visible_at,
-                                                   wanted_rows(&l->view.seen), seen});
+                                                   seen_vectors(&l->view.seen), seen});
     }
 }
 

@@ -119,6 +119,14 @@ static inline bool seen_served(const struct seen *s) {
     return s->alive && s->policy == POLICY_ACTIVE;
 }
 
+/* The vector rows of a listing that looks like this. */
+static inline uint8_t seen_vectors(const struct seen *s) {
+    bool text = seen_served(s) && s->has_text;
+    bool image = seen_served(s) && s->images != 0;
+    return (uint8_t)(text << MODALITY_TEXT | image << MODALITY_IMAGE |
+                     (text || image) << MODALITY_FUSED);
+}
+
 /* ---- Listings ---- */
 
 #define SAMPLE_NONE UINT32_MAX
@@ -148,6 +156,13 @@ struct seen_row {
     bool left; /* was present once and went */
 };
 
+/* A vector row in the collection that waits beside the one that readers see. */
+struct waiting_row {
+    uint32_t model_version;
+    doc_version version; /* greatest ever written there */
+    bool present;        /* at that version */
+};
+
 /* Whether a listing is served, by what its feeds were told so far. */
 struct feed_view {
     struct stamp tombstone, last_set, seller_stamp;
@@ -171,6 +186,7 @@ struct oracle_listing {
     /* Records of it went with a leader: versions between these may be there or not. */
     doc_version torn_from, torn_until;
     struct seen_row rows[STORE_OLTP];
+    struct waiting_row waiting_rows[MODALITY_COUNT];
     struct sample_list waiting[ORACLE_FRESH_STORES];
     bool in_oltp;      /* an operation wrote its row */
     bool disagrees;    /* feeds and log say different things about whether it is served */
@@ -621,7 +637,7 @@ void safety_row(struct oracle *o, vtime now, struct oracle_listing *listing,
 void safety_embedded(struct oracle *o, vtime now, const struct embed_item *item,
                      const struct embed_result *result);
 /* A row of a collection that no alias points to. */
-void safety_unseen_row(struct oracle *o, vtime now, const struct oracle_listing *listing,
+void safety_unseen_row(struct oracle *o, vtime now, struct oracle_listing *listing,
                        const struct row_change *change);
 void safety_poison(struct oracle *o, vtime now, struct bytes value);
 void safety_dead_letter(struct oracle *o, vtime now, const struct log_record *logged);

@@ -135,13 +135,21 @@ void safety_row(struct oracle *o, vtime now, struct oracle_listing *l,
 }
 
 /* Nobody saw the row, so the store's word for what was there before must do. */
-void safety_unseen_row(struct oracle *o, vtime now, const struct oracle_listing *l,
+static void waiting_learn(struct waiting_row *row, const struct row_change *change) {
+    if (row->model_version != change->collection || change->after.version >= row->version) {
+        *row =
+            (struct waiting_row){change->collection, change->after.version, change->after.present};
+    }
+}
+
+void safety_unseen_row(struct oracle *o, vtime now, struct oracle_listing *l,
                        const struct row_change *change) {
     const struct row_state *before = &change->before;
     const struct row_state *after = &change->after;
     o->checks[CHECK_NO_DUPLICATE_ROW].looked_at++;
     o->checks[CHECK_VERSION_MONOTONE].looked_at++;
     check_economy(o, now, l, change);
+    waiting_learn(&l->waiting_rows[change->store], change);
     if (change->duplicate) {
         check_violated(o, CHECK_NO_DUPLICATE_ROW, now,
                        "%s behind the alias: a second row of listing %" PRIu64

@@ -61,6 +61,14 @@ static struct owed *owed_make(struct oracle *o, vtime now, enum modality modalit
     return owed;
 }
 
+/* The row was what is owed, before a late write: a store that takes any loses it again, and now
+ * that readers see it a reconciliation mends that. */
+static bool was_right(const struct waiting_row *row, uint32_t model_version,
+                      const struct owed *owed) {
+    bool said = row->version >= owed->version || (!row->present && !owed->wanted);
+    return row->model_version == model_version && said;
+}
+
 static void judge_row(struct oracle *o, vtime now, const struct oracle_listing *l,
                       enum modality modality, uint32_t to, const struct owed *owed,
                       const struct row_state *after) {
@@ -70,6 +78,10 @@ static void judge_row(struct oracle *o, vtime now, const struct oracle_listing *
         return;
     }
     o->checks[CHECK_ALIAS_SWITCH].looked_at++;
+    if (!store_conditional(o, (enum store_id)modality) &&
+        was_right(&l->waiting_rows[modality], to, owed)) {
+        return;
+    }
     bool older = after->version < owed->version;
     bool same = after->version == owed->version;
     if (before->present && !after->present) {
@@ -90,8 +102,10 @@ static void judge_row(struct oracle *o, vtime now, const struct oracle_listing *
 
 /* Readers see the row so from now on. */
 static void row_show(struct oracle *o, vtime now, uint32_t listing, enum modality modality,
-                     const struct row_state *state) {
+                     uint32_t from, const struct row_state *state) {
     struct oracle_listing *l = &o->listings[listing];
+    l->waiting_rows[modality] =
+        (struct waiting_row){from, l->rows[modality].version, l->rows[modality].whole_hash != 0};
     l->rows[modality] = (struct seen_row){
         .version = state->version,
         .whole_hash = state->present ? state->whole_hash : 0,
@@ -122,7 +136,7 @@ void upgrade_switched(struct oracle *o, vtime now, enum modality modality, uint3
             to == 0 ? (struct row_state){.version = DOC_VERSION_NONE}
                     : fake_vector_db_row(o->vectors, modality, to, o->listings[i].id);
         judge_row(o, now, &o->listings[i], modality, to, &owed[i], &after);
-        row_show(o, now, i, modality, &after);
+        row_show(o, now, i, modality, from, &after);
     }
     free(owed);
     bool apart = o->aliases_apart;
@@ -196,16 +210,17 @@ uint32_t upgrade_standby(const struct oracle *o, enum modality modality) {
                                        : 0;
 }
 
-/* The standby collection says of a listing what readers see of it. */
+/* The standby collection says of a listing what the log does. What readers see is no measure: in a
+ * store that takes any write it may be wrong until a reconciliation. */
 static bool standby_follows(const struct oracle *o, const struct oracle_listing *l,
                             enum modality m) {
     uint32_t model = upgrade_standby(o, m);
     if (model == 0) {
         return true;
     }
-    struct row_state seen = fake_vector_db_row(o->vectors, m, o->served[m], l->id);
     struct row_state standby = fake_vector_db_row(o->vectors, m, model, l->id);
-    return seen.present == standby.present && (!seen.present || seen.version == standby.version);
+    bool wanted = (seen_vectors(&l->view.seen) >> m & 1) != 0;
+    return standby.present == wanted && (!wanted || standby.version == l->visible);
 }
 
 static uint64_t standby_behind(const struct oracle *o, uint64_t *first) {
@@ -244,7 +259,7 @@ bool upgrade_settled(const struct oracle *o, char *text, size_t size) {
     uint64_t behind = standby_behind(o, &first);
     if (behind > 0) {
         snprintf(text, size,
-                 "the collections of model %" PRIu32 " differ from what readers see in %" PRIu64
+                 "the collections of model %" PRIu32 " differ from what the log says in %" PRIu64
                  " listings; the first is %" PRIu64,
                  orders->standby, behind, first);
     }

@@ -44,7 +44,8 @@ struct row_change {
     enum row_write_kind kind; /* what wrote it */
     struct row_state before;
     struct row_state after;
-    bool duplicate; /* the store now holds a second row of the same key */
+    bool duplicate;      /* the store now holds a second row of the same key */
+    uint32_t collection; /* model version of the vector collection; elsewhere 0 */
 };
 
 struct store_observer {

@@ -65,4 +65,7 @@ void vector_profile_configure(const struct vector_profile *profile,
         config->vector_compact_ns = 5 * VTIME_MINUTE;
     }
     config->vector_repair_deletes = profile->keys_repeat;
+    if (profile->unconditional && config->upgrade_tend_ns == 0) {
+        config->upgrade_tend_ns = 10 * VTIME_MINUTE;
+    }
 }

@@ -11,6 +11,7 @@ static int show(struct fake_vector_db *db, const struct collection_entry *entry,
         .store = (enum store_id)(STORE_VECTOR_TEXT + entry->modality),
         .listing_id = w->listing_id,
         .kind = w->kind,
+        .collection = entry->model_version,
     };
     int rc = vector_collection_apply(entry->collection, now, w, &change.before, &change.after);
     if (rc != 0) {

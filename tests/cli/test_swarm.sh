@@ -27,6 +27,20 @@ the_swarm_holds_and_covers() {
     holds 'seeds 1 to 200 of the swarm hold and reach 85 % of the cells' $status
 }
 
+# Each profile of a vector database is drawn, the table says how its runs went, and a run tells what
+# its seed drew.
+seeds_say_what_they_drew() {
+    local drawn missing=0 profile
+    drawn=$(grep '^swarm, vectors.profile: ' "$folder/swept")
+    for profile in plain opensearch-like milvus-like pinecone-like pgvector-like; do
+        grep -q " $profile [0-9]" <<<"$drawn" || missing=1
+    done
+    holds 'the seeds of a sweep draw every vector database' $missing
+    profile=$("$murphy" run swarm --seed 4 --json | sed -n 's/.*"vectors.profile": *"\([a-z-]*\)".*/\1/p')
+    "$murphy" run swarm --seed 4 | grep -q "drawn .*vectors.profile $profile"
+    holds 'a run tells which one it is, in the text as in run.json' $?
+}
+
 # The share is asked for in earnest: a sweep of one seed cannot have it, and says what it lacks.
 an_empty_cell_fails() {
     "$murphy" sweep swarm --seeds 1 --cover 100% >"$folder/swept" 2>/dev/null
@@ -37,6 +51,7 @@ an_empty_cell_fails() {
 }
 
 the_swarm_holds_and_covers
+seeds_say_what_they_drew
 an_empty_cell_fails
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -63,6 +63,25 @@ failures_are_reproduced() {
     holds 'and the line fails as the sweep did' $(($? != 1))
 }
 
+# What a scenario waives and none of its runs breaches is told, and what is needed is not; of few runs
+# nothing is said.
+needless_allowances_are_told() {
+    local small='--set workload.duration=1h --set workload.catalogue_load=10m --set workload.listings=20
+        --set workload.events=150 --set contracts.waived=["vectors.latency"]'
+    "$murphy" sweep calm-day --seeds 1..40 $small --set 'expect.may_raise=["mass-delete"]' \
+        >"$folder/out" 2>"$folder/err"
+    grep -qx 'needless: calm-day: contracts.waived vectors.latency, in none of 40 runs' "$folder/out" &&
+        grep -qx 'needless: calm-day: expect.may_raise mass-delete, in none of 40 runs' "$folder/out"
+    holds 'what no run needed is told' $?
+    "$murphy" sweep calm-day --seeds 1..40 $small --set vectors.visible_after=1h \
+        >"$folder/out" 2>"$folder/err"
+    ! grep -q '^needless' "$folder/out"
+    holds 'what runs needed is not' $?
+    "$murphy" sweep calm-day --seeds 1..3 $small >"$folder/out" 2>"$folder/err"
+    ! grep -q '^needless' "$folder/out"
+    holds 'of three runs nothing is said' $?
+}
+
 # A scenario that lasts for minutes, beside a quick one.
 slow_scenario() {
     sed -e 's/"events": *[0-9]*/"events": 3000000/' -e 's/"name": *"bad-day"/"name": "slow"/' \
@@ -164,6 +183,7 @@ shards_are_joined() {
 usage_is_refused
 hashes_are_those_of_single_runs
 failures_are_reproduced
+needless_allowances_are_told
 a_killed_worker_costs_one_run
 a_killed_sweep_goes_on
 an_interrupted_sweep_keeps_what_it_has

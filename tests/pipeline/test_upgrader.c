@@ -677,6 +677,58 @@ static void rollback_is_judged(void **state) {
     shop_free(shop);
 }
 
+/* Where the store takes any write, rows that a late retry spoils beside the served ones are mended
+ * while nobody orders anything: before the cutover, and after it in the former model's. */
+static void waiting_rows_are_tended(void **state) {
+    (void)state;
+    struct pipeline_config config = {.upgrade_tend_ns = 10 * VTIME_MINUTE};
+    struct shop *shop = shop_new_with(&config, NULL);
+    begin(shop);
+    command(shop, "control upgrade @70 model=2");
+    until(shop, "ready");
+    for (uint32_t waits = SHADOW; waits >= OLD; waits--) {
+        shop->rows[waits][MODALITY_TEXT][2].version--; /* stale */
+        shop->rows[waits][MODALITY_FUSED][9] = shop->rows[waits][MODALITY_FUSED][8];
+        shop->rows[waits][MODALITY_FUSED][9].listing_id = 10; /* resurrected */
+        shop->rows[waits][MODALITY_IMAGE][5].listing_id = 0;  /* missing */
+        for (int i = 0; i < 40; i++) {
+            work(shop);
+            script_timer(shop->script);
+            listen(shop);
+        }
+        assert_complete(shop, waits);
+        command(shop, waits == SHADOW ? "control cutover @71" : "control rollback @72");
+        until(shop, waits == SHADOW ? "serving" : "ready");
+    }
+    assert_false(was_told(shop, "refused"));
+    shop_free(shop);
+}
+
+/* Their collections vanish under such a walk: it ends, and the phase goes on. */
+static void tending_outlives_collections(void **state) {
+    (void)state;
+    struct pipeline_config config = {.upgrade_tend_ns = VTIME_MINUTE};
+    struct shop *shop = shop_new_with(&config, NULL);
+    begin(shop);
+    command(shop, "control upgrade @70 model=2");
+    until(shop, "ready");
+    uint64_t scan = 0;
+    for (int i = 0; i < 40 && scan == 0; i++) {
+        script_timer(shop->script);
+        listen(shop);
+        scan = script_newest(shop->script, EFFECT_SCAN);
+        if (scan == 0) {
+            work(shop);
+        }
+    }
+    assert_true(scan != 0);
+    script_fail(shop->script, scan, PORT_NOT_FOUND);
+    listen(shop);
+    until(shop, "ready");
+    assert_false(was_told(shop, "refused"));
+    shop_free(shop);
+}
+
 /* ---- Throttling ---- */
 
 /* No more listings are asked for than the batch allows, until those are there or a while passed. */
@@ -928,6 +980,8 @@ int main(void) {
         cmocka_unit_test(the_other_gates),
         cmocka_unit_test(fashion_is_no_drift),
         cmocka_unit_test(rollback_is_judged),
+        cmocka_unit_test(waiting_rows_are_tended),
+        cmocka_unit_test(tending_outlives_collections),
         cmocka_unit_test(batches),
         cmocka_unit_test(live_writes_first),
         cmocka_unit_test(hopeless_rows),

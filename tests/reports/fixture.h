@@ -273,6 +273,12 @@ static inline void fixture_identity(struct run_result *r) {
     r->trace_hash = run_result_text(r, "9f1c2ab4d07e55318c44e1b0a7de6612");
     r->end_state = run_result_text(r, "51d0c3a97be2f4480e6f1a2b3c4d5e6f");
     run_result_add_end_state(r, "gold", UINT64_C(0xf1c2ab4d07e55318));
+    run_result_add_drawn(r, &(struct run_drawn){"vectors.profile", "milvus-like"});
+    run_result_add_drawn(r, &(struct run_drawn){"explore_ties", "true"});
+    run_result_allow(r, "expect.may_raise mass-delete", false);
+    run_result_allow(r, "contracts.waived vectors.latency", false);
+    run_result_allow(r, "contracts.waived vectors.latency", true);
+    run_result_allow(r, "contracts.waived vectors.latency", false);
     r->start_ns = FIXTURE_START;
     r->virtual_ns = FIXTURE_SPAN;
     r->wall_ns = 612345678;

@@ -103,6 +103,13 @@ static void test_json_is_the_contract(void **state) {
     assert_int_equal(json_integer_value(json_object_get(events, "dead_lettered")), 3);
     json_t *end_states = json_object_get(run, "end_states");
     assert_string_equal(json_string_value(json_object_get(end_states, "gold")), "f1c2ab4d07e55318");
+    json_t *drawn = json_object_get(run, "drawn");
+    assert_string_equal(json_string_value(json_object_get(drawn, "vectors.profile")),
+                        "milvus-like");
+    json_t *allowances = json_object_get(run, "allowances"); /* needed once is needed */
+    assert_int_equal(json_array_size(allowances), 2);
+    assert_true(json_is_false(json_object_get(json_array_get(allowances, 0), "needed")));
+    assert_true(json_is_true(json_object_get(json_array_get(allowances, 1), "needed")));
     json_t *reached = json_object_get(run, "reached");
     assert_int_equal(json_integer_value(json_object_get(reached, "kafka.zombie_fenced")), 0);
     json_decref(run);

@@ -101,10 +101,11 @@ static inline struct world *world_of(struct oracle_options options) {
     w->o = oracle_new(&options);
     assert_int_equal(sqlite_host_start(1, START), 0);
     struct store_observer observer = {.row_changed = world_heard, .ctx = w};
-    w->vectors = fake_vector_db_new(
-        &(struct fake_vector_db_options){.observer = observer,
-                                         .alias_observer = {world_alias_switched, world_unseen, w},
-                                         .journal = true});
+    w->vectors = fake_vector_db_new(&(struct fake_vector_db_options){
+        .observer = observer,
+        .alias_observer = {world_alias_switched, world_unseen, w},
+        .profile = {.unconditional = options.vectors_unconditional},
+        .journal = true});
     w->keyword =
         fake_keyword_new(&(struct fake_keyword_options){.observer = observer, .journal = true});
     w->warehouse =

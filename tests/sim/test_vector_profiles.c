@@ -117,6 +117,36 @@ static void keyword_tombstones(void **state) {
     fake_keyword_free(k);
 }
 
+/* What an erasure removes stays out of a store that forgets deletions: an older write that is still
+ * on its way after a restart meets a row that says that there is none (A12). */
+static void erasure_leaves_a_row(void **state) {
+    (void)state;
+    struct fake_vector_db *db = open_like(VECTORS_OPENSEARCH);
+    struct vector_port vectors = fake_vector_db_port(db);
+    const struct erasure_subject subject = {1, STAMP_NONE, 9};
+    struct erasure_look looks[ERASURE_PLACE_COUNT] = {{0}};
+    put(db, at(0), write_of(ROW_UPSERT, 1, 5));
+    assert_int_equal(vectors.ops->erase(vectors.ctx, at(1), 0, &subject, 1, looks), 0);
+    assert_int_equal(fake_vector_db_restart(db, at(2)), 0);
+    assert_int_equal(put(db, at(3), write_of(ROW_UPSERT, 1, 5)), ITEM_CONFLICT);
+    fake_vector_db_check(db);
+    fake_vector_db_free(db);
+
+    struct fake_keyword *k =
+        fake_keyword_new(&(struct fake_keyword_options){.gc_deletes_ns = 60 * VTIME_SECOND});
+    assert_non_null(k);
+    struct keyword_port keywords = fake_keyword_port(k);
+    struct keyword_write upsert = {
+        .listing_id = 1, .kind = ROW_UPSERT, .meta = {.version = 5, .active = true}};
+    enum item_status status;
+    assert_int_equal(keywords.ops->write(keywords.ctx, at(0), &upsert, 1, &status), 0);
+    assert_int_equal(keywords.ops->erase(keywords.ctx, at(1), &subject, 1, looks), 0);
+    fake_keyword_restart(k);
+    assert_int_equal(keywords.ops->write(keywords.ctx, at(3), &upsert, 1, &status), 0);
+    assert_int_equal(status, ITEM_CONFLICT);
+    fake_keyword_free(k);
+}
+
 /* Where writes are not conditional, the last one to arrive wins, whatever its version. */
 static void last_write_wins(void **state) {
     (void)state;
@@ -404,6 +434,8 @@ static void profiles_configure_the_pipeline(void **state) {
                                                        id == VECTORS_PINECONE);
         assert_int_equal(config.vector_compact_ns != 0, id == VECTORS_PGVECTOR);
         assert_int_equal(config.vector_repair_deletes, id == VECTORS_MILVUS);
+        assert_int_equal(config.upgrade_tend_ns != 0,
+                         id == VECTORS_MILVUS || id == VECTORS_PINECONE);
     }
 }
 
@@ -411,6 +443,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tombstone_rows_last),
         cmocka_unit_test(keyword_tombstones),
+        cmocka_unit_test(erasure_leaves_a_row),
         cmocka_unit_test(last_write_wins),
         cmocka_unit_test(deletions_leave_nothing),
         cmocka_unit_test(limits_refuse_whole_requests),
