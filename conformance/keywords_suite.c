@@ -228,9 +228,14 @@ static void words_are_found(void **state) {
     static const char *const found[] = {
         "lamp", "LAMP", "reading", "40w",        "cafe",     "BRIGHT",      "switch",         "off",
         "ecru", "grun", "colour",  "lamp-shade", "x, lamp!", "CAF\xc3\x89", "nothing of lamp"};
+    static const char *const parted[] = {"x\xe2\x80\x94lamp", "x\xe3\x80\x80lamp",
+                                         "\xc2\xablamp\xc2\xbb"};
     static const char *const missed[] = {"lam", "lamps", "40", "w", "", " ,;", "onoff", "caf"};
     for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
         assert_string_equal(finds(s, found[i]), "1 ");
+    }
+    for (size_t i = 0; i < sizeof parted / sizeof *parted; i++) {
+        assert_string_equal(finds(s, parted[i]), "1 "); /* dash, ideographic space, guillemets */
     }
     for (size_t i = 0; i < sizeof missed / sizeof *missed; i++) {
         assert_string_equal(finds(s, missed[i]), "");
@@ -304,6 +309,7 @@ static void words_without_spaces_are_found(void **state) {
     assert_string_equal(finds(s, "\xe9\x98\xb2\xe6\xb0\xb4"), "1 ");             /* waterproof */
     assert_string_equal(finds(s, "sony"), "1 ");
     assert_string_equal(finds(s, "\xe9\x9b\xa8"), ""); /* rain */
+    assert_string_equal(finds(s, "sony\xe9\x9b\xa8"), "1 ");
     struct search_hit hits[4];
     assert_int_equal(
         search(s, "\xe9\x98\xb2\xe6\xb0\xb4\xe3\x82\xab\xe3\x83\xa1\xe3\x83\xa9", 4, NULL, hits),
@@ -404,8 +410,7 @@ static const char *const vocabulary[] = {
     "x_y",
     "don't",
     "a/b",
-    "\xc3\xbc"
-    "ber",
+    "\303\274ber",
     "1.5",
     "-3",
     "and",

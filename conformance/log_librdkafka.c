@@ -16,6 +16,10 @@
 #include <string.h>
 #include <time.h>
 
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-statement-expression" /* macros of rdkafka.h */
+#endif
+
 #include "conformance/log_subject.h"
 #include "pipeline/effects.h"
 #include "pipeline/wire.h"

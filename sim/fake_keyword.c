@@ -7,6 +7,7 @@
 #include "pipeline/array.h"
 #include "pipeline/id_map.h"
 #include "sim/fts_bm25.h"
+#include "sim/fts_words.h"
 #include "sim/row_cells.h"
 #include "sim/seller_blocks.h"
 #include "sim/sqlite_host.h"
@@ -73,6 +74,7 @@ struct field_index {
 
 struct fake_keyword {
     sqlite3 *db;
+    struct fts_words words;
     sqlite3_stmt *find_marked;
     struct field_index fields[TEXT_FIELDS];
     struct store_observer observer;
@@ -122,6 +124,9 @@ static int open_index(struct fake_keyword *k) {
         rc = fts_bm25_register(k->db);
     }
     if (rc == SQLITE_OK) {
+        rc = fts_words_open(&k->words, k->db);
+    }
+    if (rc == SQLITE_OK) {
         rc = sqlite3_exec(k->db, schema, 0, 0, 0);
     }
     if (rc == SQLITE_OK) {
@@ -162,6 +167,7 @@ void fake_keyword_free(struct fake_keyword *k) {
         free(k->fields[f].owner);
     }
     sqlite3_finalize(k->find_marked);
+    fts_words_close(&k->words);
     sqlite3_close(k->db);
     for (size_t i = 0; i < k->row_count; i++) {
         free(k->rows[i].labels);
@@ -546,62 +552,59 @@ static struct keyword_row *live_row(const struct fake_keyword *k, enum text_fiel
 
 /* ---- search ---- */
 
-static bool is_term_byte(unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
-}
-
-/* A query in the making; it has room for KEYWORD_TERMS_MAX terms. */
+/* A query in the making. */
 struct query {
-    char *at;
-    int terms;
+    struct bytes text; /* what the user typed */
+    char *at;          /* behind what is written of the expression */
+    struct span {
+        size_t begin, end; /* in the text */
+    } terms[KEYWORD_TERMS_MAX];
+    size_t count;
+    size_t from; /* where the piece begins whose words are told */
 };
 
-static void add_term(struct query *q, struct bytes term) {
-    if (q->terms == KEYWORD_TERMS_MAX) {
+/* A term that stands at that place is taken once, however often it is come upon. */
+static void add_term(struct query *q, size_t begin, size_t end) {
+    for (size_t i = 0; i < q->count; i++) {
+        if (q->terms[i].begin == begin && q->terms[i].end == end) {
+            return;
+        }
+    }
+    if (q->count == KEYWORD_TERMS_MAX) {
         return;
     }
-    if (q->terms++ > 0) {
+    if (q->count > 0) {
         memcpy(q->at, " OR ", 4);
         q->at += 4;
     }
+    q->terms[q->count++] = (struct span){begin, end};
     *q->at++ = '"';
-    memcpy(q->at, term.data, term.len);
-    q->at += term.len;
+    memcpy(q->at, q->text.data + begin, end - begin);
+    q->at += end - begin;
     *q->at++ = '"';
 }
 
-/* The words as they stand between what separates them. */
-static void add_words(struct query *q, struct bytes words) {
-    for (size_t i = 0; i < words.len;) {
-        size_t end = i;
-        while (end < words.len && is_term_byte((unsigned char)words.data[end])) {
-            end++;
-        }
-        if (end > i) {
-            add_term(q, (struct bytes){words.data + i, end - i});
-        }
-        i = end + (end == i);
-    }
+static void add_word(void *ctx, size_t begin, size_t end) {
+    struct query *q = ctx;
+    add_term(q, q->from + begin, q->from + end);
 }
 
-/* The pairs of letters of languages without spaces, but for those that are a word as they stand. */
-static void add_pairs(struct query *q, struct bytes words) {
+/* The words as they stand; then the pairs of letters of languages without spaces, and what stands
+ * beside such letters without a space. */
+static int add_terms(struct query *q, const struct fts_words *words) {
+    int rc = fts_words_each(words, q->text, add_word, q);
     struct bytes piece;
-    for (size_t at = 0; bigrams_next(words, &at, &piece);) {
-        size_t begin = (size_t)(piece.data - words.data);
-        size_t end = begin + piece.len;
-        bool within = (begin > 0 && is_term_byte((unsigned char)words.data[begin - 1])) ||
-                      (end < words.len && is_term_byte((unsigned char)words.data[end]));
-        if (within && bigrams_letters(piece)) {
-            add_term(q, piece);
-        }
+    for (size_t at = 0; rc == SQLITE_OK && bigrams_next(q->text, &at, &piece);) {
+        q->from = (size_t)(piece.data - q->text.data);
+        rc = fts_words_each(words, piece, add_word, q);
     }
+    return rc;
 }
 
 /*
  * A user's words as an FTS5 expression over the column `text`: every term quoted, joined by OR.
- * Everything that FTS5 could take for syntax separates terms, so no input is a syntax error.
- * Returns the number of terms, or PORT_NO_MEMORY.
+ * Terms are letters and digits, so nothing in them is syntax. Returns the number of terms, or
+ * PORT_NO_MEMORY.
  */
 static int make_query(struct fake_keyword *k, struct bytes words, struct bytes *out) {
     static const char open[] = "{text} : (";
@@ -610,12 +613,13 @@ static int make_query(struct fake_keyword *k, struct bytes words, struct bytes *
         return PORT_NO_MEMORY;
     }
     memcpy(k->query, open, sizeof(open) - 1);
-    struct query q = {.at = k->query + sizeof(open) - 1};
-    add_words(&q, words);
-    add_pairs(&q, words);
+    struct query q = {.text = words, .at = k->query + sizeof(open) - 1};
+    if (add_terms(&q, &k->words) != SQLITE_OK) {
+        return PORT_NO_MEMORY;
+    }
     *q.at++ = ')';
     *out = (struct bytes){k->query, (size_t)(q.at - k->query)};
-    return q.terms;
+    return (int)q.count;
 }
 
 /* Adds a field's scores to the rows that it finds. */

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sim/fts_words.h"
+
 #define K1 1.2
 #define B 0.75
 
@@ -122,17 +124,6 @@ static void bm25(const Fts5ExtensionApi *api, Fts5Context *row, sqlite3_context 
 }
 
 int fts_bm25_register(sqlite3 *db) {
-    fts5_api *api = 0;
-    sqlite3_stmt *statement = 0;
-    int rc = sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &statement, 0);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    sqlite3_bind_pointer(statement, 1, (void *)&api, "fts5_api_ptr", 0);
-    sqlite3_step(statement);
-    rc = sqlite3_finalize(statement);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+    fts5_api *api = fts_words_api(db);
     return api == 0 ? SQLITE_ERROR : api->xCreateFunction(api, "murphy_bm25", 0, bm25, 0);
 }

@@ -186,6 +186,12 @@ static void filters_hold(void **state) {
                         "1 2 3 6");
     assert_string_equal(found(k, "lamp", 2, &(struct row_filter){.servable_only = true}), "1 2");
     assert_string_equal(found(k, "lamp", 0, 0), "");
+    struct scan_row rows[6]; /* reconciliation sees what nobody may be served */
+    assert_int_equal(scan(k, SCAN_BY_ID, 0, UINT64_MAX, rows, 6), 6);
+    for (int i = 0; i < 6; i++) {
+        assert_true(rows[i].alive);
+        assert_int_equal(rows[i].suppressed, i == 3 || i == 4);
+    }
     fake_keyword_free(k);
 }
 
@@ -229,6 +235,26 @@ static void users_words_are_taken_safely(void **state) {
                                           hits, &count),
                          0);
     }
+    fake_keyword_free(k);
+}
+
+/* A query is cut as documents are, in every script, and a word that stands beside letters without
+ * spaces is a term too; what the query says once counts once. */
+static void queries_are_cut_as_documents_are(void **state) {
+    (void)state;
+    struct fake_keyword *k = open_keyword();
+    write_one(k, upsert(1, 1, "lamp"));
+    write_one(k, upsert(2, 1, "lamp chair"));
+    assert_string_equal(found(k, "x\xe2\x80\x94lamp", 9, 0), "1 2");
+    assert_string_equal(found(k, "chair\xe3\x80\x80lamp", 9, 0), "2 1");
+    assert_string_equal(found(k, "lamp\xe9\x9b\xa8", 9, 0), "1 2");
+    struct keyword_port port = fake_keyword_port(k);
+    struct search_hit plain, marked;
+    size_t count;
+    const struct bytes queries[] = {bytes_of("lamp"), bytes_of("\xc2\xablamp\xc2\xbb")};
+    port.ops->search(port.ctx, (vtime){0}, queries[0], 1, 0, &plain, &count);
+    port.ops->search(port.ctx, (vtime){0}, queries[1], 1, 0, &marked, &count);
+    assert_true(plain.score == marked.score);
     fake_keyword_free(k);
 }
 
@@ -517,6 +543,7 @@ int main(void) {
         cmocka_unit_test(metadata_leaves_text_alone),
         cmocka_unit_test(filters_hold),
         cmocka_unit_test(users_words_are_taken_safely),
+        cmocka_unit_test(queries_are_cut_as_documents_are),
         cmocka_unit_test(paths_can_disagree),
         cmocka_unit_test(logarithm_is_right),
         cmocka_unit_test(index_equals_a_naive_map),
