@@ -397,9 +397,13 @@ static int erase_from(struct fake_vector_db *db, vtime now, struct collection_en
                                        .kind = kind,
                                        .rule = VERSION_GREATER,
                                        .meta = {.version = version}};
+        /* By a filter over the version, whatever writes are conditional on: a row of a later life
+         * stays, though its place may still mask what is to go. */
+        struct row_state row = vector_collection_row(entry->collection, listing_id);
         enum item_status status;
-        if (collection_write(db, entry, now, &removal, &status) != 0 ||
-            collection_show(db, entry, now, true) != 0) {
+        bool newer = row.present && row.version >= version;
+        if (!newer && (collection_write(db, entry, now, &removal, &status) != 0 ||
+                       collection_show(db, entry, now, true) != 0)) {
             return PORT_NO_MEMORY;
         }
         masked += vector_collection_held(entry->collection, listing_id, version);

@@ -420,6 +420,43 @@ static void sparse_filters_are_exact(void **state) {
     fake_vector_db_free(db);
 }
 
+/* An erasure finds what a graph still masks of a former life, again and again while nothing is
+ * compacted, and leaves the row of the present one alone, also where writes have no condition
+ * (A12).
+ */
+static void erasures_spare_a_new_life(void **state) {
+    (void)state;
+    for (int id = 0; id < VECTOR_PROFILE_COUNT; id++) {
+        struct fake_vector_db_options options = {.profile =
+                                                     vector_profile_of((enum vector_profile_id)id)};
+        options.index[TEXT] = (struct vector_index_options){.on = true, .seal_rows_min = 1};
+        struct fake_vector_db *db = fake_vector_db_new(&options);
+        assert_int_equal(fake_vector_db_create_collection(db, TEXT, 1), 0);
+        const struct vector_alias alias = {TEXT, 1};
+        assert_int_equal(fake_vector_db_switch_aliases(db, start, &alias, 1), 0);
+        struct vector_port port = fake_vector_db_port(db);
+        for (uint64_t listing = 1; listing <= 8; listing++) {
+            put(db, at(0), write_of(ROW_UPSERT, listing, 10));
+        }
+        struct search_hit hits[8];
+        size_t count = 0;
+        assert_int_equal(
+            port.ops->search(port.ctx, at(60000), TEXT, 0, axis(1), 8, 8, false, 0, hits, &count),
+            0); /* seals */
+        fake_vector_db_hold_compaction(db, true);
+        put(db, at(60001), write_of(ROW_DELETE, 1, 20));
+        put(db, at(60002), write_of(ROW_UPSERT, 1, 30));
+        assert_int_equal(fake_vector_db_show(db, at(60003)), 0);
+        struct erasure_subject subject = {1, STAMP_NONE, 20};
+        struct erasure_look looks[ERASURE_PLACE_COUNT] = {{0}};
+        assert_int_equal(port.ops->erase(port.ctx, at(60004), 0, &subject, 1, looks), 0);
+        assert_int_equal(looks[ERASED_IN_VECTORS].found, 1);
+        assert_int_equal(fake_vector_db_row(db, TEXT, 1, 1).version, 30);
+        assert_true(fake_vector_db_row(db, TEXT, 1, 1).present);
+        fake_vector_db_free(db);
+    }
+}
+
 /* The pipeline is told what it has to do about it; the plain profile asks nothing of it. */
 static void profiles_configure_the_pipeline(void **state) {
     (void)state;
@@ -453,6 +490,7 @@ int main(void) {
         cmocka_unit_test(keys_repeat),
         cmocka_unit_test(dead_rows_use_up_the_search),
         cmocka_unit_test(sparse_filters_are_exact),
+        cmocka_unit_test(erasures_spare_a_new_life),
         cmocka_unit_test(profiles_configure_the_pipeline),
     };
     return cmocka_run_group_tests(tests, 0, 0);
