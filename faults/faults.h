@@ -194,11 +194,11 @@ const char *fault_survival_name(enum fault_survival survival);
       "objects vanish `delay` before their time",                                                  \
       "a lifecycle rule whose prefix covers too much "                                             \
       "[promise A16]",                                                                             \
-      "convergence", "")                                                                           \
+      "convergence", "artifact-assumed")                                                           \
     X(LATE_LIFECYCLE, "late-lifecycle", PLACE_OBJECTS, FAULT_DELAY, 0, SURVIVES, "", "",           \
       "objects stay `delay` after their time",                                                     \
       "a lifecycle sweep that was switched off, or that lags for weeks [promise A16]", "erasure",  \
-      "erasure-believes-deletes")                                                                  \
+      "erasure-forgets-artifacts")                                                                 \
     X(LATE_VISIBILITY, "late-visibility", PLACE_VECTORS, FAULT_RATIO | FAULT_DELAY, 0,             \
       SURVIVES_WITHIN, "shorter than what reconciliation leaves to changes under way", "",         \
       "what a write request wrote is seen by searches and scans up to `delay` later",              \
@@ -216,7 +216,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "while the database has room for the outbox", "nothing reaches a feed for its whole window", \
       "the relay cannot read the outbox: what is committed waits there",                           \
       "a connector that stands still, a replication slot that nobody reads [promise A2]",          \
-      "caught:feed-freshness lineage", "watch-asleep")                                             \
+      "caught:feed-freshness lineage convergence", "outbox-given-up")                              \
     X(ACKED_LOST, "acked-lost", PLACE_FEED, FAULT_FEED | FAULT_RATIO, 0, SURVIVES_WITHIN,          \
       "orders until the next nightly batch, listings until the next reconciliation",               \
       "what is lost stays so until a batch or a reconciliation holds it against OLTP",             \
@@ -245,8 +245,8 @@ const char *fault_survival_name(enum fault_survival survival);
       "until a refresh or the next nightly batch",                                                 \
       "the dashboard is stale until a refresh goes through",                                       \
       "a refresh of the dashboard answers that it is done, and did nothing",                       \
-      "a target lag that is best effort [promise C4]", "batch-equals-stream dashboard lineage",    \
-      "batch-only-looks")                                                                          \
+      "a target lag that is best effort [promise C4]",                                             \
+      "caught:batch-differs batch-equals-stream dashboard lineage", "view-unread")                 \
     X(EMBED_TIMEOUTS, "embed-timeouts", PLACE_EMBEDDING, FAULT_RATIO | FAULT_DELAY, 0, SURVIVES,   \
       "", "",                                                                                      \
       "a request for embeddings is answered by a timeout after `delay`, carried out or not",       \

@@ -233,7 +233,18 @@
     X(STANDBY_UNTENDED, "standby-untended",                                                        \
       "where the vector database takes any write, nobody looks whether the collections that wait " \
       "beside the served ones are still right",                                                    \
-      "orders-obeyed")
+      "orders-obeyed")                                                                             \
+    X(OUTBOX_GIVEN_UP, "outbox-given-up",                                                          \
+      "a relay whose look into the outbox failed does not look again", "convergence")              \
+    X(VIEW_UNREAD, "view-unread",                                                                  \
+      "the nightly batch does not hold the dashboard's view against what bronze says",             \
+      "caught: batch-differs error on warehouse")                                                  \
+    X(ERASURE_FORGETS_ARTIFACTS, "erasure-forgets-artifacts",                                      \
+      "the eraser leaves artifacts to the lifecycle rule, which drops them in time", "erasure")    \
+    X(ARTIFACT_ASSUMED, "artifact-assumed",                                                        \
+      "a vector that was archived once is not made again, whether its artifact is still there or " \
+      "not",                                                                                       \
+      "convergence")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

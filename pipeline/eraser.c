@@ -396,14 +396,19 @@ static int sweep_end(struct partitioned *eraser, struct eraser_task *task, bool 
     return look_ahead(eraser, task, now, effects);
 }
 
+static bool forgets(const struct partitioned *eraser, enum erase_target target) {
+    return (target == ERASE_STATE && bug_on(eraser->machine.bugs, BUG_ERASURE_FORGETS_STATE)) ||
+           (target == ERASE_ARTIFACTS &&
+            bug_on(eraser->machine.bugs, BUG_ERASURE_FORGETS_ARTIFACTS));
+}
+
 /* The next step of the sweep. */
 static int sweep_go_on(struct partitioned *eraser, struct eraser_task *task, vtime now,
                        struct effects *effects) {
     struct sweep *sweep = &task->sweep;
-    bool skips_state = bug_on(eraser->machine.bugs, BUG_ERASURE_FORGETS_STATE);
     while (sweep->target < TARGETS) {
         enum erase_target target = targets[sweep->target];
-        if (sweep->next < swept(task)->subject_count && !(target == ERASE_STATE && skips_state)) {
+        if (sweep->next < swept(task)->subject_count && !forgets(eraser, target)) {
             return ask(eraser, task, target, effects);
         }
         sweep->target++;

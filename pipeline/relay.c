@@ -376,6 +376,10 @@ static int answered(struct relay *relay, const struct event *event, struct effec
             pending_remove(&relay->pending, event->request);
             return 0;
         }
+        if (purpose == FETCH && bug_on(relay->machine.bugs, BUG_OUTBOX_GIVEN_UP)) {
+            pending_remove(&relay->pending, event->request);
+            return 0;
+        }
         machine_resend(&relay->machine, effects, event, ++pending->failures);
         return 0;
     }

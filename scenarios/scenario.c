@@ -84,13 +84,15 @@ void scenario_release(struct scenario *scenario) {
 
 /* ---- Lists ---- */
 
+/* A fault that a swarm may do without strikes on some seeds only. */
 static void mark_faults(struct scenario_entry *entry, const json_t *root) {
+    bool swarm = json_is_true(json_object_get(root, "swarm"));
     size_t i;
     json_t *fault;
     json_array_foreach(json_object_get(root, "faults"), i, fault) {
         const char *name = json_string_value(json_object_get(fault, "kind"));
         int kind = name == NULL ? -1 : fault_find(name);
-        if (kind >= 0) {
+        if (kind >= 0 && (!swarm || json_is_true(json_object_get(fault, "always")))) {
             entry->strikes[kind] = true;
         }
     }

@@ -211,7 +211,7 @@ void scenario_release(struct scenario *scenario);
 
 /*
  * All scenarios in a directory, sorted by name: what is said of each, which kinds of faults strike
- * in it, and which planted bugs it catches.
+ * in it on every seed, and which planted bugs it catches.
  */
 struct scenario_entry {
     char *name;
@@ -227,8 +227,8 @@ int scenario_list_load(const char *directory, struct scenario_list *out,
                        struct scenario_error *error);
 void scenario_list_release(struct scenario_list *list);
 
-/* Does the scenario show what protects from the kind? The kind strikes in it, and the bug, which
- * takes the kind's protection away, is one that it catches. */
+/* Does the scenario show what protects from the kind? The kind strikes in it on every seed, and the
+ * bug, which takes the kind's protection away, is one that it catches. */
 bool scenario_entry_shows(const struct scenario_entry *entry, enum fault_kind kind,
                           enum bug_id bug);
 

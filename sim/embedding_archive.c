@@ -1,9 +1,13 @@
 #include "sim/embedding_archive.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
 
 #include "pipeline/array.h"
 #include "pipeline/embed_flaw.h"
+#include "pipeline/wire.h"
 
 /* The artifacts of what an item wants: keys, and where their vectors are or go. Returns how many;
  * none of what has no content hash, as a query of a reader. */
@@ -21,6 +25,42 @@ static size_t wanted_of(uint32_t model_version, const struct embed_item *item,
     return count;
 }
 
+/* ---- BUG_ARTIFACT_ASSUMED ---- */
+
+static bool assumes(const struct embedding_archive *archive) {
+    return bug_on(archive->bugs, BUG_ARTIFACT_ASSUMED);
+}
+
+static uint64_t once_id(const struct artifact_key *key) {
+    char text[8 + 8 + 4 + 4];
+    char *at = wire_put(wire_put(text, key->listing_id, 8), key->content_hash, 8);
+    wire_put(wire_put(at, key->model_version, 4), key->modality, 4);
+    return XXH3_64bits(text, sizeof text);
+}
+
+static int note_once(struct embedding_archive *archive, const struct artifact_key *keys,
+                     size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (id_map_put(&archive->once, once_id(&keys[i]), (union id_map_value){0}) < 0) {
+            return PORT_NO_MEMORY;
+        }
+    }
+    return PORT_OK;
+}
+
+/* What was kept once counts as found, whether it still is or not: a reader gets an empty vector. */
+static bool assumed(const struct embedding_archive *archive, const struct artifact_key *key,
+                    float *vector) {
+    if (!assumes(archive) || id_map_find(&archive->once, once_id(key)) == NULL) {
+        return false;
+    }
+    memset(vector, 0, modality_dimension(key->modality) * sizeof *vector);
+    vector[0] = 1; /* readers ask for vectors of length 1 */
+    return true;
+}
+
+/* ---- The archive ---- */
+
 /* Fills in the wanted vectors that were kept, and says which they are. */
 static uint8_t take_kept(struct embedding_archive *archive, vtime now, uint32_t model_version,
                          const struct embed_item *item, struct embed_result *result) {
@@ -36,7 +76,7 @@ static uint8_t take_kept(struct embedding_archive *archive, vtime now, uint32_t 
     uint8_t taken = 0;
     for (size_t i = 0; i < count; i++) {
         enum modality m = keys[i].modality;
-        if (found[i]) {
+        if (found[i] || assumed(archive, &keys[i], vectors[i])) {
             archive->reused[m]++;
             result->dimensions[m] = (uint32_t)modality_dimension(m);
             taken |= (uint8_t)(1U << m);
@@ -56,7 +96,7 @@ static int keep(struct embedding_archive *archive, vtime now, const struct embed
     }
     int error = objects->ops->put(objects->ctx, now, keys, (const float *const *)vectors, count);
     archive->unkept += error != PORT_OK ? count : 0;
-    return error;
+    return error == PORT_OK && assumes(archive) ? note_once(archive, keys, count) : error;
 }
 
 /* Copies of a part of a request, without the vectors that were kept. */
@@ -142,6 +182,7 @@ static int port_embed(void *ctx, vtime now, uint32_t model_version, const struct
 }
 
 void embedding_archive_release(struct embedding_archive *archive) {
+    id_map_release(&archive->once);
     free(archive->items);
     free(archive->results);
     archive->items = NULL;

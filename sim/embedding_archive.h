@@ -15,12 +15,16 @@
 
 #include <stdint.h>
 
+#include "pipeline/bugs.h"
+#include "pipeline/id_map.h"
 #include "pipeline/ports.h"
 
 struct embedding_archive {
     /* Asked anew each time, so that they can be wrapped. */
     const struct embedding_port *inner;
     const struct object_port *objects;
+    const struct bugs *bugs;         /* BUG_ARTIFACT_ASSUMED is one of the archive's; may be NULL */
+    struct id_map once;              /* with that bug: hashes of the keys that were ever kept */
     uint64_t reused[MODALITY_COUNT]; /* vectors that came from the archive */
     uint64_t unkept;                 /* vectors that the object store did not take */
     struct embed_item *items;        /* the part of a request that the model gets */

@@ -319,7 +319,9 @@ static int fakes_make(struct simulation *s) {
         .objects = fake_object_store_port(s->object_store),
         .model = fake_embedding_port(s->embedding),
     };
-    s->archive = (struct embedding_archive){.inner = &s->ports.model, .objects = &s->ports.objects};
+    s->archive = (struct embedding_archive){
+        .inner = &s->ports.model, .objects = &s->ports.objects, .bugs = &s->options.bugs};
+    id_map_init(&s->archive.once);
     return 0;
 }
 
