@@ -119,8 +119,8 @@ struct hnsw_findings {
 };
 
 /*
- * Checks the invariants at the top of sim/hnsw_parts.h, in time proportional to all links times the
- * dimension. False when one is broken.
+ * Checks the invariants at the top of sim/hnsw_parts.h, in time proportional to all pairs of links
+ * of one row times the dimension. False when one is broken.
  */
 bool hnsw_check(struct hnsw *h, struct hnsw_findings *findings);
 

@@ -100,6 +100,22 @@ static bool link_is_good(struct hnsw *h, uint32_t slot, uint32_t level, uint32_t
     return true;
 }
 
+/* Of the diverse links, the nearer ones do not stand for the i-th. */
+static bool link_is_diverse(struct hnsw *h, uint32_t slot, uint32_t level, uint32_t i,
+                            struct hnsw_findings *f) {
+    const uint32_t *list = hnsw_list(h, slot, level);
+    const struct hnsw_note *notes = hnsw_list_notes(h, slot, level);
+    const float *row = hnsw_row_at(h, list[1 + i]);
+    for (uint32_t j = 0; j < i && notes[i].diverse; j++) {
+        if (notes[j].diverse && hnsw_stands_for(hnsw_distance(h, row, hnsw_row_at(h, list[1 + j])),
+                                                notes[i].distance, notes[j].distance)) {
+            return BROKEN(f, "8: slot %u on level %u has slot %u as diverse, and slot %u for it",
+                          slot, level, list[1 + i], list[1 + j]);
+        }
+    }
+    return true;
+}
+
 static bool lists_are_good(struct hnsw *h, uint32_t slot, struct hnsw_findings *f) {
     for (uint32_t level = 0; level <= h->levels[slot]; level++) {
         const uint32_t *list = hnsw_list(h, slot, level);
@@ -107,7 +123,7 @@ static bool lists_are_good(struct hnsw *h, uint32_t slot, struct hnsw_findings *
             return BROKEN(f, "3: slot %u has %u links on level %u", slot, list[0], level);
         }
         for (uint32_t i = 0; i < list[0]; i++) {
-            if (!link_is_good(h, slot, level, i, f)) {
+            if (!link_is_good(h, slot, level, i, f) || !link_is_diverse(h, slot, level, i, f)) {
                 return false;
             }
         }

@@ -10,33 +10,41 @@
 struct chosen {
     struct hnsw_near near[HNSW_LINKS_MAX];
     const float *rows[HNSW_LINKS_MAX];
+    bool kept[HNSW_LINKS_MAX]; /* diverse in the list that is chosen anew */
     size_t count;
 };
 
 /*
- * The rule of the heuristic: a row chosen before stands for this one when it is nearer to it than
- * the row that chooses is. As near is not enough, so that a chosen row equal to the choosing one
- * does not stand for all others; but of rows equal among each other one is enough, or a heap of
- * duplicates would link to nothing else.
+ * Those of the chosen rows that may stand for the candidate; returns how many. Of two rows that
+ * one list has as diverse neither stands for the other, which was found out when the second came.
  */
-static bool stands_for(float between, float own, float chosen_own) {
-    return between < own || (between <= own && chosen_own >= own);
+static size_t rivals_of(const struct chosen *chosen, bool kept, const float **rows, float *owns) {
+    size_t count = 0;
+    for (size_t i = 0; i < chosen->count; i++) {
+        if (!kept || !chosen->kept[i]) {
+            rows[count] = chosen->rows[i];
+            owns[count++] = vector_rank_distance(chosen->near[i].rank);
+        }
+    }
+    return count;
 }
 
 /* No row chosen so far stands for the candidate. */
 static bool is_diverse(struct hnsw *h, const struct hnsw_near *candidate,
                        const struct chosen *chosen) {
+    const float *rivals[HNSW_LINKS_MAX];
+    float owns[HNSW_LINKS_MAX];
     float own = vector_rank_distance(candidate->rank);
     const float *row = hnsw_row_at(h, candidate->slot);
-    for (size_t i = 0; i < chosen->count; i += BATCH) {
+    size_t count = rivals_of(chosen, candidate->diverse, rivals, owns);
+    for (size_t i = 0; i < count; i += BATCH) {
         float distances[BATCH];
-        size_t now = chosen->count - i < BATCH ? chosen->count - i : BATCH;
-        vector_distances(h->kernels, h->options.metric, row, chosen->rows + i, now, h->rows.stride,
+        size_t now = count - i < BATCH ? count - i : BATCH;
+        vector_distances(h->kernels, h->options.metric, row, rivals + i, now, h->rows.stride,
                          distances);
         h->cost.distances += now;
         for (size_t j = 0; j < now; j++) {
-            float chosen_own = vector_rank_distance(chosen->near[i + j].rank);
-            if (stands_for(distances[j], own, chosen_own)) {
+            if (hnsw_stands_for(distances[j], own, owns[i + j])) {
                 return false;
             }
         }
@@ -51,9 +59,14 @@ size_t hnsw_choose(struct hnsw *h, struct hnsw_near *candidates, size_t count, s
     chosen.count = 0;
     assert(room <= HNSW_LINKS_MAX);
     for (size_t i = 0; i < count && chosen.count < room; i++) {
+        bool kept = candidates[i].diverse;
+        if (i + 1 < count) {
+            hnsw_prefetch_row(h, candidates[i + 1].slot);
+        }
         candidates[i].diverse = is_diverse(h, &candidates[i], &chosen);
         if (candidates[i].diverse) {
             chosen.rows[chosen.count] = hnsw_row_at(h, candidates[i].slot);
+            chosen.kept[chosen.count] = kept;
             chosen.near[chosen.count++] = candidates[i];
         } else if (pruned_count < room) {
             pruned[pruned_count++] = candidates[i];
@@ -134,9 +147,9 @@ static void judge(struct hnsw *h, struct hnsw_near *links, size_t count, size_t 
         float between = distances[next];
         float other_own = vector_rank_distance(chosen.near[next++].rank);
         if (i < place) {
-            links[place].diverse = !stands_for(between, own, other_own);
+            links[place].diverse = !hnsw_stands_for(between, own, other_own);
         } else {
-            links[i].diverse = !stands_for(between, other_own, own);
+            links[i].diverse = !hnsw_stands_for(between, other_own, own);
         }
     }
 }

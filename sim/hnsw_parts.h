@@ -16,6 +16,7 @@
  *   6. The entry point is a slot that is not free, on a level that no other exceeds; there is one
  *      unless the index is empty.
  *   7. Lists are in ascending order of (distance, id).
+ *   8. Of two diverse links of a list, neither row stands for the other by the heuristic's rule.
  */
 #ifndef MURPHY_SIM_HNSW_PARTS_H
 #define MURPHY_SIM_HNSW_PARTS_H
@@ -73,7 +74,7 @@ struct hnsw {
     struct id_map slots_by_id;
 
     bool blind;             /* dead rows are candidates too */
-    struct hnsw_near *best; /* of the latest traversal */
+    struct hnsw_near *best; /* of the latest traversal; none is diverse */
     size_t best_capacity;
     size_t best_count;
     float *query; /* prepared, rows.stride elements */
@@ -106,6 +107,14 @@ static inline const float *hnsw_row_at(const struct hnsw *h, uint32_t slot) {
     return vector_rows_at(&h->rows, slot);
 }
 
+/* Sends for a row before it is needed. */
+static inline void hnsw_prefetch_row(const struct hnsw *h, uint32_t slot) {
+    const float *row = hnsw_row_at(h, slot);
+    for (size_t i = 0; i < h->rows.stride; i += 16) {
+        __builtin_prefetch(row + i, 0, 3);
+    }
+}
+
 static inline float hnsw_distance(struct hnsw *h, const float *a, const float *b) {
     h->cost.distances++;
     return vector_distance(h->kernels, h->options.metric, a, b, h->rows.stride);
@@ -135,9 +144,20 @@ void hnsw_sort(struct hnsw_near *near, size_t count);
 /* --- sim/hnsw_link.c --- */
 
 /*
+ * The rule of the heuristic: a row chosen before stands for this one when it is nearer to it than
+ * the row that chooses is. As near is not enough, so that a chosen row equal to the choosing one
+ * does not stand for all others; but of rows equal among each other one is enough, or a heap of
+ * duplicates would link to nothing else.
+ */
+static inline bool hnsw_stands_for(float between, float own, float chosen_own) {
+    return between < own || (between <= own && chosen_own >= own);
+}
+
+/*
  * The paper's algorithm 4 with keepPrunedConnections: of the candidates (ascending, ranked by the
  * distance to the row that chooses), takes at most `room`, moves them to the front in ascending
- * order, says of each whether it is diverse, and returns how many.
+ * order, says of each whether it is diverse, and returns how many. Candidates that are diverse
+ * beforehand are so in the present list of the row that chooses: invariant 8 holds among them.
  */
 size_t hnsw_choose(struct hnsw *h, struct hnsw_near *candidates, size_t count, size_t room);
 

@@ -8,15 +8,37 @@
 /* How far a row looks beyond its dead neighbours for others to link to. */
 #define CANDIDATES_MAX 512
 
+/* Rows whose distances are taken at once. */
+#define BATCH 4
+
 struct survivors {
     struct hnsw_near near[CANDIDATES_MAX];
     size_t count;
 };
 
-static void survivor_add(struct hnsw *h, struct survivors *s, uint32_t slot, float distance) {
+static void survivor_add(struct survivors *s, struct hnsw_near survivor) {
     if (s->count < CANDIDATES_MAX) {
-        s->near[s->count++] =
-            (struct hnsw_near){.rank = vector_rank(distance, h->ids[slot]), .slot = slot};
+        s->near[s->count++] = survivor;
+    }
+}
+
+/* Gives those from `first` on, of which only the slots are known, their rank. */
+static void rank_survivors(struct hnsw *h, uint32_t slot, struct survivors *s, size_t first) {
+    const float *row = hnsw_row_at(h, slot);
+    for (size_t i = first; i < s->count; i += BATCH) {
+        const float *rows[BATCH];
+        float distances[BATCH];
+        size_t now = s->count - i < BATCH ? s->count - i : BATCH;
+        for (size_t j = 0; j < now; j++) {
+            rows[j] = hnsw_row_at(h, s->near[i + j].slot);
+            hnsw_prefetch_row(h, s->near[i + j].slot);
+        }
+        vector_distances(h->kernels, h->options.metric, row, rows, now, h->rows.stride, distances);
+        h->cost.distances += now;
+        for (size_t j = 0; j < now; j++) {
+            struct hnsw_near *near = &s->near[i + j];
+            near->rank = vector_rank(distances[j], h->ids[near->slot]);
+        }
     }
 }
 
@@ -27,7 +49,6 @@ static void survivor_add(struct hnsw *h, struct survivors *s, uint32_t slot, flo
 static bool collect_survivors(struct hnsw *h, uint32_t slot, uint32_t level, struct survivors *s) {
     const uint32_t *list = hnsw_list(h, slot, level);
     const struct hnsw_note *notes = hnsw_list_notes(h, slot, level);
-    const float *row = hnsw_row_at(h, slot);
     size_t dead = 0;
     s->count = 0;
     hnsw_forget_visited(h);
@@ -38,10 +59,12 @@ static bool collect_survivors(struct hnsw *h, uint32_t slot, uint32_t level, str
         if (h->states[other] == HNSW_DEAD) {
             h->open[dead++].slot = other;
         } else {
-            survivor_add(h, s, other, notes[i].distance);
+            survivor_add(s, (struct hnsw_near){vector_rank(notes[i].distance, h->ids[other]), other,
+                                               notes[i].diverse != 0});
         }
     }
     bool any_dead = dead > 0;
+    size_t near = s->count;
     for (size_t at = 0; at < dead && s->count < CANDIDATES_MAX; at++) {
         const uint32_t *beyond = hnsw_list(h, h->open[at].slot, level);
         for (uint32_t i = 1; i <= beyond[0]; i++) {
@@ -53,10 +76,11 @@ static bool collect_survivors(struct hnsw *h, uint32_t slot, uint32_t level, str
             if (h->states[other] == HNSW_DEAD) {
                 h->open[dead++].slot = other;
             } else {
-                survivor_add(h, s, other, hnsw_distance(h, row, hnsw_row_at(h, other)));
+                survivor_add(s, (struct hnsw_near){.slot = other});
             }
         }
     }
+    rank_survivors(h, slot, s, near);
     return any_dead;
 }
 

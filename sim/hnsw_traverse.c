@@ -92,14 +92,6 @@ void hnsw_sort(struct hnsw_near *near, size_t count) {
 
 /* --- walking --- */
 
-/* Sends for a row before it is needed. */
-static inline void prefetch_row(const float *row, size_t stride) {
-    size_t lines = stride / 16;
-    for (size_t i = 0; i < lines; i++) {
-        __builtin_prefetch(row + 16 * i, 0, 3);
-    }
-}
-
 struct frontier {
     uint32_t slots[HNSW_LINKS_MAX];
     const float *rows[HNSW_LINKS_MAX];
@@ -124,11 +116,11 @@ static void frontier_fill(struct hnsw *h, struct frontier *f, const float *query
     }
     size_t stride = h->rows.stride;
     for (size_t i = 0; i < BATCH && i < f->count; i++) {
-        prefetch_row(f->rows[i], stride);
+        hnsw_prefetch_row(h, f->slots[i]);
     }
     for (size_t i = 0; i < f->count; i += BATCH) {
         for (size_t ahead = i + BATCH; ahead < i + 2 * BATCH && ahead < f->count; ahead++) {
-            prefetch_row(f->rows[ahead], stride);
+            hnsw_prefetch_row(h, f->slots[ahead]);
         }
         size_t now = f->count - i < BATCH ? f->count - i : BATCH;
         vector_distances(h->kernels, h->options.metric, query, f->rows + i, now, stride,
