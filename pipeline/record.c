@@ -1,7 +1,7 @@
 #include "pipeline/record.h"
+#include "pipeline/xxh3.h"
 
 #include <assert.h>
-#include <xxhash.h>
 
 #include "pipeline/field_check.h"
 #include "pipeline/little_endian.h"

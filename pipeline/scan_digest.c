@@ -1,7 +1,7 @@
-#include <xxhash.h>
 
 #include "pipeline/effects.h"
 #include "pipeline/wire.h"
+#include "pipeline/xxh3.h"
 
 static uint64_t hash(uint64_t a, uint64_t b, uint64_t c) {
     char bytes[24];

@@ -19,9 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "pipeline/array.h"
+#include "pipeline/xxh3.h"
 #include "sim/oracle_parts.h"
 
 /* A record that was appended. */

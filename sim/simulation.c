@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "pipeline/array.h"
+#include "pipeline/xxh3.h"
 #include "sim/carrier.h"
 #include "sim/carrier_notes.h"
 #include "sim/clock_shim.h"
