@@ -6,10 +6,10 @@
  * seeds the next one. That keeps the state on the stack and away from the library's own.
  */
 #include <assert.h>
-#include <xxhash.h>
 
 #include "pipeline/document_parts.h"
 #include "pipeline/little_endian.h"
+#include "pipeline/xxh3.h"
 
 #define BLOCK_BYTES 4096
 
@@ -73,15 +73,19 @@ static void hasher_bytes(struct hasher *h, struct bytes b) {
     hasher_raw(h, b);
 }
 
-static void hasher_field(struct hasher *h, const struct field *f) {
+static void hasher_head(struct hasher *h, const struct document_field *held, size_t text_len) {
     char *at = hasher_room(h, 16);
-    at = le8_put(at, (uint8_t)f->id);
-    at = le8_put(at, (uint8_t)f->type);
-    at = le16_put(at, (uint16_t)f->name.len);
-    at = le32_put(at, (uint32_t)f->text.len);
-    le64_put(at, (uint64_t)f->integer);
-    hasher_raw(h, f->name);
-    hasher_raw(h, f->text);
+    at = le8_put(at, held->id);
+    at = le8_put(at, held->type);
+    at = le16_put(at, held->name_len);
+    at = le32_put(at, (uint32_t)text_len);
+    le64_put(at, (uint64_t)held->integer);
+}
+
+/* Name and text stand behind each other in the document as they do here. */
+static void hasher_field(struct hasher *h, const struct document_field *held) {
+    hasher_head(h, held, held->text_len);
+    hasher_raw(h, (struct bytes){held->data, (size_t)held->name_len + held->text_len});
 }
 
 /* Never 0, which stands for "nothing". */
@@ -96,22 +100,10 @@ static uint64_t source_hash(const struct document *d) {
     hasher_u64(&h, document_alive(d));
     for (uint32_t i = 0; i < d->field_count; i++) {
         if (d->fields[i].type != VALUE_NULL) {
-            struct field f = held_field(&d->fields[i]);
-            hasher_field(&h, &f);
+            hasher_field(&h, &d->fields[i]);
         }
     }
     return hasher_end(&h);
-}
-
-/* A field as it is shown. */
-static struct field shown_field(const struct document *d, const struct document_field *held) {
-    struct field f = held_field(held);
-    if (f.type == VALUE_TEXT) {
-        f.text = f.id == FIELD_LOCALE     ? document_locale(d)
-                 : f.id == FIELD_CATEGORY ? document_category(d)
-                                          : f.text;
-    }
-    return f;
 }
 
 /* An empty text says as little to a model as none. */
@@ -128,8 +120,14 @@ static uint64_t text_hash(const struct document *d) {
         bool words =
             held->id == FIELD_TITLE || held->id == FIELD_DESCRIPTION || held->id == FIELD_ATTRIBUTE;
         if ((words || held->id == FIELD_LOCALE) && says_something(held)) {
-            struct field f = shown_field(d, held);
-            hasher_field(&h, &f);
+            if (words || held->type != VALUE_TEXT) {
+                hasher_field(&h, held);
+            } else {
+                struct bytes shown = document_locale(d);
+                hasher_head(&h, held, shown.len);
+                hasher_raw(&h, held_name(held));
+                hasher_raw(&h, shown);
+            }
             any |= words;
         }
     }
