@@ -237,8 +237,9 @@ static struct effect *embed_begin(struct partitioned *builder, struct builder_ta
     }
     lane->embeds_under_way++;
     embed->embed.model_version = lane->model_version;
-    embed->embed.items = effect_alloc(effects, embed, room * sizeof *embed->embed.items);
-    embed->embed.results = effect_alloc(effects, embed, room * sizeof *embed->embed.results);
+    /* Room for many, of which few are used: each is set when it is. */
+    embed->embed.items = effect_alloc_raw(effects, embed, room * sizeof *embed->embed.items);
+    embed->embed.results = effect_alloc_raw(effects, embed, room * sizeof *embed->embed.results);
     return embed->embed.items == NULL || embed->embed.results == NULL ? NULL : embed;
 }
 
@@ -246,6 +247,8 @@ static int embed_add(struct effects *effects, struct effect *embed, const struct
                      struct lane_rows *rows, uint8_t modalities) {
     struct embed_item *item = &embed->embed.items[embed->embed.count];
     struct embed_result *result = &embed->embed.results[embed->embed.count];
+    *item = (struct embed_item){0};
+    *result = (struct embed_result){0};
     item->listing_id = listing->head.folded.document.listing_id;
     item->modalities = modalities;
     if (embed_input(effects, embed, &listing->head.folded, item) != 0) {
