@@ -16,9 +16,19 @@
 
 enum { COLUMNS_MAX = 20 };
 
+/* A cell in half of its room: of a busy day there are a million. */
+struct value {
+    union {
+        int64_t integer;
+        const char *text;
+    } u;
+    uint32_t length;
+    uint32_t type; /* enum cell_type */
+};
+
 /* A table as it was when it was first asked for. */
 struct snapshot {
-    struct cell *cells; /* row by row */
+    struct value *values; /* row by row */
     size_t count, capacity;
     bool loaded;
     bool whole; /* with the columns that are dear to read */
@@ -70,15 +80,29 @@ struct store_tables {
 
 /* ---- Rows ---- */
 
-static int add_row(struct filling *f, const struct cell *cells) {
-    struct snapshot *rows = f->rows;
-    if (ARRAY_RESERVE(rows->cells, rows->capacity, (rows->count + 1) * f->columns) != 0) {
+static int value_set(struct filling *f, struct value *value, const struct cell *cell) {
+    struct bytes text = cell->text;
+    *value = (struct value){.u.integer = cell->integer, .type = (uint32_t)cell->type};
+    if (cell->type != CELL_TEXT && cell->type != CELL_BLOB) {
+        return 0;
+    }
+    assert(text.len <= UINT32_MAX);
+    if (cell->type == CELL_TEXT && arena_copy(&f->t->texts, cell->text, &text) != 0) {
         return -ENOMEM;
     }
-    struct cell *row = rows->cells + rows->count * f->columns;
-    memcpy(row, cells, f->columns * sizeof *cells);
+    value->u.text = text.data;
+    value->length = (uint32_t)text.len;
+    return 0;
+}
+
+static int add_row(struct filling *f, const struct cell *cells) {
+    struct snapshot *rows = f->rows;
+    if (ARRAY_RESERVE(rows->values, rows->capacity, (rows->count + 1) * f->columns) != 0) {
+        return -ENOMEM;
+    }
+    struct value *row = rows->values + rows->count * f->columns;
     for (size_t i = 0; i < f->columns; i++) {
-        if (row[i].type == CELL_TEXT && arena_copy(&f->t->texts, row[i].text, &row[i].text) != 0) {
+        if (value_set(f, &row[i], &cells[i]) != 0) {
             return -ENOMEM;
         }
     }
@@ -317,8 +341,9 @@ static int fill_vectors(struct filling *f, bool whole) {
         struct vector_collection_info c = fake_vector_db_collection(db, i);
         size_t first = f->rows->count;
         failed = c.dropped ? 0 : each_scanned(f, scan_vectors, &c, add_vector);
-        for (size_t k = first; k < f->rows->count; k++) {
-            f->rows->cells[k * f->columns] = name_cell(modality_name(c.modality));
+        struct cell name = name_cell(modality_name(c.modality));
+        for (size_t k = first; failed == 0 && k < f->rows->count; k++) {
+            failed = value_set(f, &f->rows->values[k * f->columns], &name);
         }
     }
     return failed;
@@ -495,7 +520,7 @@ static size_t column_named(enum table_id id, const char *name) {
     return column;
 }
 
-static bool has_null(const struct cell *row, const size_t *columns, size_t count) {
+static bool has_null(const struct value *row, const size_t *columns, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (row[columns[i]].type == CELL_NULL) {
             return true;
@@ -506,14 +531,14 @@ static bool has_null(const struct cell *row, const size_t *columns, size_t count
 
 /* Of 64 bits: two keys of one table that share them are not to be expected in a lifetime of runs.
  */
-static uint64_t hash_of(const struct cell *row, const size_t *columns, size_t count) {
+static uint64_t hash_of(const struct value *row, const size_t *columns, size_t count) {
     uint64_t hash = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct cell *cell = &row[columns[i]];
-        hash = cell->type == CELL_NULL ? XXH3_64bits_withSeed("", 0, hash)
-               : cell->type == CELL_INTEGER
-                   ? XXH3_64bits_withSeed(&cell->integer, sizeof cell->integer, hash)
-                   : XXH3_64bits_withSeed(cell->text.data, cell->text.len, hash + 1);
+        const struct value *value = &row[columns[i]];
+        hash = value->type == CELL_NULL ? XXH3_64bits_withSeed("", 0, hash)
+               : value->type == CELL_INTEGER
+                   ? XXH3_64bits_withSeed(&value->u.integer, sizeof value->u.integer, hash)
+                   : XXH3_64bits_withSeed(value->u.text, value->length, hash + 1);
     }
     return hash;
 }
@@ -527,7 +552,7 @@ static int64_t count_duplicates(const struct snapshot *rows, size_t width, const
         return -1;
     }
     for (size_t i = 0; i < rows->count && duplicates >= 0; i++) {
-        uint64_t hash = hash_of(rows->cells + i * width, columns, count);
+        uint64_t hash = hash_of(rows->values + i * width, columns, count);
         int put = id_map_put(&seen, hash, (union id_map_value){.number = 1});
         duplicates = put < 0 ? -1 : duplicates + (put == 0);
     }
@@ -554,7 +579,7 @@ int64_t store_tables_count(struct store_tables *t, enum store_count what, const 
     }
     int64_t nulls = 0;
     for (size_t i = 0; what == STORE_COUNT_NULLS && i < rows->count; i++) {
-        nulls += has_null(rows->cells + i * width, at, wanted_count);
+        nulls += has_null(rows->values + i * width, at, wanted_count);
     }
     return what == STORE_COUNT_NULLS ? nulls : (int64_t)rows->count;
 }
@@ -657,28 +682,29 @@ static const struct snapshot *rows_of(const struct store_cursor *cursor) {
     return &cursor->about->t->snapshots[cursor->about->id];
 }
 
-static const struct cell *row_at(const struct store_cursor *cursor, size_t at) {
-    return rows_of(cursor)->cells + at * column_count(cursor->about->id);
+static const struct value *row_at(const struct store_cursor *cursor, size_t at) {
+    return rows_of(cursor)->values + at * column_count(cursor->about->id);
 }
 
 /* As SQLite compares a value with a column that has no type. */
-static bool equals(const struct cell *cell, sqlite3_value *value) {
+static bool equals(const struct value *held, sqlite3_value *value) {
     switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
-        return cell->type == CELL_INTEGER && cell->integer == sqlite3_value_int64(value);
+        return held->type == CELL_INTEGER && held->u.integer == sqlite3_value_int64(value);
     case SQLITE_FLOAT:
-        return cell->type == CELL_INTEGER && (double)cell->integer == sqlite3_value_double(value);
+        return held->type == CELL_INTEGER && (double)held->u.integer == sqlite3_value_double(value);
     case SQLITE_TEXT:
-        return (cell->type == CELL_TEXT || cell->type == CELL_BLOB) &&
-               bytes_equal(cell->text, (struct bytes){(const char *)sqlite3_value_text(value),
-                                                      (size_t)sqlite3_value_bytes(value)});
+        return (held->type == CELL_TEXT || held->type == CELL_BLOB) &&
+               bytes_equal((struct bytes){held->u.text, held->length},
+                           (struct bytes){(const char *)sqlite3_value_text(value),
+                                          (size_t)sqlite3_value_bytes(value)});
     default:
         return false; /* NULL equals nothing; no column holds a blob */
     }
 }
 
 static bool wanted(const struct store_cursor *cursor) {
-    const struct cell *row = row_at(cursor, cursor->at);
+    const struct value *row = row_at(cursor, cursor->at);
     for (size_t i = 0; i < cursor->wanted_count; i++) {
         if (!equals(&row[cursor->wanted[i].column], cursor->wanted[i].value)) {
             return false;
@@ -727,17 +753,17 @@ static int table_eof(sqlite3_vtab_cursor *base) {
 
 static int table_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int column) {
     const struct store_cursor *cursor = (const struct store_cursor *)base;
-    const struct cell *cell = &row_at(cursor, cursor->at)[column];
-    switch (cell->type) {
+    const struct value *value = &row_at(cursor, cursor->at)[column];
+    switch ((enum cell_type)value->type) {
     case CELL_NULL:
         sqlite3_result_null(out);
         break;
     case CELL_INTEGER:
-        sqlite3_result_int64(out, cell->integer);
+        sqlite3_result_int64(out, value->u.integer);
         break;
     case CELL_TEXT:
     case CELL_BLOB:
-        sqlite3_result_text(out, cell->text.data, (int)cell->text.len, SQLITE_STATIC);
+        sqlite3_result_text(out, value->u.text, (int)value->length, SQLITE_STATIC);
         break;
     }
     return SQLITE_OK;
@@ -788,7 +814,7 @@ void store_tables_free(struct store_tables *t) {
     }
     sqlite3_close(t->db);
     for (int id = 0; id < TABLE_COUNT; id++) {
-        free(t->snapshots[id].cells);
+        free(t->snapshots[id].values);
     }
     arena_release(&t->texts);
     free(t);
