@@ -20,7 +20,8 @@ static void help(void) {
     puts("usage: murphy merge DIR... [--out DIR] [--json] [--any-build]\n\n"
          "Joins the folders that murphy sweep --out wrote, on one machine or many, and\n"
          "says what they come to together, as the sweep would have.\n\n"
-         "  --out DIR  leave the joined results in DIR/sweep.db, for murphy merge or SQL\n"
+         "  --out DIR  leave the joined results in DIR/sweep.db, for murphy merge or SQL,\n"
+         "             and a page of them in DIR/report.html\n"
          "  --json     print the summary as one document\n"
          "  --any-build  also join what different builds of one version found\n\n"
          "Exit status: that of the sweep; 65 when the folders contradict each other (one\n"
@@ -88,6 +89,9 @@ static int summary(struct merging *m) {
         return EXIT_INTERNAL;
     }
     struct sweep_closing closing = {.json = m->json, .missing = missing};
+    if (m->out != NULL) {
+        snprintf(closing.page, sizeof closing.page, "%s/report.html", m->out);
+    }
     int status = sweep_summary_write(&m->joined, &closing, stdout);
     if (missing > 0 && m->joined.error[0] == '\0') {
         fprintf(stderr, "murphy merge: %" PRId64 " runs that were asked for are missing\n",

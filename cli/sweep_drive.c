@@ -152,6 +152,9 @@ static int play_marked(struct sweep *sweep, const struct sweep_caller *caller,
                                     .missing = (int64_t)(left - p.done),
                                     .elapsed_ns = clock_shim_real_monotonic_ns() - p.began_ns,
                                     .jobs = sweep->jobs};
+    if (sweep->out != NULL) {
+        snprintf(closing.page, sizeof closing.page, "%s/report.html", sweep->out);
+    }
     int verdict = caller->summary(caller->ctx, store, &closing, stdout);
     if (store->error[0] != '\0' || sweep_store_finish(store) != EXIT_HELD) {
         return complain(sweep, store, EXIT_INTERNAL);

@@ -8,6 +8,7 @@
 #include "cli/sweep_matrix.h"
 #include "cli/sweep_notes.h"
 #include "reports/format.h"
+#include "reports/sweep_html.h"
 #include "sim/sqlite_host.h"
 
 struct totals {
@@ -215,8 +216,21 @@ static json_t *failures_array(struct sweep_store *store) {
     return array;
 }
 
-static int write_json(struct sweep_store *store, const struct sweep_closing *c,
-                      const struct totals *all, const struct sweep_matrix *matrix, FILE *out) {
+/* Kinds that a swarm of all faults does without, with the reason. */
+static json_t *left_out(void) {
+    json_t *kinds = json_object();
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        const struct fault_about *about = &fault_table()[kind];
+        if (about->no_swarm[0] != '\0') {
+            json_object_set_new(kinds, about->name, json_string(about->no_swarm));
+        }
+    }
+    return kinds;
+}
+
+/* NULL with the store's error. */
+static json_t *document_of(struct sweep_store *store, const struct sweep_closing *c,
+                           const struct totals *all, const struct sweep_matrix *matrix) {
     static const char *const verdicts[] = {[EXIT_HELD] = "pass",
                                            [EXIT_CHECK_FAILED] = "fail",
                                            [EXIT_SLO_FAILED] = "slo",
@@ -230,13 +244,35 @@ static int write_json(struct sweep_store *store, const struct sweep_closing *c,
     failed |= json_object_set_new(document, "scenarios", scenarios_array(store));
     failed |= json_object_set_new(document, "failures", failures_array(store));
     failed |= json_object_set_new(document, "coverage", sweep_matrix_json(matrix));
+    failed |= json_object_set_new(document, "left_out", left_out());
     failed |= json_object_set_new(document, "drawn", sweep_notes_json(store, SWEEP_DRAWN));
     failed |= json_object_set_new(document, "allowances", sweep_notes_json(store, SWEEP_ALLOWED));
     if (failed == 0) {
+        return document;
+    }
+    if (store->error[0] == '\0') {
+        snprintf(store->error, sizeof store->error, "out of memory");
+    }
+    json_decref(document);
+    return NULL;
+}
+
+/* The document on `out`, where it is asked for, and the page of the folder. */
+static int write_document(struct sweep_store *store, const struct sweep_closing *c,
+                          const struct totals *all, const struct sweep_matrix *matrix, FILE *out) {
+    json_t *document = document_of(store, c, all, matrix);
+    if (document == NULL) {
+        return -1;
+    }
+    int failed = 0;
+    if (c->json) {
         failed = json_dumpf(document, out, JSON_INDENT(2));
         fputc('\n', out);
-    } else if (store->error[0] == '\0') {
-        snprintf(store->error, sizeof store->error, "out of memory");
+    }
+    struct report_error error;
+    if (failed == 0 && c->page[0] != '\0' && sweep_html_save(document, c->page, &error) != 0) {
+        snprintf(store->error, sizeof store->error, "%s", error.text);
+        failed = -1;
     }
     json_decref(document);
     return failed != 0 ? -1 : 0;
@@ -246,8 +282,8 @@ int sweep_summary_write(struct sweep_store *store, const struct sweep_closing *c
     struct totals all = {0};
     struct sweep_matrix matrix;
     if (read_all_totals(store, &all) != 0 || sweep_matrix_read(store, &matrix) != 0 ||
-        (closing->json ? write_json(store, closing, &all, &matrix, out)
-                       : write_text(store, closing, &all, &matrix, out)) != 0) {
+        (!closing->json && write_text(store, closing, &all, &matrix, out) != 0) ||
+        write_document(store, closing, &all, &matrix, out) != 0) {
         return EXIT_INTERNAL;
     }
     int status = exit_status_of(&all);

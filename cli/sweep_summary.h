@@ -19,6 +19,7 @@ struct sweep_closing {
     int64_t missing;    /* runs that were asked for and are not there */
     int64_t elapsed_ns; /* 0: not known */
     unsigned jobs;      /* 0: not known */
+    char page[4096];    /* the file that a page of the whole is saved in; "": none */
 };
 
 /* How many runs are not there of all the seeds that were ever asked of this store or any shard of

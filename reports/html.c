@@ -11,6 +11,24 @@
 /* --- what the sections share -------------------------------------------------------------------
  */
 
+void html_head(FILE *out, const char *verdict, const char *title, const char *style) {
+    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+          "'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
+          "<link rel=\"icon\" href=\"data:,\">\n<title>",
+          out);
+    fprintf(out, "%s ", verdict);
+    markup_text(out, title);
+    fputs("</title>\n<style>", out);
+    fputs(HTML_STYLE_COLOURS, out);
+    fputs(HTML_STYLE_TEXT, out);
+    fputs(HTML_STYLE_TOP, out);
+    fputs(HTML_STYLE_TABLES, out);
+    fputs(HTML_STYLE_PLOTS, out);
+    fprintf(out, "%s</style></head>\n<body>\n", style);
+}
+
 void html_section(FILE *out, const char *id, const char *title) {
     fprintf(out, "<section id=\"%s\"><h2>%s</h2>\n", id, title);
 }
@@ -75,24 +93,6 @@ static const struct {
                 [RUN_PASS] = {"PASS", "good"},
                 [RUN_FAIL] = {"FAIL", "bad"},
                 [RUN_SLO] = {"SLO MISSED", "warn"}};
-
-static void head(FILE *out, const struct run_result *r) {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-          "'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
-          "<link rel=\"icon\" href=\"data:,\">\n<title>",
-          out);
-    fprintf(out, "%s ", verdicts[r->verdict].word);
-    markup_text(out, r->scenario);
-    fprintf(out, ", seed %llu</title>\n<style>", (unsigned long long)r->seed);
-    fputs(HTML_STYLE_COLOURS, out);
-    fputs(HTML_STYLE_TEXT, out);
-    fputs(HTML_STYLE_TOP, out);
-    fputs(HTML_STYLE_TABLES, out);
-    fputs(HTML_STYLE_PLOTS, out);
-    fputs("</style></head>\n<body>\n", out);
-}
 
 static void verdict(FILE *out, const struct run_result *r) {
     fprintf(out, "<div class=\"verdict\"><div class=\"pill %s\" style=\"flex:none\">%s</div><div>",
@@ -264,7 +264,9 @@ static void footer(FILE *out, const struct run_result *r, const struct run_html_
 
 static void page(FILE *out, const struct run_result *r, const struct run_html_options *o,
                  const struct plots *plots) {
-    head(out, r);
+    char title[300];
+    snprintf(title, sizeof title, "%.250s, seed %llu", r->scenario, (unsigned long long)r->seed);
+    html_head(out, verdicts[r->verdict].word, title, "");
     fputs("<header>\n", out);
     verdict(out, r);
     tiles(out, r);

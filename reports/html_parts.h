@@ -10,6 +10,9 @@
 #include "reports/plots.h"
 #include "reports/result.h"
 
+/* Everything up to <body>: the title begins with the verdict; `style` is the page's own, or "". */
+void html_head(FILE *out, const char *verdict, const char *title, const char *style);
+
 /* Opens <section id><h2>title</h2>; close with html_section_end. */
 void html_section(FILE *out, const char *id, const char *title);
 void html_section_end(FILE *out);

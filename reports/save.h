@@ -21,7 +21,8 @@ __attribute__((format(printf, 2, 3)))
 /* Fills the sentence and returns -1. */
 int report_fail(struct report_error *error, const char *format, ...);
 
-/* A writer puts the whole report on `out` and returns 0, or -1 with a sentence. */
+/* A writer puts the whole report on `out` and returns 0, or -1 with a sentence. The result is NULL
+ * for one that reads its options alone. */
 typedef int report_writer(const struct run_result *r, const void *options, FILE *out,
                           struct report_error *error);
 

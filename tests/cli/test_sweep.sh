@@ -164,6 +164,8 @@ shards_are_joined() {
     done
     wants 65 'missing' "$murphy" merge "$folder/shard-1" "$folder/shard-3"
     wants 0 'all ' "$murphy" merge "$folder"/shard-? --out "$folder/joined"
+    grep -q '<title>PASS sweep</title>' "$folder/joined/report.html" "$folder/shard-1/report.html"
+    holds "sweep and merge leave a page" $?
     grep -Eq '^all +14 +14 ' "$folder/out"
     holds 'three shards are all seeds, each once' $?
     wants 0 '"complete": true' "$murphy" merge "$folder/joined" "$folder/shard-2" --json
