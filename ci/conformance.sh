@@ -73,15 +73,15 @@ install_npm() {
     (cd "$npm" && npm install --no-audit --no-fund --no-package-lock)
 }
 
-# NAME: the server conformance/NAME.mjs, on a socket in the folder $logs/NAME. npm carries what Debian
-# does not: PostgreSQL with pgvector as a program of Node.js, a server of the protocol of Amazon S3,
-# and a trained model of texts.
+# NAME PLACE: the server conformance/NAME.mjs, on a socket in the folder $logs/PLACE. npm carries what
+# Debian does not: PostgreSQL with pgvector as a program of Node.js, a server of the protocol of Amazon
+# S3, and a trained model of texts.
 start_node() {
-    local log=$logs/$1.log
-    mkdir -p "$logs/$1" "$npm"
+    local log=$logs/$2.log
+    mkdir -p "$logs/$2" "$npm"
     [ -e "$logs/npm" ] || install_npm >"$log" 2>&1 || return 1
     touch "$logs/npm"
-    node "$npm/$1.mjs" "$logs/$1" >>"$log" 2>&1 &
+    node "$npm/$1.mjs" "$logs/$2" >>"$log" 2>&1 &
     servers+=($!)
     for _ in $(seq 300); do
         grep -q '^ready' "$log" && return 0
@@ -117,23 +117,27 @@ else
     no_start PostgreSQL postgres
 fi
 hold objects fake
-if start_node s3; then
+if start_node s3 s3; then
     MURPHY_CONFORMANCE_S3=$logs/s3/s3 hold objects s3
 else
     no_start 'The object store' s3
 fi
 hold embedding fake
-if start_node embeddings; then
+if start_node embeddings embeddings; then
     MURPHY_CONFORMANCE_EMBEDDINGS=$logs/embeddings/embeddings hold embedding http
 else
     no_start 'The embedding service' embeddings
 fi
-hold vectors fake
-if start_node pglite; then
-    PGHOST=$logs/pglite PGUSER=postgres PGDATABASE=postgres PGSSLMODE=disable hold vectors postgres
-else
-    no_start PGlite pglite
-fi
+export PGUSER=postgres PGDATABASE=postgres PGSSLMODE=disable
+for suite in vectors pgvector; do
+    hold $suite fake
+    # A server of its own for each: PGlite serves one client and no second one.
+    if start_node pglite $suite; then
+        PGHOST=$logs/$suite hold $suite postgres
+    else
+        no_start PGlite $suite
+    fi
+done
 wait "$waiting"
 hold log librdkafka
 

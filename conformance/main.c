@@ -34,7 +34,9 @@
     X(embedding, fake, "the fake")                                                                 \
     X(embedding, http, "a trained model behind HTTP")                                              \
     X(vectors, fake, "the fake")                                                                   \
-    X(vectors, postgres, "PostgreSQL with pgvector")
+    X(vectors, postgres, "PostgreSQL with pgvector")                                               \
+    X(pgvector, fake, "the fake, as it is pgvector-like")                                          \
+        X(pgvector, postgres, "pgvector by itself")
 
 #define X(port, subject, about)                                                                    \
     static int run_##port##_##subject(void) {                                                      \

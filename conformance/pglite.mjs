@@ -1,5 +1,5 @@
 // A PostgreSQL with pgvector, on a socket in a folder: `node pglite.mjs FOLDER`. Says 'ready' once it
-// takes connections, and serves one client at a time until it is ended.
+// takes connections; it serves one client, and no second one after it.
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';

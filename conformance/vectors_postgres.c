@@ -17,6 +17,7 @@ enum { SQL_MAX = 2048, NAME_MAX_BYTES = 64, BATCH_MAX = 4096 };
 
 struct subject {
     PGconn *db;
+    bool tombstones; /* a DELETE leaves a row that says so */
 };
 
 static void table_name(char *name, enum modality modality, uint32_t model_version) {
@@ -129,7 +130,8 @@ static int port_write(void *ctx, vtime now, enum modality modality, uint32_t mod
         case ROW_DELETE:
         case ROW_TOMBSTONE:
             postgres_rows_remove(s->db, table, w->listing_id, w->meta.version,
-                                 w->rule != VERSION_IGNORED);
+                                 (s->tombstones || w->kind == ROW_TOMBSTONE) &&
+                                     w->rule != VERSION_IGNORED);
             break;
         case ROW_WRITE_KIND_COUNT:
             assert(0 && "no kind of write");
@@ -176,8 +178,9 @@ static int port_search(void *ctx, vtime now, enum modality modality, uint32_t mo
     postgres_rows_filter(filter, cells + 1);
     cells[1 + POSTGRES_ROWS_FILTER_CELLS] = cell_integer((int64_t)k);
     char sql[SQL_MAX];
-    snprintf(sql, sizeof sql, "SET hnsw.ef_search = %u; SET enable_indexscan = %s",
-             ef < k ? (unsigned)k : ef, exact ? "off" : "on");
+    snprintf(sql, sizeof sql,
+             "SET hnsw.ef_search = %u; SET enable_indexscan = %s; SET enable_seqscan = %s",
+             ef < k ? (unsigned)k : ef, exact ? "off" : "on", exact ? "on" : "off");
     postgres_run(s->db, sql);
     snprintf(sql, sizeof sql,
              "SELECT key, version, 1 - distance FROM (SELECT key, version, embedding <=> $1"
@@ -360,21 +363,27 @@ static void release(void *ctx) {
     free(s);
 }
 
-bool vectors_subject_postgres(struct vectors_subject *out) {
+static bool open_like(bool plain, struct vectors_subject *out) {
     struct subject *s = calloc(1, sizeof *s);
-    if (s == NULL) {
-        return false;
-    }
-    s->db = postgres_open("vectors");
-    if (s->db == NULL) {
+    if (s == NULL || (s->db = postgres_open("vectors")) == NULL) {
         free(s);
         return false;
     }
+    s->tombstones = !plain;
     postgres_run(s->db, "CREATE TABLE collection(modality bigint, model_version bigint,"
                         " PRIMARY KEY(modality, model_version));"
-                        "CREATE TABLE alias(modality bigint PRIMARY KEY, model_version bigint);"
-                        "SET hnsw.iterative_scan = strict_order");
+                        "CREATE TABLE alias(modality bigint PRIMARY KEY, model_version bigint)");
     postgres_run(s->db, postgres_rows_blocks);
+    postgres_run(s->db, plain ? "SET hnsw.iterative_scan = off"
+                              : "SET hnsw.iterative_scan = strict_order");
     *out = (struct vectors_subject){{&port_ops, s}, release, s};
     return true;
+}
+
+bool vectors_subject_postgres(struct vectors_subject *out) {
+    return open_like(false, out);
+}
+
+bool pgvector_subject_postgres(struct vectors_subject *out) {
+    return open_like(true, out);
 }

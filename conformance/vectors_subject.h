@@ -19,7 +19,13 @@ struct vectors_subject {
 bool vectors_subject_fake(struct vectors_subject *out);
 bool vectors_subject_postgres(struct vectors_subject *out);
 
-/* Holds subjects to the port (see conformance/suite.h). */
+/* The same as plain as pgvector is by itself, without a driver's tombstones and without scans that
+ * go on until enough rows pass: what the profile pgvector-like claims to be. */
+bool pgvector_subject_fake(struct vectors_subject *out);
+bool pgvector_subject_postgres(struct vectors_subject *out);
+
+/* Hold subjects to the port, and to that profile (see conformance/suite.h). */
+int pgvector_suite_run(const char *name, bool (*make)(struct vectors_subject *out));
 int vectors_suite_run(const char *name, bool (*make)(struct vectors_subject *out));
 
 #endif

@@ -584,6 +584,78 @@ static void random_plays_agree_with_the_fake(void **state) {
     (void)teardown(&fake_state);
 }
 
+/* ---- What the profile pgvector-like claims ---- */
+
+/* A row is guarded by its version for as long as it is there; deleted, it leaves nothing, and an
+ * older write brings it back. A row that says that there is none stays. */
+static void plain_deletions_leave_nothing(void **state) {
+    struct vectors_subject *s = *state;
+    enum item_status status;
+    struct vector_write gone = removal(2, 6);
+    gone.kind = ROW_TOMBSTONE;
+    assert_int_equal(write(s, upsert(1, 5)), ITEM_APPLIED);
+    assert_int_equal(write(s, upsert(1, 4)), ITEM_CONFLICT);
+    assert_int_equal(write(s, removal(1, 6)), ITEM_APPLIED);
+    assert_int_equal(write(s, gone), ITEM_APPLIED);
+    assert_int_equal(nearest(s, 1, NULL), 0);
+    struct vector_write stale[] = {upsert(1, 4), upsert(2, 4)};
+    static const enum item_status expected[] = {ITEM_APPLIED, ITEM_CONFLICT};
+    for (int i = 0; i < 2; i++) { /* a moment later */
+        assert_int_equal(
+            s->port.ops->write(s->port.ctx, at(9), MODALITY_TEXT, 1, &stale[i], 1, &status), 0);
+        assert_int_equal(status, expected[i]);
+    }
+    assert_int_equal(nearest(s, 1, NULL), 1);
+}
+
+enum { DEAD_ROWS = 30, ALL_ROWS = 60, NARROW_EF = 20 };
+
+/* How many of the ten rows next to direction 1 an index of that breadth finds. */
+static size_t found_narrowly(struct vectors_subject *s) {
+    struct search_hit hits[10];
+    size_t count = 0;
+    assert_int_equal(s->port.ops->search(s->port.ctx, at(2), MODALITY_TEXT, 0, direction(1), 10,
+                                         NARROW_EF, false, NULL, hits, &count),
+                     0);
+    return count;
+}
+
+/* Deleted rows use up the candidates of a search, until a vacuum takes them out of the index
+ * (pgvector#244). */
+static void dead_rows_use_up_searches(void **state) {
+    struct vectors_subject *s = *state;
+    float near[D];
+    float slant[D];
+    memcpy(near, direction(1), sizeof near);
+    memcpy(slant, direction(2), sizeof slant);
+    for (uint64_t id = 1; id <= ALL_ROWS; id++) {
+        float vector[D];
+        for (int d = 0; d < D; d++) {
+            vector[d] = near[d] + slant[d] * (float)id / 100;
+        }
+        normalise(vector);
+        struct vector_write item = upsert(id, 1);
+        item.vector = vector;
+        assert_int_equal(write(s, item), ITEM_APPLIED);
+    }
+    assert_int_equal(found_narrowly(s), 10);
+    for (uint64_t id = 1; id <= DEAD_ROWS; id++) {
+        assert_int_equal(write(s, removal(id, 2)), ITEM_APPLIED);
+    }
+    assert_int_equal(found_narrowly(s), 0);
+    assert_int_equal(admin(s, VECTOR_COMPACT, MODALITY_TEXT, 0, 0), ITEM_APPLIED);
+    assert_int_equal(found_narrowly(s), 10);
+}
+
+int pgvector_suite_run(const char *name, bool (*make)(struct vectors_subject *out)) {
+    const struct CMUnitTest tests[] = {
+        TEST_AFTER(with_collections, plain_deletions_leave_nothing),
+        TEST_AFTER(with_collections, dead_rows_use_up_searches),
+    };
+    make_subject = make;
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
 int vectors_suite_run(const char *name, bool (*make)(struct vectors_subject *out)) {
     const struct CMUnitTest tests[] = {
         TEST_AFTER(with_collections, versions_guard_rows_and_deletions),
