@@ -1,6 +1,6 @@
 /*
- * Planted bugs: each takes away one protection of the core, so that the harness can be seen to
- * notice. They exist in simulation only: the constructor of a machine is handed the set, and a host
+ * Planted bugs: each takes away one protection of the core, or of the archive of embeddings beside
+ * it, so that the harness can be seen to notice. They exist in simulation only: the constructor of a machine is handed the set, and a host
  * that serves production hands none. `murphy list bugs` prints this table; `--bug NAME` switches
  * one.
  */
