@@ -351,12 +351,35 @@ static void reconcile_due(void *ctx, vtime now, uint64_t arg) {
                        COMMAND_RECONCILE);
 }
 
+/* A process that is replaced is away for so long, unless the scenario says otherwise. */
+#define DEPLOY_DOWN_NS (10 * VTIME_SECOND)
+
+static void deploy(struct scenario_run *run, const struct operation *operation) {
+    bool grouped = machine_tenure(operation->worker) == MACHINE_GROUPED;
+    simulation_deploy(run->simulation,
+                      &(struct deployment){
+                          .version = operation->version,
+                          .everyone = !grouped,
+                          .kind = operation->worker,
+                          .down_ns = operation->down_ns == 0 ? DEPLOY_DOWN_NS : operation->down_ns,
+                          .forced = operation->forced,
+                      });
+}
+
 /* An operator acts. */
 static void operation_due(void *ctx, vtime now, uint64_t index) {
     struct scenario_run *run = ctx;
     const struct operation *operation = &run->scenario->operations[index];
     if (operation->control == CONTROL_SCALE) {
         simulation_scale(run->simulation, operation->worker, operation->workers);
+        return;
+    }
+    if (operation->control == CONTROL_DEPLOY) {
+        deploy(run, operation);
+        return;
+    }
+    if (operation->control == CONTROL_FINALISE) {
+        simulation_finalise(run->simulation, operation->version, operation->forced);
         return;
     }
     struct control control = {

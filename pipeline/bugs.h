@@ -244,7 +244,17 @@
     X(ARTIFACT_ASSUMED, "artifact-assumed",                                                        \
       "a vector that was archived once is not made again, whether its artifact is still there or " \
       "not",                                                                                       \
-      "convergence")
+      "convergence")                                                                               \
+    X(NEW_FORMAT_EARLY, "new-format-early",                                                        \
+      "workers of a new version write its format at once, whether or not the upgrade is "          \
+      "finalised: those of the old version cannot read it",                                        \
+      "convergence")                                                                               \
+    X(UNKNOWN_FORMAT_GUESSED, "unknown-format-guessed",                                            \
+      "a worker takes checkpoint entries of a format that it does not know for ones that are not " \
+      "there, and reads on from the offsets beside them, records as if it knew them",              \
+      "convergence")                                                                               \
+    X(UNKNOWN_RECORD_SKIPPED, "unknown-record-skipped",                                            \
+      "a worker passes over records of the log in a format that it does not know", "convergence")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

@@ -23,6 +23,9 @@ enum control_parameter {
     CONTROL_ANNOUNCED = 1 << 4, /* said by a machine: no command of an operator's */
     CONTROL_WORKERS = 1 << 5,   /* a kind of machine and a number: for whoever runs the processes,
                                    who is not told by the control topic */
+    CONTROL_VERSION = 1 << 6,   /* of the code, or of what it writes; for the same */
+    CONTROL_ROLL = 1 << 7,      /* a kind of machine, all if left out, and how long each process is
+                                   away; for the same */
 };
 
 /*
@@ -142,7 +145,23 @@ enum control_parameter {
       "embedding service answered wrongly",                                                        \
       "the service answers rightly again", "some vectors are made anew, others not yet",           \
       "the walk is in the checkpoint; it is done again until no row of the range is left",         \
-      "tests/pipeline/test_quality.c:test_reembed")
+      "tests/pipeline/test_quality.c:test_reembed")                                                \
+    X(DEPLOY, "deploy", "orchestrator", CONTROL_VERSION | CONTROL_ROLL,                            \
+      "replaces the processes of a machine, or of all, one after another by ones of that version " \
+      "of the code: the next goes when the one before it is back",                                 \
+      "the version reads what is finalised; otherwise it is refused with an alert, unless it is "  \
+      "forced",                                                                                    \
+      "processes of both versions share the partitions",                                           \
+      "a process that dies comes back in the version that it had, or was to get; the roll goes "   \
+      "on",                                                                                        \
+      "tests/sim/test_deployment.c:test_rolls")                                                    \
+    X(FINALISE, "finalise", "orchestrator", CONTROL_VERSION,                                       \
+      "lets all processes write the formats of that version, which older ones cannot read",        \
+      "every process runs that version or is about to, and none is about to be rolled back; "      \
+      "otherwise it is refused with an alert that names one, unless it is forced",                 \
+      "some processes write the formats, others not yet: all of them read both",                   \
+      "a process learns the level as it starts, and from then on by a command",                    \
+      "tests/sim/test_deployment.c:test_finalise")
 
 enum control_kind {
     CONTROL_NONE,

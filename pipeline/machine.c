@@ -9,6 +9,7 @@
 
 #include "pipeline/array.h"
 #include "pipeline/document.h"
+#include "pipeline/format.h"
 #include "pipeline/machine_parts.h"
 #include "pipeline/retention.h"
 #include "pipeline/wire.h"
@@ -47,7 +48,24 @@ void machine_free(struct machine *machine) {
     }
 }
 
+uint8_t machine_format(const struct machine *machine) {
+    const struct pipeline_config *config = machine->config;
+    bool finalised =
+        config->format_level >= config->code_version || bug_on(machine->bugs, BUG_NEW_FORMAT_EARLY);
+    return (uint8_t)(finalised ? config->code_version : config->format_level);
+}
+
+/* A level once finalised stays so: what is written in it has to be read. */
+static void finalise(struct machine *machine, uint32_t level) {
+    uint32_t *finalised = &machine->config_storage.format_level;
+    *finalised = level > *finalised ? level : *finalised;
+}
+
 int pipeline_step(struct machine *machine, const struct event *event, struct effects *effects) {
+    if (event->kind == EVENT_COMMAND && event->command.kind == COMMAND_FINALISE) {
+        finalise(machine, event->command.level);
+        return 0;
+    }
     int error = machine->step(machine, event, effects);
     return error != 0 || effects->out_of_memory ? -ENOMEM : 0;
 }
@@ -124,6 +142,8 @@ struct pipeline_config pipeline_config_with_defaults(const struct pipeline_confi
         c.member = value;                                                                          \
     }
     DEFAULT(partitions, 8)
+    DEFAULT(code_version, FORMAT_NEWEST)
+    DEFAULT(format_level, FORMAT_BARE)
     DEFAULT(model_version, 1)
     DEFAULT(allowed_lateness_ns, 2 * VTIME_HOUR)
     DEFAULT(late_batch_interval_ns, VTIME_HOUR)

@@ -114,6 +114,7 @@ enum command_kind {
     COMMAND_RECONCILE, /* reconciler: begin now */
     COMMAND_REMAKE, /* builder: the same as a repair, with vectors that the embedding service makes
                        anew: what was kept of them is not to be used (C5) */
+    COMMAND_FINALISE, /* any machine: formats up to `level` are written from now on (C6) */
 };
 
 struct event {
@@ -166,6 +167,7 @@ struct event {
             uint32_t model_version; /* 0: the one that is served */
             const uint64_t *listing_ids;
             size_t count;
+            uint32_t level; /* COMMAND_FINALISE */
         } command;
     };
 };
@@ -173,6 +175,9 @@ struct event {
 /* How much of what; zero means the default beside it. */
 struct pipeline_config {
     uint32_t partitions; /* of every topic; 8 */
+    /* What this process may read and write (pipeline/format.h). */
+    uint32_t code_version; /* formats up to that are read; the newest */
+    uint32_t format_level; /* that is finalised as it starts; 1 */
     /* Version 1 of the contract of each feed (pipeline/registry.h); empty: what the wire carries.
      * The texts outlive the machine. */
     struct bytes contracts[TOPIC_FEED_COUNT];
@@ -296,7 +301,11 @@ struct machine;
     X(REROUTED, "rerouted")                                                                        \
     X(COMPACTIONS, "compactions")                                                                  \
     X(CHANNELS_REWOUND, "channels_rewound")                                                        \
-    X(OFFSET_RESETS, "offset_resets")
+    X(OFFSET_RESETS, "offset_resets")                                                              \
+    X(CHECKPOINTS_SEALED, "checkpoints_sealed")                                                    \
+    /* By the host: a partition's checkpoint went to a worker of another code version. */          \
+    X(HANDED_TO_NEWER, "handed_to_newer")                                                          \
+    X(HANDED_TO_OLDER, "handed_to_older")
 enum machine_counter {
 #define COUNTER_ENUM(identifier, name) COUNTER_##identifier,
     MACHINE_COUNTERS(COUNTER_ENUM)

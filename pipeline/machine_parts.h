@@ -36,6 +36,9 @@ static inline void machine_count(struct machine *machine, enum machine_counter c
     machine->counters[counter] += n;
 }
 
+/* The format that it writes: the one that is finalised, as far as its code knows it. */
+uint8_t machine_format(const struct machine *machine);
+
 /* So much waits in one partition now. */
 static inline void machine_gauge(struct machine *machine, enum machine_gauge gauge,
                                  uint64_t waiting) {

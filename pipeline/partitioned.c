@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "pipeline/array.h"
+#include "pipeline/checkpoint_seal.h"
+#include "pipeline/format.h"
+#include "pipeline/sentence.h"
 
 enum { PURPOSE_LOAD, PURPOSE_SAVE, PURPOSE_FETCH };
 enum { TIMER_SAVE };
@@ -224,6 +227,41 @@ static int moved(struct partitioned *machine, struct task *task, size_t at,
     return 0;
 }
 
+/* ---- Formats of a later version ---- */
+
+static void tell_unknown(const struct partitioned *machine, const struct task *task,
+                         const char *what, struct effects *effects) {
+    struct sentence evidence = sentence_begin();
+    sentence_add(&evidence, what);
+    sentence_add(&evidence, " of partition ");
+    sentence_add_number(&evidence, task->partition);
+    sentence_add(&evidence, " is in a format that code version ");
+    sentence_add_number(&evidence, machine->machine.config->code_version);
+    sentence_add(&evidence, " does not know: the partition is left alone");
+    effects_alert(effects, "format-unknown", machine_kind_name(machine->machine.kind), ALERT_ERROR,
+                  sentence_bytes(&evidence));
+}
+
+/* How many of the records stand in front of the first whose format this code does not know. Feeds
+ * come from outside, and dead letters hold anything. */
+static size_t records_known(const struct partitioned *machine, const struct source *source,
+                            const struct event *event) {
+    const struct log_record *records = event->records.records;
+    uint32_t version = machine->machine.config->code_version;
+    size_t count = event->records.count;
+    if (source->topic < TOPIC_FEED_COUNT || source->topic == TOPIC_DEAD_LETTER ||
+        bug_on(machine->machine.bugs, BUG_UNKNOWN_FORMAT_GUESSED)) {
+        return count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool other = records[i].value.len > 0 && (unsigned char)records[i].value.data[0] > version;
+        if (other && record_format(records[i].value) > version) {
+            return i;
+        }
+    }
+    return count;
+}
+
 /* Records came. One that reads on where it could not before says so. */
 static int fetched(struct partitioned *machine, struct task *task, size_t at,
                    const struct event *event, struct effects *effects) {
@@ -231,6 +269,17 @@ static int fetched(struct partitioned *machine, struct task *task, size_t at,
     const struct effect *fetch = event->answered;
     if (fetch->fetch.bronze && event->records.count == 0) {
         return expired(machine, task, at, fetch, effects);
+    }
+    struct event known = *event;
+    known.records.count = records_known(machine, source, event);
+    if (known.records.count == 0 && event->records.count > 0) {
+        if (bug_on(machine->machine.bugs, BUG_UNKNOWN_RECORD_SKIPPED)) {
+            source->next = source->safe = event->records.records[0].offset + 1;
+            task_changed(machine, task, event->now, effects);
+            return task_fetch(machine, task, at, fetch->fetch.no_wait, effects);
+        }
+        tell_unknown(machine, task, "a record in the log", effects);
+        return 0; /* it reads no further: whoever is assigned the partition next does */
     }
     if (source->expired && !fetch->fetch.bronze) {
         source->expired = false;
@@ -242,13 +291,10 @@ static int fetched(struct partitioned *machine, struct task *task, size_t at,
     }
     /* The next fetch may go out in this very step: it is to say what was read in it. Who reads less
      * of it knows a later epoch than it need, which the same log has. */
-    if (event->records.count > 0) {
-        source->after_epoch = event->records.records[event->records.count - 1].epoch + 1;
+    if (known.records.count > 0) {
+        source->after_epoch = known.records.records[known.records.count - 1].epoch + 1;
     }
-    if (machine->ops->records(machine, task, at, event, effects) != 0) {
-        return -ENOMEM;
-    }
-    return 0;
+    return machine->ops->records(machine, task, at, &known, effects);
 }
 
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at) {
@@ -351,12 +397,47 @@ static void alert(struct effects *effects, const char *name, const char *subject
     effects_alert(effects, name, subject, ALERT_ERROR, bytes_of(evidence));
 }
 
+/* What stands in the seal of an entry: as checkpoint_open. */
+static int unseal(const struct partitioned *machine, uint64_t key, struct bytes stored,
+                  struct bytes *body) {
+    return checkpoint_open(stored, key, (uint8_t)machine->machine.config->code_version, body);
+}
+
+/* Some of the checkpoint was written by a later version of the code, whose formats were finalised:
+ * part of it would be worse than nothing (C6). */
+static bool is_beyond(const struct partitioned *machine, const struct event *event) {
+    struct bytes body;
+    bool beyond = unseal(machine, CHECKPOINT_OFFSETS_KEY, event->state.offsets, &body) == -ENOTSUP;
+    for (size_t i = 0; i < event->state.count && !beyond; i++) {
+        const struct state_entry *entry = &event->state.entries[i];
+        beyond = unseal(machine, entry->key, entry->value, &body) == -ENOTSUP;
+    }
+    return beyond && !bug_on(machine->machine.bugs, BUG_UNKNOWN_FORMAT_GUESSED);
+}
+
+/* 0, -EINVAL or -ENOMEM. */
+static int restore_entry(struct partitioned *machine, struct task *task,
+                         const struct state_entry *entry) {
+    struct bytes body;
+    int error = unseal(machine, entry->key, entry->value, &body);
+    if (error == -ENOTSUP) {
+        return 0; /* only a bug comes so far */
+    }
+    return error != 0 ? error : machine->ops->restore_entry(machine, task, entry->key, body);
+}
+
 static int restored(struct partitioned *machine, struct task *task, const struct event *event,
                     struct effects *effects) {
-    bool corrupt = sources_decode(task->sources, task->source_count, event->state.offsets) != 0;
+    if (is_beyond(machine, event)) {
+        tell_unknown(machine, task, "the checkpoint", effects);
+        return 0; /* it is never ready; whoever is assigned the partition next loads it anew */
+    }
+    struct bytes offsets = {NULL, 0};
+    bool corrupt =
+        unseal(machine, CHECKPOINT_OFFSETS_KEY, event->state.offsets, &offsets) == -EINVAL ||
+        sources_decode(task->sources, task->source_count, offsets) != 0;
     for (size_t i = 0; i < event->state.count; i++) {
-        const struct state_entry *entry = &event->state.entries[i];
-        int error = machine->ops->restore_entry(machine, task, entry->key, entry->value);
+        int error = restore_entry(machine, task, &event->state.entries[i]);
         if (error != 0 && error != -EINVAL) {
             return -ENOMEM;
         }
@@ -378,6 +459,35 @@ static int restored(struct partitioned *machine, struct task *task, const struct
     }
     task->ready = true;
     return machine->ops->begin(machine, task, event, effects);
+}
+
+/* The bytes behind a seal, in the memory of the save. Empty when out of memory, or when they say
+ * that there is nothing. */
+static struct bytes sealed(const struct partitioned *machine, uint64_t key, struct bytes body,
+                           struct effect *save, struct effects *effects) {
+    char *seal =
+        body.len == 0 ? NULL : effect_alloc_raw(effects, save, CHECKPOINT_SEAL_BYTES + body.len);
+    if (seal == NULL) {
+        return (struct bytes){NULL, 0};
+    }
+    memcpy(seal + CHECKPOINT_SEAL_BYTES, body.data, body.len);
+    checkpoint_seal(seal, machine_format(&machine->machine), key,
+                    (struct bytes){seal + CHECKPOINT_SEAL_BYTES, body.len});
+    return (struct bytes){seal, CHECKPOINT_SEAL_BYTES + body.len};
+}
+
+static int seal_all(const struct partitioned *machine, struct effect *save,
+                    struct effects *effects) {
+    if (machine_format(&machine->machine) < FORMAT_SEALED) {
+        return 0;
+    }
+    save->save_state.offsets =
+        sealed(machine, CHECKPOINT_OFFSETS_KEY, save->save_state.offsets, save, effects);
+    for (size_t i = 0; i < save->save_state.count; i++) {
+        struct state_entry *entry = &save->save_state.entries[i];
+        entry->value = sealed(machine, entry->key, entry->value, save, effects);
+    }
+    return effects->out_of_memory ? -ENOMEM : 0;
 }
 
 static int save(struct partitioned *machine, struct task *task, struct effects *effects) {
@@ -404,9 +514,14 @@ static int save(struct partitioned *machine, struct task *task, struct effects *
     bool early = bug_on(machine->machine.bugs, BUG_OFFSET_BEFORE_STATE);
     size_t length = sources_encode(task->sources, task->source_count, early, offsets);
     save->save_state.offsets = (struct bytes){offsets, length};
+    if (seal_all(machine, save, effects) != 0) {
+        return -ENOMEM;
+    }
     task->saving = true;
     task->changed = false;
     machine_count(&machine->machine, COUNTER_CHECKPOINTS, 1);
+    machine_count(&machine->machine, COUNTER_CHECKPOINTS_SEALED,
+                  machine_format(&machine->machine) >= FORMAT_SEALED);
     return task_expect(machine, task, save, PURPOSE_SAVE, 0);
 }
 
@@ -425,13 +540,15 @@ int task_savable(struct partitioned *machine, struct task *task, struct effects 
 static int saved(struct partitioned *machine, struct task *task, const struct event *event,
                  struct effects *effects) {
     const struct effect *taken = event->answered;
+    struct bytes offsets = {NULL, 0};
+    unseal(machine, CHECKPOINT_OFFSETS_KEY, taken->save_state.offsets, &offsets);
     task->saving = false;
     for (size_t i = 0; i < task->source_count; i++) {
         struct source source = task->sources[i];
         if (source.partition != task->partition) {
             continue;
         }
-        sources_decode(&source, 1, taken->save_state.offsets);
+        sources_decode(&source, 1, offsets);
         if (source.safe < 0) {
             continue; /* it is being read again from its beginning */
         }

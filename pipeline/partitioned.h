@@ -17,8 +17,10 @@
  *  4. a checkpoint names only offsets below which everything is dealt with or in its entries (A15);
  *  5. a timer reaches a task only if that very task armed it;
  *  6. a checkpoint of which an entry is corrupt is taken as far as it is sound: the task alerts,
- * and reads its sources from their start, which repeats what it knows and brings back what it lost.
- * Private to the machines.
+ * and reads its sources from their start, which repeats what it knows and brings back what it lost;
+ *  7. a checkpoint, or a record of a topic of the pipeline's own, in a format that this code does
+ * not know is neither read nor skipped: the task alerts and goes no further (C6). Private to the
+ * machines.
  */
 #ifndef MURPHY_PIPELINE_PARTITIONED_H
 #define MURPHY_PIPELINE_PARTITIONED_H

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "pipeline/field_check.h"
+#include "pipeline/format.h"
 #include "pipeline/little_endian.h"
 #include "pipeline/record_parts.h"
 
@@ -31,9 +32,7 @@ enum {
     ERASURE_BYTES = 13,
     CERTIFICATE_BYTES = 21,
 
-    REFERENCE_BYTES = 10,
-
-    RECORD_FORMAT = 1
+    REFERENCE_BYTES = 10
 };
 
 /*
@@ -68,6 +67,11 @@ static int reject_frame(struct record_error *error, const char *reason, const ch
     return record_reject(error, reason, "record", expected, actual);
 }
 
+/* The format of a record with these sections: one that only the second format has makes it one. */
+static uint8_t format_of(unsigned sections) {
+    return sections & SECTION_WRITER ? FORMAT_SEALED : FORMAT_BARE;
+}
+
 /* Format, length and checksum: after this the bytes are what their producer wrote. */
 static int check_frame(struct bytes input, struct record_error *error) {
     if (input.len < HEADER_BYTES) {
@@ -77,8 +81,9 @@ static int check_frame(struct bytes input, struct record_error *error) {
         return reject_frame(error, "record is too long", "at most 1048576 bytes",
                             (int64_t)input.len);
     }
-    if (le8_get(input.data + AT_FORMAT) != RECORD_FORMAT) {
-        return reject_frame(error, "unknown format", "format 1", le8_get(input.data + AT_FORMAT));
+    uint8_t format = le8_get(input.data + AT_FORMAT);
+    if (format != FORMAT_BARE && format != format_of(le8_get(input.data + AT_SECTIONS))) {
+        return reject_frame(error, "unknown format", "format 1", format); /* a producer's */
     }
     uint32_t length = le32_get(input.data + AT_LENGTH);
     if (length != input.len) {
@@ -90,6 +95,13 @@ static int check_frame(struct bytes input, struct record_error *error) {
                             le32_get(input.data + AT_CHECKSUM));
     }
     return 0;
+}
+
+uint8_t record_format(struct bytes input) {
+    bool framed = input.len >= HEADER_BYTES && input.len <= RECORD_BYTES_MAX &&
+                  le32_get(input.data + AT_LENGTH) == input.len &&
+                  le32_get(input.data + AT_CHECKSUM) == checksum_of(input.data, input.len);
+    return framed ? le8_get(input.data + AT_FORMAT) : 0;
 }
 
 static int check_kind(const char *data, struct record_error *error) {
@@ -104,9 +116,9 @@ static int check_kind(const char *data, struct record_error *error) {
     if (op == RECORD_DELETE && type != RECORD_LISTING && type != RECORD_MEDIA) {
         return record_reject(error, "only listings and media can be deleted", "op", "1", op);
     }
-    if ((le8_get(data + AT_SECTIONS) & ~SECTIONS_KNOWN) != 0) {
-        return record_reject(error, "unknown section", "sections", "bits 0 to 4",
-                             le8_get(data + AT_SECTIONS));
+    uint8_t sections = le8_get(data + AT_SECTIONS);
+    if ((sections & ~SECTIONS_KNOWN) != 0 || format_of(sections) != le8_get(data + AT_FORMAT)) {
+        return record_reject(error, "unknown section", "sections", "bits 0 to 4", sections);
     }
     return 0;
 }
@@ -589,7 +601,7 @@ static char *put_body(char *at, const struct record *r, const struct field *fiel
 }
 
 static char *put_header(char *at, const struct record *r, size_t field_count, size_t length) {
-    at = le8_put(at, RECORD_FORMAT);
+    at = le8_put(at, format_of(r->sections));
     at = le8_put(at, (uint8_t)r->type);
     at = le8_put(at, (uint8_t)r->op);
     at = le8_put(at, (uint8_t)r->sections);
@@ -641,6 +653,7 @@ int64_t record_reframe(struct bytes input, const struct record *r, char *buffer,
         return -1;
     }
     memcpy(buffer, input.data, kept);
+    le8_put(buffer + AT_FORMAT, format_of(r->sections));
     le8_put(buffer + AT_SECTIONS, (uint8_t)r->sections);
     le32_put(buffer + AT_LENGTH, (uint32_t)length);
     if (r->type == RECORD_POLICY || r->type == RECORD_REFERENCE) {

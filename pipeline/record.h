@@ -3,7 +3,7 @@
  *
  * Little-endian, no padding. A record opens with a fixed header
  *
- *     u8  format (1)        u8  type          u8  op             u8  sections (bit set)
+ *     u8  format (1, 2)     u8  type          u8  op             u8  sections (bit set)
  *     u32 length            u32 checksum: low half of XXH3-64 of everything after this field,
  *                                         plus the first four bytes times 0x9E3779B1
  *     u16 contract version  u16 field count   u64 event id, high and low halves (16 bytes)
@@ -27,6 +27,7 @@
  *     reference  u8 table, u8 tokeniser, u32 bytes of key, u32 bytes of value, key, value
  *     origin   u8 topic, u32 partition, i64 offset, i64 append time (ns)
  *     note     u64 seller id, u8 status, i64 event_ts (ns), u64 event id, high and low halves
+ *     writer   u32 code version, u32 member, u32 generation; in records of format 2
  *     facts    of each: u8 kind, u64 key, u8 code, i64 event_ts (ns), u64 event id, high and low
  *              halves, u8 bytes of value, value; then u16 bytes of this section
  *
@@ -152,6 +153,14 @@ struct policy_note {
     struct stamp stamp;
 };
 
+/* Which process of the router wrote a record to the log: what a zombie wrote, or one code version,
+ * can be told from the rest. */
+struct record_writer {
+    uint32_t code_version;
+    uint32_t member;
+    uint32_t generation;
+};
+
 /* Of RECORD_CONTROL; which members count depends on the kind (pipeline/control.h), the others are
  * 0. */
 struct control {
@@ -196,6 +205,7 @@ enum record_section {
     SECTION_FACTS = 8,  /* the router tells what the reference tables say */
     SECTION_AGAIN =
         16, /* without bytes: routed once more, since a leader change may have lost it */
+    SECTION_WRITER = 32, /* which process wrote it to the log; makes it a record of format 2 */
 };
 
 struct record {
@@ -245,6 +255,7 @@ struct record {
     unsigned sections; /* bits of enum record_section */
     struct origin origin;
     struct policy_note policy;
+    struct record_writer writer;
     size_t fact_count;
     struct fact facts[RECORD_FACTS_MAX];
 };
@@ -269,6 +280,10 @@ int record_decode(struct bytes input, struct record *out, struct record_error *e
  * contract to say (pipeline/contract.h).
  */
 int record_decode_claimed(struct bytes input, struct record *out, struct record_error *error);
+
+/* The format of a record whose bytes are those that were written, known or not; 0 for what is no
+ * record. The frame, which says so, is the same in every format. */
+uint8_t record_format(struct bytes input);
 
 /* Walks the fields of a decoded RECORD_LISTING in their stored order. */
 struct field_cursor {
@@ -305,7 +320,7 @@ size_t record_sections_size(const struct record *r);
  * when it does not fit; input.len + record_sections_size(r) always suffices, and that is at most
  * RECORD_SECTIONS_MAX more.
  */
-#define RECORD_SECTIONS_MAX 704
+#define RECORD_SECTIONS_MAX 716
 int64_t record_reframe(struct bytes input, const struct record *r, char *buffer, size_t capacity);
 
 #endif

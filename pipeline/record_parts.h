@@ -13,8 +13,8 @@
 #include "pipeline/record.h"
 
 enum {
-    SECTIONS_KNOWN =
-        SECTION_ORIGIN | SECTION_POLICY | SECTION_REPAIR | SECTION_FACTS | SECTION_AGAIN,
+    SECTIONS_KNOWN = SECTION_ORIGIN | SECTION_POLICY | SECTION_REPAIR | SECTION_FACTS |
+                     SECTION_AGAIN | SECTION_WRITER,
 };
 
 static inline bool is_moment(int64_t ns) {

@@ -8,10 +8,17 @@
 #include "pipeline/record_parts.h"
 #include "pipeline/topics.h"
 
-enum { ORIGIN_BYTES = 21, NOTE_BYTES = 33, FACT_BYTES = 35 };
-static_assert(ORIGIN_BYTES + NOTE_BYTES + RECORD_FACTS_MAX * (FACT_BYTES + FACT_VALUE_MAX) + 2 <=
+enum { ORIGIN_BYTES = 21, NOTE_BYTES = 33, WRITER_BYTES = 12, FACT_BYTES = 35 };
+static_assert(ORIGIN_BYTES + NOTE_BYTES + WRITER_BYTES +
+                      RECORD_FACTS_MAX * (FACT_BYTES + FACT_VALUE_MAX) + 2 <=
                   RECORD_SECTIONS_MAX,
               "sections outgrew their bound");
+
+static size_t fixed_size(unsigned sections) {
+    return (sections & SECTION_ORIGIN ? ORIGIN_BYTES : 0) +
+           (sections & SECTION_POLICY ? NOTE_BYTES : 0) +
+           (sections & SECTION_WRITER ? WRITER_BYTES : 0);
+}
 
 /* Bytes of the sections at the end of a record. What says its own length stands last, so that it is
  * found from the end. A section that is not all there is taken for as long as it says. */
@@ -21,8 +28,7 @@ size_t sections_found(struct bytes record, unsigned sections) {
         facts = le16_get(record.data + record.len - 2);
         facts = facts < 2 ? 2 : facts;
     }
-    return (sections & SECTION_ORIGIN ? ORIGIN_BYTES : 0) +
-           (sections & SECTION_POLICY ? NOTE_BYTES : 0) + facts;
+    return fixed_size(sections) + facts;
 }
 
 size_t record_sections_size(const struct record *r) {
@@ -33,8 +39,7 @@ size_t record_sections_size(const struct record *r) {
             size += FACT_BYTES + r->facts[i].value.len;
         }
     }
-    return size + (r->sections & SECTION_ORIGIN ? ORIGIN_BYTES : 0) +
-           (r->sections & SECTION_POLICY ? NOTE_BYTES : 0);
+    return size + fixed_size(r->sections);
 }
 
 /* ---- decoding ---- */
@@ -128,6 +133,10 @@ int sections_decode(struct bytes sections, struct record *out, struct record_err
         }
         at += NOTE_BYTES;
     }
+    if (out->sections & SECTION_WRITER) {
+        out->writer = (struct record_writer){le32_get(at), le32_get(at + 4), le32_get(at + 8)};
+        at += WRITER_BYTES;
+    }
     struct bytes facts = {at, (size_t)(sections.data + sections.len - at)};
     return out->sections & SECTION_FACTS ? decode_facts(facts, out, error) : 0;
 }
@@ -160,6 +169,11 @@ char *sections_put(char *at, const struct record *r) {
         at = le64_put(at, r->policy.seller_id);
         at = le8_put(at, (uint8_t)r->policy.status);
         at = put_stamp(at, r->policy.stamp);
+    }
+    if (r->sections & SECTION_WRITER) {
+        at = le32_put(at, r->writer.code_version);
+        at = le32_put(at, r->writer.member);
+        at = le32_put(at, r->writer.generation);
     }
     return r->sections & SECTION_FACTS ? put_facts(at, r) : at;
 }

@@ -38,6 +38,7 @@
 #include <string.h>
 
 #include "pipeline/control.h"
+#include "pipeline/format.h"
 #include "pipeline/router_parts.h"
 #include "pipeline/sentence.h"
 
@@ -178,6 +179,15 @@ static bool is_held(struct partitioned *router, struct router_task *task,
     return verdict != QUARANTINE_PASS;
 }
 
+void router_sign(const struct partitioned *router, struct record *record) {
+    record->sections &= ~(unsigned)SECTION_WRITER;
+    if (machine_format(&router->machine) >= FORMAT_SEALED) {
+        record->sections |= SECTION_WRITER;
+        record->writer = (struct record_writer){router->machine.config->code_version,
+                                                router->machine.member, router->generation};
+    }
+}
+
 /* Appends the record, re-keyed, to the produce. 0 or -ENOMEM. */
 static int route(struct partitioned *router, struct router_task *task, size_t source,
                  const struct log_record *logged, struct record *record, struct effect *produce,
@@ -213,6 +223,9 @@ static int route(struct partitioned *router, struct router_task *task, size_t so
         int64_t seen_ns =
             record->stamp.ts.ns < logged->append.ns ? record->stamp.ts.ns : logged->append.ns;
         task->watermark = vtime_max(task->watermark, (vtime){seen_ns});
+    }
+    if (topic == TOPIC_LISTING_LOG) {
+        router_sign(router, record);
     }
     size_t room = logged->value.len + record_sections_size(record);
     char *buffer = effect_alloc_raw(effects, produce, room);

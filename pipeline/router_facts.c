@@ -235,6 +235,9 @@ static int slice_send(struct partitioned *router, struct router_task *task, stru
         produce_reserve(effects, produce, erasure ? ERASURE_ITEMS * count : count) != 0) {
         return -ENOMEM;
     }
+    if (!erasure) {
+        router_sign(router, record);
+    }
     record->reference.key = (struct bytes){fanout->text, fanout->key_length};
     record->reference.value =
         (struct bytes){fanout->text + fanout->key_length, fanout->value_length};

@@ -243,4 +243,7 @@ int router_save_entries(struct partitioned *router, struct task *head, struct ef
 int router_restore_entry(struct partitioned *router, struct task *head, uint64_t key,
                          struct bytes value);
 
+/* Says in a record for the listing log who writes it, once that format is finalised (C6). */
+void router_sign(const struct partitioned *router, struct record *record);
+
 #endif

@@ -16,6 +16,8 @@ static void write_parameters(FILE *out, unsigned parameters) {
         {CONTROL_TEXT, "`text`"},
         {CONTROL_RANGE, "`from`, `to` (may be left out)"},
         {CONTROL_WORKERS, "`worker`, `workers`"},
+        {CONTROL_VERSION, "`version`, `forced` (may be left out)"},
+        {CONTROL_ROLL, "`worker`, `down` (may be left out)"},
     };
     const char *separator = "";
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -75,12 +75,15 @@ struct operation {
     int64_t within_ns; /* up to so long after that, drawn by the seed */
     uint32_t model_version;
     enum topic_id feed;
-    int64_t from_ns, to_ns; /* [from, to) from the start of the run; to 0: without limits */
-    const char *text;       /* NULL: none */
-    bool refused;           /* the pipeline must not obey */
-    bool refusable;         /* it may refuse, by an alert */
-    enum machine_kind worker;
-    uint32_t workers; /* of that kind, from then on */
+    int64_t from_ns, to_ns;   /* [from, to) from the start of the run; to 0: without limits */
+    const char *text;         /* NULL: none */
+    bool refused;             /* the pipeline must not obey */
+    bool refusable;           /* it may refuse, by an alert */
+    enum machine_kind worker; /* of a deployment: 0, which is no grouped machine, for all */
+    uint32_t workers;         /* of that kind, from then on */
+    uint32_t version;         /* of the code, or of what it may write */
+    int64_t down_ns;          /* how long a process that is replaced is away; 0: 10 s */
+    bool forced;              /* also where it would be refused */
 };
 
 /* Service level objectives of the run; zero: not stated, not judged. */

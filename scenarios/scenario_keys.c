@@ -5,6 +5,7 @@
 
 #include "faults/injector.h"
 #include "pipeline/bugs.h"
+#include "pipeline/format.h"
 #include "pipeline/vtime.h"
 #include "scenarios/contract_set.h"
 #include "scenarios/quantity.h"
@@ -51,7 +52,8 @@ static const char *const alerts[] = {
     "schema-refused",  "erasure-overdue",   "null-explosion",
     "schema-drift",    "future-timestamps", "field-absence",
     "load-failures",   "embedding-drift",   "batch-beyond-retention",
-    "batch-differs",   "orders-missing",    "retention-risk"};
+    "batch-differs",   "orders-missing",    "retention-risk",
+    "format-unknown",  "deploy-refused",    "finalise-refused"};
 static const enum alert_state alert_states[] = {ALERT_WARN, ALERT_ERROR, ALERT_NO_DATA};
 static const enum machine_kind grouped[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
 static const char *const statuses[] = {"active", "suppressed"};
@@ -982,6 +984,14 @@ static const struct key pipeline_keys[] = {
         .about = "and by its operator so long after that; without it not at all",
     },
     {
+        .name = "code_version",
+        COUNT32(FORMAT_BARE, FORMAT_NEWEST),
+        AT(pipeline.code_version),
+        .fallback = "2",
+        .about = "version of the code that processes run at first: what they read and, once an "
+                 "operator has finalised it, write",
+    },
+    {
         .name = "checkpoint",
         DURATION(100 * VTIME_MILLISECOND, VTIME_DAY),
         AT(pipeline.checkpoint_interval_ns),
@@ -1455,12 +1465,16 @@ static const struct key fault_element = {.type = TAKES_OBJECT, .section = &fault
 
 /* ---- Operations ---- */
 
+/* Beside bits of enum control_parameter: a key that may be left out. */
+enum { OPERATION_FORCED = 1 << 30 };
+
 static enum key_use operation_use(int kind, unsigned bits) {
-    unsigned takes = control_about((enum control_kind)kind)->parameters;
-    return bits == 0                     ? KEY_OPTIONAL
-           : (takes & bits) == 0         ? KEY_REFUSED
-           : (bits & CONTROL_RANGE) != 0 ? KEY_OPTIONAL
-                                         : KEY_REQUIRED;
+    unsigned takes = control_about((enum control_kind)kind)->parameters & bits;
+    bool optional = (takes & (CONTROL_RANGE | CONTROL_ROLL)) != 0 || (bits & OPERATION_FORCED) != 0;
+    return bits == 0    ? KEY_OPTIONAL
+           : takes == 0 ? KEY_REFUSED
+           : optional   ? KEY_OPTIONAL
+                        : KEY_REQUIRED;
 }
 
 static const struct key operation_keys[] = {
@@ -1532,11 +1546,11 @@ static const struct key operation_keys[] = {
     },
     {
         .name = "worker",
-        .use = CONTROL_WORKERS,
+        .use = CONTROL_WORKERS | CONTROL_ROLL,
         .type = TAKES_NAME,
         .names = NAMES_GROUPED,
         OPERATION_AT(worker),
-        .about = "the machine that it is about",
+        .about = "the machine that it is about; a deployment without it is one of all machines",
     },
     {
         .name = "workers",
@@ -1544,6 +1558,29 @@ static const struct key operation_keys[] = {
         COUNT32(0, SIMULATION_WORKERS_MAX),
         OPERATION_AT(workers),
         .about = "how many processes of it there are from then on",
+    },
+    {
+        .name = "version",
+        .use = CONTROL_VERSION,
+        COUNT32(FORMAT_BARE, FORMAT_NEWEST),
+        OPERATION_AT(version),
+        .about = "the version of the code, or of what it may write",
+    },
+    {
+        .name = "down",
+        .use = CONTROL_ROLL,
+        DURATION(VTIME_SECOND, VTIME_HOUR),
+        OPERATION_AT(down_ns),
+        .fallback = "\"10s\"",
+        .about = "how long a process that is replaced is away",
+    },
+    {
+        .name = "forced",
+        .use = CONTROL_VERSION | OPERATION_FORCED,
+        .type = TAKES_FLAG,
+        OPERATION_AT(forced),
+        .fallback = "false",
+        .about = "by force, where it would be refused: around the orchestrator",
     },
     {
         .name = "text",

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "pipeline/array.h"
+#include "pipeline/checkpoint_seal.h"
 #include "pipeline/folded.h"
+#include "pipeline/format.h"
 #include "sim/carrier_notes.h"
 
 /* Rows that one read of a scan asks for. */
@@ -191,7 +193,10 @@ static int look_at_state(struct simulation *s, struct effect *effect) {
                 return error;
             }
             look->examined++;
-            look->found += value.len == 0 || folded_keeps(value, subject->stamp);
+            struct bytes entry;
+            bool kept = value.len == 0 ||
+                        checkpoint_open(value, subject->listing_id, FORMAT_NEWEST, &entry) != 0;
+            look->found += kept || folded_keeps(entry, subject->stamp);
         }
     }
     look->at = s->now;
@@ -319,6 +324,9 @@ void carrier_arrive(struct simulation *s, struct flight *flight) {
     flight->error = carry_out(s, effect);
     s->caller = SIMULATION_ACTOR_NONE;
     note_error(s, flight->error);
+    if (effect->kind == EFFECT_SAVE_STATE && flight->error == PORT_OK) {
+        deployment_saved(s, flight->actor, effect->save_state.partition);
+    }
     carrier_note_outcome(s, effect, flight->error);
     if (effect->kind == EFFECT_EMBED && flight->error == PORT_OK && s->observer.embedded != NULL) {
         s->observer.embedded(s->observer.ctx, s->now, effect->embed.items, effect->embed.results,
@@ -415,13 +423,17 @@ static int state_entry(void *ctx, uint64_t key, struct bytes value) {
     return 0;
 }
 
-static void read_state(struct simulation *s, const struct effect *effect, struct event *event) {
+static void read_state(struct simulation *s, uint32_t actor, const struct effect *effect,
+                       struct event *event) {
     s->entry_count = 0;
     event->error = s->ports.state.ops->load(
         s->ports.state.ctx, s->now, effect->load_state.group, effect->load_state.partition,
         effect->load_state.generation, &event->state.offsets, state_entry, s);
     event->state.entries = s->entries;
     event->state.count = s->entry_count;
+    if (event->error == PORT_OK) {
+        deployment_loaded(s, actor, effect->load_state.partition);
+    }
 }
 
 static int scan_chunk(struct simulation *s, const struct effect *effect, uint64_t first,
@@ -564,6 +576,7 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
         break;
     case EVENT_COMMAND:
         event.command.kind = flight->command;
+        event.command.level = flight->command == COMMAND_FINALISE ? flight->generation : 0;
         if (effect != NULL) {
             event.command.store = effect->listings.store;
             event.command.model_version = effect->listings.model_version;
@@ -591,7 +604,7 @@ void carrier_deliver(struct simulation *s, struct flight *flight) {
         }
         break;
     case EVENT_STATE:
-        read_state(s, effect, &event);
+        read_state(s, flight->actor, effect, &event);
         break;
     case EVENT_SCANNED:
         read_scan(s, effect, &event);
@@ -694,14 +707,8 @@ void carrier_state(struct simulation *s, uint32_t actor, struct effect *effect) 
         send_repair(s, effect);
         break;
     case EFFECT_ALERT:
-        if (s->listener.alert != NULL) {
-            s->listener.alert(s->listener.ctx, s->now, effect->alert.name, effect->alert.subject,
-                              effect->alert.state);
-        }
-        if (s->observer.alert != NULL) {
-            s->observer.alert(s->observer.ctx, s->now, effect->alert.name, effect->alert.subject,
-                              effect->alert.state, effect->alert.evidence);
-        }
+        simulation_tell_alert(s, effect->alert.name, effect->alert.subject, effect->alert.state,
+                              effect->alert.evidence);
         break;
     case EFFECT_REPORT:
         if (s->listener.reconciled != NULL) {

@@ -139,7 +139,8 @@ static void visible_compare(struct streams *s) {
 
 /* ---- The records behind the events ---- */
 
-/* The record without the place in its feed where it came from, as a hash: a repeat has the same. */
+/* The record without the place in its feed where it came from and who wrote it, as a hash: a repeat
+ * has the same. */
 static int content_hash(struct streams *s, struct bytes value, uint64_t *hash) {
     struct record record;
     struct record_error error;
@@ -147,7 +148,7 @@ static int content_hash(struct streams *s, struct bytes value, uint64_t *hash) {
         *hash = XXH3_64bits(value.data, value.len);
         return 0;
     }
-    record.sections &= ~(unsigned)SECTION_ORIGIN;
+    record.sections &= ~(unsigned)(SECTION_ORIGIN | SECTION_WRITER);
     if (ARRAY_RESERVE(s->bytes, s->bytes_capacity, value.len + RECORD_SECTIONS_MAX) != 0) {
         return -1;
     }

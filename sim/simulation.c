@@ -130,6 +130,7 @@ static int actors_make(struct simulation *s) {
             struct actor *actor = &s->actors[s->actor_count++];
             actor->kind = (enum machine_kind)kind;
             actor->member = member;
+            actor->code_version = s->config.code_version;
             actor->idle = member >= kind_workers(&s->options, actor->kind);
             actor->deferred_last = &actor->deferred;
             const char *name = machine_kind_name(actor->kind);
@@ -145,6 +146,16 @@ static int actors_make(struct simulation *s) {
         }
     }
     return 0;
+}
+
+void simulation_tell_alert(struct simulation *s, const char *name, const char *subject,
+                           enum alert_state state, struct bytes evidence) {
+    if (s->listener.alert != NULL) {
+        s->listener.alert(s->listener.ctx, s->now, name, subject, state);
+    }
+    if (s->observer.alert != NULL) {
+        s->observer.alert(s->observer.ctx, s->now, name, subject, state, evidence);
+    }
 }
 
 /* An appended record: consumers that wait for it are woken, monitors count it, the oracle hears. */
@@ -332,6 +343,9 @@ struct simulation *simulation_new(const struct simulation_options *options,
     }
     s->options = *options;
     s->config = pipeline_config_with_defaults(&options->pipeline);
+    s->format_level = s->config.format_level;
+    s->saved_by = calloc((size_t)MACHINE_KIND_COUNT * s->config.partitions, sizeof *s->saved_by);
+    s->out_of_memory = s->saved_by == NULL;
     s->workload = workload;
     s->now = options->start;
     s->caller = SIMULATION_ACTOR_NONE;
@@ -345,6 +359,9 @@ struct simulation *simulation_new(const struct simulation_options *options,
         s->feeds[topic].topic = (enum topic_id)topic;
         s->waiting[topic] = calloc(s->config.partitions, sizeof *s->waiting[topic]);
         s->out_of_memory = s->out_of_memory || s->waiting[topic] == NULL;
+    }
+    for (int kind = 0; kind < MACHINE_KIND_COUNT; kind++) {
+        s->deployments[kind].version = s->config.code_version;
     }
     effect_pool_init(&s->pool);
     event_queue_init(&s->queue);
@@ -435,6 +452,7 @@ void simulation_free(struct simulation *s) {
     fake_warehouse_free(s->warehouse);
     fake_keyword_free(s->keyword);
     fake_state_store_free(s->state_store);
+    free(s->saved_by);
     oltp_books_release(&s->books);
     fake_oltp_free(s->oltp);
     fake_kafka_free(s->kafka);
@@ -792,7 +810,10 @@ void simulation_restart(struct simulation *s, uint32_t index) {
     if (actor->machine != NULL || actor->idle) {
         return;
     }
-    actor->machine = machine_new(actor->kind, actor->member, &s->config, &s->options.bugs);
+    struct pipeline_config config = s->config;
+    config.code_version = actor->code_version;
+    config.format_level = s->format_level;
+    actor->machine = machine_new(actor->kind, actor->member, &config, &s->options.bugs);
     struct flight *start = actor->machine == NULL ? NULL : flight_new(s, index, EVENT_START, NULL);
     if (start == NULL) {
         s->out_of_memory = true;

@@ -236,6 +236,26 @@ void simulation_command(struct simulation *s, uint32_t actor, enum command_kind 
  * until the log takes it. The stamp of `control` is filled in. */
 void simulation_order(struct simulation *s, const struct control *control);
 
+/* ---- Versions of the code (sim/deployment.c; C6) ---- */
+
+struct deployment {
+    uint32_t version;
+    bool everyone; /* all machines; otherwise `kind` alone */
+    enum machine_kind kind;
+    int64_t down_ns; /* how long each process is away; more than 0 */
+    bool forced;     /* also where what is finalised is beyond the version */
+};
+/* Replaces processes one after another, in the order of actors: each ends in good order, comes back
+ * in the new version after down_ns, and the next one goes when it has been back for as long. What
+ * is down just comes back so. A later deployment of a kind takes the place of the former one.
+ * Alert: deploy-refused. */
+void simulation_deploy(struct simulation *s, const struct deployment *deployment);
+/* Formats up to that level may be written. Alert: finalise-refused, while some process runs older
+ * code or is to be replaced by it, unless forced. */
+void simulation_finalise(struct simulation *s, uint32_t level, bool forced);
+uint32_t simulation_code_version(const struct simulation *s, uint32_t actor);
+uint32_t simulation_format_level(const struct simulation *s);
+
 /* When the oldest record was appended that some group which reads its topic has not committed;
  * VTIME_NEVER when there is none. The late queue, which is read now and then, does not count. */
 vtime simulation_oldest_unread(const struct simulation *s);

@@ -36,7 +36,8 @@ struct flight {
     int error; /* of a write that was carried out */
     uint64_t timer;
     enum command_kind command;
-    uint32_t generation; /* EVENT_ASSIGNED; partitions live in `effect` or are static */
+    uint32_t generation; /* EVENT_ASSIGNED; of COMMAND_FINALISE the level; partitions live in
+                            `effect` or are static */
     const uint32_t *partitions;
     size_t partition_count;
     bool rejoin; /* EVENT_ASSIGNED: the group waits for this member to join again */
@@ -51,7 +52,8 @@ struct actor {
     enum machine_kind kind;
     uint32_t member;
     uint32_t incarnation;
-    uint32_t lease; /* number of the last one; of a leased machine */
+    uint32_t code_version; /* of the next process that is started, and of the one that runs */
+    uint32_t lease;        /* number of the last one; of a leased machine */
     bool paused;
     bool idle;               /* the scale leaves it out */
     vtime busy_until;        /* it works on what it was told last */
@@ -92,6 +94,15 @@ struct simulation {
     struct outbox_gate outbox_gate;
     struct simulation_observer observer;
     struct simulation_listener listener;
+
+    /* Of each kind of machine, what is deployed; the number tells deployments apart. */
+    struct {
+        uint32_t number, version;
+        int64_t down_ns;
+    } deployments[MACHINE_KIND_COUNT];
+    uint32_t deployment_last;
+    uint32_t format_level; /* that is finalised */
+    uint32_t *saved_by;    /* code version behind each checkpoint, by kind and partition; 0: none */
 
     struct actor *actors;
     uint32_t actor_count;
@@ -138,6 +149,14 @@ void simulation_note_bytes(struct simulation *s, struct bytes bytes);
 /* Steps the actor's machine; the answered flight, if any, is released or sent again. */
 void simulation_step(struct simulation *s, uint32_t index, const struct event *event,
                      struct flight *answered);
+
+/* Tells whoever listens of an alert. */
+void simulation_tell_alert(struct simulation *s, const char *name, const char *subject,
+                           enum alert_state state, struct bytes evidence);
+
+/* A checkpoint was saved, or handed to somebody. */
+void deployment_saved(struct simulation *s, uint32_t actor, uint32_t partition);
+void deployment_loaded(struct simulation *s, uint32_t actor, uint32_t partition);
 
 /* The actor has given up what its group took from it. */
 void simulation_rejoin(struct simulation *s, uint32_t actor);

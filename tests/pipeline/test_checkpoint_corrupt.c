@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "pipeline/checkpoint_seal.h"
+#include "pipeline/format.h"
 #include "tests/support/machine_script.h"
 
 static const uint32_t only[] = {0};
@@ -65,6 +67,28 @@ static void any_bytes_are_borne(void **state) {
     }
 }
 
+/* The same of bytes behind a seal that is whole: what a bug, not a disk, has written. */
+static void any_bytes_behind_a_seal_are_borne(void **state) {
+    (void)state;
+    uint32_t random = 11;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        for (int round = 0; round < 400; round++) {
+            char bytes[CHECKPOINT_SEAL_BYTES + 256];
+            char *body = bytes + CHECKPOINT_SEAL_BYTES;
+            uint64_t key = next(&random) % 3;
+            size_t length = next(&random) % 256;
+            bool sparse = next(&random) % 2 == 0;
+            for (size_t b = 0; b < length; b++) {
+                uint32_t byte = next(&random);
+                body[b] = (char)(sparse && byte % 8 != 0 ? 0 : byte >> 3);
+            }
+            checkpoint_seal(bytes, FORMAT_SEALED, key, (struct bytes){body, length});
+            struct state_entry entry = {key, {bytes, CHECKPOINT_SEAL_BYTES + length}};
+            script_free(restored(kinds[k], (struct bytes){NULL, 0}, 1, &entry));
+        }
+    }
+}
+
 /* One entry that no machine can have written, for those that keep one of a fixed shape: an alert
  * says so. */
 static void what_cannot_be_is_told(void **state) {
@@ -94,6 +118,7 @@ static void offsets_that_cannot_be(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_bytes_are_borne),
+        cmocka_unit_test(any_bytes_behind_a_seal_are_borne),
         cmocka_unit_test(what_cannot_be_is_told),
         cmocka_unit_test(offsets_that_cannot_be),
     };

@@ -105,6 +105,18 @@ static void test_loader(void **state) {
     holds(MACHINE_LOADER, (struct world_options){.crash_percent = 3, .fault_percent = 30});
 }
 
+/* Processes of two versions of the code take over from each other at any moment, also after the
+ * later one's formats are finalised: the earlier ones then leave alone what they cannot read, and
+ * nothing is lost (C6). */
+static void test_two_versions(void **state) {
+    (void)state;
+    static const enum machine_kind kinds[] = {MACHINE_ROUTER, MACHINE_BUILDER, MACHINE_LOADER};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        holds(kinds[i],
+              (struct world_options){.crash_percent = 3, .fault_percent = 30, .versions = true});
+    }
+}
+
 /* Taking a protection away is noticed within these seeds; the harness can fail. */
 static void finds_in(enum machine_kind kind, enum bug_id bug, bool upgrade) {
     unsigned found = 0;
@@ -196,6 +208,7 @@ int main(void) {
         cmocka_unit_test(test_builder_upgrade),
         cmocka_unit_test(test_builder_refused),
         cmocka_unit_test(test_loader),
+        cmocka_unit_test(test_two_versions),
         cmocka_unit_test(test_finds_live_writes_missed),
         cmocka_unit_test(test_finds_no_version_check),
         cmocka_unit_test(test_finds_no_tombstone),

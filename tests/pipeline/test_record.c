@@ -129,7 +129,8 @@ static struct stamp sample_stamp(struct rng *g) {
 }
 
 static void sample_sections(struct record *r, struct rng *g) {
-    r->sections = (unsigned)rng_below(g, 4) | (rng_below(g, 4) == 0 ? SECTION_FACTS : 0);
+    r->sections = (unsigned)rng_below(g, 4) | (rng_below(g, 4) == 0 ? SECTION_FACTS : 0) |
+                  (rng_below(g, 3) == 0 ? SECTION_WRITER : 0);
     r->fact_count = 0;
     if (r->sections & SECTION_ORIGIN) {
         r->origin = (struct origin){.topic = (uint8_t)rng_below(g, TOPIC_COUNT),
@@ -141,6 +142,9 @@ static void sample_sections(struct record *r, struct rng *g) {
         r->policy = (struct policy_note){.seller_id = rng_next(g),
                                          .status = POLICY_ACTIVE + (unsigned)rng_below(g, 2),
                                          .stamp = sample_stamp(g)};
+    }
+    if (r->sections & SECTION_WRITER) {
+        r->writer = (struct record_writer){2, (uint32_t)rng_next(g), (uint32_t)rng_next(g)};
     }
     if (r->sections & SECTION_FACTS) {
         r->fact_count = 1 + rng_below(g, RECORD_FACTS_MAX);
@@ -322,6 +326,9 @@ static void assert_same_record(const struct sample *want, const struct record *g
     assert_same_origin(&got->origin, &r->origin);
     assert_same_note(&got->policy, &r->policy);
     assert_same_facts(got, r);
+    assert_int_equal(got->writer.code_version, r->writer.code_version);
+    assert_int_equal(got->writer.member, r->writer.member);
+    assert_int_equal(got->writer.generation, r->writer.generation);
     assert_int_equal(got->field_count, want->field_count);
     struct field f;
     size_t i = 0;
@@ -513,6 +520,7 @@ static void reframe_changes_sections_only(void **state) {
         s.record.sections = r.sections;
         s.record.origin = r.origin;
         s.record.policy = r.policy;
+        s.record.writer = r.writer;
         s.record.fact_count = r.fact_count;
         memcpy(s.record.facts, r.facts, sizeof r.facts);
         if (r.type == RECORD_POLICY || r.type == RECORD_REFERENCE) {
@@ -713,14 +721,17 @@ struct edit {
 static void frame_is_checked(void **state) {
     (void)state;
     static const struct edit edits[] = {
+        {0, 0, 1, RECORD_LISTING, "unknown format", "record"},
+        {0, 3, 1, RECORD_LISTING, "unknown format", "record"},
         {0, 2, 1, RECORD_LISTING, "unknown format", "record"},
+        {3, 32, 1, RECORD_LISTING, "unknown section", "sections"},
         {1, 0, 1, RECORD_LISTING, "unknown type of record", "type"},
         {1, RECORD_TYPE_END, 1, RECORD_LISTING, "unknown type of record", "type"},
         {2, 0, 1, RECORD_LISTING, "unknown operation", "op"},
         {2, 3, 1, RECORD_LISTING, "unknown operation", "op"},
         {2, 2, 1, RECORD_POLICY, "only listings and media can be deleted", "op"},
         {2, 2, 1, RECORD_ORDER, "only listings and media can be deleted", "op"},
-        {3, 63, 1, RECORD_LISTING, "unknown section", "sections"},
+        {3, 64, 1, RECORD_LISTING, "unknown section", "sections"},
         {3, 11, 1, RECORD_LISTING, "record is cut off", "record"},
         {48, 1, 1, RECORD_REFERENCE, "unknown reference table", "table"},
         {49, 3, 1, RECORD_REFERENCE, "unknown tokeniser", "tokeniser"},

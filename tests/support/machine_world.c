@@ -12,6 +12,7 @@
 #include "pipeline/array.h"
 #include "pipeline/dead_letter.h"
 #include "pipeline/folded.h"
+#include "pipeline/format.h"
 #include "tests/support/record_text.h"
 
 enum { ROWS = MODALITY_COUNT + 1, KEYWORD = MODALITY_COUNT, ACTORS = 2 };
@@ -166,8 +167,20 @@ static void step(struct world *w, struct actor *actor, struct event *event,
     effects_take_all(w, actor, &effects, answered);
 }
 
+/* Which code the next process runs, and what is finalised as it starts. */
+static void draw_version(struct world *w) {
+    if (!w->options.versions) {
+        return;
+    }
+    bool finalised = w->config.format_level >= FORMAT_NEWEST;
+    w->config.format_level =
+        finalised || world_random(w, 6) == 0 ? FORMAT_NEWEST : (uint32_t)FORMAT_BARE;
+    w->config.code_version = w->calm ? FORMAT_NEWEST : 1 + (uint32_t)world_random(w, FORMAT_NEWEST);
+}
+
 static void birth(struct world *w) {
     struct actor *actor = &w->actors[0];
+    draw_version(w);
     *actor = (struct actor){.machine =
                                 machine_new(w->kind, w->generation, &w->config, &w->options.bugs)};
     assert_non_null(actor->machine);
@@ -1079,6 +1092,10 @@ static void settle(struct world *w) {
 void world_settle(struct world *w) {
     w->calm = true;
     death(w, &w->actors[1]);
+    if (w->options.versions) {
+        death(w, &w->actors[0]);
+        birth(w);
+    }
     make_collections(w);
     settle(w);
     backfill_rest(w);

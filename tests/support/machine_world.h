@@ -36,6 +36,8 @@ struct world_options {
     unsigned fault_percent; /* of requests */
     bool embed_fatal;       /* some content can never be embedded */
     bool upgrade;           /* a story of builders has upgrades of the embedding model in it */
+    bool versions;          /* processes of two versions of the code take turns; at some moment the
+                               later one's formats are finalised, and old ones still turn up */
     bool quarantine;        /* routers hold deletes back until all are released in the middle */
 };
 

@@ -11,6 +11,8 @@
  *     order 9 of 7 @60 quantity=2 amount=100 category=lamps
  *     control upgrade @70 model=2 other=1 from=0 to=60 id=3 text=anything
  *     letter listing-changes/0/5 listing 7 @100 title=Lamp    the dead letter of that record
+ *     signed listing 7 @100 title=Lamp   as a router of code version 2 writes it: format 2
+ *     beyond listing 7 @100 title=Lamp   in a format that nobody knows yet
  *     !anything                          bytes that are no record
  *
  * @N is N seconds after TEXT_EPOCH; the event id is N too, or what follows after a point (@100.3).
