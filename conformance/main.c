@@ -36,7 +36,7 @@
     X(vectors, fake, "the fake")                                                                   \
     X(vectors, postgres, "PostgreSQL with pgvector")                                               \
     X(pgvector, fake, "the fake, as it is pgvector-like")                                          \
-        X(pgvector, postgres, "pgvector by itself")
+    X(pgvector, postgres, "pgvector by itself")
 
 #define X(port, subject, about)                                                                    \
     static int run_##port##_##subject(void) {                                                      \
