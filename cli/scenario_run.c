@@ -497,6 +497,16 @@ static unsigned losses_of(const struct scenario *scenario) {
     return topics;
 }
 
+/* Whether topics may elect leaders that lack records is a setting of theirs, and where the seed
+ * draws it, one that drew no has none of these. */
+static void leaders_stay_clean(struct scenario_run *run) {
+    const struct scenario *scenario = run->scenario;
+    bool never = scenario->draw.unclean_leaders_count > 0 && !scenario->pipeline.verify_outputs;
+    for (size_t i = 0; never && i < scenario->fault_count; i++) {
+        run->faults[i].off |= run->faults[i].kind == FAULT_UNCLEAN_LEADER;
+    }
+}
+
 static int build(struct scenario_run *run) {
     const struct scenario *scenario = run->scenario;
     struct simulation_options options = {
@@ -616,6 +626,7 @@ static int build(struct scenario_run *run) {
     }
     if (scenario->swarm) {
         faults_swarm(run->faults, scenario->fault_count, run->options.seed, scenario->focus_ppm);
+        leaders_stay_clean(run);
     }
     run->injector = injector_new(run->simulation, run->faults, scenario->fault_count);
     run->prober = (struct prober){.simulation = run->simulation,
