@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "pipeline/embed_flaw.h"
+
 enum { PROBE_K = 10 };
 
 /* A search's way there and back beside the work itself. */
@@ -144,7 +146,9 @@ static bool probe_vectors(struct prober *p, vtime now, const struct workload_que
     struct embed_result embedded = {.vectors = {[MODALITY_TEXT] = asked.vector}};
     asked.error =
         ports->embedding.ops->embed(ports->embedding.ctx, now, asked.model, &item, 1, &embedded);
-    if (asked.error == PORT_OK && embedded.status != ITEM_APPLIED) {
+    /* Whoever serves searches asks with no vector that is none, as the builder writes none. */
+    if (asked.error == PORT_OK && (embedded.status != ITEM_APPLIED ||
+                                   embed_flaw_of(asked.model, &embedded, NULL) != EMBED_SOUND)) {
         asked.error = PORT_UNAVAILABLE;
     }
     uint64_t best;

@@ -49,6 +49,11 @@ bool injector_is_its_time(const struct injector *in, const struct armed *armed, 
            (armed->fault.until_ns == 0 || since_ns < armed->fault.until_ns);
 }
 
+bool injector_is_over(const struct injector *in, const struct armed *armed, vtime now) {
+    return in->healed ||
+           (armed->fault.until_ns != 0 && vtime_diff(now, in->start) >= armed->fault.until_ns);
+}
+
 /* It has no ratio and no pace: it goes on for its window. */
 static bool lasts(const struct fault *fault) {
     return (fault_table()[fault->kind].required & (FAULT_RATIO | FAULT_EVERY)) == 0;

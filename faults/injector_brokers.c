@@ -52,10 +52,9 @@ static void elected(void *ctx, vtime now, uint64_t arg) {
 
 /* The leader goes; when another is elected, the partition is there again. What a lagging follower
  * does not have is gone from then on. */
-static void leader_goes(struct injector *in, struct armed *armed, vtime now) {
+static void leader_goes(struct injector *in, struct armed *armed, uint32_t partition, vtime now) {
     struct fake_kafka *k = simulation_kafka(in->simulation);
     enum topic_id topic = armed->fault.feed;
-    uint32_t partition = some_partition(in, armed);
     bool unclean = armed->fault.kind == FAULT_UNCLEAN_LEADER;
     int64_t lag_ns = unclean ? prng_range(&armed->stream, 1, armed->fault.delay_ns) : 0;
     struct fake_kafka_partition log = fake_kafka_partition(k, topic, partition);
@@ -78,9 +77,9 @@ static void leader_goes(struct injector *in, struct armed *armed, vtime now) {
     }
 }
 
-static void retention_strikes(struct injector *in, struct armed *armed, vtime now) {
+static void retention_strikes(struct injector *in, struct armed *armed, uint32_t partition,
+                              vtime now) {
     struct fake_kafka *k = simulation_kafka(in->simulation);
-    uint32_t partition = some_partition(in, armed);
     struct fake_kafka_partition log = fake_kafka_partition(k, armed->fault.feed, partition);
     if (log.start == log.end) {
         return;
@@ -89,36 +88,43 @@ static void retention_strikes(struct injector *in, struct armed *armed, vtime no
     fake_kafka_delete_records(k, armed->fault.feed, partition, log.end);
 }
 
-static void producers_forgotten(struct injector *in, struct armed *armed, vtime now) {
-    uint32_t partition = some_partition(in, armed);
-    injector_note(in, armed, PASS_BROKER, now, now);
-    fake_kafka_forget_producers(simulation_kafka(in->simulation), armed->fault.feed, partition);
+/* The broker's memory goes; it counts where there was something in it. */
+static void memory_goes(struct injector *in, struct armed *armed, uint32_t partition, vtime now) {
+    struct fake_kafka *k = simulation_kafka(in->simulation);
+    size_t forgotten = armed->fault.kind == FAULT_PRODUCERS_FORGOTTEN
+                           ? fake_kafka_forget_producers(k, armed->fault.feed, partition)
+                           : fake_kafka_group_forget(k, machine_group(armed->fault.worker));
+    if (forgotten > 0) {
+        injector_note(in, armed, PASS_BROKER, now, now);
+    }
+}
+
+static void befall(struct injector *in, struct armed *armed, uint32_t partition, vtime now) {
+    switch (armed->fault.kind) {
+    case FAULT_LEADER_CHANGE:
+    case FAULT_UNCLEAN_LEADER:
+        leader_goes(in, armed, partition, now);
+        break;
+    case FAULT_EARLY_RETENTION:
+        retention_strikes(in, armed, partition, now);
+        break;
+    default:
+        memory_goes(in, armed, partition, now);
+        break;
+    }
 }
 
 static void broker_misfortune(void *ctx, vtime now, uint64_t index) {
     struct injector *in = ctx;
     struct armed *armed = &in->armed[index];
-    if (in->healed ||
-        (armed->fault.until_ns != 0 && vtime_diff(now, in->start) >= armed->fault.until_ns)) {
+    if (injector_is_over(in, armed, now)) {
         return;
     }
     in->passed[PASS_BROKER]++;
-    switch (armed->fault.kind) {
-    case FAULT_LEADER_CHANGE:
-    case FAULT_UNCLEAN_LEADER:
-        leader_goes(in, armed, now);
-        break;
-    case FAULT_EARLY_RETENTION:
-        retention_strikes(in, armed, now);
-        break;
-    case FAULT_PRODUCERS_FORGOTTEN:
-        producers_forgotten(in, armed, now);
-        break;
-    default:
-        injector_note(in, armed, PASS_BROKER, now, now);
-        fake_kafka_group_forget(simulation_kafka(in->simulation),
-                                machine_group(armed->fault.worker));
-        break;
+    uint32_t partition =
+        armed->fault.kind == FAULT_COMMITS_FORGOTTEN ? 0 : some_partition(in, armed);
+    if (injector_in_window(in, armed, now)) {
+        befall(in, armed, partition, now);
     }
     injector_broker_arm(in, armed, now);
 }
@@ -154,12 +160,20 @@ void injector_brokers_heal(struct injector *in, vtime now) {
 /* A commit that comes once more. */
 struct late_commit {
     struct injector *injector;
+    struct armed *armed;
     const char *group;
     uint32_t member, generation, partition;
     enum topic_id topic;
     int64_t offset;
     size_t place; /* among those that are on their way */
 };
+
+/* The group's committed offset is another one. */
+static bool is_news(const struct injector *in, const char *group, enum topic_id topic,
+                    uint32_t partition, int64_t offset) {
+    return fake_kafka_group_committed(simulation_kafka(in->simulation), group, topic, partition) !=
+           offset;
+}
 
 static void late_commit_forget(struct late_commit *commit) {
     struct injector *in = commit->injector;
@@ -177,9 +191,13 @@ static void late_commit_due(void *ctx, vtime now, uint64_t arg) {
     (void)arg;
     struct fake_kafka *k = simulation_kafka(in->simulation);
     const struct log_port *log = &in->inner.log;
-    log->ops->commit(log->ctx, now, commit->group, commit->member,
-                     fake_kafka_group_generation(k, commit->group), commit->topic,
-                     commit->partition, commit->offset);
+    bool moves = is_news(in, commit->group, commit->topic, commit->partition, commit->offset);
+    int error = log->ops->commit(log->ctx, now, commit->group, commit->member,
+                                 fake_kafka_group_generation(k, commit->group), commit->topic,
+                                 commit->partition, commit->offset);
+    if (error == PORT_OK && moves) {
+        injector_note(in, commit->armed, PASS_COMMIT, now, now);
+    }
     late_commit_forget(commit);
 }
 
@@ -214,12 +232,16 @@ int injector_commit(struct injector *in, vtime now, const char *group, uint32_t 
             !injector_draws(in, armed, now)) {
             continue;
         }
-        injector_note(in, armed, PASS_COMMIT, now, now);
-        lost = lost || kind == FAULT_LOST_COMMITS;
-        if (kind == FAULT_STALE_COMMITS) {
+        if (kind == FAULT_LOST_COMMITS) {
+            lost = true;
+            if (is_news(in, group, topic, partition, offset)) {
+                injector_note(in, armed, PASS_COMMIT, now, now);
+            }
+        } else {
             vtime at = vtime_add(now, prng_range(&armed->stream, 1, armed->fault.delay_ns));
             commit_again(in, at,
                          &(struct late_commit){.injector = in,
+                                               .armed = armed,
                                                .group = group,
                                                .member = member,
                                                .generation = generation,

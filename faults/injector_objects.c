@@ -13,19 +13,14 @@ struct late_delete {
 
 /* ---- Surprises of the store itself ---- */
 
-/* The longest that a fault of that kind asks for now; the one that begins is put on record. */
-static int64_t asked_ns(struct injector *in, enum fault_kind kind, vtime now, bool begins) {
+/* The longest that a fault of that kind asks for now. */
+static int64_t asked_ns(struct injector *in, enum fault_kind kind, vtime now) {
     int64_t longest_ns = 0;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
-        if (armed->fault.kind != kind || !injector_in_window(in, armed, now)) {
-            continue;
-        }
-        longest_ns = armed->fault.delay_ns > longest_ns ? armed->fault.delay_ns : longest_ns;
-        if (begins) {
-            int64_t until_ns = armed->fault.until_ns;
-            vtime until = until_ns == 0 ? VTIME_NEVER : vtime_add(in->start, until_ns);
-            injector_note(in, armed, PASS_OBJECTS, now, until);
+        if (armed->fault.kind == kind && armed->fault.delay_ns > longest_ns &&
+            injector_in_window(in, armed, now)) {
+            longest_ns = armed->fault.delay_ns;
         }
     }
     return longest_ns;
@@ -34,9 +29,9 @@ static int64_t asked_ns(struct injector *in, enum fault_kind kind, vtime now, bo
 /* Makes the store as the faults of this moment want it. */
 static void surprise(struct injector *in, vtime now) {
     struct fake_object_store *store = simulation_object_store(in->simulation);
-    int64_t lag_ns = asked_ns(in, FAULT_SLOW_LISTING, now, in->listing_lag_ns == 0);
-    int64_t shift_ns = asked_ns(in, FAULT_LATE_LIFECYCLE, now, in->lifecycle_shift_ns == 0) -
-                       asked_ns(in, FAULT_EARLY_LIFECYCLE, now, in->lifecycle_shift_ns == 0);
+    int64_t lag_ns = asked_ns(in, FAULT_SLOW_LISTING, now);
+    int64_t shift_ns =
+        asked_ns(in, FAULT_LATE_LIFECYCLE, now) - asked_ns(in, FAULT_EARLY_LIFECYCLE, now);
     if (lag_ns != in->listing_lag_ns) {
         in->listing_lag_ns = lag_ns;
         fake_object_store_list_late(store, lag_ns);
@@ -47,9 +42,24 @@ static void surprise(struct injector *in, vtime now) {
     }
 }
 
-static enum verdict judge(struct injector *in, vtime now) {
-    surprise(in, now);
-    return injector_judge(in, SINK_OBJECTS, now);
+/* Puts what the surprises did since to the account of the faults that asked for them. */
+static void surprised(struct injector *in, vtime now, const struct fake_object_store_counts *then) {
+    struct fake_object_store_counts counts =
+        fake_object_store_counts(simulation_object_store(in->simulation));
+    const struct {
+        enum fault_kind kind;
+        bool acted;
+    } did[] = {{FAULT_SLOW_LISTING, counts.mislisted > then->mislisted},
+               {FAULT_EARLY_LIFECYCLE, counts.early > then->early},
+               {FAULT_LATE_LIFECYCLE, counts.late > then->late}};
+    for (size_t k = 0; k < sizeof did / sizeof *did; k++) {
+        for (size_t i = 0; did[k].acted && i < in->count; i++) {
+            if (in->armed[i].fault.kind == did[k].kind &&
+                injector_in_window(in, &in->armed[i], now)) {
+                injector_note(in, &in->armed[i], PASS_OBJECTS, now, now);
+            }
+        }
+    }
 }
 
 /* ---- Deletes ---- */
@@ -80,8 +90,9 @@ static void delete_later(struct injector *in, uint64_t listing_id, vtime until, 
     }
 }
 
-/* When the delete is carried out: VTIME_NEVER when it is lost. */
-static vtime deleted_at(struct injector *in, vtime now) {
+/* When the delete is carried out: VTIME_NEVER when it is lost. `something`: there is something to
+ * be deleted. */
+static vtime deleted_at(struct injector *in, bool something, vtime now) {
     vtime at = now;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
@@ -91,7 +102,7 @@ static vtime deleted_at(struct injector *in, vtime now) {
         }
         vtime then = late ? vtime_add(now, prng_range(&armed->stream, 1, armed->fault.delay_ns))
                           : VTIME_NEVER;
-        if (at.ns == now.ns) {
+        if (at.ns == now.ns && something) {
             injector_note(in, armed, PASS_OBJECTS, now, late ? then : now);
             at = then;
         }
@@ -99,16 +110,18 @@ static vtime deleted_at(struct injector *in, vtime now) {
     return at;
 }
 
-static int erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until) {
-    struct injector *in = ctx;
-    enum verdict verdict = judge(in, now);
+static int erase_struck(struct injector *in, vtime now, const uint64_t *listing_ids, size_t count,
+                        vtime until) {
+    enum verdict verdict = injector_judge(in, SINK_OBJECTS, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
     const struct object_port *objects = &in->inner.objects;
+    const struct fake_object_store *store = simulation_object_store(in->simulation);
     int error = PORT_OK;
     for (size_t i = 0; i < verdict_share(verdict, count) && error == PORT_OK; i++) {
-        vtime at = deleted_at(in, now);
+        bool something = fake_object_store_holds(store, listing_ids[i], until);
+        vtime at = deleted_at(in, something, now);
         if (at.ns == now.ns) {
             error = objects->ops->erase(objects->ctx, now, &listing_ids[i], 1, until);
         } else if (at.ns != VTIME_NEVER.ns) {
@@ -120,10 +133,9 @@ static int erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t count
 
 /* ---- The others ---- */
 
-static int put(void *ctx, vtime now, const struct artifact_key *keys, const float *const *vectors,
-               size_t count) {
-    struct injector *in = ctx;
-    enum verdict verdict = judge(in, now);
+static int put_struck(struct injector *in, vtime now, const struct artifact_key *keys,
+                      const float *const *vectors, size_t count) {
+    enum verdict verdict = injector_judge(in, SINK_OBJECTS, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
@@ -132,19 +144,8 @@ static int put(void *ctx, vtime now, const struct artifact_key *keys, const floa
                                                       verdict_share(verdict, count)));
 }
 
-static int get(void *ctx, vtime now, const struct artifact_key *keys, size_t count,
-               float *const *vectors, bool *found) {
-    struct injector *in = ctx;
-    surprise(in, now);
-    const struct object_port *objects = &in->inner.objects;
-    return injector_unreachable(in, SINK_OBJECTS, now)
-               ? PORT_UNAVAILABLE
-               : objects->ops->get(objects->ctx, now, keys, count, vectors, found);
-}
-
-static int purge(void *ctx, vtime now, vtime from, vtime to) {
-    struct injector *in = ctx;
-    enum verdict verdict = judge(in, now);
+static int purge_struck(struct injector *in, vtime now, vtime from, vtime to) {
+    enum verdict verdict = injector_judge(in, SINK_OBJECTS, now);
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
@@ -153,14 +154,59 @@ static int purge(void *ctx, vtime now, vtime from, vtime to) {
     return verdict_outcome(verdict, error);
 }
 
+/* ---- The port ---- */
+
+static struct fake_object_store_counts begin(struct injector *in, vtime now) {
+    struct fake_object_store_counts counts =
+        fake_object_store_counts(simulation_object_store(in->simulation));
+    surprise(in, now);
+    return counts;
+}
+
+static int put(void *ctx, vtime now, const struct artifact_key *keys, const float *const *vectors,
+               size_t count) {
+    struct fake_object_store_counts then = begin(ctx, now);
+    int error = put_struck(ctx, now, keys, vectors, count);
+    surprised(ctx, now, &then);
+    return error;
+}
+
+static int get(void *ctx, vtime now, const struct artifact_key *keys, size_t count,
+               float *const *vectors, bool *found) {
+    struct injector *in = ctx;
+    const struct object_port *objects = &in->inner.objects;
+    struct fake_object_store_counts then = begin(in, now);
+    int error = injector_unreachable(in, SINK_OBJECTS, now)
+                    ? PORT_UNAVAILABLE
+                    : objects->ops->get(objects->ctx, now, keys, count, vectors, found);
+    surprised(in, now, &then);
+    return error;
+}
+
+static int erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t count, vtime until) {
+    struct fake_object_store_counts then = begin(ctx, now);
+    int error = erase_struck(ctx, now, listing_ids, count, until);
+    surprised(ctx, now, &then);
+    return error;
+}
+
+static int purge(void *ctx, vtime now, vtime from, vtime to) {
+    struct fake_object_store_counts then = begin(ctx, now);
+    int error = purge_struck(ctx, now, from, to);
+    surprised(ctx, now, &then);
+    return error;
+}
+
 static int count_objects(void *ctx, vtime now, const uint64_t *listing_ids, size_t count,
                          vtime until, uint64_t *found) {
     struct injector *in = ctx;
-    surprise(in, now);
     const struct object_port *objects = &in->inner.objects;
-    return injector_unreachable(in, SINK_OBJECTS, now)
-               ? PORT_UNAVAILABLE
-               : objects->ops->count(objects->ctx, now, listing_ids, count, until, found);
+    struct fake_object_store_counts then = begin(in, now);
+    int error = injector_unreachable(in, SINK_OBJECTS, now)
+                    ? PORT_UNAVAILABLE
+                    : objects->ops->count(objects->ctx, now, listing_ids, count, until, found);
+    surprised(in, now, &then);
+    return error;
 }
 
 /* ---- Life ---- */

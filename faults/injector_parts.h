@@ -89,6 +89,12 @@ struct misfortune {
     vtime slow_until;
 };
 
+/* A restart that has cost nothing yet: it counts once somebody is not answered. */
+struct idle_restart {
+    struct armed *armed; /* NULL: none */
+    vtime until;
+};
+
 struct injector {
     struct simulation *simulation;
     struct simulation_ports inner; /* what the ports were */
@@ -99,6 +105,7 @@ struct injector {
     struct state_watch states;
     uint64_t reached[FAULT_KIND_COUNT][PIPELINE_STATE_COUNT];
     vtime down_from[SINK_COUNT], down_until[SINK_COUNT];
+    struct idle_restart idle_restarts[SINK_COUNT];
     struct misfortune *workers; /* by actor */
     uint64_t passed[PASS_COUNT];
     struct held *held, **held_end; /* in the order in which they were taken */
@@ -119,6 +126,8 @@ struct injector {
 
 /* It is its time, and the state holds that it waits for. */
 bool injector_in_window(struct injector *in, struct armed *armed, vtime now);
+/* It strikes no more: its time is over, or the run has healed. */
+bool injector_is_over(const struct injector *in, const struct armed *armed, vtime now);
 /* True when the fault strikes this time. Draws only inside its window. */
 bool injector_draws(struct injector *in, struct armed *armed, vtime now);
 /* Puts a strike on record. What it does lasts until `until`. */

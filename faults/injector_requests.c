@@ -26,13 +26,24 @@ void injector_store_down(struct injector *in, enum fault_sink sink, vtime now, v
     in->down_until[sink] = until;
 }
 
-/* The store's process ended: what it held in memory only is lost. */
-static void memory_lost(struct injector *in, enum fault_sink sink, vtime now) {
+/* The store's process ended: what it held in memory only is lost. How much that was. */
+static size_t memory_lost(struct injector *in, enum fault_sink sink, vtime now) {
+    size_t lost = 0;
     if (sink == SINK_VECTORS &&
-        fake_vector_db_restart(simulation_vector_db(in->simulation), now) != 0) {
+        fake_vector_db_restart(simulation_vector_db(in->simulation), now, &lost) != 0) {
         in->out_of_memory = true;
     } else if (sink == SINK_KEYWORDS) {
-        fake_keyword_restart(simulation_keyword(in->simulation));
+        lost = fake_keyword_restart(simulation_keyword(in->simulation));
+    }
+    return lost;
+}
+
+/* Somebody is not answered by a store that is down. */
+static void turned_away(struct injector *in, enum fault_sink sink, vtime now) {
+    struct idle_restart *idle = &in->idle_restarts[sink];
+    if (idle->armed != NULL && vtime_before(now, idle->until)) {
+        injector_note(in, idle->armed, (enum point)sink, now, idle->until);
+        idle->armed = NULL;
     }
 }
 
@@ -63,13 +74,19 @@ static void restart_due(void *ctx, vtime now, uint64_t index) {
     struct injector *in = ctx;
     struct armed *armed = &in->armed[index];
     enum fault_sink sink = armed->fault.sink;
-    if (in->healed || (armed->fault.until_ns != 0 && !injector_in_window(in, armed, now))) {
+    if (injector_is_over(in, armed, now)) {
         return;
     }
-    vtime until = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
-    injector_store_down(in, sink, now, vtime_max(in->down_until[sink], until));
-    memory_lost(in, sink, now);
-    injector_note(in, armed, (enum point)sink, now, until);
+    if (injector_in_window(in, armed, now)) {
+        vtime until = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));
+        injector_store_down(in, sink, now, vtime_max(in->down_until[sink], until));
+        in->idle_restarts[sink] = (struct idle_restart){NULL, until};
+        if (memory_lost(in, sink, now) > 0) {
+            injector_note(in, armed, (enum point)sink, now, until);
+        } else {
+            in->idle_restarts[sink].armed = armed;
+        }
+    }
     injector_restart_arm(in, armed, now);
 }
 
@@ -106,7 +123,11 @@ enum verdict injector_judge_call(struct injector *in, enum fault_sink sink, enum
     sign(in, sink, now);
     in->passed[sink]++;
     in->passed[call] += call != (enum point)sink;
-    enum verdict verdict = injector_store_is_down(in, sink, now) ? FAILS_BEFORE : PASSES;
+    enum verdict verdict = PASSES;
+    if (injector_store_is_down(in, sink, now)) {
+        turned_away(in, sink, now);
+        verdict = FAILS_BEFORE;
+    }
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
         if (is_about(armed, sink, call) && strikes(in, armed, now) && verdict == PASSES) {
@@ -119,6 +140,9 @@ enum verdict injector_judge_call(struct injector *in, enum fault_sink sink, enum
 bool injector_unreachable(struct injector *in, enum fault_sink sink, vtime now) {
     sign(in, sink, now);
     bool out = injector_store_is_down(in, sink, now);
+    if (out) {
+        turned_away(in, sink, now);
+    }
     for (size_t i = 0; i < in->count && !out; i++) {
         out = in->armed[i].fault.kind == FAULT_SINK_OUTAGE && in->armed[i].fault.sink == sink &&
               injector_in_window(in, &in->armed[i], now);

@@ -45,19 +45,32 @@ static int64_t late_by(struct injector *in, vtime now) {
     return delay_ns;
 }
 
-/* Lets the database compact, or not; `asked`: it is about to be told to. */
-static void tend_compaction(struct injector *in, vtime now, bool asked) {
+/* A fault holds the database's compaction back now; `noted`: and did. */
+static bool compaction_is_held(struct injector *in, vtime now, bool noted) {
     bool held = false;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
         if (armed->fault.kind == FAULT_SLOW_COMPACTION && injector_in_window(in, armed, now)) {
             held = true;
-            if (asked) {
+            if (noted) {
                 injector_note(in, armed, PASS_VECTORS, now, now);
             }
         }
     }
-    fake_vector_db_hold_compaction(simulation_vector_db(in->simulation), held);
+    return held;
+}
+
+/* Lets the database compact, or not, in what comes next. What it has held back so far. */
+static uint64_t tend_compaction(struct injector *in, vtime now) {
+    struct fake_vector_db *db = simulation_vector_db(in->simulation);
+    fake_vector_db_hold_compaction(db, compaction_is_held(in, now, false));
+    return fake_vector_db_held_back(db);
+}
+
+static void compaction_tended(struct injector *in, vtime now, uint64_t before) {
+    if (fake_vector_db_held_back(simulation_vector_db(in->simulation)) > before) {
+        compaction_is_held(in, now, true);
+    }
 }
 
 void injector_vectors_heal(struct injector *in, vtime now) {
@@ -67,14 +80,16 @@ void injector_vectors_heal(struct injector *in, vtime now) {
     }
 }
 
-/* Some of the rows that this request replaces stay. */
+/* Some of the rows that this request replaces stay, where keys are none: elsewhere the write itself
+ * takes them along. */
 static int duplicate(struct injector *in, vtime now, enum modality modality, uint32_t model_version,
                      const struct vector_write *items, size_t count) {
     struct fake_vector_db *db = simulation_vector_db(in->simulation);
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
         for (size_t k = 0; armed->fault.kind == FAULT_UPSERT_DUPLICATES && k < count; k++) {
-            if (items[k].kind != ROW_UPSERT || !injector_draws(in, armed, now)) {
+            if (items[k].kind != ROW_UPSERT || !injector_draws(in, armed, now) ||
+                !fake_vector_db_profile(db)->keys_repeat) {
                 continue;
             }
             int error =
@@ -194,9 +209,11 @@ static int vectors_search(void *ctx, vtime now, enum modality modality, uint32_t
     if (injector_unreachable(in, SINK_VECTORS, now)) {
         return PORT_UNAVAILABLE;
     }
-    tend_compaction(in, now, false);
-    return vectors->ops->search(vectors->ctx, now, modality, model_version, query, k, ef, exact,
-                                filter, hits, count);
+    uint64_t before = tend_compaction(in, now);
+    int error = vectors->ops->search(vectors->ctx, now, modality, model_version, query, k, ef,
+                                     exact, filter, hits, count);
+    compaction_tended(in, now, before);
+    return error;
 }
 
 static int vectors_read(void *ctx, vtime now, enum modality modality, uint32_t model_version,
@@ -233,12 +250,11 @@ static int vectors_admin(void *ctx, vtime now, const struct vector_admin *admin,
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
-    if (admin->kind == VECTOR_COMPACT) {
-        tend_compaction(in, now, true);
-    }
+    uint64_t before = tend_compaction(in, now);
     int error = verdict_share(verdict, 1) == 0
                     ? admin_by_half(in, now, admin)
                     : vectors->ops->admin(vectors->ctx, now, admin, status, targets);
+    compaction_tended(in, now, before);
     return verdict_outcome(verdict, error);
 }
 
@@ -262,9 +278,11 @@ static int vectors_erase(void *ctx, vtime now, uint32_t model_version,
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
-    tend_compaction(in, now, true);
-    return verdict_outcome(verdict, vectors->ops->erase(vectors->ctx, now, model_version, subjects,
-                                                        verdict_share(verdict, count), looks));
+    uint64_t before = tend_compaction(in, now);
+    int error = vectors->ops->erase(vectors->ctx, now, model_version, subjects,
+                                    verdict_share(verdict, count), looks);
+    compaction_tended(in, now, before);
+    return verdict_outcome(verdict, error);
 }
 
 void injector_wrap_vectors(struct injector *in) {

@@ -99,10 +99,14 @@ static void tokens_overwritten(struct injector *in, vtime now,
         if (armed->fault.kind != FAULT_TOKEN_OVERWRITTEN || !injector_draws(in, armed, now)) {
             continue;
         }
-        injector_note(in, armed, PASS_WAREHOUSE, now, now);
+        struct fake_warehouse *store = simulation_warehouse(in->simulation);
         int64_t token = batch->token + prng_range(&armed->stream, -100, 100);
-        if (fake_warehouse_set_token(simulation_warehouse(in->simulation), batch->channel_topic,
-                                     batch->channel_partition, token < 0 ? 0 : token) != 0) {
+        token = token < 0 ? 0 : token;
+        if (token != fake_warehouse_token(store, batch->channel_topic, batch->channel_partition)) {
+            injector_note(in, armed, PASS_WAREHOUSE, now, now);
+        }
+        if (fake_warehouse_set_token(store, batch->channel_topic, batch->channel_partition,
+                                     token) != 0) {
             in->out_of_memory = true;
         }
     }
@@ -241,13 +245,18 @@ static void stretch_time_travel(struct injector *in, vtime now) {
             continue;
         }
         extra_ns = armed->fault.delay_ns > extra_ns ? armed->fault.delay_ns : extra_ns;
-        if (armed->struck == 0) {
-            int64_t until_ns = armed->fault.until_ns;
-            injector_note(in, armed, PASS_WAREHOUSE, now,
-                          until_ns == 0 ? VTIME_NEVER : vtime_add(in->start, until_ns));
-        }
     }
     fake_warehouse_stretch_time_travel(simulation_warehouse(in->simulation), extra_ns);
+}
+
+/* The erasure found what would have been out of reach by now. */
+static void overstayed(struct injector *in, vtime now) {
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind == FAULT_LONGER_TIME_TRAVEL && injector_in_window(in, armed, now)) {
+            injector_note(in, armed, PASS_WAREHOUSE, now, now);
+        }
+    }
 }
 
 static int warehouse_erase(void *ctx, vtime now, struct erasure_subject *subjects, size_t count,
@@ -259,8 +268,14 @@ static int warehouse_erase(void *ctx, vtime now, struct erasure_subject *subject
     if (verdict_refused(verdict)) {
         return verdict_refusal(verdict);
     }
-    return verdict_outcome(verdict, warehouse->ops->erase(warehouse->ctx, now, subjects,
-                                                          verdict_share(verdict, count), looks));
+    const struct fake_warehouse *store = simulation_warehouse(in->simulation);
+    uint64_t before = fake_warehouse_overstayed(store);
+    int error =
+        warehouse->ops->erase(warehouse->ctx, now, subjects, verdict_share(verdict, count), looks);
+    if (fake_warehouse_overstayed(store) > before) {
+        overstayed(in, now);
+    }
+    return verdict_outcome(verdict, error);
 }
 
 void injector_wrap_warehouse(struct injector *in) {

@@ -126,8 +126,7 @@ static void befall(struct injector *in, struct armed *armed, uint32_t actor, vti
 static void worker_misfortune(void *ctx, vtime now, uint64_t index) {
     struct injector *in = ctx;
     struct armed *armed = &in->armed[index];
-    if (in->healed ||
-        (armed->fault.until_ns != 0 && vtime_diff(now, in->start) >= armed->fault.until_ns)) {
+    if (injector_is_over(in, armed, now)) {
         return;
     }
     uint32_t actor = worker_up(in, armed);

@@ -62,7 +62,13 @@ int pipeline_state_find(const char *name);
  *
  * X(kind, state, "reason")
  */
-#define IMPOSSIBLE_CELLS(X)
+#define IMPOSSIBLE_CELLS(X)                                                                        \
+    X(LOST_DELETES, STEADY, IMPOSSIBLE_BUT_ERASING)                                                \
+    X(LATE_DELETES, STEADY, IMPOSSIBLE_BUT_ERASING)                                                \
+    X(LONGER_TIME_TRAVEL, STEADY, IMPOSSIBLE_BUT_ERASING)
+#define IMPOSSIBLE_BUT_ERASING                                                                     \
+    "it strikes where an erasure finds something, and one that still does has no certificate: "    \
+    "somebody is being erased"
 
 /* Why a kind of fault cannot strike in a state; NULL: it can. */
 const char *pipeline_state_impossible(int kind, int state);

@@ -1177,10 +1177,12 @@ static const struct key retention_keys[] = {
     {
         .name = "artifacts",
         .may_be_off = true,
-        DURATION(VTIME_DAY, LONGEST),
+        DURATION(VTIME_MINUTE, LONGEST),
         AT(retention.artifacts_ns),
         .fallback = "\"90d\"",
-        .about = "the object store keeps what the embedding service made so long",
+        .about = "the object store keeps what the embedding service made so long, and then until "
+                 "midnight "
+                 "UTC",
     },
     {
         .name = "warehouse",

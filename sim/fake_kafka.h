@@ -212,8 +212,8 @@ void fake_kafka_set_online(struct fake_kafka *k, enum topic_id topic, uint32_t p
 int64_t fake_kafka_epoch_end(const struct fake_kafka *k, enum topic_id topic, uint32_t partition,
                              uint32_t epoch);
 /* The partition loses what it knows of idempotent producers (producer.id.expiration.ms): whatever
- * they send next is taken in, retries too. */
-void fake_kafka_forget_producers(struct fake_kafka *k, enum topic_id topic, uint32_t partition);
+ * they send next is taken in, retries too. How many it knew. */
+size_t fake_kafka_forget_producers(struct fake_kafka *k, enum topic_id topic, uint32_t partition);
 /* Uses up `count` offsets without a record, as transaction markers do. */
 void fake_kafka_skip(struct fake_kafka *k, enum topic_id topic, uint32_t partition, int64_t count);
 
@@ -276,8 +276,9 @@ struct fake_kafka_change {
  */
 bool fake_kafka_group_next_change(struct fake_kafka *k, struct fake_kafka_change *out);
 
-/* The committed offsets of a group are gone (offsets.retention.minutes, a lost offsets topic). */
-void fake_kafka_group_forget(struct fake_kafka *k, const char *group);
+/* The committed offsets of a group are gone (offsets.retention.minutes, a lost offsets topic). How
+ * many there were. */
+size_t fake_kafka_group_forget(struct fake_kafka *k, const char *group);
 
 /* 0 and no members for a group that nobody joined. */
 uint32_t fake_kafka_group_generation(const struct fake_kafka *k, const char *group);

@@ -419,13 +419,16 @@ void fake_kafka_group_rejoin(struct fake_kafka *k, vtime now, const char *group,
     }
 }
 
-void fake_kafka_group_forget(struct fake_kafka *k, const char *group) {
+size_t fake_kafka_group_forget(struct fake_kafka *k, const char *group) {
     struct kafka_group *g = group_find(k, group);
+    size_t forgotten = 0;
     for (size_t i = 0; g != NULL && i < TOPIC_COUNT; i++) {
         for (uint32_t p = 0; p < k->topics[i].partition_count; p++) {
+            forgotten += g->committed[i][p] != FAKE_KAFKA_NO_OFFSET;
             g->committed[i][p] = FAKE_KAFKA_NO_OFFSET;
         }
     }
+    return forgotten;
 }
 
 int fake_kafka_group_speak(struct fake_kafka *k, vtime now, const char *group, uint32_t member) {

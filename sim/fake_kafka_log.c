@@ -627,8 +627,11 @@ void fake_kafka_set_online(struct fake_kafka *k, enum topic_id topic, uint32_t p
     partition_of(k, topic, partition)->offline = !online;
 }
 
-void fake_kafka_forget_producers(struct fake_kafka *k, enum topic_id topic, uint32_t partition) {
-    partition_of(k, topic, partition)->producer_count = 0;
+size_t fake_kafka_forget_producers(struct fake_kafka *k, enum topic_id topic, uint32_t partition) {
+    struct kafka_partition *p = partition_of(k, topic, partition);
+    size_t known = p->producer_count;
+    p->producer_count = 0;
+    return known;
 }
 
 void fake_kafka_skip(struct fake_kafka *k, enum topic_id topic, uint32_t partition, int64_t count) {

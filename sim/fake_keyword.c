@@ -337,10 +337,15 @@ static void collect_tombstone(const struct fake_keyword *k, vtime now, struct ke
     }
 }
 
-void fake_keyword_restart(struct fake_keyword *k) {
+size_t fake_keyword_restart(struct fake_keyword *k) {
+    size_t forgotten = 0;
     for (size_t i = 0; i < k->row_count && k->gc_deletes_ns != 0; i++) {
-        k->rows[i].known = k->rows[i].present || k->rows[i].lasting;
+        struct keyword_row *row = &k->rows[i];
+        bool stays = row->present || row->lasting;
+        forgotten += row->known && !stays;
+        row->known = stays;
     }
+    return forgotten;
 }
 
 static enum item_status judge(const struct keyword_row *row, const struct keyword_write *w) {

@@ -77,8 +77,9 @@ struct row_state fake_keyword_row(const struct fake_keyword *k, uint64_t listing
 int fake_keyword_hide(struct fake_keyword *k, uint64_t listing_id, enum scan_path path,
                       bool hidden);
 
-/* The process ends and starts again: what it held in memory only is lost. */
-void fake_keyword_restart(struct fake_keyword *k);
+/* The process ends and starts again: what it held in memory only is lost. How many tombstones that
+ * were. */
+size_t fake_keyword_restart(struct fake_keyword *k);
 
 /* Drops masked texts from the index, so that statistics count what is there. */
 int fake_keyword_merge(struct fake_keyword *k);

@@ -97,12 +97,16 @@ static uint32_t find(const struct fake_object_store *o, const struct artifact_ke
 
 /* ---- Ends ---- */
 
-static vtime expires(const struct fake_object_store *o, vtime stored) {
+static vtime expires_shifted(const struct fake_object_store *o, vtime stored, int64_t shift_ns) {
     if (o->retention_ns < 0) {
         return VTIME_NEVER;
     }
-    int64_t due_ns = stored.ns + o->retention_ns + o->lifecycle_shift_ns;
+    int64_t due_ns = stored.ns + o->retention_ns + shift_ns;
     return (vtime){(due_ns + VTIME_DAY - 1) / VTIME_DAY * VTIME_DAY};
+}
+
+static vtime expires(const struct fake_object_store *o, vtime stored) {
+    return expires_shifted(o, stored, o->lifecycle_shift_ns);
 }
 
 static void end(struct fake_object_store *o, uint32_t at, enum object_end why, vtime when) {
@@ -132,9 +136,16 @@ static void expire(struct fake_object_store *o, vtime now) {
             return;
         }
         if (object->end == OBJECT_KEPT) {
-            end(o, (uint32_t)o->oldest, OBJECT_EXPIRED, vtime_max(due, o->shifted));
+            vtime ended = vtime_max(due, o->shifted);
+            o->counts.early += vtime_before(ended, expires_shifted(o, object->stored, 0));
+            end(o, (uint32_t)o->oldest, OBJECT_EXPIRED, ended);
         }
     }
+}
+
+/* An object that is kept is found, maybe after its time. */
+static void found_kept(struct fake_object_store *o, const struct object *object, vtime now) {
+    o->counts.late += !vtime_before(now, expires_shifted(o, object->stored, 0));
 }
 
 /* ---- The port ---- */
@@ -258,6 +269,7 @@ static int port_get(void *ctx, vtime now, const struct artifact_key *keys, size_
         found[i] = at != NONE;
         if (found[i]) {
             const struct object *object = &o->objects[at];
+            found_kept(o, object, now);
             unpack(o->blocks[object->block].bytes + object->at, vectors[i],
                    modality_dimension(keys[i].modality));
         }
@@ -271,12 +283,21 @@ static uint32_t newest_of(const struct fake_object_store *o, uint64_t listing_id
     return id_map_index(&o->by_listing, listing_id, &at) ? at : NONE;
 }
 
-/* A listing names what was there when it was made, a while ago. */
-static bool is_listed(const struct fake_object_store *o, const struct object *object, vtime now,
-                      vtime until) {
-    vtime made = vtime_add(now, -o->listing_lag_ns);
+/* A listing made at that moment names it. */
+static bool was_listed(const struct object *object, vtime made, vtime until) {
     bool there = object->end == OBJECT_KEPT || vtime_before(made, object->ended);
     return there && object->stored.ns <= until.ns && object->stored.ns <= made.ns;
+}
+
+/* A listing names what was there when it was made, a while ago. */
+static bool is_listed(struct fake_object_store *o, const struct object *object, vtime now,
+                      vtime until) {
+    bool listed = was_listed(object, vtime_add(now, -o->listing_lag_ns), until);
+    o->counts.mislisted += listed != was_listed(object, now, until);
+    if (listed && object->end == OBJECT_KEPT) {
+        found_kept(o, object, now);
+    }
+    return listed;
 }
 
 static int port_erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t count,
@@ -362,6 +383,15 @@ struct object_info fake_object_store_object(const struct fake_object_store *o, s
 
 struct fake_object_store_counts fake_object_store_counts(const struct fake_object_store *o) {
     return o->counts;
+}
+
+bool fake_object_store_holds(const struct fake_object_store *o, uint64_t listing_id, vtime until) {
+    uint32_t at = newest_of(o, listing_id);
+    while (at != NONE &&
+           !(o->objects[at].end == OBJECT_KEPT && o->objects[at].stored.ns <= until.ns)) {
+        at = o->objects[at].previous;
+    }
+    return at != NONE;
 }
 
 void fake_object_store_check(const struct fake_object_store *o) {

@@ -78,8 +78,13 @@ void fake_object_store_shift_lifecycle(struct fake_object_store *o, vtime now, i
 
 struct fake_object_store_counts {
     uint64_t puts, gets, found, kept, bytes; /* objects; kept and bytes as of now */
+    uint64_t mislisted;   /* listings were held against them and said otherwise than is so */
+    uint64_t early, late; /* gone before their time; found after it */
 };
 struct fake_object_store_counts fake_object_store_counts(const struct fake_object_store *o);
+
+/* Something of the listing is kept that was stored by then. */
+bool fake_object_store_holds(const struct fake_object_store *o, uint64_t listing_id, vtime until);
 
 void fake_object_store_check(const struct fake_object_store *o);
 

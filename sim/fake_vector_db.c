@@ -577,10 +577,12 @@ int fake_vector_db_corrupt_row(struct fake_vector_db *db, vtime now, enum modali
                                     &view.meta, vector_wanted ? opposite : 0);
 }
 
-void fake_vector_db_forget(struct fake_vector_db *db) {
+size_t fake_vector_db_forget(struct fake_vector_db *db) {
+    size_t forgotten = 0;
     for (size_t i = 0; i < db->entry_count; i++) {
-        vector_collection_forget(db->entries[i].collection);
+        forgotten += vector_collection_forget(db->entries[i].collection);
     }
+    return forgotten;
 }
 
 void fake_vector_db_hold_compaction(struct fake_vector_db *db, bool held) {
@@ -591,12 +593,21 @@ void fake_vector_db_hold_compaction(struct fake_vector_db *db, bool held) {
     }
 }
 
-int fake_vector_db_restart(struct fake_vector_db *db, vtime now) {
+uint64_t fake_vector_db_held_back(const struct fake_vector_db *db) {
+    uint64_t held_back = 0;
+    for (size_t i = 0; i < db->entry_count; i++) {
+        held_back += vector_collection_segments(db->entries[i].collection).held_back;
+    }
+    return held_back;
+}
+
+int fake_vector_db_restart(struct fake_vector_db *db, vtime now, size_t *forgotten) {
+    *forgotten = 0;
     if (fake_vector_db_show(db, now) != 0) {
         return PORT_NO_MEMORY;
     }
     if (db->options.profile.tombstones_in_memory) {
-        fake_vector_db_forget(db);
+        *forgotten = fake_vector_db_forget(db);
     }
     return 0;
 }

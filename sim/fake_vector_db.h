@@ -247,17 +247,19 @@ int fake_vector_db_corrupt_row(struct fake_vector_db *db, vtime now, enum modali
 int fake_vector_db_duplicate_row(struct fake_vector_db *db, vtime now, enum modality modality,
                                  uint32_t model_version, uint64_t listing_id);
 
-/* Forgets the tombstones of all collections. */
-void fake_vector_db_forget(struct fake_vector_db *db);
+/* Forgets the tombstones of all collections. How many there were. */
+size_t fake_vector_db_forget(struct fake_vector_db *db);
 /* From now on writes are seen so much later than the profile says. */
 void fake_vector_db_delay(struct fake_vector_db *db, int64_t delay_ns);
 /* From now on nothing is compacted, whoever asks; or (false) it may be. */
 void fake_vector_db_hold_compaction(struct fake_vector_db *db, bool held);
+/* Compactions that would have dropped something and were held back. */
+uint64_t fake_vector_db_held_back(const struct fake_vector_db *db);
 /* Readers see whatever was written. 0 or PORT_NO_MEMORY. */
 int fake_vector_db_show(struct fake_vector_db *db, vtime now);
 /* The process ends and starts again: what was written is seen, and what the profile holds in memory
- * only is lost. 0 or PORT_NO_MEMORY. */
-int fake_vector_db_restart(struct fake_vector_db *db, vtime now);
+ * only is lost: `*forgotten` tombstones. 0 or PORT_NO_MEMORY. */
+int fake_vector_db_restart(struct fake_vector_db *db, vtime now, size_t *forgotten);
 const struct vector_profile *fake_vector_db_profile(const struct fake_vector_db *db);
 
 #endif

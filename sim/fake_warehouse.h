@@ -145,6 +145,8 @@ void fake_warehouse_stale_stream(struct fake_warehouse *w);
 /* From now on removed rows can be brought back for so much longer than is stated, those that were
  * removed before too. */
 void fake_warehouse_stretch_time_travel(struct fake_warehouse *w, int64_t extra_ns);
+/* Rows that an erasure found, or found elsewhere, for that alone: each time that it looked. */
+uint64_t fake_warehouse_overstayed(const struct fake_warehouse *w);
 
 /* Of a channel: an operator can set it to anything. */
 int64_t fake_warehouse_token(const struct fake_warehouse *w, enum topic_id topic,

@@ -686,10 +686,14 @@ int vector_collection_tamper(struct vector_collection *c, vtime now, uint64_t li
     return rc;
 }
 
-void vector_collection_forget(struct vector_collection *c) {
+size_t vector_collection_forget(struct vector_collection *c) {
+    size_t forgotten = 0;
     for (size_t i = 0; i < c->row_count; i++) {
-        c->rows[i].known = c->rows[i].present || c->rows[i].lasting;
+        bool stays = c->rows[i].present || c->rows[i].lasting;
+        forgotten += c->rows[i].known && !stays;
+        c->rows[i].known = stays;
     }
+    return forgotten;
 }
 
 int vector_collection_empty(struct vector_collection *c, vtime now) {

@@ -98,7 +98,8 @@ int vector_collection_duplicate(struct vector_collection *c, vtime now, uint64_t
 /* The row with the metadata given and, unless NULL, the vector given; texts are as they were. */
 int vector_collection_tamper(struct vector_collection *c, vtime now, uint64_t listing_id,
                              const struct row_meta *meta, const float *vector);
-void vector_collection_forget(struct vector_collection *c);
+/* How many tombstones it had. */
+size_t vector_collection_forget(struct vector_collection *c);
 
 /* Everything goes: the journal ends every row and stays. 0 or PORT_NO_MEMORY. */
 int vector_collection_empty(struct vector_collection *c, vtime now);

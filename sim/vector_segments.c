@@ -38,7 +38,9 @@ struct vector_segments {
     uint32_t *growing; /* rows, in no order that matters */
     size_t growing_count, growing_capacity;
     uint64_t sealed;
-    bool held;                /* no compaction */
+    bool held; /* no compaction */
+    bool due;  /* one that nobody asked for was held back */
+    uint64_t held_back;
     bool sealing;             /* begun, and stopped where memory ran out */
     struct hnsw *graph;       /* by row; NULL until something is sealed */
     uint64_t graph_inserts;   /* ever */
@@ -334,6 +336,7 @@ static int seal(struct vector_segments *s) {
 
 static void compact_graph(struct vector_segments *s) {
     hnsw_compact(s->graph);
+    s->due = false;
     for (size_t row = 0; row < s->entry_count; row++) {
         s->entries[row].masked = false;
     }
@@ -348,10 +351,12 @@ void vector_segments_hold(struct vector_segments *s, bool held) {
 }
 
 void vector_segments_compact(struct vector_segments *s) {
+    bool masked = s->graph != 0 && hnsw_dead_count(s->graph) > 0;
     if (s->held) {
+        s->held_back += masked;
         return;
     }
-    if (s->graph != 0 && hnsw_dead_count(s->graph) > 0) {
+    if (masked) {
         compact_graph(s);
     }
     for (size_t i = 0; i < s->free_count; i++) {
@@ -369,9 +374,13 @@ static int tend_graph(struct vector_segments *s) {
     if ((s->sealing || s->growing_count > growing_max) && seal(s) != 0) {
         return -ENOMEM;
     }
-    bool held = s->held || s->options.manual;
-    if (s->graph != 0 && !held && hnsw_dead_count(s->graph) > hnsw_live_count(s->graph)) {
+    bool due = s->graph != 0 && !s->options.manual &&
+               hnsw_dead_count(s->graph) > hnsw_live_count(s->graph);
+    if (due && !s->held) {
         compact_graph(s);
+    } else if (due && !s->due) {
+        s->due = true;
+        s->held_back++;
     }
     return 0;
 }
@@ -463,6 +472,7 @@ struct vector_segments_counts vector_segments_counts(const struct vector_segment
         .growing = s->growing_count,
         .sealed = s->sealed,
         .graph_inserts = s->graph_inserts,
+        .held_back = s->held_back,
     };
     if (s->graph != 0) {
         counts.masked = hnsw_dead_count(s->graph);

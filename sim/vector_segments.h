@@ -87,6 +87,7 @@ struct vector_segments_counts {
     uint64_t masked;
     uint64_t graph_inserts;
     uint64_t graph_compactions;
+    uint64_t held_back; /* compactions that had something to do */
 };
 struct vector_segments_counts vector_segments_counts(const struct vector_segments *s);
 

@@ -119,6 +119,7 @@ struct fake_warehouse {
     enum warehouse_merge merge;
     struct id_map tokens; /* of channels, by topic and partition */
     int64_t time_travel_extra_ns;
+    uint64_t overstayed;
     int64_t view_lag_min_ns, view_lag_ns, stream_kept_ns;
     bool view_made, stream_stale;
     vtime refreshed_at, view_as_of;

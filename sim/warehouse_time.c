@@ -107,6 +107,19 @@ void fake_warehouse_stretch_time_travel(struct fake_warehouse *w, int64_t extra_
     w->time_travel_extra_ns = extra_ns;
 }
 
+uint64_t fake_warehouse_overstayed(const struct fake_warehouse *w) {
+    return w->overstayed;
+}
+
+/* Rows that are in the time travel and would not be if it were as long as is stated. */
+static uint64_t overstaying(const struct fake_warehouse *w, vtime now,
+                            const struct erasure_subject *subject) {
+    return w->time_travel_extra_ns == 0
+               ? 0
+               : erasure_marks_lingering(&w->marks, now, subject->listing_id, subject->stamp,
+                                         w->time_travel_ns, time_travel_ns(w));
+}
+
 int fake_warehouse_held(struct fake_warehouse *w, vtime now, uint64_t listing_id,
                         struct stamp stamp, doc_version version, struct warehouse_held *held) {
     const struct erasure_mark *known = erasure_marks_find(&w->marks, listing_id);
@@ -145,6 +158,7 @@ int warehouse_erase(void *ctx, vtime now, struct erasure_subject *subjects, size
         looks[ERASED_IN_GOLD].found += held.gold;
         looks[ERASED_IN_TIME_TRAVEL].found += held.time_travel;
         looks[ERASED_IN_FAIL_SAFE].found += held.fail_safe;
+        w->overstayed += overstaying(w, now, &subjects[i]);
         subjects[i].version = held.marked ? version : DOC_VERSION_NONE;
         if (held.marked && erase_listing(w, now, mark) != 0) {
             return PORT_NO_MEMORY;

@@ -1091,6 +1091,8 @@ static void a_late_delete_comes_within_its_delay(void **state) {
     const struct fault faults[] = {
         {.kind = FAULT_LATE_DELETES, .ratio_num = 1, .ratio_den = 1, .delay_ns = VTIME_HOUR}};
     struct rig *rig = rig_of(faults, 1);
+    assert_int_equal(erase_objects(rig, (const uint64_t[]){2}, 1), PORT_OK);
+    assert_int_equal(injector_struck(rig->injector, 0), 0); /* there was nothing to delete */
     put_four(rig);
     assert_int_equal(erase_objects(rig, (const uint64_t[]){2}, 1), PORT_OK);
     assert_int_equal(objects_of(rig, 2), 1);
@@ -1104,7 +1106,10 @@ static void a_late_delete_comes_within_its_delay(void **state) {
     rig_free(rig);
 }
 
-/* A slow listing names nothing of what was stored lately, and is right once the fault ends. */
+/* A slow listing names nothing of what was stored lately, and is right once the fault ends. It
+ * strikes where that is another answer: twice it missed what was there, once it named what was
+ * gone.
+ */
 static void a_slow_listing_misses_what_is_young(void **state) {
     (void)state;
     const struct fault faults[] = {
@@ -1122,7 +1127,7 @@ static void a_slow_listing_misses_what_is_young(void **state) {
     run_to(rig, 10 * VTIME_HOUR);
     put_four(rig);
     assert_int_equal(objects_of(rig, 2), 1);
-    assert_int_equal(injector_struck(rig->injector, 0), 1);
+    assert_int_equal(injector_struck(rig->injector, 0), 3);
     rig_free(rig);
 }
 
@@ -1137,8 +1142,10 @@ static void a_lifecycle_surprises(void **state) {
         put_four(rig);
         run_to(rig, days * VTIME_DAY - VTIME_MINUTE);
         assert_int_equal(objects_of(rig, 2), 1);
+        assert_int_equal(injector_struck(rig->injector, 0), i);
         run_to(rig, days * VTIME_DAY + VTIME_MINUTE);
         assert_int_equal(objects_of(rig, 2), 0);
+        assert_int_equal(injector_struck(rig->injector, 0), 1);
         rig_free(rig);
     }
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "faults/injector.h"
+#include "faults/pipeline_states.h"
 
 static const vtime start = {INT64_C(1772409600) * VTIME_SECOND};
 
@@ -201,6 +202,7 @@ static void commits_are_lost_late_and_forgotten(void **state) {
     struct rig rig = rig_new(&lost, 1);
     assert_int_equal(commit(&rig, 5), PORT_OK);
     assert_int_equal(committed(&rig), FAKE_KAFKA_NO_OFFSET);
+    assert_int_equal(injector_struck(rig.injector, 0), 1);
     rig_free(&rig);
 
     struct fault stale = {.kind = FAULT_STALE_COMMITS,
@@ -215,8 +217,8 @@ static void commits_are_lost_late_and_forgotten(void **state) {
     run_to(&rig, 30 * VTIME_SECOND);
     assert_int_equal(commit(&rig, 9), PORT_OK);
     run_to(&rig, 2 * VTIME_MINUTE);
-    assert_int_equal(injector_struck(rig.injector, 0), 1);
     assert_true(committed(&rig) == 5 || committed(&rig) == 9);
+    assert_int_equal(injector_struck(rig.injector, 0), committed(&rig) == 5);
     rig_free(&rig);
 
     struct fault forgotten = {
@@ -225,7 +227,56 @@ static void commits_are_lost_late_and_forgotten(void **state) {
     assert_int_equal(commit(&rig, 5), PORT_OK);
     run_to(&rig, VTIME_MINUTE);
     assert_int_equal(committed(&rig), FAKE_KAFKA_NO_OFFSET);
+    assert_int_equal(injector_struck(rig.injector, 0), 1); /* later there was nothing to forget */
     rig_free(&rig);
+}
+
+/* A partition that forgets producers strikes once it knows one. */
+static void producers_are_forgotten(void **state) {
+    (void)state;
+    struct fault fault = {
+        .kind = FAULT_PRODUCERS_FORGOTTEN, .feed = TOPIC_DEAD_LETTER, .every_ns = VTIME_SECOND};
+    struct rig rig = rig_new(&fault, 1);
+    run_to(&rig, VTIME_MINUTE);
+    assert_int_equal(injector_struck(rig.injector, 0), 0);
+    const struct log_port *log = log_of(&rig);
+    struct producer_mark mark = {.producer = 7, .epoch = 1, .sequence = 1};
+    struct produce_item item = {TOPIC_DEAD_LETTER, 1, {"x", 1}};
+    struct produce_result result;
+    assert_int_equal(
+        log->ops->produce_as(log->ctx, vtime_add(start, VTIME_MINUTE), &mark, &item, 1, &result),
+        PORT_OK);
+    run_to(&rig, 2 * VTIME_MINUTE);
+    assert_int_equal(injector_struck(rig.injector, 0), 1);
+    rig_free(&rig);
+}
+
+/* Each of those that come by themselves waits for its state too: in a world without an upgrade
+ * nothing is ever switched (D5). */
+static void misfortunes_wait_for_a_state(void **state) {
+    (void)state;
+    static const enum fault_kind kinds[] = {FAULT_LEADER_CHANGE,       FAULT_UNCLEAN_LEADER,
+                                            FAULT_EARLY_RETENTION,     FAULT_COMMITS_FORGOTTEN,
+                                            FAULT_PRODUCERS_FORGOTTEN, FAULT_SINK_RESTART,
+                                            FAULT_WORKER_CRASH,        FAULT_MEMBER_FLAPS};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct fault fault = {.kind = kinds[i],
+                              .feed = TOPIC_DEAD_LETTER,
+                              .worker = MACHINE_BUILDER,
+                              .every_ns = VTIME_SECOND,
+                              .delay_ns = VTIME_MINUTE,
+                              .down_ns = VTIME_SECOND,
+                              .when = 1 + STATE_SWITCHING};
+        struct rig rig = rig_new(&fault, 1);
+        for (uint64_t key = 0; key < 20; key++) {
+            produce(&rig, key);
+        }
+        assert_int_equal(commit(&rig, 5), PORT_OK);
+        run_to(&rig, VTIME_MINUTE);
+        assert_int_equal(injector_struck(rig.injector, 0), 0);
+        assert_int_equal(committed(&rig), 5);
+        rig_free(&rig);
+    }
 }
 
 /* A member that flaps costs its group two generations and is in it afterwards. */
@@ -302,6 +353,8 @@ int main(void) {
         cmocka_unit_test(retention_comes_early),
         cmocka_unit_test(a_reader_is_told_wrongly),
         cmocka_unit_test(commits_are_lost_late_and_forgotten),
+        cmocka_unit_test(producers_are_forgotten),
+        cmocka_unit_test(misfortunes_wait_for_a_state),
         cmocka_unit_test(members_flap),
         cmocka_unit_test(a_stuck_worker_leaves_late),
     };

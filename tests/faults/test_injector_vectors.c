@@ -21,8 +21,11 @@ struct rig {
 };
 
 static struct rig rig_of(enum vector_profile_id profile, const struct fault *faults, size_t count) {
-    struct simulation_options options = {
-        .seed = 11, .start = start, .vectors = vector_profile_of(profile)};
+    struct simulation_options options = {.seed = 11,
+                                         .start = start,
+                                         .vectors = vector_profile_of(profile),
+                                         .index_text = true,
+                                         .seal_rows_min = 8};
     struct rig rig = {.simulation = simulation_new(&options, NULL)};
     assert_non_null(rig.simulation);
     rig.injector = injector_new(rig.simulation, faults, count);
@@ -240,7 +243,20 @@ static void transactions_are_whole_or_nothing(void **state) {
     }
 }
 
-/* Nobody's order compacts while compaction is held back; it strikes where somebody asks. */
+/* Puts what is there into the graph. */
+static void search(struct rig *rig) {
+    static const float query[TEXT_DIMENSION] = {1.0F};
+    struct search_hit hits[2];
+    struct row_filter all = {0};
+    size_t count;
+    struct vector_port *port = port_of(rig);
+    assert_int_equal(port->ops->search(port->ctx, simulation_now(rig->simulation), MODALITY_TEXT, 1,
+                                       query, 2, 16, false, &all, hits, &count),
+                     PORT_OK);
+}
+
+/* Nobody's order compacts while compaction is held back; it strikes where there was something to
+ * be compacted. */
 static void compaction_waits(void **state) {
     (void)state;
     const struct fault fault = {.kind = FAULT_SLOW_COMPACTION, .until_ns = VTIME_HOUR};
@@ -248,6 +264,12 @@ static void compaction_waits(void **state) {
     enum item_status status;
     struct vector_port *port = port_of(&rig);
     const struct vector_admin compact = {.kind = VECTOR_COMPACT};
+    enum item_status statuses[40];
+    assert_int_equal(put(&rig, ROW_UPSERT, 40, 1, statuses), PORT_OK);
+    search(&rig);
+    assert_int_equal(port->ops->admin(port->ctx, start, &compact, &status, NULL), PORT_OK);
+    assert_int_equal(injector_struck(rig.injector, 0), 0);
+    assert_int_equal(put(&rig, ROW_DELETE, 4, 2, statuses), PORT_OK);
     assert_int_equal(port->ops->admin(port->ctx, start, &compact, &status, NULL), PORT_OK);
     assert_int_equal(injector_struck(rig.injector, 0), 1);
     run_to(&rig, 2 * VTIME_HOUR);

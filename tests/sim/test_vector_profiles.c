@@ -71,7 +71,7 @@ static void tombstone_rows_last(void **state) {
         put(db, at(0), write_of(ROW_TOMBSTONE, 2, 5));
         vtime then = at(restart ? 1 : 60000);
         if (restart) {
-            assert_int_equal(fake_vector_db_restart(db, then), 0);
+            assert_int_equal(fake_vector_db_restart(db, then, &(size_t){0}), 0);
         }
         assert_int_equal(put(db, then, write_of(ROW_UPSERT, 1, 3)), ITEM_APPLIED);
         assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 3)), ITEM_CONFLICT);
@@ -80,7 +80,7 @@ static void tombstone_rows_last(void **state) {
         /* Its listing may live again, and die for good. */
         assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 6)), ITEM_APPLIED);
         assert_int_equal(put(db, then, write_of(ROW_DELETE, 2, 7)), ITEM_APPLIED);
-        assert_int_equal(fake_vector_db_restart(db, then), 0);
+        assert_int_equal(fake_vector_db_restart(db, then, &(size_t){0}), 0);
         assert_int_equal(put(db, then, write_of(ROW_UPSERT, 2, 6)), ITEM_APPLIED);
         fake_vector_db_check(db);
         fake_vector_db_free(db);
@@ -127,7 +127,7 @@ static void erasure_leaves_a_row(void **state) {
     struct erasure_look looks[ERASURE_PLACE_COUNT] = {{0}};
     put(db, at(0), write_of(ROW_UPSERT, 1, 5));
     assert_int_equal(vectors.ops->erase(vectors.ctx, at(1), 0, &subject, 1, looks), 0);
-    assert_int_equal(fake_vector_db_restart(db, at(2)), 0);
+    assert_int_equal(fake_vector_db_restart(db, at(2), &(size_t){0}), 0);
     assert_int_equal(put(db, at(3), write_of(ROW_UPSERT, 1, 5)), ITEM_CONFLICT);
     fake_vector_db_check(db);
     fake_vector_db_free(db);
