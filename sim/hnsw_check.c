@@ -92,10 +92,15 @@ static bool link_is_good(struct hnsw *h, uint32_t slot, uint32_t level, uint32_t
         return BROKEN(f, "4: slots %u and %u are %a apart, not %a", slot, other, (double)distance,
                       (double)notes[i].distance);
     }
-    /* Strictly ascending, so no slot is there twice (3). */
-    if (i > 0 && vector_rank(notes[i - 1].distance, h->ids[list[i]]) >=
-                     vector_rank(notes[i].distance, h->ids[other])) {
+    /* Ascending; of one rank are a row and what is left of it, each in a slot of its own. */
+    uint64_t rank = vector_rank(notes[i].distance, h->ids[other]);
+    if (i > 0 && vector_rank(notes[i - 1].distance, h->ids[list[i]]) > rank) {
         return BROKEN(f, "7: slot %u on level %u has links out of order", slot, level);
+    }
+    for (uint32_t k = i; k > 0; k--) {
+        if (list[k] == other) {
+            return BROKEN(f, "3: slot %u on level %u links to slot %u twice", slot, level, other);
+        }
     }
     return true;
 }

@@ -91,24 +91,35 @@ void hnsw_list_set(struct hnsw *h, uint32_t slot, uint32_t level, const struct h
     }
 }
 
+static bool list_holds(const uint32_t *list, uint32_t slot) {
+    for (uint32_t i = 1; i <= list[0]; i++) {
+        if (list[i] == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
  * The list of a slot as candidates, with one more in its place, which is *place; returns how many.
- * Already there, it is not added.
+ * Already there, it is not added. Slots tell links apart and not ranks: a row that went and came
+ * back with the vector that it had stands in two slots with one id and one distance.
  */
 static size_t list_with(const struct hnsw *h, uint32_t slot, uint32_t level, struct hnsw_near added,
                         struct hnsw_near *out, size_t *place) {
     const uint32_t *list = hnsw_list(h, slot, level);
     const struct hnsw_note *notes = hnsw_list_notes(h, slot, level);
+    bool there = list_holds(list, added.slot);
     size_t count = 0;
     *place = SIZE_MAX;
     for (uint32_t i = 0; i < list[0]; i++) {
         uint32_t other = list[1 + i];
         uint64_t rank = vector_rank(notes[i].distance, h->ids[other]);
-        if (*place == SIZE_MAX && added.rank <= rank) {
+        if (there && other == added.slot) {
             *place = count;
-            if (added.rank != rank) {
-                out[count++] = added;
-            }
+        } else if (!there && *place == SIZE_MAX && added.rank <= rank) {
+            *place = count;
+            out[count++] = added;
         }
         out[count++] = (struct hnsw_near){rank, other, notes[i].diverse != 0};
     }

@@ -118,6 +118,12 @@ static void leave_growing(struct vector_segments *s, uint32_t row) {
     s->entries[moved].at = at;
 }
 
+static void mask_nothing(struct vector_segments *s) {
+    for (size_t row = 0; row < s->entry_count; row++) {
+        s->entries[row].masked = false;
+    }
+}
+
 static void leave_segment(struct vector_segments *s, uint32_t row) {
     if (s->entries[row].segment == GROWING) {
         leave_growing(s, row);
@@ -126,6 +132,9 @@ static void leave_segment(struct vector_segments *s, uint32_t row) {
         assert(masked);
         s->entries[row].masked = masked;
         s->sealed--;
+        if (hnsw_dead_count(s->graph) == 0) {
+            mask_nothing(s); /* with its last live row a graph drops the others */
+        }
     }
 }
 
@@ -337,9 +346,7 @@ static int seal(struct vector_segments *s) {
 static void compact_graph(struct vector_segments *s) {
     hnsw_compact(s->graph);
     s->due = false;
-    for (size_t row = 0; row < s->entry_count; row++) {
-        s->entries[row].masked = false;
-    }
+    mask_nothing(s);
 }
 
 bool vector_segments_masks(const struct vector_segments *s, uint32_t row) {

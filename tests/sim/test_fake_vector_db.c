@@ -1016,6 +1016,30 @@ static void scans_page(void **state) {
     fake_vector_db_free(db);
 }
 
+/* With its last live row a graph drops the others, and then masks nothing that an erasure would
+ * have to wait for (A12). */
+static void an_empty_graph_masks_nothing(void **state) {
+    (void)state;
+    struct fake_vector_db_options options = {0};
+    options.index[TEXT] = (struct vector_index_options){.on = true, .seal_rows_min = 4};
+    struct fake_vector_db *db = new_db(&options);
+    for (uint64_t id = 1; id <= 12; id++) {
+        put(db, at(0), write_of(ROW_UPSERT, id, 10, id));
+    }
+    struct search_hit hits[ROOM];
+    search(db, pool[1], 3, 32, false, 0, hits); /* seals */
+    for (uint64_t id = 1; id < 12; id++) {
+        put(db, at(1), write_of(ROW_DELETE, id, 20, 0));
+    }
+    assert_int_equal(fake_vector_db_held(db, 1, 20), 1);
+    put(db, at(2), write_of(ROW_DELETE, 12, 20, 0));
+    for (uint64_t id = 1; id <= 12; id++) {
+        assert_int_equal(fake_vector_db_held(db, id, 20), 0);
+    }
+    fake_vector_db_check(db);
+    fake_vector_db_free(db);
+}
+
 /* An erasure takes rows below its position from every collection, and the vectors that a graph
  * masks; what a new life wrote stays (A12). */
 static void erasure_reaches_every_collection(void **state) {
@@ -1054,6 +1078,7 @@ static void erasure_reaches_every_collection(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(erasure_reaches_every_collection),
+        cmocka_unit_test(an_empty_graph_masks_nothing),
         cmocka_unit_test(agrees_with_the_model),
         cmocka_unit_test(tombstones_hold),
         cmocka_unit_test(bad_vectors_are_refused),
