@@ -100,7 +100,7 @@ static void records_come_back_in_order(void **state) {
     struct log_subject *s = *state;
     struct produce_item items[10];
     struct produce_result results[10];
-    char values[10][8];
+    char values[10][16];
     for (int i = 0; i < 10; i++) {
         snprintf(values[i], sizeof values[i], "v%d", i);
         items[i] = (struct produce_item){TOPIC_LISTING, key_of(1, i % 3), bytes_of(values[i])};
