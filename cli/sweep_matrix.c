@@ -32,7 +32,7 @@ int sweep_matrix_read(struct sweep_store *store, struct sweep_matrix *matrix) {
 
 /* ---- Text ---- */
 
-static bool struck(const struct sweep_matrix *m, int kind) {
+bool sweep_matrix_struck(const struct sweep_matrix *m, int kind) {
     for (int state = 0; state < PIPELINE_STATE_COUNT; state++) {
         if (m->runs[kind][state] > 0) {
             return true;
@@ -82,7 +82,7 @@ void sweep_matrix_print(const struct sweep_matrix *m, FILE *out) {
     }
     fputs("\n", out);
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
-        if (struck(m, kind)) {
+        if (sweep_matrix_struck(m, kind)) {
             print_row(m, kind, width, out);
         }
     }
@@ -106,7 +106,7 @@ json_t *sweep_matrix_json(const struct sweep_matrix *m) {
                           (json_int_t)m->strikes[kind][state], "impossible", impossible);
             json_object_set_new(states, pipeline_state_table()[state].name, cell);
         }
-        if (struck(m, kind)) {
+        if (sweep_matrix_struck(m, kind)) {
             json_object_set(kinds, fault_table()[kind].name, states);
         }
         json_decref(states);
@@ -116,11 +116,15 @@ json_t *sweep_matrix_json(const struct sweep_matrix *m) {
 
 /* ---- The gate ---- */
 
+/* A swarm has the kind, or some other run did. */
+static bool counts(const struct sweep_matrix *m, int kind) {
+    return fault_table()[kind].no_swarm[0] == '\0' || sweep_matrix_struck(m, kind);
+}
+
 bool sweep_matrix_holds(const struct sweep_matrix *m, uint32_t cover_ppm, FILE *out) {
     uint64_t cells = 0, reached = 0, contradicted = 0;
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
-        for (int state = 0; fault_table()[kind].no_swarm[0] == '\0' && state < PIPELINE_STATE_COUNT;
-             state++) {
+        for (int state = 0; counts(m, kind) && state < PIPELINE_STATE_COUNT; state++) {
             const char *impossible = pipeline_state_impossible(kind, state);
             const char *name = pipeline_state_table()[state].name;
             bool seen = m->runs[kind][state] > 0;

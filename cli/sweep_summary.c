@@ -216,12 +216,13 @@ static json_t *failures_array(struct sweep_store *store) {
     return array;
 }
 
-/* Kinds that a swarm of all faults does without, with the reason. */
-static json_t *left_out(void) {
+/* Kinds that a swarm of all faults does without and that struck in no other run, with the reason.
+ */
+static json_t *left_out(const struct sweep_matrix *matrix) {
     json_t *kinds = json_object();
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
         const struct fault_about *about = &fault_table()[kind];
-        if (about->no_swarm[0] != '\0') {
+        if (about->no_swarm[0] != '\0' && !sweep_matrix_struck(matrix, kind)) {
             json_object_set_new(kinds, about->name, json_string(about->no_swarm));
         }
     }
@@ -244,7 +245,7 @@ static json_t *document_of(struct sweep_store *store, const struct sweep_closing
     failed |= json_object_set_new(document, "scenarios", scenarios_array(store));
     failed |= json_object_set_new(document, "failures", failures_array(store));
     failed |= json_object_set_new(document, "coverage", sweep_matrix_json(matrix));
-    failed |= json_object_set_new(document, "left_out", left_out());
+    failed |= json_object_set_new(document, "left_out", left_out(matrix));
     failed |= json_object_set_new(document, "drawn", sweep_notes_json(store, SWEEP_DRAWN));
     failed |= json_object_set_new(document, "allowances", sweep_notes_json(store, SWEEP_ALLOWED));
     if (failed == 0) {

@@ -50,7 +50,13 @@ an_empty_cell_fails() {
     holds 'without --cover the same sweep passes' $?
 }
 
+the_swarm_of_what_is_repaired_holds() {
+    "$murphy" sweep swarm-repaired --seeds 1..40 >"$folder/swept" 2>"$folder/err"
+    holds 'seeds 1 to 40 of what is repaired hold' $?
+}
+
 the_swarm_holds_and_covers
+the_swarm_of_what_is_repaired_holds
 seeds_say_what_they_drew
 an_empty_cell_fails
 echo "$passed passed, $failed failed"

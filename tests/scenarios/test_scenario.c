@@ -645,6 +645,34 @@ static void swarm_has_every_kind(void **state) {
     scenario_release(&scenario);
 }
 
+/* What the swarm does without since only a reconciliation or the nightly batch makes it good
+ * strikes in swarm-repaired, which waits for both; but for what is left for an operator, and what
+ * is left wrong in collections that readers are not led to. */
+static void what_is_repaired_has_a_swarm(void **state) {
+    (void)state;
+    static const enum fault_kind without[] = {
+        FAULT_MODEL_DRIFT, FAULT_SILENT_MODEL, FAULT_EARLY_RETENTION, FAULT_UPSERT_DUPLICATES,
+        FAULT_ROWS_LOST,   FAULT_ROWS_SPOILED, FAULT_ROWS_RETURN};
+    struct scenario scenario;
+    struct scenario_error error;
+    assert_int_equal(scenario_load("swarm-repaired", "scenarios", NULL, 0, &scenario, &error), 0);
+    assert_true(scenario.swarm && scenario.focus_ppm > 0);
+    bool has[FAULT_KIND_COUNT] = {false};
+    for (size_t i = 0; i < scenario.fault_count; i++) {
+        has[scenario.faults[i].kind] = true;
+    }
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        assert_false(has[without[i]]);
+        has[without[i]] = true;
+    }
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        if (fault_table()[kind].no_swarm[0] != '\0' && !has[kind]) {
+            fail_msg("%s is in neither swarm", fault_table()[kind].name);
+        }
+    }
+    scenario_release(&scenario);
+}
+
 /* For every kind of fault there is a scenario in which it strikes on every seed and which catches
  * one of the bugs that take the kind's protection away (D4, D5). */
 static void every_kind_is_shown(void **state) {
@@ -710,6 +738,7 @@ static void catches_are_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(swarm_has_every_kind),
+        cmocka_unit_test(what_is_repaired_has_a_swarm),
         cmocka_unit_test(every_kind_is_shown),
         cmocka_unit_test(a_pair_shows_what_it_has),
         cmocka_unit_test(catches_are_read),
