@@ -80,7 +80,7 @@ start_node() {
     local log=$logs/$2.log
     mkdir -p "$logs/$2" "$npm"
     [ -e "$logs/npm" ] || install_npm >"$log" 2>&1 || return 1
-    touch "$logs/npm"
+    touch "$logs/npm" "$log"
     node "$npm/$1.mjs" "$logs/$2" >>"$log" 2>&1 &
     servers+=($!)
     for _ in $(seq 300); do
