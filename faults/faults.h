@@ -404,7 +404,14 @@ const char *fault_survival_name(enum fault_survival survival);
       "up to `delay` after it was written, a row that was deleted since is there once more",       \
       "deleted rows are back after a recovery [milvus#37782, elasticsearch#25827, "                \
       "weaviate#4227]",                                                                            \
-      "reconciliation-clean convergence", "resurrected-left")
+      "reconciliation-clean convergence", "resurrected-left")                                      \
+    X(ROTTEN_STATE, "rotten-state", PLACE_STATE, FAULT_RATIO, 0, SURVIVES_WITHIN,                  \
+      "in checkpoints that are sealed: a bare entry with a wrong bit may still be read",           \
+      "checkpoints are bare until an upgrade is finalised",                                        \
+      "when a checkpoint is read, one bit of an entry is another than was written, and stays so",  \
+      "silent corruption: checksum mismatches of disks in production [Bairavasundaram, FAST "      \
+      "2008]",                                                                                     \
+      "convergence", "seal-unchecked")
 
 enum fault_kind {
 #define FAULT_ENUM(identifier, ...) FAULT_##identifier,

@@ -163,6 +163,17 @@ static void sign_of_restoring(struct injector *in, vtime now) {
     }
 }
 
+static void rot(struct injector *in, const char *group, uint32_t partition, vtime now) {
+    struct fake_state_store *store = simulation_state_store(in->simulation);
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind == FAULT_ROTTEN_STATE && injector_draws(in, armed, now) &&
+            fake_state_store_rot(store, group, partition, prng_next(&armed->stream))) {
+            injector_note(in, armed, PASS_STATE, now, now);
+        }
+    }
+}
+
 static int state_load(void *ctx, vtime now, const char *group, uint32_t partition,
                       uint32_t generation, struct bytes *offsets,
                       int (*entry)(void *entry_ctx, uint64_t key, struct bytes value),
@@ -173,6 +184,7 @@ static int state_load(void *ctx, vtime now, const char *group, uint32_t partitio
     if (injector_unreachable(in, SINK_STATE, now)) {
         return PORT_UNAVAILABLE;
     }
+    rot(in, group, partition, now);
     return state->ops->load(state->ctx, now, group, partition, generation, offsets, entry,
                             entry_ctx);
 }

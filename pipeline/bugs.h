@@ -1,8 +1,8 @@
 /*
  * Planted bugs: each takes away one protection of the core, or of the archive of embeddings beside
- * it, so that the harness can be seen to notice. They exist in simulation only: the constructor of a machine is handed the set, and a host
- * that serves production hands none. `murphy list bugs` prints this table; `--bug NAME` switches
- * one.
+ * it, so that the harness can be seen to notice. They exist in simulation only: the constructor of
+ * a machine is handed the set, and a host that serves production hands none. `murphy list bugs`
+ * prints this table; `--bug NAME` switches one.
  */
 #ifndef MURPHY_PIPELINE_BUGS_H
 #define MURPHY_PIPELINE_BUGS_H
@@ -254,7 +254,10 @@
       "there, and reads on from the offsets beside them, records as if it knew them",              \
       "convergence")                                                                               \
     X(UNKNOWN_RECORD_SKIPPED, "unknown-record-skipped",                                            \
-      "a worker passes over records of the log in a format that it does not know", "convergence")
+      "a worker passes over records of the log in a format that it does not know", "convergence")  \
+    X(SEAL_UNCHECKED, "seal-unchecked",                                                            \
+      "a sealed checkpoint entry is read whether or not its bytes are those that were written",    \
+      "convergence")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

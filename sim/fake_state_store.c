@@ -467,6 +467,22 @@ bool fake_state_store_wipe(struct fake_state_store *s, const char *group, uint32
     return lost;
 }
 
+/* Entries are counted in key order, which does not depend on what was in the map before. */
+bool fake_state_store_rot(struct fake_state_store *s, const char *group, uint32_t partition,
+                          uint64_t random) {
+    assert(!s->loading);
+    struct checkpoint *c = checkpoint_find(s, group, partition);
+    const struct slot **sorted = c == NULL || c->map.used == 0 ? NULL : sorted_slots(&c->map);
+    if (sorted == NULL) {
+        return false;
+    }
+    const struct slot *slot = sorted[random % c->map.used];
+    size_t bit = (size_t)(random / c->map.used % (8 * slot->len));
+    slot->data[bit / 8] = (char)(slot->data[bit / 8] ^ 1 << bit % 8);
+    free(sorted);
+    return true;
+}
+
 /* ---- Invariants ---- */
 
 static void checkpoint_check(const struct checkpoint *c) {

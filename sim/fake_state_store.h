@@ -13,6 +13,7 @@
  *     key order          a load hands out entries in ascending key order
  *     loss               fake_state_store_wipe forgets a checkpoint, its fence included, as a lost
  *                        disk or a dropped table does
+ *     rot                fake_state_store_rot flips a bit, and nothing says so
  *   approximated
  *     durability         what was saved survives every crash of the pipeline; partial loss is a
  *                        fault of its own
@@ -74,6 +75,11 @@ struct bytes fake_state_store_value(const struct fake_state_store *s, const char
 
 /* Loses a checkpoint with its fence; true when there was something to lose. */
 bool fake_state_store_wipe(struct fake_state_store *s, const char *group, uint32_t partition);
+
+/* Flips one bit of one entry of a checkpoint, the same for the same number, as a disk does that
+ * says nothing of it. True when there was a bit to flip. */
+bool fake_state_store_rot(struct fake_state_store *s, const char *group, uint32_t partition,
+                          uint64_t random);
 
 /* Asserts the invariants. */
 void fake_state_store_check(const struct fake_state_store *s);

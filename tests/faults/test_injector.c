@@ -1069,6 +1069,30 @@ static uint64_t objects_of(struct rig *rig, uint64_t listing_id) {
     return found;
 }
 
+/* One bit of a checkpoint is wrong when it is read; where there is no entry nothing was struck
+ * (C6). */
+static void a_checkpoint_rots_when_it_is_read(void **state) {
+    (void)state;
+    const struct fault faults[] = {{.kind = FAULT_ROTTEN_STATE, .ratio_num = 1, .ratio_den = 1}};
+    struct rig *rig = rig_of(faults, 1);
+    struct fake_state_store *store = simulation_state_store(rig->simulation);
+    struct state_port *port = &ports_of(rig)->state;
+    assert_int_equal(load_state(rig), PORT_OK);
+    assert_int_equal(injector_struck(rig->injector, 0), 0);
+    const struct state_entry entry = {4, {"sound", 5}};
+    assert_int_equal(
+        port->ops->save(port->ctx, now_of(rig), "test", 0, 1, (struct bytes){"7", 1}, &entry, 1),
+        PORT_OK);
+    assert_memory_equal(fake_state_store_value(store, "test", 0, 4).data, "sound", 5);
+    assert_int_equal(load_state(rig), PORT_OK);
+    assert_memory_not_equal(fake_state_store_value(store, "test", 0, 4).data, "sound", 5);
+    assert_int_equal(injector_struck(rig->injector, 0), 1);
+    injector_heal(rig->injector);
+    assert_int_equal(load_state(rig), PORT_OK);
+    assert_int_equal(injector_struck(rig->injector, 0), 1);
+    rig_free(rig);
+}
+
 /* A lost delete is confirmed and never carried out; without the fault it is (A12, C5). */
 static void a_lost_delete_leaves_the_objects(void **state) {
     (void)state;
@@ -1175,6 +1199,7 @@ int main(void) {
         cmocka_unit_test(healing_ends_bands),
         cmocka_unit_test(a_torn_load_is_in_partly),
         cmocka_unit_test(views_are_slow_and_streams_stale),
+        cmocka_unit_test(a_checkpoint_rots_when_it_is_read),
         cmocka_unit_test(a_lost_delete_leaves_the_objects),
         cmocka_unit_test(a_late_delete_comes_within_its_delay),
         cmocka_unit_test(a_slow_listing_misses_what_is_young),

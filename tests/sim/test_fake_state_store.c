@@ -227,6 +227,24 @@ static void wiping_loses_one_checkpoint(void **state) {
     fake_state_store_free(s);
 }
 
+/* Rot flips one bit of one entry, which one a number says, and it stays so until the next save. */
+static void rot_flips_one_bit(void **state) {
+    (void)state;
+    struct fake_state_store *s = fake_state_store_new();
+    const struct state_entry two[] = {entry(1, "a"), entry(2, "a")};
+    assert_false(fake_state_store_rot(s, GROUP, 0, 0));
+    assert_int_equal(save(s, 0, 5, "o", two, 2), 0);
+    assert_false(fake_state_store_rot(s, GROUP, 1, 0));
+    assert_true(fake_state_store_rot(s, GROUP, 0, 1 + 2 * 1));
+    assert_string_equal(load(s, 0, 5), "o|1=a 2=c ");
+    assert_true(fake_state_store_rot(s, GROUP, 0, 0));
+    assert_string_equal(load(s, 0, 5), "o|1=` 2=c ");
+    assert_int_equal(save(s, 0, 5, "o", two, 1), 0);
+    assert_string_equal(load(s, 0, 5), "o|1=a 2=c ");
+    fake_state_store_check(s);
+    fake_state_store_free(s);
+}
+
 /* ---- Against a naive model ---- */
 
 #define KEYS 60
@@ -399,6 +417,7 @@ int main(void) {
         cmocka_unit_test(a_load_stops_when_its_reader_does),
         cmocka_unit_test(checkpoints_are_listed_in_order),
         cmocka_unit_test(wiping_loses_one_checkpoint),
+        cmocka_unit_test(rot_flips_one_bit),
         cmocka_unit_test(store_equals_a_plain_list),
     };
     return cmocka_run_group_tests_name("fake_state_store", tests, NULL, NULL);
