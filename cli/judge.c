@@ -120,6 +120,10 @@ static bool has_erasures(const struct scenario_run *run) {
     return oracle_erasures(run->oracle).asked > 0;
 }
 
+static bool has_losses(const struct scenario_run *run) {
+    return oracle_counts(run->oracle).lost_unread > 0;
+}
+
 /* A scenario without searches, removals, poison, orders or upgrades gives these nothing to look at,
  * and they are left out of its judgement; any other check without data is a failure. */
 static bool has_subject(const struct scenario_run *run, const char *check) {
@@ -133,7 +137,7 @@ static bool has_subject(const struct scenario_run *run, const char *check) {
         {"alias-switch", has_moves},    {"orders-obeyed", has_moves},
         {"retired", has_drops},         {"standby-complete", has_standby},
         {"contract-held", has_claims},  {"erasure", has_erasures},
-        {"remade-exactly", has_tables},
+        {"remade-exactly", has_tables}, {"losses-marked", has_losses},
     };
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         if (strcmp(subjects[i].check, check) == 0) {

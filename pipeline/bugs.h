@@ -257,7 +257,22 @@
       "a worker passes over records of the log in a format that it does not know", "convergence")  \
     X(SEAL_UNCHECKED, "seal-unchecked",                                                            \
       "a sealed checkpoint entry is read whether or not its bytes are those that were written",    \
-      "convergence")
+      "convergence")                                                                               \
+    X(LOSS_UNMARKED, "loss-unmarked",                                                              \
+      "a loader whose records expired unread goes on behind them and marks in the warehouse "      \
+      "nowhere which they were",                                                                   \
+      "losses-marked")                                                                             \
+    X(REPAIR_NO_VERSION, "repair-no-version",                                                      \
+      "what reconciliation publishes once more is a version only for those that learn from it: "   \
+      "who lost records and who did not never agree again",                                        \
+      "reconciliation-clean")                                                                      \
+    X(IMAGES_UNSAID, "images-unsaid",                                                              \
+      "a builder does not tell the images of a listing again that reconciliation publishes",       \
+      "no-drift-found")                                                                            \
+    X(LOSS_LEFT, "loss-left",                                                                      \
+      "a loader whose log expired unread does not ask OLTP for what it lost, and leaves that to "  \
+      "reconciliation, which sees only what readers are shown",                                    \
+      "no-drift-found")
 
 enum bug_id {
 #define BUG_ENUM(identifier, name, about, check) BUG_##identifier,

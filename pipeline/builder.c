@@ -261,7 +261,8 @@ static int fold(struct partitioned *builder, struct builder_task *task,
     if (outcome == FOLD_VISIBLE) {
         uint8_t changed = listing_changed(listing);
         if (lanes_join(builder, task, (size_t)at, changed, audits, effects) != 0 ||
-            listing_queue(builder, task, (size_t)at) != 0) {
+            listing_queue(builder, task, (size_t)at) != 0 ||
+            restate(builder, task, listing, record, effects) != 0) {
             return -ENOMEM;
         }
     }

@@ -304,6 +304,13 @@ int audit_add(struct partitioned *builder, struct builder_task *task, struct aud
 /* The modalities that the listing has vectors of, as bits. */
 uint8_t audit_modalities(const struct listing *listing);
 
+/* ---- Told once more: builder_restate.c ---- */
+
+/* Tells the listing's images to the log once more, if the record is its row that reconciliation
+ * published. Nothing is read until they are in. 0 or -ENOMEM. */
+int restate(struct partitioned *builder, struct builder_task *task, const struct listing *listing,
+            const struct record *record, struct effects *effects);
+
 /* ---- Checkpoints: builder_checkpoint.c ---- */
 
 int builder_save_entries(struct partitioned *builder, struct task *head, struct effect *save,

@@ -115,8 +115,7 @@ const struct document_fact *document_fact_find(const struct document *d, enum fa
     return found ? &d->facts[at] : NULL;
 }
 
-/* Named until its time was over, by whatever is known. */
-static bool is_orphan(const struct document *d, const struct document_image *image) {
+bool document_image_orphaned(const struct document *d, const struct document_image *image) {
     if (!stamp_is_none(d->erased)) {
         return false;
     }
@@ -129,7 +128,8 @@ static bool is_orphan(const struct document *d, const struct document_image *ima
 
 const struct document_image *document_image_ready(const struct document *d, uint64_t image_id) {
     const struct document_image *image = document_image_find(d, image_id);
-    bool ready = image != NULL && image->delivered && !image->dropped && !is_orphan(d, image);
+    bool ready =
+        image != NULL && image->delivered && !image->dropped && !document_image_orphaned(d, image);
     return ready ? image : NULL;
 }
 
@@ -138,7 +138,7 @@ uint32_t document_drop_orphans(struct document *d, vtime horizon) {
     for (uint32_t i = 0; i < d->image_count; i++) {
         struct document_image *image = &d->images[i];
         bool due = horizon.ns - image->stamp.ts.ns > d->orphan_after_ns;
-        if (image->delivered && !image->dropped && due && is_orphan(d, image)) {
+        if (image->delivered && !image->dropped && due && document_image_orphaned(d, image)) {
             document_free_data(image->data, image->capacity);
             image->data = NULL;
             image->capacity = image->len = 0;
@@ -386,6 +386,26 @@ size_t document_visible_image_count(const struct document *d) {
         count++;
     }
     return count;
+}
+
+bool document_image_told(const struct document *d, size_t i, struct image_told *out) {
+    for (size_t n = 0; n < d->image_count; n++) {
+        const struct document_image *image = &d->images[n];
+        if (image->dropped || i-- > 0) {
+            continue;
+        }
+        uint32_t at = document_naming_at(d, image->image_id);
+        bool named = at < d->naming_count && d->namings[at].image_id == image->image_id;
+        *out = (struct image_told){
+            .image_id = image->image_id,
+            .stamp = image->stamp,
+            .named = named ? d->namings[at].first : STAMP_NONE,
+            .descriptor = {image->data, image->len},
+            .delivered = image->delivered,
+        };
+        return true;
+    }
+    return false;
 }
 
 /* ---- invariants ---- */

@@ -107,7 +107,7 @@ int document_merge(struct document *a, const struct document *b);
  * Drops the bytes of orphans that were to be named before `horizon`: nothing that names them in
  * time can come any more. Returns how many. Not a change: what the document shows is the same, and
  * folding goes on as if the bytes were there, save that an orphan whose bytes are gone stays one
- * even if an event of so long ago comes after all.
+ * even if an event of so long ago comes after all, until its delivery is told once more.
  */
 uint32_t document_drop_orphans(struct document *d, vtime horizon);
 
@@ -130,6 +130,18 @@ bool document_attribute(const struct document *d, size_t i, struct field *out);
 bool document_visible_image(const struct document *d, size_t i, uint64_t *image_id,
                             struct bytes *descriptor);
 size_t document_visible_image_count(const struct document *d);
+
+/* What the document knows of an image, shown or not. */
+struct image_told {
+    uint64_t image_id;
+    struct stamp stamp;      /* of the delivery or withdrawal */
+    struct stamp named;      /* of the event that named it first, in whichever life, or NONE */
+    struct bytes descriptor; /* empty when it was withdrawn; points into the document */
+    bool delivered;
+};
+/* The i-th image that was delivered or withdrawn and of which the bytes are not dropped, in the
+ * order of ids. false at the end. */
+bool document_image_told(const struct document *d, size_t i, struct image_told *out);
 
 /*
  * What the canonical document says, in hashes (XXH3-64 of a stable serialisation). No stamp,

@@ -137,6 +137,12 @@ static int stage_image(struct intake *in, const struct document_image *image) {
     return 0;
 }
 
+/* The bytes of an orphan were dropped, and come once more. */
+static bool brings_back(const struct document_image *image, const struct document_image *held) {
+    return held->dropped && !image->dropped && image->delivered &&
+           stamp_compare(image->stamp, held->stamp) == 0;
+}
+
 static int prepare_image(struct intake *in, uint32_t *from, const struct document_image *image) {
     if (buried(in, image->stamp)) {
         return 0;
@@ -145,7 +151,7 @@ static int prepare_image(struct intake *in, uint32_t *from, const struct documen
     if (held == NULL) {
         return stage_image(in, image);
     }
-    return wins(in, image->stamp, held->stamp)
+    return wins(in, image->stamp, held->stamp) || brings_back(image, held)
                ? document_reserve_data(&held->data, &held->capacity, image->len)
                : 0;
 }
@@ -155,7 +161,9 @@ static void apply_image(struct intake *in, uint32_t *from, const struct document
         return;
     }
     struct document_image *held = image_counterpart(in, from, image->image_id);
-    if (held != NULL && wins(in, image->stamp, held->stamp)) {
+    /* Those that nobody named in time stay dropped. */
+    if (held != NULL && (wins(in, image->stamp, held->stamp) ||
+                         (brings_back(image, held) && !document_image_orphaned(in->d, held)))) {
         document_set_image(held, image->image_id, image->delivered,
                            (struct bytes){image->data, image->len}, image->stamp);
         held->dropped = image->dropped;

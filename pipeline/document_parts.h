@@ -83,6 +83,9 @@ const struct document_image *document_image_find(const struct document *d, uint6
 const struct document_fact *document_fact_find(const struct document *d, enum fact_kind kind,
                                                uint64_t key);
 
+/* Nobody named it in time, by whatever is known. */
+bool document_image_orphaned(const struct document *d, const struct document_image *image);
+
 /* Make room for `count` parts in all, or `size` bytes of data. 0 or -ENOMEM; contents stay. */
 int document_reserve_fields(struct document *d, size_t count);
 int document_reserve_images(struct document *d, size_t count);

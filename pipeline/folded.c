@@ -32,8 +32,11 @@ void folded_digest_keep(struct folded *folded) {
     }
 }
 
-bool folded_retold(const struct record *record, const struct log_record *logged) {
-    return (record->sections & (SECTION_REPAIR | SECTION_AGAIN)) != 0 && logged->epoch > 0;
+bool folded_retold(const struct record *record, const struct log_record *logged,
+                   const struct bugs *bugs) {
+    bool repair = (record->sections & SECTION_REPAIR) != 0;
+    bool again = repair || (record->sections & SECTION_AGAIN) != 0;
+    return (repair && !bug_on(bugs, BUG_REPAIR_NO_VERSION)) || (again && logged->epoch > 0);
 }
 
 int folded_fold(struct folded *folded, const struct record *record, const struct log_record *logged,
@@ -46,7 +49,7 @@ int folded_fold(struct folded *folded, const struct record *record, const struct
     }
     int changed = document_fold(&folded->document, record, position, logged->append, bugs);
     /* One that is read a second time, behind what is known, was told already. */
-    bool own = folded_retold(record, logged) && position > folded->visible_version;
+    bool own = folded_retold(record, logged, bugs) && position > folded->visible_version;
     if (changed < 0 || (changed == 0 && !own)) {
         return changed < 0 ? changed : FOLD_NOT_NEWS;
     }

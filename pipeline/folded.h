@@ -45,11 +45,13 @@ enum fold_outcome {
     FOLD_VISIBLE   /* readers must be told: visible_version moved */
 };
 /*
- * True of a record that is a version of its own, also where it tells nothing: one that is told once
- * more in a log that ever changed leaders. Whoever folded records that went with a leader shows
- * versions that nobody else has; from this one on all agree again (C2).
+ * True of a record that is a version of its own, also where it tells nothing: one that
+ * reconciliation had published once more, and one that is routed again in a log that ever changed
+ * leaders. Whoever folded records that went with a leader shows versions that nobody else has, and
+ * whoever lost records that expired unread lacks some; from this one on all agree again (C2, A16).
  */
-bool folded_retold(const struct record *record, const struct log_record *logged);
+bool folded_retold(const struct record *record, const struct log_record *logged,
+                   const struct bugs *bugs);
 /* Folds a record of the listing log. A fold_outcome, or -ENOMEM with nothing changed. What is read
  * a second time is not news, however far behind the document a reader begins again. */
 int folded_fold(struct folded *folded, const struct record *record, const struct log_record *logged,

@@ -12,7 +12,12 @@
  *  2. a checkpoint is taken only while no batch of the log is under way: a saved document that is
  *     ahead of its rows would find the replayed records no news, and their silver and gold rows
  *     would never be made;
- *  3. bytes that are no order, and orders that break their contract, have their dead letter before
+ *  3. the batch behind records that expired unread carries the mark of which they were: nothing of
+ *     the source is loaded beyond a loss that the warehouse does not know of (A16);
+ *     Before it, what bronze has is read again: the checkpoint may be behind what is loaded. And
+ *     every listing that the task knows is asked for once more of OLTP, since nothing tells which
+ *     of them the loss was about; until that is done, a checkpoint is behind the loss;
+ *  4. bytes that are no order, and orders that break their contract, have their dead letter before
  *     the order feed is read on (A13); the router and the builder write those of the other topics.
  *
  * The registry of contracts is not in the checkpoint: the control topic keeps every command, and a
@@ -39,7 +44,8 @@ enum {
     PURPOSE_LETTERS,
     PURPOSE_DASHBOARD,
     PURPOSE_LOOK,
-    PURPOSE_CHANNELS
+    PURPOSE_CHANNELS,
+    PURPOSE_REPUBLISH
 };
 enum { TIMER_DASHBOARD = TASK_TIMER_OWN };
 enum { SOURCE_LOG, SOURCE_ORDER, SOURCE_AUDIT, SOURCE_CONTROL, SOURCE_COUNT };
@@ -282,6 +288,46 @@ static int gold_rows(struct loader_task *task, struct batch *batch, struct effec
     return 0;
 }
 
+/* What the source lost unread right before the records at hand; before its next offset moves. */
+static void mark_gap(const struct partitioned *loader, struct effect *load,
+                     const struct source *source, vtime now) {
+    if (source->lost_upto == 0 || bug_on(loader->machine.bugs, BUG_LOSS_UNMARKED)) {
+        return;
+    }
+    load->warehouse.gap_given = true;
+    load->warehouse.gap = (struct gap_row){
+        .topic = source->topic,
+        .partition = source->partition,
+        .from = source->next,
+        .to = source->lost_upto,
+        .noticed = now,
+    };
+}
+
+/* What was lost of listings comes back from OLTP. */
+static int restore(struct partitioned *loader, struct loader_task *task, struct effects *effects) {
+    size_t count = task->listings.count;
+    if (count == 0) {
+        return 0;
+    }
+    struct effect *request = machine_request(&loader->machine, effects, EFFECT_REPUBLISH, 0);
+    if (task_expect(loader, &task->task, request, PURPOSE_REPUBLISH, SOURCE_LOG) != 0) {
+        return -ENOMEM;
+    }
+    uint64_t *ids = effect_alloc(effects, request, count * sizeof *ids);
+    if (ids == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = listing_at(task, i)->head.folded.document.listing_id;
+    }
+    request->listings.listing_ids = ids;
+    request->listings.count = count;
+    request->listings.store = SCAN_OLTP;
+    task->task.sources[SOURCE_LOG].waiting++;
+    return 0;
+}
+
 static void channel_name(struct effect *load, const struct source *source) {
     load->warehouse.channelled = true;
     load->warehouse.channel_topic = source->topic;
@@ -348,6 +394,7 @@ static int audit_records(struct partitioned *loader, struct task *head, const st
         }
     }
     rows_forget(task);
+    mark_gap(loader, load, source, event->now);
     source->next = event->records.records[count - 1].offset + 1;
     channel_name(load, source);
     source->waiting++;
@@ -443,6 +490,8 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
     if (batch_begin(loader, count, &batch, effects) != 0) {
         return -ENOMEM;
     }
+    mark_gap(loader, batch.load, source, event->now);
+    bool lost = index == SOURCE_LOG && source->lost_upto > 0;
     int taken = 0;
     for (size_t i = 0; i < count && taken == 0; i++) {
         const struct log_record *logged = &event->records.records[i];
@@ -458,7 +507,9 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
     if (taken == LEFT) {
         contract_gate_wait(&task->gate, index, event);
     }
-    if (gold_rows(task, &batch, effects) != 0) {
+    if (gold_rows(task, &batch, effects) != 0 ||
+        (lost && !bug_on(loader->machine.bugs, BUG_LOSS_LEFT) &&
+         restore(loader, task, effects) != 0)) {
         return -ENOMEM;
     }
     rows_forget(task);
@@ -670,6 +721,7 @@ static int task_begin(struct partitioned *loader, struct task *head, const struc
 struct machine *loader_new(void) {
     static const struct task_ops ops = {
         .task_size = sizeof(struct loader_task),
+        .reads_bronze = true,
         .init = task_init,
         .release = task_release,
         .restore_entry = restore_entry,

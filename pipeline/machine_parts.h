@@ -106,6 +106,9 @@ struct source {
     bool rewind;          /* is to be read from `rewind_to` on when it is fetched next */
     int64_t rewind_to;    /* an offset, or FETCH_OLDEST */
     bool expired;         /* what it reads next was not kept when it asked last */
+    int64_t kept_from;    /* `expired`: the first offset that was kept then */
+    int64_t lost_upto;    /* while records are handed over: those from `next` up to this offset
+                             expired unread; else 0 */
     bool torn;            /* it went back to where a leader change had cut the log */
     uint32_t after_epoch; /* 1 + leader epoch of the record before `next`; 0: not known */
 };

@@ -132,10 +132,27 @@ static int fetch_elsewhere(struct partitioned *machine, struct task *task, size_
     return 0;
 }
 
-static void tell_expired(const struct source *source, enum alert_state state, const char *evidence,
-                         struct effects *effects) {
+static void tell_expired(const struct source *source, enum alert_state state,
+                         const struct sentence *evidence, struct effects *effects) {
     effects_alert(effects, "offset-out-of-range", topic_name(source->topic), state,
-                  bytes_of(evidence));
+                  sentence_bytes(evidence));
+}
+
+/* "offset 5", or "offsets 5 to 9", "of listing-log/3"; the end is not meant any more. */
+static struct sentence which(const struct source *source, int64_t from, int64_t end) {
+    struct sentence text = sentence_begin();
+    bool several = end > from + 1;
+    sentence_add(&text, several ? "offsets " : "offset ");
+    sentence_add_integer(&text, from);
+    if (several) {
+        sentence_add(&text, " to ");
+        sentence_add_integer(&text, end - 1);
+    }
+    sentence_add(&text, " of ");
+    sentence_add(&text, topic_name(source->topic));
+    sentence_add(&text, "/");
+    sentence_add_number(&text, source->partition);
+    return text;
 }
 
 /* The topic kept less than the task had still to read (A16): bronze has what is missing of the
@@ -145,17 +162,32 @@ static int expired(struct partitioned *machine, struct task *task, size_t at,
     struct source *source = &task->sources[at];
     bool from_bronze = machine->ops->reads_bronze && source->topic == TOPIC_LISTING_LOG &&
                        !fetch->fetch.bronze && !bug_on(machine->machine.bugs, BUG_SKIPS_EXPIRED);
+    struct sentence evidence = which(source, source->next, source->kept_from);
     if (from_bronze && !source->expired) {
-        tell_expired(source, ALERT_WARN,
-                     "the offset to read next is not kept any more: reading on from bronze",
-                     effects);
+        sentence_add(&evidence, " not kept any more: reading on from bronze");
+        tell_expired(source, ALERT_WARN, &evidence, effects);
     } else if (!from_bronze) {
-        tell_expired(source, ALERT_ERROR,
-                     "the offset to read next is not kept any more: records were lost unread",
-                     effects);
+        sentence_add(&evidence, " not kept any more: records were lost unread");
+        tell_expired(source, ALERT_ERROR, &evidence, effects);
     }
     source->expired = true;
     return fetch_elsewhere(machine, task, at, from_bronze, effects);
+}
+
+/* Reading on behind what expired: says what of it is lost, and for how long records are handed over
+ * behind it. */
+static void beyond_expired(struct source *source, const struct event *event,
+                           struct effects *effects) {
+    int64_t first = event->records.count == 0 ? 0 : event->records.records[0].offset;
+    source->expired = false;
+    source->lost_upto = first > source->next ? first : 0;
+    struct sentence evidence = sentence_begin();
+    if (source->lost_upto > 0) {
+        evidence = which(source, source->next, first);
+        sentence_add(&evidence, " lost: ");
+    }
+    sentence_add(&evidence, "reading on from the topic");
+    tell_expired(source, ALERT_CLEARED, &evidence, effects);
 }
 
 /* ---- Records that went with a leader ---- */
@@ -197,6 +229,7 @@ static int out_of_place(struct partitioned *machine, struct task *task, size_t a
         task->sources[at].next = task->sources[at].safe = event->records.end;
         return task_fetch(machine, task, at, false, effects);
     }
+    task->sources[at].kept_from = event->records.bounded ? event->records.start : 0;
     return expired(machine, task, at, fetch, effects);
 }
 
@@ -282,8 +315,7 @@ static int fetched(struct partitioned *machine, struct task *task, size_t at,
         return 0; /* it reads no further: whoever is assigned the partition next does */
     }
     if (source->expired && !fetch->fetch.bronze) {
-        source->expired = false;
-        tell_expired(source, ALERT_CLEARED, "reading on from the topic", effects);
+        beyond_expired(source, event, effects);
     }
     if (source->torn) {
         source->torn = false;
@@ -294,7 +326,11 @@ static int fetched(struct partitioned *machine, struct task *task, size_t at,
     if (known.records.count > 0) {
         source->after_epoch = known.records.records[known.records.count - 1].epoch + 1;
     }
-    return machine->ops->records(machine, task, at, &known, effects);
+    if (machine->ops->records(machine, task, at, &known, effects) != 0) {
+        return -ENOMEM;
+    }
+    task->sources[at].lost_upto = 0;
+    return 0;
 }
 
 void task_timer(struct effects *effects, const struct task *task, uint32_t id, vtime at) {

@@ -31,10 +31,11 @@
 #include "pipeline/machine_parts.h"
 
 enum {
-    LEAF_ROWS = 256,  /* ranges with no more rows in any store are read row by row */
-    LEAF_ROOM = 1024, /* rows asked of a store for a leaf, repeated ones included */
-    SEGMENTS = 16,    /* parts that a larger range that differs is split into */
-    SAMPLES_MAX = 64, /* differences that a report shows one by one */
+    LEAF_ROWS = 256,   /* ranges with no more rows in any store are read row by row */
+    LEAF_ROOM = 1024,  /* rows asked of a store for a leaf, repeated ones included */
+    SEGMENTS = 16,     /* parts that a larger range that differs is split into */
+    SAMPLES_MAX = 64,  /* differences that a report shows one by one */
+    REPAIR_PASSES = 2, /* with what rows are still wrong after them is published once more */
     TIMER_INTERVAL = 1,
     TIMER_SETTLED = 2,
     TIMER_AGAIN = 3,
@@ -359,8 +360,8 @@ static int classify(struct reconciler *self, const struct view *view) {
         if (class == DRIFT_RESURRECTED && bug_on(self->machine.bugs, BUG_RESURRECTED_LEFT)) {
             continue;
         }
-        bool known = view->gold != NULL;
-        struct ids *repair = right && known ? &self->repair[store] : &self->republish;
+        bool helps = right && view->gold != NULL && self->pass < REPAIR_PASSES;
+        struct ids *repair = helps ? &self->repair[store] : &self->republish;
         if (ids_add(repair, view->listing_id) != 0) {
             return -ENOMEM;
         }

@@ -213,6 +213,16 @@ static inline vtime sales_hour(vtime t) {
 
 /* One micro-batch of a loader: applied row by row, each row idempotent by its key, so a batch may
  * be torn or repeated and only needs to be sent again (A9). */
+/* Warehouse: records of a topic's partition that expired before they were loaded, from offset
+ * `from` up to and without `to`: no layer has anything of them (A16). Key: (topic, partition,
+ * from); of two the greater end stays. */
+struct gap_row {
+    enum topic_id topic;
+    uint32_t partition;
+    int64_t from, to;
+    vtime noticed;
+};
+
 struct warehouse_batch {
     const struct bronze_row *bronze;
     size_t bronze_count;
@@ -230,6 +240,8 @@ struct warehouse_batch {
     enum topic_id channel_topic;
     uint32_t channel_partition;
     int64_t token;
+    bool gap_given; /* what the source lost unread right before this batch */
+    struct gap_row gap;
     bool dedupe; /* false (planted bug only): plain inserts in place of inserts by key */
     const struct audit_row *audits;
     size_t audit_count;

@@ -114,6 +114,10 @@ static void note_sales(struct simulation *s, const struct sales_row *rows, size_
 }
 
 static void note_warehouse(struct simulation *s, const struct warehouse_batch *batch) {
+    if (batch->gap_given) {
+        NOTE(s, batch->gap.topic, batch->gap.partition, number(batch->gap.from),
+             number(batch->gap.to));
+    }
     NOTE(s, batch->dedupe, batch->bronze_count);
     for (size_t i = 0; i < batch->bronze_count; i++) {
         const struct bronze_row *row = &batch->bronze[i];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/array.h"
 #include "pipeline/retention.h"
 #include "sim/warehouse_parts.h"
 
@@ -138,6 +139,7 @@ void fake_warehouse_free(struct fake_warehouse *w) {
     id_map_release(&w->gold_by_id);
     id_map_release(&w->bucket_by_hash);
     warehouse_audit_release(&w->audit);
+    free(w->gaps);
     warehouse_events_release(&w->events);
     erasure_marks_release(&w->marks);
     warehouse_rebuilt_release(&w->rebuilt);
@@ -214,10 +216,32 @@ static int load_audit(struct fake_warehouse *w, vtime now, const struct audit_ro
     return added == 0 ? 0 : warehouse_merge_took(w, MERGE_AUDITS, row->listing_id, more, false);
 }
 
+static int load_gap(struct fake_warehouse *w, const struct gap_row *gap) {
+    for (size_t i = 0; i < w->gap_count; i++) {
+        struct gap_row *known = &w->gaps[i];
+        if (known->topic == gap->topic && known->partition == gap->partition &&
+            known->from == gap->from) {
+            known->to = known->to > gap->to ? known->to : gap->to;
+            return 0;
+        }
+    }
+    if (ARRAY_RESERVE(w->gaps, w->gap_capacity, w->gap_count + 1) != 0) {
+        return PORT_NO_MEMORY;
+    }
+    w->gaps[w->gap_count++] = *gap;
+    return 0;
+}
+
+const struct gap_row *fake_warehouse_gaps(const struct fake_warehouse *w, size_t *count) {
+    *count = w->gap_count;
+    return w->gaps;
+}
+
 static int port_load(void *ctx, vtime now, const struct warehouse_batch *batch) {
     struct fake_warehouse *w = ctx;
     int rc = fake_warehouse_expire(w, now);
     warehouse_merge_begin(w);
+    rc = rc == 0 && batch->gap_given ? load_gap(w, &batch->gap) : rc;
     for (size_t i = 0; i < batch->erasure_count && rc == 0; i++) {
         rc = warehouse_load_erasure(w, now, &batch->erasures[i]);
     }

@@ -113,6 +113,9 @@ void fake_warehouse_quiet_after(struct fake_warehouse *w, vtime until);
 /* The table of embeddings, in the order of arrival. */
 const struct warehouse_audit *fake_warehouse_audit(const struct fake_warehouse *w);
 
+/* Marks of what expired before it was loaded, in the order of arrival. */
+const struct gap_row *fake_warehouse_gaps(const struct fake_warehouse *w, size_t *count);
+
 /* The audit streams of listings. */
 const struct warehouse_events *fake_warehouse_events(const struct fake_warehouse *w);
 /* The bytes of the raw record at that place: 1, 0 when bronze does not hold it, or PORT_NO_MEMORY.

@@ -335,7 +335,8 @@ static void position_keep(struct oracle *o, const struct oracle_listing *l, bool
     }
 }
 
-static void log_appended(struct oracle *o, vtime now, const struct log_record *logged) {
+static void log_appended(struct oracle *o, vtime now, uint32_t partition,
+                         const struct log_record *logged) {
     struct record record;
     struct record_error error;
     o->counts.log_records++;
@@ -343,6 +344,7 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         record.type == RECORD_CONTROL) {
         return;
     }
+    log_subject_note(o, TOPIC_LISTING_LOG, partition, record.subject_id, DOC_VERSION_NONE);
     remade_log(o, now, &record);
     bool again;
     enum detour detour = detour_taken(o, &record, &again);
@@ -367,7 +369,9 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         return;
     }
     doc_version position = doc_version_pack(logged->epoch, logged->offset);
-    bool retold = (record.sections & (SECTION_REPAIR | SECTION_AGAIN)) != 0 && logged->epoch > 0;
+    bool retold = (record.sections & SECTION_REPAIR) != 0 ||
+                  ((record.sections & SECTION_AGAIN) != 0 && logged->epoch > 0);
+    bool news = changed == 1;
     changed = changed == 1 || retold;
     if (retold) {
         torn_told(l, position);
@@ -381,8 +385,8 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         l->visible_at = logged->append;
         position_keep(o, l, changed == 1);
     }
-    if (changed == 1) {
-        o->counts.visible_changes++;
+    o->counts.visible_changes += (uint64_t)(changed == 1);
+    if (news) { /* nobody waits for what he sees already */
         vtime taken = record.sections & SECTION_ORIGIN ? record.origin.append : logged->append;
         freshness_change(o, now, listing, &before, position, taken, record.stamp.ts,
                          detour == DETOUR_QUARANTINE || (by_late_queue && is_late(o, &record)));
@@ -391,6 +395,14 @@ static void log_appended(struct oracle *o, vtime now, const struct log_record *l
         gone_drained(o, now, listing, &record);
     }
     gone_update(o, listing);
+}
+
+static void audit_appended(struct oracle *o, uint32_t partition, const struct log_record *logged) {
+    struct record record;
+    struct record_error error;
+    if (record_decode(logged->value, &record, &error) == 0 && record.type == RECORD_AUDIT) {
+        log_subject_note(o, TOPIC_AUDIT, partition, record.subject_id, record.audit.version);
+    }
 }
 
 void oracle_truncated(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
@@ -429,7 +441,7 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
         feed_appended(o, now, topic, partition, logged);
         break;
     case TOPIC_LISTING_LOG:
-        log_appended(o, now, logged);
+        log_appended(o, now, partition, logged);
         break;
     case TOPIC_LATE:
         late_appended(o, now, logged);
@@ -442,6 +454,9 @@ void oracle_appended(struct oracle *o, vtime now, enum topic_id topic, uint32_t 
         break;
     case TOPIC_CERTIFICATE:
         erasure_certified(o, now, logged->value);
+        break;
+    case TOPIC_AUDIT:
+        audit_appended(o, partition, logged);
         break;
     case TOPIC_DEAD_LETTER:
         safety_dead_letter(o, now, logged);

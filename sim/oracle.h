@@ -319,7 +319,8 @@ struct oracle_counts {
     uint64_t log_records;     /* appended to the listing log */
     uint64_t visible_changes; /* of them, those that changed what a reader sees */
     uint64_t dead_letters;
-    uint64_t claims; /* records that their contract may refuse although they decode */
+    uint64_t lost_unread; /* records that expired before the loader read them */
+    uint64_t claims;      /* records that their contract may refuse although they decode */
     uint64_t row_changes[STORE_COUNT];
     uint64_t full_vector_writes; /* ROW_UPSERT on a vector row */
     uint64_t metadata_writes;    /* ROW_METADATA on a vector row */

@@ -245,6 +245,7 @@ void oracle_finish_stores(struct oracle *o, vtime now, const struct oracle_store
         silver_compare(&c);
         dashboard_compare(&c);
         audit_compare(&c);
+        losses_compare(&c);
         batch_compare(&c);
         retention_compare(&c);
         source_orders_compare(&c);

@@ -28,6 +28,8 @@ struct log_entry {
     int64_t offset;
     uint64_t hash; /* of its bytes */
     uint32_t epoch;
+    uint64_t listing_id; /* of the listing log and the audit topic: whom it is about, or 0 */
+    doc_version version; /* of the audit topic: of which version */
 };
 
 /* One that went with its leader. */
@@ -58,7 +60,16 @@ struct log_topic {
     uint64_t lost; /* ever, before anybody passed it on */
 };
 
+/* What expired before the loader read it. */
+struct unread {
+    struct gap_row *ranges;
+    size_t range_count, range_capacity;
+    struct log_entry *audits; /* of the audit topic */
+    size_t audit_count, audit_capacity;
+};
+
 struct log_history {
+    struct unread unread;
     struct log_topic topics[TOPIC_COUNT];
     const struct fake_kafka *kafka; /* what it keeps; NULL: everything */
     bool told;                      /* readers and producers are heard at all */
@@ -72,6 +83,10 @@ void log_history_release(struct oracle *o) {
         }
         free(topic->partitions);
         free(topic->losses);
+    }
+    if (o->log != NULL) {
+        free(o->log->unread.ranges);
+        free(o->log->unread.audits);
     }
     free(o->log);
 }
@@ -190,11 +205,20 @@ void log_appended_note(struct oracle *o, enum topic_id topic, uint32_t partition
         return;
     }
     p->entries[p->count++] =
-        (struct log_entry){record->offset, hash_of(record->value), record->epoch};
+        (struct log_entry){record->offset, hash_of(record->value), record->epoch, 0, 0};
     said_again(&o->log->topics[topic], topic, record->value);
     if (topic == TOPIC_LISTING_LOG || topic == TOPIC_LATE) {
         said_again(&o->log->topics[TOPIC_LISTING], topic, record->value);
         said_again(&o->log->topics[TOPIC_MEDIA], topic, record->value);
+    }
+}
+
+void log_subject_note(struct oracle *o, enum topic_id topic, uint32_t partition,
+                      uint64_t listing_id, doc_version version) {
+    struct log_partition *p = partition_at(o, topic, partition);
+    if (p != NULL && p->count > 0) {
+        p->entries[p->count - 1].listing_id = listing_id;
+        p->entries[p->count - 1].version = version;
     }
 }
 
@@ -347,6 +371,97 @@ static void answer_check(struct oracle *o, const struct event *event,
     }
 }
 
+/* ---- What the loader lost unread (A16) ---- */
+
+static void unread_entry(struct oracle *o, enum topic_id topic, const struct log_entry *entry) {
+    struct unread *unread = &o->log->unread;
+    o->counts.lost_unread++;
+    uint32_t listing = topic == TOPIC_LISTING_LOG && entry->listing_id != 0
+                           ? oracle_listing_of(o, entry->listing_id)
+                           : UINT32_MAX;
+    if (listing != UINT32_MAX) {
+        torn_lost(&o->listings[listing], doc_version_pack(entry->epoch, entry->offset));
+    }
+    if (topic != TOPIC_AUDIT) {
+        return;
+    }
+    if (ARRAY_RESERVE(unread->audits, unread->audit_capacity, unread->audit_count + 1) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    unread->audits[unread->audit_count++] = *entry;
+}
+
+/* The loader goes on at `first`: what is not kept of the records from `from` on is lost to every
+ * layer of the warehouse. */
+static void unread_note(struct oracle *o, const struct log_partition *p, enum topic_id topic,
+                        uint32_t partition, int64_t from, int64_t first) {
+    struct unread *unread = &o->log->unread;
+    int64_t start = start_of(o, topic, partition);
+    size_t end = entry_place(p, first < start ? first : start);
+    size_t at = entry_place(p, from);
+    if (at >= end) {
+        return;
+    }
+    if (ARRAY_RESERVE(unread->ranges, unread->range_capacity, unread->range_count + 1) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    unread->ranges[unread->range_count++] = (struct gap_row){.topic = topic,
+                                                             .partition = partition,
+                                                             .from = p->entries[at].offset,
+                                                             .to = p->entries[end - 1].offset + 1};
+    for (; at < end; at++) {
+        unread_entry(o, topic, &p->entries[at]);
+    }
+}
+
+bool log_audit_unread(const struct oracle *o, uint64_t listing_id, doc_version version) {
+    for (size_t i = 0; o->log != NULL && i < o->log->unread.audit_count; i++) {
+        const struct log_entry *entry = &o->log->unread.audits[i];
+        if (entry->listing_id == listing_id && entry->version == version) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool marked(const struct gap_row *lost, const struct gap_row *marks, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (marks[i].topic == lost->topic && marks[i].partition == lost->partition &&
+            marks[i].from <= lost->from && marks[i].to >= lost->to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void losses_compare(struct comparison *c) {
+    struct oracle *o = c->o;
+    size_t count;
+    const struct gap_row *marks = fake_warehouse_gaps(c->stores->warehouse, &count);
+    const struct unread *unread = o->log == NULL ? NULL : &o->log->unread;
+    o->checks[CHECK_LOSSES_MARKED].looked_at += count + o->counts.lost_unread;
+    for (size_t i = 0; unread != NULL && i < unread->range_count; i++) {
+        const struct gap_row *lost = &unread->ranges[i];
+        if (!marked(lost, marks, count)) {
+            check_violated(o, CHECK_LOSSES_MARKED, c->now,
+                           "offsets %" PRId64 " to %" PRId64 " of %s/%" PRIu32
+                           " expired before the loader read them, and no mark says so",
+                           lost->from, lost->to - 1, topic_name(lost->topic), lost->partition);
+        }
+    }
+    for (size_t i = 0; o->log != NULL && i < count; i++) {
+        const struct gap_row *mark = &marks[i];
+        if (mark->to <= mark->from || mark->to > start_of(o, mark->topic, mark->partition)) {
+            check_violated(o, CHECK_LOSSES_MARKED, c->now,
+                           "a mark says that offsets %" PRId64 " to %" PRId64 " of %s/%" PRIu32
+                           " are lost, which are kept",
+                           mark->from, mark->to - 1, topic_name(mark->topic), mark->partition);
+        }
+    }
+}
+
 static void polled(struct oracle *o, enum machine_kind kind, const struct event *event) {
     const struct effect *fetch = event->answered;
     size_t count = event->records.count;
@@ -370,6 +485,9 @@ static void polled(struct oracle *o, enum machine_kind kind, const struct event 
                        " on, and %zu records from offset %" PRId64 " on were never read",
                        machine_kind_name(kind), topic_name(fetch->fetch.topic),
                        fetch->fetch.partition, first, missed, *upto);
+    }
+    if (member && kind == MACHINE_LOADER && first > *upto) {
+        unread_note(o, p, fetch->fetch.topic, fetch->fetch.partition, *upto, first);
     }
     int64_t last = event->records.records[count - 1].offset;
     if (last >= *upto) {

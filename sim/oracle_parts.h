@@ -224,6 +224,7 @@ enum check_id {
     CHECK_LOG_WRITTEN,
     CHECK_LOG_READ,
     CHECK_FILTERS_RIGHT,
+    CHECK_LOSSES_MARKED,
     CHECK_COUNT
 };
 
@@ -769,6 +770,13 @@ void log_history_release(struct oracle *o);
 void log_history_watch(struct oracle *o, const struct fake_kafka *kafka);
 void log_appended_note(struct oracle *o, enum topic_id topic, uint32_t partition,
                        const struct log_record *record);
+/* What the record appended last there is about: the listing, and of the audit topic its version. */
+void log_subject_note(struct oracle *o, enum topic_id topic, uint32_t partition,
+                      uint64_t listing_id, doc_version version);
+/* True of a version whose word in the audit topic expired before the loader read it. */
+bool log_audit_unread(const struct oracle *o, uint64_t listing_id, doc_version version);
+/* What the loader lost unread against the marks in the warehouse. */
+void losses_compare(struct comparison *c);
 void log_truncated_note(struct oracle *o, vtime now, enum topic_id topic, uint32_t partition,
                         const struct log_record *record);
 void log_repeated_note(struct oracle *o, vtime now, const struct produce_item *item,

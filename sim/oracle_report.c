@@ -87,6 +87,10 @@ static const struct oracle_check_about table[CHECK_COUNT] = {
                         "(unseen, poll-skip, nonmonotonic-poll, inconsistent-offsets)"},
     [CHECK_FILTERS_RIGHT] = {"filters-right", "A7", "safety",
                              "what a search with a filter finds is what the filter lets through"},
+    [CHECK_LOSSES_MARKED] =
+        {"losses-marked", "A16", "safety",
+         "what expired before it was loaded is marked in the warehouse with its "
+         "topic, partition and offsets, and nothing else is"},
 };
 
 static const struct check_words words[CHECK_COUNT] = {
@@ -122,6 +126,8 @@ static const struct check_words words[CHECK_COUNT] = {
     [CHECK_LOG_WRITTEN] = {"no acknowledged record is lost", "acknowledgements", false},
     [CHECK_LOG_READ] = {"no record is missed", "records read", false},
     [CHECK_FILTERS_RIGHT] = {"no hit that the filter excludes", "hits", false},
+    [CHECK_LOSSES_MARKED] = {"a mark for each loss and for nothing else",
+                             "records lost unread and marks", false},
 };
 
 const struct oracle_check_about *oracle_check_table(size_t *count) {

@@ -157,12 +157,17 @@ static int content_hash(struct streams *s, struct bytes value, uint64_t *hash) {
     return 0;
 }
 
-/* Said again because a log may have lost it: an event of its own. */
-static bool is_retold(struct bytes value, const struct audit_event *event) {
+/* Said again because a log, or its reader, may have lost it: an event of its own. */
+static bool is_retold(const struct streams *s, struct bytes value,
+                      const struct audit_event *event) {
     struct record record;
     struct record_error error;
-    return doc_version_epoch(event->version) > 0 && record_decode(value, &record, &error) == 0 &&
-           (record.sections & (SECTION_REPAIR | SECTION_AGAIN)) != 0;
+    if (is_torn(oracle_listing_find(s->c->o, event->listing_id), event->version)) {
+        return true;
+    }
+    return record_decode(value, &record, &error) == 0 &&
+           ((record.sections & SECTION_REPAIR) != 0 ||
+            ((record.sections & SECTION_AGAIN) != 0 && doc_version_epoch(event->version) > 0));
 }
 
 /* 1 when the record is read and in order, 0 when bronze does not hold it, -1 without memory. */
@@ -183,7 +188,7 @@ static int record_read(struct streams *s, const struct audit_event *event, size_
     if (content_hash(s, value, &s->seen[seen]) != 0 || reference_add(fold, value) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < seen && !is_retold(value, event); i++) {
+    for (size_t i = 0; i < seen && !is_retold(s, value, event); i++) {
         if (s->seen[i] == s->seen[seen]) {
             violated(s, event, "says once more what an earlier one said");
             break;

@@ -215,6 +215,10 @@ static const struct table tables[TABLE_COUNT] = {
                           {"model_version", AS_IS},
                           {"content_hash", HEX},
                           {"made", AS_IS}}},
+    [LOG_GAP] =
+        {"log_gap",
+         GROWING,
+         {{"topic", TOPIC}, {"partition", AS_IS}, {"from_offset", AS_IS}, {"to_offset", AS_IS}}},
     [DEAD_LETTER] = {"dead_letter",
                      GROWING,
                      {{"topic", TOPIC},
@@ -668,6 +672,24 @@ static int add_audit(struct stores_export *x, const struct warehouse_audit *audi
     return 0;
 }
 
+/* What expired before it was loaded: from an offset on, up to and without another. */
+static int add_gaps(struct stores_export *x, const struct fake_warehouse *w) {
+    size_t count;
+    const struct gap_row *gaps = fake_warehouse_gaps(w, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct cell cells[] = {
+            cell_integer(gaps[i].topic),
+            cell_integer(gaps[i].partition),
+            cell_integer(gaps[i].from),
+            cell_integer(gaps[i].to),
+        };
+        if (stores_export_row(x, LOG_GAP, cells, 4, gaps[i].noticed, VTIME_NEVER) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* What the nightly batch made, as it stands at the end of the run. */
 static int add_batch(struct stores_export *x, const struct warehouse_rebuilt *made) {
     for (size_t i = 0; i < made->count; i++) {
@@ -710,7 +732,7 @@ int stores_export_warehouse(struct stores_export *x, struct fake_warehouse *w) {
         add_journal(x, GOLD_SALES, fake_warehouse_gold_sales_journal(w)) != 0 ||
         add_journal(x, DASHBOARD_SALES, fake_warehouse_sales_journal(w)) != 0 ||
         add_journal(x, SILVER_ORDER, fake_warehouse_order_journal(w)) != 0 ||
-        add_audit(x, fake_warehouse_audit(w)) != 0 ||
+        add_audit(x, fake_warehouse_audit(w)) != 0 || add_gaps(x, w) != 0 ||
         add_batch(x, fake_warehouse_rebuilt(w)) != 0 ||
         set_warehouse_from(x, fake_warehouse_from(w)) != 0 ||
         walked(x, fake_warehouse_each_bronze(w, add_bronze, x)) != 0) {

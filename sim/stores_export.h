@@ -10,7 +10,7 @@
  *              dashboard_sales vector_row keyword_row artifact
  *   at the end gold_batch sales_batch (what the nightly batch made)
  *   growing    order_record bronze_event silver_listing embedding_audit dead_letter
- *              freshness_sample check_result
+ *              freshness_sample check_result log_gap
  *   the way    topic_record log_read embedding_call visible_change row_gone refused_write
  *              alias_switch seller_gate fault_band: growing too; what each change passed and when
  *              (sim/hop_log.h), and the faults that struck meanwhile

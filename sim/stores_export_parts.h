@@ -42,6 +42,7 @@ enum export_table {
     FAULT_BAND,
     AUDIT_EVENT,
     AUDIT_HEAD,
+    LOG_GAP,
     TABLE_COUNT
 };
 

@@ -126,6 +126,8 @@ struct fake_warehouse {
     uint64_t batch;       /* number of the load under way */
     struct id_map merged; /* by key of a merge: the load that took a row of it last, and how */
     bool gold_held;       /* silver's orders go in, their sums do not follow */
+    struct gap_row *gaps; /* in the order of arrival */
+    size_t gap_count, gap_capacity;
 };
 
 /* Ids in the order of signed integers: SQLite knows no others. */

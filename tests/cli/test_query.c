@@ -360,6 +360,8 @@ static void write_vectors(struct world *w) {
                                         .type = RECORD_LISTING};
             struct warehouse_batch batch = {.audits = &audit,
                                             .audit_count = 1,
+                                            .gap_given = true,
+                                            .gap = {.from = i, .to = i + 1},
                                             .events = &event,
                                             .event_count = 1,
                                             .dedupe = true};

@@ -722,8 +722,8 @@ static void test_offset_out_of_range_alerts(void **state) {
     struct script *s = begun(NULL);
     s->quiet_fetch = false;
     script_fail(s, FETCH_LISTING, PORT_OUT_OF_RANGE);
-    script_expect(s, "alert offset-out-of-range listing-changes error: the offset to read next is "
-                     "not kept any more: records were lost unread\n"
+    script_expect(s, "alert offset-out-of-range listing-changes error: offset 0 of "
+                     "listing-changes/0 not kept any more: records were lost unread\n"
                      "#8 fetch listing-changes/0 from -1\n");
     script_records(s, 8, 40, TEXTS("listing 7 @1 seller=3"));
     assert_non_null(strstr(script_told(s), "alert offset-out-of-range listing-changes cleared"));
