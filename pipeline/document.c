@@ -20,6 +20,12 @@ void document_init(struct document *d, uint64_t listing_id) {
     };
 }
 
+static void free_array(const struct document *d, enum document_array which, void *array) {
+    if ((d->in_block & which) == 0) {
+        free(array);
+    }
+}
+
 void document_release(struct document *d) {
     for (uint32_t i = 0; i < d->field_count; i++) {
         document_free_data(d->fields[i].data, d->fields[i].capacity);
@@ -27,13 +33,13 @@ void document_release(struct document *d) {
     for (uint32_t i = 0; i < d->image_count; i++) {
         document_free_data(d->images[i].data, d->images[i].capacity);
     }
-    free(d->fields);
-    free(d->images);
     for (uint32_t i = 0; i < d->fact_count; i++) {
         document_free_data(d->facts[i].data, d->facts[i].capacity);
     }
-    free(d->facts);
-    free(d->namings);
+    free_array(d, ARRAY_FIELDS, d->fields);
+    free_array(d, ARRAY_IMAGES, d->images);
+    free_array(d, ARRAY_FACTS, d->facts);
+    free_array(d, ARRAY_NAMINGS, d->namings);
     free(d->block);
     document_init(d, d->listing_id);
 }
@@ -152,26 +158,34 @@ uint32_t document_drop_orphans(struct document *d, vtime horizon) {
 /* ---- room ---- */
 
 /* `array` with room for `need` items, *capacity raised, or NULL. Half as much again, so that the
- * cost of growing is spread; the first time exactly, since most documents are filled at once. */
-static void *grown(void *array, uint32_t *capacity, size_t need, size_t item_bytes) {
+ * cost of growing is spread; the first time exactly, since most documents are filled at once. What
+ * the block holds moves out of it. */
+static void *grown(struct document *d, enum document_array which, void *array, uint32_t *capacity,
+                   size_t need, size_t item_bytes) {
     size_t wanted = *capacity + *capacity / 2;
+    bool in_block = (d->in_block & which) != 0;
     if (wanted < need) {
         wanted = need;
     }
     if (wanted > UINT32_MAX) {
         return NULL;
     }
-    void *moved = memory_resize(array, wanted * item_bytes);
-    if (moved != NULL) {
-        *capacity = (uint32_t)wanted;
+    void *moved = memory_resize(in_block ? NULL : array, wanted * item_bytes);
+    if (moved == NULL) {
+        return NULL;
     }
+    if (in_block && *capacity > 0) {
+        memcpy(moved, array, *capacity * item_bytes);
+    }
+    d->in_block &= ~(uint32_t)which;
+    *capacity = (uint32_t)wanted;
     return moved;
 }
 
 int document_reserve_fields(struct document *d, size_t count) {
     if (count > d->field_capacity) {
         struct document_field *moved =
-            grown(d->fields, &d->field_capacity, count, sizeof *d->fields);
+            grown(d, ARRAY_FIELDS, d->fields, &d->field_capacity, count, sizeof *d->fields);
         if (moved == NULL) {
             return -ENOMEM;
         }
@@ -183,7 +197,7 @@ int document_reserve_fields(struct document *d, size_t count) {
 int document_reserve_images(struct document *d, size_t count) {
     if (count > d->image_capacity) {
         struct document_image *moved =
-            grown(d->images, &d->image_capacity, count, sizeof *d->images);
+            grown(d, ARRAY_IMAGES, d->images, &d->image_capacity, count, sizeof *d->images);
         if (moved == NULL) {
             return -ENOMEM;
         }
@@ -194,7 +208,8 @@ int document_reserve_images(struct document *d, size_t count) {
 
 int document_reserve_facts(struct document *d, size_t count) {
     if (count > d->fact_capacity) {
-        struct document_fact *moved = grown(d->facts, &d->fact_capacity, count, sizeof *d->facts);
+        struct document_fact *moved =
+            grown(d, ARRAY_FACTS, d->facts, &d->fact_capacity, count, sizeof *d->facts);
         if (moved == NULL) {
             return -ENOMEM;
         }
@@ -206,7 +221,7 @@ int document_reserve_facts(struct document *d, size_t count) {
 int document_reserve_namings(struct document *d, size_t count) {
     if (count > d->naming_capacity) {
         struct document_naming *moved =
-            grown(d->namings, &d->naming_capacity, count, sizeof *d->namings);
+            grown(d, ARRAY_NAMINGS, d->namings, &d->naming_capacity, count, sizeof *d->namings);
         if (moved == NULL) {
             return -ENOMEM;
         }

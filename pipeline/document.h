@@ -70,12 +70,13 @@ struct document {
     struct document_image *images;
     struct document_fact *facts;
     struct document_naming *namings;
-    char *block;             /* where the data of parts stands that were decoded at once, or NULL */
+    char *block; /* where parts and their data stand that were decoded at once, or NULL */
     int64_t orphan_after_ns; /* no part of the document: the rule that it is read by */
     uint32_t field_count, field_capacity;
     uint32_t image_count, image_capacity;
     uint32_t fact_count, fact_capacity;
     uint32_t naming_count, naming_capacity;
+    uint32_t in_block; /* a bit for each of the four arrays that the block holds */
 };
 
 /* What is delivered is an orphan when nobody names it for so long. */

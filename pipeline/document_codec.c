@@ -331,27 +331,56 @@ static size_t fixed_bytes(const struct part_counts *counts) {
            (size_t)counts->facts * FACT_BYTES + (size_t)counts->namings * NAMING_BYTES;
 }
 
-/* One block for the data of all parts: what is left to read behind the head, and what rounding a
+/* What the parts take in memory besides their data. */
+static size_t arrays_bytes(const struct part_counts *counts) {
+    return counts->fields * sizeof(struct document_field) +
+           counts->images * sizeof(struct document_image) +
+           counts->facts * sizeof(struct document_fact) +
+           counts->namings * sizeof(struct document_naming);
+}
+
+/* The next `count` items of the block. */
+static void *take_array(struct reader *in, uint32_t count, size_t item_bytes) {
+    void *array = in->room;
+    in->room += count * item_bytes;
+    return array;
+}
+
+/* One block for all parts and their data: what is left to read behind the head, and what rounding a
  * slice's room up may add. */
 static int reserve_block(struct document *d, struct reader *in, const struct part_counts *counts) {
     size_t parts = (size_t)counts->fields + counts->images + counts->facts;
     in->data_left = in->left - fixed_bytes(counts);
-    if (in->data_left > 0) {
-        d->block = memory_resize(NULL, in->data_left + parts * SLICE_SPARE);
-        in->room = d->block;
+    size_t size = arrays_bytes(counts) + in->data_left;
+    if (size == 0) {
+        return 0;
     }
-    return in->data_left > 0 && d->block == NULL ? -ENOMEM : 0;
+    d->block = memory_resize(NULL, size + parts * SLICE_SPARE);
+    if (d->block == NULL) {
+        return -ENOMEM;
+    }
+    static_assert(
+        sizeof(struct document_field) % 8 == 0 && sizeof(struct document_image) % 8 == 0 &&
+            sizeof(struct document_fact) % 8 == 0 && sizeof(struct document_naming) % 8 == 0,
+        "arrays stand behind each other");
+    in->room = d->block;
+    d->in_block = ARRAYS_ALL;
+    d->fields = take_array(in, counts->fields, sizeof *d->fields);
+    d->images = take_array(in, counts->images, sizeof *d->images);
+    d->facts = take_array(in, counts->facts, sizeof *d->facts);
+    d->namings = take_array(in, counts->namings, sizeof *d->namings);
+    d->field_capacity = counts->fields;
+    d->image_capacity = counts->images;
+    d->fact_capacity = counts->facts;
+    d->naming_capacity = counts->namings;
+    return 0;
 }
 
 static int decode_parts(struct document *d, struct reader *in) {
     struct part_counts counts;
     int status = decode_head(d, in, &counts);
-    if (status == 0 &&
-        (reserve_block(d, in, &counts) != 0 || document_reserve_fields(d, counts.fields) != 0 ||
-         document_reserve_images(d, counts.images) != 0 ||
-         document_reserve_facts(d, counts.facts) != 0 ||
-         document_reserve_namings(d, counts.namings) != 0)) {
-        status = -ENOMEM;
+    if (status == 0) {
+        status = reserve_block(d, in, &counts);
     }
     for (uint32_t i = 0; status == 0 && i < counts.fields; i++) {
         status = decode_field(d, in);

@@ -86,6 +86,15 @@ const struct document_fact *document_fact_find(const struct document *d, enum fa
 /* Nobody named it in time, by whatever is known. */
 bool document_image_orphaned(const struct document *d, const struct document_image *image);
 
+/* The arrays of a document, as bits of in_block. */
+enum document_array {
+    ARRAY_FIELDS = 1,
+    ARRAY_IMAGES = 2,
+    ARRAY_FACTS = 4,
+    ARRAY_NAMINGS = 8,
+    ARRAYS_ALL = 15
+};
+
 /* Make room for `count` parts in all, or `size` bytes of data. 0 or -ENOMEM; contents stay. */
 int document_reserve_fields(struct document *d, size_t count);
 int document_reserve_images(struct document *d, size_t count);
