@@ -189,9 +189,11 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
     in->count = count;
     in->held_end = &in->held;
     in->armed = calloc(count + 1, sizeof *in->armed);
+    in->sinks = calloc(count + 1, sizeof *in->sinks);
     in->workers = calloc(simulation_actor_count(simulation), sizeof *in->workers);
-    if (in->armed == NULL || in->workers == NULL) {
+    if (in->armed == NULL || in->sinks == NULL || in->workers == NULL) {
         free(in->armed);
+        free(in->sinks);
         free(in->workers);
         free(in);
         return NULL;
@@ -201,6 +203,7 @@ struct injector *injector_new(struct simulation *simulation, const struct fault 
     for (size_t i = 0; i < count; i++) {
         struct armed *armed = &in->armed[i];
         armed->fault = faults[i];
+        in->sinks[i] = (uint8_t)faults[i].sink;
         stream_open(in, faults, i);
         window_draw(armed);
         if (faults[i].every_ns > 0 && !faults[i].off) {
@@ -227,6 +230,7 @@ void injector_free(struct injector *in) {
     injector_rows_release(in);
     injector_objects_release(in);
     free(in->armed);
+    free(in->sinks);
     free(in->workers);
     state_watch_release(&in->states);
     free(in->decisions);

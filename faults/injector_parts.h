@@ -100,6 +100,7 @@ struct injector {
     struct simulation_ports inner; /* what the ports were */
     struct armed *armed;
     size_t count;
+    uint8_t *sinks; /* whom each fault is about, side by side: every request asks */
     bool healed;
     vtime start;
     struct state_watch states;
@@ -123,6 +124,10 @@ struct injector {
 };
 
 /* ---- Deciding: injector.c ---- */
+
+static inline bool injector_about(const struct injector *in, size_t i, enum fault_sink sink) {
+    return in->sinks[i] == (uint8_t)sink;
+}
 
 /* It is its time, and the state holds that it waits for. */
 bool injector_in_window(struct injector *in, struct armed *armed, vtime now);

@@ -41,7 +41,7 @@ vtime injector_repeat_draw(struct injector *in, enum fault_sink sink, vtime now,
     vtime again = VTIME_NEVER;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
-        if (armed->fault.kind != FAULT_STALE_WRITE || armed->fault.sink != sink ||
+        if (!injector_about(in, i, sink) || armed->fault.kind != FAULT_STALE_WRITE ||
             !injector_draws(in, armed, now)) {
             continue;
         }

@@ -107,11 +107,10 @@ static void sign(struct injector *in, enum fault_sink sink, vtime now) {
     }
 }
 
-/* The fault is about that store, and about requests of that name or of any. */
+/* The fault, which is about that store, is about requests of that name or of any. */
 static bool is_about(const struct armed *armed, enum fault_sink sink, enum point call) {
     uint32_t wanted = armed->fault.call;
-    return armed->fault.sink == sink &&
-           (wanted == 0 || wanted - 1 == (uint32_t)call || wanted - 1 == (uint32_t)sink);
+    return wanted == 0 || wanted - 1 == (uint32_t)call || wanted - 1 == (uint32_t)sink;
 }
 
 enum verdict injector_judge(struct injector *in, enum fault_sink sink, vtime now) {
@@ -130,7 +129,8 @@ enum verdict injector_judge_call(struct injector *in, enum fault_sink sink, enum
     }
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
-        if (is_about(armed, sink, call) && strikes(in, armed, now) && verdict == PASSES) {
+        if (injector_about(in, i, sink) && is_about(armed, sink, call) && strikes(in, armed, now) &&
+            verdict == PASSES) {
             verdict = strike(in, armed, sink, now);
         }
     }
@@ -144,7 +144,7 @@ bool injector_unreachable(struct injector *in, enum fault_sink sink, vtime now) 
         turned_away(in, sink, now);
     }
     for (size_t i = 0; i < in->count && !out; i++) {
-        out = in->armed[i].fault.kind == FAULT_SINK_OUTAGE && in->armed[i].fault.sink == sink &&
+        out = injector_about(in, i, sink) && in->armed[i].fault.kind == FAULT_SINK_OUTAGE &&
               injector_in_window(in, &in->armed[i], now);
     }
     return out;
@@ -155,11 +155,14 @@ enum item_status injector_item_fate(struct injector *in, enum fault_sink sink,
     enum item_status fate = ITEM_APPLIED;
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
+        if (!injector_about(in, i, sink)) {
+            continue;
+        }
         bool for_good = armed->fault.kind == FAULT_ITEM_REFUSALS;
         if (for_good && kind != ROW_UPSERT) {
             continue;
         }
-        if ((for_good || armed->fault.kind == FAULT_ITEM_FAILURES) && armed->fault.sink == sink &&
+        if ((for_good || armed->fault.kind == FAULT_ITEM_FAILURES) &&
             injector_draws(in, armed, now) && fate == ITEM_APPLIED) {
             injector_note(in, armed, (enum point)sink, now, now);
             fate = for_good ? ITEM_FATAL : ITEM_RETRYABLE;

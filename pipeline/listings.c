@@ -124,7 +124,7 @@ int listings_save(struct listings *listings, struct effect *save, struct effects
         struct listing_head *head = head_at(listings, listings->unsaved[i]);
         bool again = late && head->unsaved++ == 1;
         if (!again) {
-            char *value = effect_alloc(effects, save, codec->room(head));
+            char *value = effect_alloc_raw(effects, save, codec->room(head));
             if (value == NULL) {
                 return -ENOMEM;
             }

@@ -61,7 +61,7 @@ size_t hnsw_choose(struct hnsw *h, struct hnsw_near *candidates, size_t count, s
     for (size_t i = 0; i < count && chosen.count < room; i++) {
         bool kept = candidates[i].diverse;
         if (i + 1 < count) {
-            hnsw_prefetch_row(h, candidates[i + 1].slot);
+            hnsw_prefetch_start(h, candidates[i + 1].slot);
         }
         candidates[i].diverse = is_diverse(h, &candidates[i], &chosen);
         if (candidates[i].diverse) {

@@ -31,7 +31,7 @@ static void rank_survivors(struct hnsw *h, uint32_t slot, struct survivors *s, s
         size_t now = s->count - i < BATCH ? s->count - i : BATCH;
         for (size_t j = 0; j < now; j++) {
             rows[j] = hnsw_row_at(h, s->near[i + j].slot);
-            hnsw_prefetch_row(h, s->near[i + j].slot);
+            hnsw_prefetch_start(h, s->near[i + j].slot);
         }
         vector_distances(h->kernels, h->options.metric, row, rows, now, h->rows.stride, distances);
         h->cost.distances += now;
