@@ -27,17 +27,19 @@ static double lanes_sum(const double lane[LANES]) {
            ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-static double distance_squared(const float *x, const float *y, size_t dim) {
+/* Of one row in double precision and another: a row is widened once for all that it is compared
+ * with, for to widen both each time costs more than all the rest. */
+static double distance_squared(const double *x, const float *y, size_t dim) {
     double lane[LANES] = {0};
     size_t i = 0;
     for (; i + LANES <= dim; i += LANES) {
         for (size_t k = 0; k < LANES; k++) {
-            double difference = (double)x[i + k] - (double)y[i + k];
+            double difference = x[i + k] - (double)y[i + k];
             lane[k] += difference * difference;
         }
     }
     for (; i < dim; i++) {
-        double difference = (double)x[i] - (double)y[i];
+        double difference = x[i] - (double)y[i];
         lane[i % LANES] += difference * difference;
     }
     return lanes_sum(lane);
@@ -122,14 +124,20 @@ static const float *row_of_both(const struct vector_sample *a, const struct vect
     return row < a->rows ? row_of(a, row) : row_of(b, row - a->rows);
 }
 
-/* distances holds those of each pair (i, k), k < i, of the rows of a and then of b. */
-static double mmd(const struct vector_sample *a, const struct vector_sample *b, double *distances) {
+/* distances holds those of each pair (i, k), k < i, of the rows of a and then of b; wide is room
+ * for a row. */
+static double mmd(const struct vector_sample *a, const struct vector_sample *b, double *wide,
+                  double *distances) {
     size_t rows = a->rows + b->rows;
     double sum = 0;
     size_t pair = 0;
     for (size_t i = 1; i < rows; i++) {
+        const float *row = row_of_both(a, b, i);
+        for (size_t k = 0; k < a->dim; k++) {
+            wide[k] = (double)row[k];
+        }
         for (size_t k = 0; k < i; k++) {
-            distances[pair] = distance_squared(row_of_both(a, b, i), row_of_both(a, b, k), a->dim);
+            distances[pair] = distance_squared(wide, row_of_both(a, b, k), a->dim);
             sum += distances[pair++];
         }
     }
@@ -198,14 +206,14 @@ int drift_measure(struct vector_sample a, struct vector_sample b, struct drift_v
     assert(a.rows >= DRIFT_ROWS_MIN && b.rows >= DRIFT_ROWS_MIN);
     size_t dim = a.dim, rows = a.rows + b.rows;
     size_t pairs = rows * (rows - 1) / 2;
-    size_t room = pairs > 4 * dim ? pairs : 4 * dim;
+    size_t room = dim + pairs > 4 * dim ? dim + pairs : 4 * dim;
     room = room > dim + a.rows ? room : dim + a.rows;
     double *memory = memory_resize(NULL, room * sizeof *memory);
     if (memory == NULL) {
         return -ENOMEM;
     }
     moment_measures(&a, &b, memory, out);
-    out->of[DRIFT_MEASURE_MMD] = mmd(&a, &b, memory);
+    out->of[DRIFT_MEASURE_MMD] = mmd(&a, &b, memory, memory + dim);
     double separation = half_separation(&a, &b, 0, memory, memory + dim);
     separation += half_separation(&a, &b, 1, memory, memory + dim);
     out->of[DRIFT_MEASURE_SEPARATION] = separation / 2;
