@@ -120,9 +120,12 @@ static int count_row(struct kill_case *c, const struct sweep_row *row) {
     c->failed += row->outcome.verdict == RUN_FAIL;
     c->slo += row->outcome.verdict == RUN_SLO;
     c->error += row->outcome.verdict == RUN_ERROR;
-    if (row->bug != NULL && caught(row, checks)) {
+    bool is_caught = row->bug != NULL && caught(row, checks);
+    if (is_caught) {
         c->first = c->caught == 0 || row->seed < c->first ? row->seed : c->first;
         c->caught++;
+    }
+    if (is_caught || row->bug == NULL) {
         mark_struck(c, row->outcome.coverage);
     }
     int failed = count_checks(c, checks);
@@ -228,7 +231,8 @@ const struct kill_case *kill_matrix_clean(const struct kill_matrix *m, size_t sc
 
 bool kill_matrix_shows(const struct kill_matrix *m, size_t at, enum fault_kind kind) {
     const struct sweep_case *c = &m->sweep->cases[at];
-    return c->bug != NULL && fault_has_bug(kind, c->bug) && m->cases[at].struck[kind];
+    return c->bug != NULL && fault_has_bug(kind, c->bug) && m->cases[at].caught > 0 &&
+           (m->cases[at].struck[kind] || kill_matrix_clean(m, c->scenario)->struck[kind]);
 }
 
 struct kill_totals kill_matrix_totals(const struct kill_matrix *m) {

@@ -27,7 +27,7 @@ struct kill_case {
     uint64_t first; /* seed that was caught; of those that were */
     struct kill_check *checks;
     size_t check_count, check_capacity;
-    bool struck[FAULT_KIND_COUNT]; /* in a run that was caught */
+    bool struck[FAULT_KIND_COUNT]; /* in a run that was caught, or that has no bug */
 };
 
 struct kill_matrix {
@@ -52,7 +52,8 @@ bool kill_matrix_has(const struct kill_matrix *matrix, size_t at, enum bug_id bu
 /* Does some scenario say that it catches the bug? */
 bool kill_matrix_claimed(const struct kill_matrix *matrix, enum bug_id bug);
 /* Does the case show what protects from the kind? Its bug, which takes the protection away, was
- * caught while the kind struck. */
+ * caught, and the kind struck: in a run that was caught or, where without the protection nobody
+ * asks what the fault answers, in the same scenario without the bug. */
 bool kill_matrix_shows(const struct kill_matrix *matrix, size_t at, enum fault_kind kind);
 
 struct kill_totals {

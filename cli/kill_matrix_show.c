@@ -124,8 +124,8 @@ static void fault_text(const struct kill_matrix *m, enum fault_kind kind, char *
     if (length == 0 && bugs[0] == '\0') {
         snprintf(text, size, "nothing: no planted bug takes its protection away");
     } else if (length == 0) {
-        snprintf(text, size, "nothing: it struck in no run in which one of its bugs was caught: %s",
-                 bugs);
+        snprintf(text, size,
+                 "nothing: it struck in no scenario in which one of its bugs was caught: %s", bugs);
     }
 }
 
