@@ -24,6 +24,12 @@ every_bug_is_caught() {
     holds "every bug is caught, and the clean core is silent (status $1)" $?
 }
 
+# Every kind of fault struck where a bug of its row was caught (D5).
+every_kind_is_shown() {
+    grep -q '"shown_by": ' "$folder/matrix" && ! grep '"why_not": ' "$folder/matrix"
+    holds 'every kind of fault is shown by a bug of its row' $?
+}
+
 # A scenario that says it catches a bug and does not: the bug survives, the line that plays it is
 # there, and another check that fails in its place does not count.
 a_surviving_bug_is_told() {
@@ -99,6 +105,7 @@ a_killed_worker_is_told() {
 status=$?
 every_bug_is_tried
 every_bug_is_caught $status
+every_kind_is_shown
 a_surviving_bug_is_told
 usage_is_refused
 an_interrupted_matrix_goes_on
