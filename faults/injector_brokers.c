@@ -11,6 +11,8 @@
 
 /* How long a partition has no leader, unless the fault says. */
 #define ELECTION_NS (5 * VTIME_SECOND)
+/* So long after it went, requests come in that were sent to a leader. */
+#define UNDER_WAY_NS (2 * VTIME_SECOND)
 
 /* ---- Leaders ---- */
 
@@ -70,11 +72,46 @@ static void leader_goes(struct injector *in, struct armed *armed, uint32_t parti
     if (unclean && fake_kafka_truncate(k, now, topic, partition, end) != PORT_OK) {
         in->out_of_memory = true;
     }
+    armed->cut = partition;
+    armed->cut_until = unclean ? now : vtime_add(now, UNDER_WAY_NS);
     fake_kafka_set_online(k, topic, partition, false);
     if (simulation_schedule(in->simulation, until, "leader-elected", partition, elected, in,
                             (uint64_t)topic << 32 | partition) != 0) {
         in->out_of_memory = true;
     }
+}
+
+void injector_produce_begins(struct injector *in, vtime now) {
+    for (size_t i = 0; i < in->count; i++) {
+        struct armed *armed = &in->armed[i];
+        if (armed->fault.kind == FAULT_LEADER_CHANGE && vtime_before(now, armed->cut_until)) {
+            armed->cut_written = prng_ratio(&armed->stream, 1, 2);
+        }
+    }
+}
+
+bool injector_cut_off(struct injector *in, vtime now, const struct producer_mark *mark,
+                      const struct produce_item *item, struct produce_result *result, int *error) {
+    struct fake_kafka *k = simulation_kafka(in->simulation);
+    const struct log_port *log = &in->inner.log;
+    uint32_t partition = topic_partition(item->key, fake_kafka_partitions(k, item->topic));
+    for (size_t i = 0; i < in->count; i++) {
+        const struct armed *armed = &in->armed[i];
+        if (armed->fault.kind != FAULT_LEADER_CHANGE || armed->fault.feed != item->topic ||
+            armed->cut != partition || !vtime_before(now, armed->cut_until) ||
+            fake_kafka_partition(k, item->topic, partition).online) {
+            continue;
+        }
+        if (armed->cut_written) {
+            fake_kafka_set_online(k, item->topic, partition, true);
+            *error = log->ops->produce_as(log->ctx, now, mark, item, 1, result);
+            fake_kafka_set_online(k, item->topic, partition, false);
+        }
+        *result = (struct produce_result){
+            .status = ITEM_UNKNOWN, .partition = partition, .offset = FAKE_KAFKA_NO_OFFSET};
+        return true;
+    }
+    return false;
 }
 
 static void retention_strikes(struct injector *in, struct armed *armed, uint32_t partition,

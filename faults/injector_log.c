@@ -161,6 +161,7 @@ static int log_produce_as(void *ctx, vtime now, const struct producer_mark *firs
     }
     size_t done = verdict_share(verdict, count);
     const struct log_port *log = &in->inner.log;
+    injector_produce_begins(in, now);
     for (size_t i = 0; i < done; i++) {
         if (!append_passes(in, &items[i], now)) {
             /* Taken over by what stands between producer and feed: the producer is done with it. */
@@ -169,7 +170,10 @@ static int log_produce_as(void *ctx, vtime now, const struct producer_mark *firs
         }
         struct producer_mark mark = *first;
         mark.sequence += (uint32_t)i;
-        int error = log->ops->produce_as(log->ctx, now, &mark, &items[i], 1, &results[i]);
+        int error = PORT_OK;
+        if (!injector_cut_off(in, now, &mark, &items[i], &results[i], &error)) {
+            error = log->ops->produce_as(log->ctx, now, &mark, &items[i], 1, &results[i]);
+        }
         if (error != PORT_OK) {
             return error;
         }
@@ -189,6 +193,10 @@ static int log_fetch(void *ctx, vtime now, enum topic_id topic, uint32_t partiti
     const struct log_port *log = &in->inner.log;
     bool refused = false;
     in->passed[PASS_FETCH]++;
+    if (injector_unreachable(in, SINK_LOG, now)) {
+        *count = 0;
+        return PORT_UNAVAILABLE;
+    }
     for (size_t i = 0; i < in->count; i++) {
         struct armed *armed = &in->armed[i];
         if (armed->fault.kind == FAULT_FALSE_OUT_OF_RANGE && armed->fault.feed == topic &&
@@ -205,24 +213,32 @@ static int log_fetch(void *ctx, vtime now, enum topic_id topic, uint32_t partiti
 static int log_bounds(void *ctx, vtime now, enum topic_id topic, uint32_t partition, int64_t *start,
                       int64_t *end) {
     const struct log_port *log = &((struct injector *)ctx)->inner.log;
-    return log->ops->bounds(log->ctx, now, topic, partition, start, end);
+    return injector_unreachable(ctx, SINK_LOG, now)
+               ? PORT_UNAVAILABLE
+               : log->ops->bounds(log->ctx, now, topic, partition, start, end);
 }
 
 static int log_commit(void *ctx, vtime now, const char *group, uint32_t member, uint32_t generation,
                       enum topic_id topic, uint32_t partition, int64_t offset) {
-    return injector_commit(ctx, now, group, member, generation, topic, partition, offset);
+    return injector_unreachable(ctx, SINK_LOG, now)
+               ? PORT_UNAVAILABLE
+               : injector_commit(ctx, now, group, member, generation, topic, partition, offset);
 }
 
 static int log_epoch_end(void *ctx, vtime now, enum topic_id topic, uint32_t partition,
                          uint32_t epoch, int64_t *end) {
     const struct log_port *log = &((struct injector *)ctx)->inner.log;
-    return log->ops->epoch_end(log->ctx, now, topic, partition, epoch, end);
+    return injector_unreachable(ctx, SINK_LOG, now)
+               ? PORT_UNAVAILABLE
+               : log->ops->epoch_end(log->ctx, now, topic, partition, epoch, end);
 }
 
 static int log_committed(void *ctx, vtime now, const char *group, enum topic_id topic,
                          uint32_t partition, int64_t *offset) {
     const struct log_port *log = &((struct injector *)ctx)->inner.log;
-    return log->ops->committed(log->ctx, now, group, topic, partition, offset);
+    return injector_unreachable(ctx, SINK_LOG, now)
+               ? PORT_UNAVAILABLE
+               : log->ops->committed(log->ctx, now, group, topic, partition, offset);
 }
 
 static bool outbox_publish(void *ctx, vtime now, const struct workload_op *op) {

@@ -58,7 +58,13 @@ struct armed {
     struct prng stream;
     uint64_t struck;
     uint32_t met; /* what it could have struck in its window */
-    bool banded;  /* it has struck: its latest band is */
+    /* Of a leader that went: its partition, how long requests to it count as sent before that, and
+     * whether the one that is on its way was its last. */
+    uint32_t cut;
+    vtime cut_until;
+    bool cut_written;
+    vtime refused; /* when it last turned away somebody who sends record by record */
+    bool banded;   /* it has struck: its latest band is */
     size_t band;
 };
 
@@ -228,6 +234,13 @@ bool injector_strikes_brokers(enum fault_kind kind);
 void injector_broker_arm(struct injector *in, struct armed *armed, vtime now);
 int injector_commit(struct injector *in, vtime now, const char *group, uint32_t member,
                     uint32_t generation, enum topic_id topic, uint32_t partition, int64_t offset);
+/* A produce request reaches the log: whether it is the last that a leader takes is decided for all
+ * of it, as batches go in whole. */
+void injector_produce_begins(struct injector *in, vtime now);
+/* The item was on its way when its leader went, and nobody tells what became of it: true, with the
+ * result filled in. PORT_NO_MEMORY goes to *error. */
+bool injector_cut_off(struct injector *in, vtime now, const struct producer_mark *mark,
+                      const struct produce_item *item, struct produce_result *result, int *error);
 void injector_brokers_heal(struct injector *in, vtime now);
 void injector_brokers_release(struct injector *in);
 

@@ -47,6 +47,17 @@ static void turned_away(struct injector *in, enum fault_sink sink, vtime now) {
     }
 }
 
+/* Whoever is no worker sends record by record, and again each second what did not go in: of one
+ * second that is one strike, as of one batch. */
+static bool counts(const struct injector *in, struct armed *armed, vtime now) {
+    bool worker = simulation_caller(in->simulation) != SIMULATION_ACTOR_NONE;
+    if (!worker && armed->refused.ns != 0 && vtime_diff(now, armed->refused) < VTIME_SECOND) {
+        return false;
+    }
+    armed->refused = worker ? armed->refused : now;
+    return true;
+}
+
 /* What a fault that strikes does to a request; the caller may be crashed on the way. */
 static enum verdict strike(struct injector *in, struct armed *armed, enum fault_sink sink,
                            vtime now) {
@@ -58,7 +69,10 @@ static enum verdict strike(struct injector *in, struct armed *armed, enum fault_
         return PASSES;
     }
     if (armed->fault.kind != FAULT_SINK_CRASH) {
-        injector_note(in, armed, point, now, now);
+        bool by_record = sink == SINK_LOG && armed->fault.kind == FAULT_SINK_OUTAGE;
+        if (!by_record || counts(in, armed, now)) {
+            injector_note(in, armed, point, now, now);
+        }
         return armed->fault.kind == FAULT_SINK_THROTTLE ? THROTTLED : FAILS_BEFORE;
     }
     vtime until = vtime_add(now, injector_down_ns(armed, SINK_DOWN_NS));

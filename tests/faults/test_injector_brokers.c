@@ -95,6 +95,39 @@ static void a_leader_changes(void **state) {
     rig_free(&rig);
 }
 
+/* Who sent to a leader that went is not told what became of it: of what came in just after that
+ * some is in, and some is not; later it is refused, and is not in. */
+static void requests_under_way_are_cut_off(void **state) {
+    (void)state;
+    struct fault fault = {.kind = FAULT_LEADER_CHANGE,
+                          .feed = TOPIC_DEAD_LETTER,
+                          .every_ns = VTIME_SECOND,
+                          .down_ns = VTIME_HOUR};
+    size_t written = 0, lost = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rig rig = rig_new(&fault, seed);
+        const struct log_port *log = log_of(&rig);
+        for (int64_t i = 1; i <= 40; i++) {
+            vtime now = run_to(&rig, i * 200 * VTIME_MILLISECOND);
+            struct produce_item item = {TOPIC_DEAD_LETTER, 1, {"x", 1}};
+            struct produce_result result;
+            uint32_t p = topic_partition(1, 2);
+            int64_t end = partition(&rig, p).end;
+            bool online = partition(&rig, p).online;
+            assert_int_equal(log->ops->produce(log->ctx, now, &item, 1, &result), PORT_OK);
+            bool in = partition(&rig, p).end > end;
+            assert_int_equal(partition(&rig, p).online, online);
+            assert_true(result.status == ITEM_UNKNOWN || in == (result.status == ITEM_APPLIED));
+            assert_true(!online || result.status == ITEM_APPLIED);
+            written += result.status == ITEM_UNKNOWN && in;
+            lost += result.status == ITEM_UNKNOWN && !in;
+        }
+        rig_free(&rig);
+    }
+    assert_in_range(written, 50, 150);
+    assert_in_range(lost, 50, 150);
+}
+
 /* Healing ends an election that is under way. */
 static void healing_elects(void **state) {
     (void)state;
@@ -348,6 +381,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leader_changes),
         cmocka_unit_test(healing_elects),
+        cmocka_unit_test(requests_under_way_are_cut_off),
         cmocka_unit_test(a_late_record_waits_for_a_leader),
         cmocka_unit_test(an_unclean_leader_lacks_the_last),
         cmocka_unit_test(retention_comes_early),
