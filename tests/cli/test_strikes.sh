@@ -38,6 +38,7 @@ beside_the_swarm='
 {"kind": "rows-lost", "ratio": "1/2", "delay": "10m"}
 {"kind": "rows-return", "ratio": "1/2", "delay": "10m"}
 {"kind": "rows-spoiled", "ratio": "1/2", "delay": "10m"}
+{"kind": "rotten-state", "ratio": "1/3"}
 '
 
 # KIND: what else has to go wrong for the kind to have an effect.
@@ -47,6 +48,8 @@ companion() {
     producers-forgotten)
         echo '{"kind": "sink-crash", "sink": "log", "point": "half", "ratio": "1/4", "down": "20s"}'
         ;;
+    # A checkpoint is read by whoever takes its place.
+    rotten-state) echo '{"kind": "worker-crash", "worker": "builder", "every": "5m", "down": "5s"}' ;;
     # What nobody reads any more may go, and what a token says matters to whoever opens a channel.
     early-retention)
         echo '{"kind": "worker-pause", "worker": "builder", "every": "5m", "down": "90s"}'
