@@ -717,9 +717,12 @@ static void test_audits_who_joins_a_lane(void **state) {
     script_records(s, builder_fetch(s, TOPIC_CONTROL), 0,
                    TEXTS("control models @2 model=1 other=2"));
     script_skip(s);
-    script_step(s, &(struct event){
-                       .kind = EVENT_COMMAND,
-                       .command = {COMMAND_REPAIR, SCAN_VECTOR_TEXT, 2, (const uint64_t[]){7}, 1}});
+    script_step(s, &(struct event){.kind = EVENT_COMMAND,
+                                   .command = {.kind = COMMAND_REPAIR,
+                                               .store = SCAN_VECTOR_TEXT,
+                                               .model_version = 2,
+                                               .listing_ids = (const uint64_t[]){7},
+                                               .count = 1}});
     const struct effect *produce = script_request(s, script_newest(s, EFFECT_PRODUCE));
     assert_int_equal(produce->produce.count, 1);
     struct record record;

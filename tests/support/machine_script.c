@@ -771,7 +771,11 @@ void script_command(struct script *s, enum command_kind kind, enum scan_store st
 void script_command_model(struct script *s, enum command_kind kind, enum scan_store store,
                           uint32_t model_version, size_t count, const uint64_t *listing_ids) {
     script_step(s, &(struct event){.kind = EVENT_COMMAND,
-                                   .command = {kind, store, model_version, listing_ids, count}});
+                                   .command = {.kind = kind,
+                                               .store = store,
+                                               .model_version = model_version,
+                                               .listing_ids = listing_ids,
+                                               .count = count}});
 }
 
 struct bytes *script_entry(struct script *s, uint32_t partition, uint64_t key) {
