@@ -1017,7 +1017,7 @@ static const struct key pipeline_keys[] = {
         .type = TAKES_NAME,
         .names = NAMES_PROTOCOLS,
         AT(rebalance),
-        .fallback = "\"eager\"",
+        .fallback = "\"cooperative\"",
         .about =
             "how workers come to their partitions when their number changes: all at once; after "
             "everybody gave up everything; or by giving up what moves",
