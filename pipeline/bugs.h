@@ -17,7 +17,7 @@
     X(NO_TOMBSTONE, "no-tombstone",                                                                \
       "a DELETE leaves no tombstone in the document: an older UPSERT that arrives later revives "  \
       "it",                                                                                        \
-      "convergence")                                                                               \
+      "gone-in-time")                                                                              \
     X(NO_DEDUPE, "no-dedupe",                                                                      \
       "a repeated event counts as a change: history gets a second row, an order counts twice",     \
       "no-duplicate-row")                                                                          \
@@ -113,8 +113,7 @@
     X(CUTOFF_IGNORED, "cutoff-ignored",                                                            \
       "reconciliation takes changes that are still on their way for drift", "no-drift-found")      \
     X(REPAIR_OVERWRITES, "repair-overwrites",                                                      \
-      "a repair writes a row over what is there, which may be two rows of one key",                \
-      "reconciliation-clean")                                                                      \
+      "a repair writes a row over what is there, which may be two rows of one key", "convergence") \
     X(BATCH_ONLY_LOOKS, "batch-only-looks",                                                        \
       "the nightly batch counts the hours of the dashboard that bronze says differently, and "     \
       "leaves them",                                                                               \
@@ -178,10 +177,9 @@
       "a refresh of the dashboard whose changes are not kept any more counts as done",             \
       "no-false-alarm")                                                                            \
     X(FAILED_LOAD_TAKEN, "failed-load-taken",                                                      \
-      "the loader reads on after a micro-batch that the warehouse refused", "convergence")         \
+      "the loader reads on after a micro-batch that the warehouse refused", "history")             \
     X(TORN_LOAD_TAKEN, "torn-load-taken",                                                          \
-      "the loader reads on after a micro-batch of which nobody knows how much is in",              \
-      "convergence")                                                                               \
+      "the loader reads on after a micro-batch of which nobody knows how much is in", "history")   \
     X(NEVER_COMPACTS, "never-compacts",                                                            \
       "nobody tells a vector database to drop what deletions left in its index",                   \
       "caught: compactions")                                                                       \
@@ -208,7 +206,7 @@
     X(TOKEN_TRUSTED, "token-trusted",                                                              \
       "the loader reads on from the token that the warehouse's channel tells, whatever its "       \
       "checkpoint says",                                                                           \
-      "convergence")                                                                               \
+      "history")                                                                                   \
     X(BATCH_TAKES_REFUSED, "batch-takes-refused",                                                  \
       "the nightly batch counts orders of bronze that broke their contract when they were loaded", \
       "no-false-alarm")                                                                            \
