@@ -152,6 +152,21 @@ static int lane_serve(struct partitioned *builder, struct builder_task *task, st
     return 0;
 }
 
+/* A listing that is gone joins a shadow at once, as a deletion: the collections may bear the name
+ * of some that were dropped, and a write that was meant for those must not find an empty place. */
+static int lane_shadow(struct partitioned *builder, struct builder_task *task, struct lane *lane) {
+    for (size_t at = 0; at < task->listings.count; at++) {
+        if (!listing_gone(listing_at(task, at))) {
+            continue;
+        }
+        lane->rows[at].joined = true;
+        if (lane_queue(builder, task, lane, at) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 /* Opens and closes lanes so that these models, and no others, are written. */
 static int models_obey(struct partitioned *builder, struct builder_task *task,
                        const struct control *control, doc_version position,
@@ -167,7 +182,8 @@ static int models_obey(struct partitioned *builder, struct builder_task *task,
     for (size_t i = 0; i < LANE_COUNT; i++) {
         struct lane *lane;
         if (models[i] != 0 && lane_of_model(task, models[i]) == NULL &&
-            lane_open(task, models[i], position, &lane) != 0) {
+            (lane_open(task, models[i], position, &lane) != 0 ||
+             lane_shadow(builder, task, lane) != 0)) {
             return -ENOMEM;
         }
     }

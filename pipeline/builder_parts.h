@@ -94,7 +94,8 @@ enum lane_class {
 /*
  * The vector collections of one model version (A10). One lane is served: readers see it through the
  * aliases. Another may be open beside it, a shadow: a listing takes part there once it joined, by a
- * visible change since the lane was opened (dual write), or by a repair that names it (backfill).
+ * visible change since the lane was opened (dual write), by a repair that names it (backfill), or
+ * since it is gone.
  *
  *     closed --announced beside the served one--> shadow --announced as served--> served
  *        ^                                                                          |

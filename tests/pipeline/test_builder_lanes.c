@@ -51,6 +51,23 @@ static void test_dual_write(void **state) {
     script_free(s);
 }
 
+/* What is gone is deleted in a shadow as it opens, nobody being there to name it: collections of
+ * that name may have been dropped, and a write that was meant for them comes late (A8, A10). */
+static void test_what_is_gone_stays_gone_in_a_shadow(void **state) {
+    (void)state;
+    struct script *s = builder_begun(NULL, NULL);
+    builder_log(s, TEXTS("listing 7 @1 title=Lamp seller=3", "listing 8 @1 title=Desk seller=3"));
+    builder_settle(s);
+    builder_log(s, TEXTS("listing 7 @2 delete"));
+    builder_settle(s);
+    script_skip(s);
+    builder_announce(s, TEXTS("control models @10 model=1 other=2"));
+    assert_true(script_said(s, "write-vectors text v2\n    delete 7 v2\n"));
+    assert_true(script_said(s, "write-vectors fused v2\n    delete 7 v2\n"));
+    assert_false(script_said(s, " 8 "));
+    script_free(s);
+}
+
 /* While two models are written, no vector is before the audit tells of it (A11): after a crash one
  * of the models may be retired, and nobody would tell of it later. With one model it need not wait.
  */
@@ -389,6 +406,7 @@ static void test_live_change_overtakes_the_backfill(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dual_write),
+        cmocka_unit_test(test_what_is_gone_stays_gone_in_a_shadow),
         cmocka_unit_test(test_two_models_wait_for_the_audit),
         cmocka_unit_test(test_rows_name_their_model),
         cmocka_unit_test(test_backfill_joins),
