@@ -563,6 +563,7 @@ static int build(struct scenario_run *run) {
     }
     run->oracle = oracle_new(&(struct oracle_options){
         .refusals = refusals,
+        .leaders_unclean = scenario->pipeline.verify_outputs,
         .vectors_unconditional = options.vectors.unconditional,
         .vectors_whole = options.vectors.unconditional || options.vectors.whole_rows,
         .aliases_apart_ns = options.vectors.aliases_apart ? ALIASES_APART_NS : 0,

@@ -252,10 +252,11 @@
       "there, and reads on from the offsets beside them, records as if it knew them",              \
       "convergence")                                                                               \
     X(UNKNOWN_RECORD_SKIPPED, "unknown-record-skipped",                                            \
-      "a worker passes over records of the log in a format that it does not know", "convergence")  \
+      "a worker passes over records of the log in a format that it does not know",                 \
+      "no-drift-found")                                                                            \
     X(SEAL_UNCHECKED, "seal-unchecked",                                                            \
       "a sealed checkpoint entry is read whether or not its bytes are those that were written",    \
-      "convergence")                                                                               \
+      "no-drift-found")                                                                            \
     X(LOSS_UNMARKED, "loss-unmarked",                                                              \
       "a loader whose records expired unread goes on behind them and marks in the warehouse "      \
       "nowhere which they were",                                                                   \

@@ -88,6 +88,7 @@ struct oracle_options {
         erasure_within_ns; /* an erasure reached every store so long after it was asked for; 72 h
                             */
     int64_t warehouse_kept_ns;  /* as the warehouse is configured: 730 days; negative: for ever */
+    bool leaders_unclean;       /* a leader may take acknowledged records with it */
     bool vectors_unconditional; /* any write to them applies: what arrives last stands until a
                                    reconciliation, and no version or deletion is judged before */
     int64_t aliases_apart_ns;   /* for so long they may point to different models */

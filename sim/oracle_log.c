@@ -28,6 +28,7 @@ struct log_entry {
     int64_t offset;
     uint64_t hash; /* of its bytes */
     uint32_t epoch;
+    uint64_t event;      /* where leaders may be unclean: as of a loss, or 0 */
     uint64_t listing_id; /* of the listing log and the audit topic: whom it is about, or 0 */
     doc_version version; /* of the audit topic: of which version */
 };
@@ -204,8 +205,14 @@ void log_appended_note(struct oracle *o, enum topic_id topic, uint32_t partition
         o->out_of_memory = true;
         return;
     }
-    p->entries[p->count++] =
-        (struct log_entry){record->offset, hash_of(record->value), record->epoch, 0, 0};
+    struct log_loss said = {.event = 0};
+    if (o->options.leaders_unclean) {
+        loss_of(topic, record->value, &said);
+    }
+    p->entries[p->count++] = (struct log_entry){.offset = record->offset,
+                                                .hash = hash_of(record->value),
+                                                .epoch = record->epoch,
+                                                .event = said.event};
     said_again(&o->log->topics[topic], topic, record->value);
     if (topic == TOPIC_LISTING_LOG || topic == TOPIC_LATE) {
         said_again(&o->log->topics[TOPIC_LISTING], topic, record->value);
@@ -220,6 +227,17 @@ void log_subject_note(struct oracle *o, enum topic_id topic, uint32_t partition,
         p->entries[p->count - 1].listing_id = listing_id;
         p->entries[p->count - 1].version = version;
     }
+}
+
+/* What is left of the partition says it too: the record was a repeat, as of a feed that an operator
+ * had read again. */
+static bool still_said(const struct log_partition *p, uint64_t event) {
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->entries[i].event == event) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Records go from the lowest offset on; the entries that follow it go with the first of them. */
@@ -243,8 +261,8 @@ void log_truncated_note(struct oracle *o, vtime now, enum topic_id topic, uint32
     struct log_topic *t = &o->log->topics[topic];
     struct log_loss loss = {
         .offset = record->offset, .partition = partition, .epoch = record->epoch, .at = now};
-    if (routed || !loss_of(topic, record->value, &loss)) {
-        return; /* the feed has passed it on */
+    if (routed || !loss_of(topic, record->value, &loss) || still_said(p, loss.event)) {
+        return; /* the feed has passed it on, or need not */
     }
     if (ARRAY_RESERVE(t->losses, t->loss_capacity, t->loss_count + 1) != 0) {
         o->out_of_memory = true;
