@@ -12,7 +12,7 @@
 #include "cli/sweep_drive.h"
 #include "cli/sweep_load.h"
 
-/* What stays around a minute on two processors. */
+/* Enough to tell luck from habit, and few enough to wait for. */
 enum { USUAL_SEEDS = 3 };
 
 static void help(void) {

@@ -2,10 +2,11 @@
  * What makes the bytes of a checkpoint tell of themselves: which format they are in, and whether
  * they are the bytes that were written under that key (A15, C6).
  *
- *     8 bytes  mark       no bare entry begins so: as a little-endian number it is below 0 and is
- * no version and no time, and its first byte is no kind of the router's entries u8       format u64
- * checksum   XXH3-64 of everything after it and of the format, seeded by the key
- *     ...      what the machine laid out
+ *     mark (8 bytes)    no bare entry begins so: as a little-endian number it is below 0, which is
+ *                       no version and no time, and its first byte is no kind of a router's entry
+ *     format (u8)
+ *     checksum (u64)    XXH3-64 of what the machine laid out, seeded by the key and the format
+ *     what the machine laid out
  *
  * Mark, format and checksum are the same in every format, so a reader of an older version tells a
  * format that it does not know from bytes that were damaged. A mark that is all but whole is taken

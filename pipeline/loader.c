@@ -13,10 +13,11 @@
  *     ahead of its rows would find the replayed records no news, and their silver and gold rows
  *     would never be made;
  *  3. the batch behind records that expired unread carries the mark of which they were: nothing of
- *     the source is loaded beyond a loss that the warehouse does not know of (A16);
- *     Before it, what bronze has is read again: the checkpoint may be behind what is loaded. And
- *     every listing that the task knows is asked for once more of OLTP, since nothing tells which
- *     of them the loss was about; until that is done, a checkpoint is behind the loss;
+ *     the source is loaded beyond a loss that the warehouse does not know of (A16). Before it,
+ *     what bronze has is read again: the checkpoint may be behind what is loaded. And every listing
+ *     that the task knows is asked for once more of OLTP, since nothing tells which of them the
+ *     loss was about; until that is done, a checkpoint is behind the loss, and who goes on from it
+ *     finds the hole in bronze and asks again;
  *  4. bytes that are no order, and orders that break their contract, have their dead letter before
  *     the order feed is read on (A13); the router and the builder write those of the other topics.
  *
@@ -491,7 +492,8 @@ static int records(struct partitioned *loader, struct task *head, size_t index,
         return -ENOMEM;
     }
     mark_gap(loader, batch.load, source, event->now);
-    bool lost = index == SOURCE_LOG && source->lost_upto > 0;
+    /* A process before this one may have marked the hole, and died before it was made good. */
+    bool lost = index == SOURCE_LOG && (source->lost_upto > 0 || source->holed);
     int taken = 0;
     for (size_t i = 0; i < count && taken == 0; i++) {
         const struct log_record *logged = &event->records.records[i];

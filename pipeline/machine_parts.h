@@ -109,6 +109,8 @@ struct source {
     int64_t kept_from;    /* `expired`: the first offset that was kept then */
     int64_t lost_upto;    /* while records are handed over: those from `next` up to this offset
                              expired unread; else 0 */
+    bool holed;           /* while records of bronze are handed over: some before or among them are
+                             not there */
     bool torn;            /* it went back to where a leader change had cut the log */
     uint32_t after_epoch; /* 1 + leader epoch of the record before `next`; 0: not known */
 };

@@ -190,6 +190,18 @@ static void beyond_expired(struct source *source, const struct event *event,
     tell_expired(source, ALERT_CLEARED, &evidence, effects);
 }
 
+/* Bronze has not all from the next offset on: what lacks is erased, or expired unread before. */
+static bool has_holes(const struct source *source, const struct event *event) {
+    int64_t next = source->next;
+    bool holes = false;
+    for (size_t i = 0; i < event->records.count && next >= 0; i++) {
+        int64_t offset = event->records.records[i].offset;
+        holes = holes || offset > next;
+        next = offset >= next ? offset + 1 : next;
+    }
+    return holes;
+}
+
 /* ---- Records that went with a leader ---- */
 
 static void tell_torn(const struct source *source, enum alert_state state, const char *evidence,
@@ -326,10 +338,12 @@ static int fetched(struct partitioned *machine, struct task *task, size_t at,
     if (known.records.count > 0) {
         source->after_epoch = known.records.records[known.records.count - 1].epoch + 1;
     }
+    source->holed = fetch->fetch.bronze && has_holes(source, &known);
     if (machine->ops->records(machine, task, at, &known, effects) != 0) {
         return -ENOMEM;
     }
     task->sources[at].lost_upto = 0;
+    task->sources[at].holed = false;
     return 0;
 }
 

@@ -19,8 +19,9 @@
  *  6. a checkpoint of which an entry is corrupt is taken as far as it is sound: the task alerts,
  * and reads its sources from their start, which repeats what it knows and brings back what it lost;
  *  7. a checkpoint, or a record of a topic of the pipeline's own, in a format that this code does
- * not know is neither read nor skipped: the task alerts and goes no further (C6). Private to the
- * machines.
+ *     not know is neither read nor skipped: the task alerts and goes no further (C6).
+ *
+ * Private to the machines.
  */
 #ifndef MURPHY_PIPELINE_PARTITIONED_H
 #define MURPHY_PIPELINE_PARTITIONED_H

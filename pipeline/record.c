@@ -118,7 +118,7 @@ static int check_kind(const char *data, struct record_error *error) {
     }
     uint8_t sections = le8_get(data + AT_SECTIONS);
     if ((sections & ~SECTIONS_KNOWN) != 0 || format_of(sections) != le8_get(data + AT_FORMAT)) {
-        return record_reject(error, "unknown section", "sections", "bits 0 to 4", sections);
+        return record_reject(error, "unknown section", "sections", "bits 0 to 5", sections);
     }
     return 0;
 }

@@ -211,8 +211,6 @@ static inline vtime sales_hour(vtime t) {
     return (vtime){t.ns - (into_ns < 0 ? into_ns + VTIME_HOUR : into_ns)};
 }
 
-/* One micro-batch of a loader: applied row by row, each row idempotent by its key, so a batch may
- * be torn or repeated and only needs to be sent again (A9). */
 /* Warehouse: records of a topic's partition that expired before they were loaded, from offset
  * `from` up to and without `to`: no layer has anything of them (A16). Key: (topic, partition,
  * from); of two the greater end stays. */
@@ -223,6 +221,8 @@ struct gap_row {
     vtime noticed;
 };
 
+/* One micro-batch of a loader: applied row by row, each row idempotent by its key, so a batch may
+ * be torn or repeated and only needs to be sent again (A9). */
 struct warehouse_batch {
     const struct bronze_row *bronze;
     size_t bronze_count;

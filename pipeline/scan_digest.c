@@ -1,4 +1,3 @@
-
 #include "pipeline/effects.h"
 #include "pipeline/wire.h"
 #include "pipeline/xxh3.h"

@@ -39,8 +39,8 @@
  *     when compaction runs      a key's former values go only once it gets a tombstone; tombstones
  *                               stay for the retention; no segment has to be closed for it
  *     FAKE_KAFKA_INSTANT        a rebalance happens at one moment, which no Kafka does: for tests
- *                               of something else; scenarios are cooperative unless they say
- * otherwise generations               the round in which partitions are given up has one of its own
+ *                               of something else; scenarios are cooperative unless told
+ *     generations               the round in which partitions are given up has one of its own
  *     sequence numbers          rise with holes: one count for all partitions of a producer, so a
  *                               gap tells nothing (OUT_OF_ORDER_SEQUENCE_NUMBER is not modelled)
  *     a member that joins again dynamic membership, but it keeps its number: one rebalance, as

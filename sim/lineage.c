@@ -196,7 +196,7 @@ static const struct lineage_row *rows_of(const struct lineage_rows *rows, uint64
     while (first + *count < rows->count && rows->items[first + *count].order_id == order_id) {
         ++*count;
     }
-    return rows->items + first;
+    return *count == 0 ? NULL : rows->items + first;
 }
 
 const struct lineage_row *lineage_rows_of(const struct lineage *l, enum lineage_layer layer,

@@ -134,7 +134,6 @@ void safety_row(struct oracle *o, vtime now, struct oracle_listing *l,
     row_learn(row, &change->after);
 }
 
-/* Nobody saw the row, so the store's word for what was there before must do. */
 static void waiting_learn(struct waiting_row *row, const struct row_change *change) {
     if (row->model_version != change->collection || change->after.version >= row->version) {
         *row =
@@ -142,6 +141,7 @@ static void waiting_learn(struct waiting_row *row, const struct row_change *chan
     }
 }
 
+/* Nobody saw the row, so the store's word for what was there before must do. */
 void safety_unseen_row(struct oracle *o, vtime now, struct oracle_listing *l,
                        const struct row_change *change) {
     const struct row_state *before = &change->before;

@@ -108,6 +108,18 @@ static void what_oltp_knows_comes_back(void **state) {
     script_free(s);
 }
 
+/* A process that died between the mark and the asking leaves a checkpoint behind the loss: the next
+ * one finds a hole in what bronze has, and asks. It marks nothing, for the mark is there. */
+static void a_hole_in_bronze_is_made_good(void **state) {
+    (void)state;
+    struct script *s = loaded(NULL);
+    script_fail(s, script_newest_of(s, TOPIC_LISTING_LOG), PORT_OUT_OF_RANGE);
+    script_records(s, script_newest_of(s, TOPIC_LISTING_LOG), 40, TEXTS("listing 7 @9 price=5"));
+    assert_false(script_request(s, script_newest(s, EFFECT_LOAD_WAREHOUSE))->warehouse.gap_given);
+    assert_int_equal(script_request(s, script_newest(s, EFFECT_REPUBLISH))->listings.count, 2);
+    script_free(s);
+}
+
 /* Without the protections nothing is marked, and nothing asked for. */
 static void what_bugs_leave_out(void **state) {
     (void)state;
@@ -235,6 +247,7 @@ int main(void) {
         cmocka_unit_test(a_loss_is_marked),
         cmocka_unit_test(what_bronze_has_is_not_lost),
         cmocka_unit_test(what_oltp_knows_comes_back),
+        cmocka_unit_test(a_hole_in_bronze_is_made_good),
         cmocka_unit_test(what_bugs_leave_out),
         cmocka_unit_test(a_repair_is_a_version),
         cmocka_unit_test(images_are_told_again),
