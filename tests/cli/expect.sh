@@ -14,7 +14,7 @@ holds() {
     else
         failed=$((failed + 1))
         echo "not so: $1"
-        tail -n 8 "$folder/out" "$folder/err"
+        tail -n 8 "$folder/out" "$folder/err" 2>/dev/null
     fi
 }
 

@@ -1,19 +1,6 @@
 #!/bin/bash
 # The table of faults names what is there (D5). Finds the program in MURPHY_BUILD.
-set -u
-murphy=${MURPHY_BUILD:-build}/murphy
-passed=0
-failed=0
-
-# SENTENCE STATUS: the sentence holds when the status is 0.
-holds() {
-    if [ "$2" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $1"
-    fi
-}
+source tests/cli/expect.sh
 
 # KEY: the members of that array in every fault, a line each.
 members() {
@@ -48,5 +35,4 @@ every_bug_exists() {
 
 every_check_exists
 every_bug_exists
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+expect_end

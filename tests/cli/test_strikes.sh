@@ -2,23 +2,8 @@
 # A strike is what a fault did, not what it tried (D5): every kind, alone in the world of the swarm,
 # strikes and leaves its mark on some of a few seeds; and while it waits for a state that never holds
 # it does not strike at all. Finds the program in MURPHY_BUILD. ONLY_KIND: that kind alone.
-set -u
-murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-passed=0
-failed=0
+source tests/cli/expect.sh
 seeds="1 2 3"
-
-# SENTENCE STATUS: the sentence holds when the status is 0.
-holds() {
-    if [ "$2" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $1"
-    fi
-}
 
 # Kinds that a swarm does without, each in a form that would strike.
 beside_the_swarm='
@@ -147,5 +132,4 @@ for kind in ${ONLY_KIND:-$(kinds)}; do
     holds "the swarm, or this test, has the kind $kind" $?
     a_kind_strikes_and_waits "$kind"
 done
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+expect_end

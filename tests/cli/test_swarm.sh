@@ -2,22 +2,7 @@
 # The swarm holds, and its faults strike in the states of the pipeline (D5). What is swept here is a
 # part: so many seeds, and of the cells the share that so many seeds reach. All cells are asked of
 # seeds 1 to 10,000 (docs/faults.md). Finds the program in MURPHY_BUILD.
-set -u
-murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-passed=0
-failed=0
-
-# SENTENCE STATUS: the sentence holds when the status is 0.
-holds() {
-    if [ "$2" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $1"
-    fi
-}
+source tests/cli/expect.sh
 
 # Every seed holds, and no cell that is declared impossible is reached.
 the_swarm_holds_and_covers() {
@@ -27,8 +12,8 @@ the_swarm_holds_and_covers() {
     holds 'seeds 1 to 200 of the swarm hold and reach 85 % of the cells' $status
 }
 
-# Each profile of a vector database is drawn, the table says how its runs went, and a run tells what
-# its seed drew.
+# In the sweep before this, each profile of a vector database is drawn, the table says how its runs
+# went, and a run tells what its seed drew.
 seeds_say_what_they_drew() {
     local drawn missing=0 profile
     drawn=$(grep '^swarm, vectors.profile: ' "$folder/swept")
@@ -56,8 +41,7 @@ the_swarm_of_what_is_repaired_holds() {
 }
 
 the_swarm_holds_and_covers
-the_swarm_of_what_is_repaired_holds
 seeds_say_what_they_drew
+the_swarm_of_what_is_repaired_holds
 an_empty_cell_fails
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+expect_end
