@@ -1,22 +1,7 @@
 #!/bin/bash
 # The contract of the command line: exit statuses, one message per mistake, no output left behind by
 # bad input or Ctrl-C, the same bytes from the same seed (D3, D12). Finds the program in MURPHY_BUILD.
-set -u
-murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-passed=0
-failed=0
-
-# SENTENCE STATUS: the sentence holds when the status is 0.
-holds() {
-    if [ "$2" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $1"
-    fi
-}
+. tests/cli/expect.sh
 
 # STATUS FRAGMENT COMMAND...: the command leaves with that status and says the fragment: a refusal on
 # stderr, in one line and with nothing on stdout; anything else on stdout.
@@ -216,6 +201,4 @@ exit_statuses_are_verdicts
 a_run_leaves_its_files
 same_seed_same_bytes
 interrupts_leave_nothing
-
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+expect_end

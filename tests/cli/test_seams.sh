@@ -1,24 +1,8 @@
 #!/bin/bash
 # Contracts of the seams are kept to (B2): editing one changes what fails, by the contract's id; one
 # that is malformed is refused before anything runs (D12). Finds the program in MURPHY_BUILD.
-set -u
-murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
+. tests/cli/expect.sh
 ours=$(realpath contracts)
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-passed=0
-failed=0
-
-# SENTENCE STATUS: the sentence holds when the status is 0.
-holds() {
-    if [ "$2" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $1"
-        tail -n 5 "$folder/err"
-    fi
-}
 
 # NAME SED-SCRIPT: a copy of our contracts in which that one is edited, and is another one then.
 edited() {
@@ -173,5 +157,4 @@ bugs_break_contracts
 levels_can_be_waived
 malformed_ones_are_refused
 contracts_are_listed
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+expect_end
