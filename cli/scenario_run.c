@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,7 +245,7 @@ static bool field_differs(struct scenario_run *run, uint64_t listing_id, const c
 static void keep_sample(struct scenario_run *run, const struct drift *drift) {
     static const char *const reasons[DRIFT_CLASS_COUNT] = {
         [DRIFT_MISSING] = "OLTP has it alive, the store does not hold it",
-        [DRIFT_ORPHAN] = "deleted in OLTP; the log never carried its deletion",
+        [DRIFT_ORPHAN] = "deleted in OLTP, and the pipeline does not know it",
         [DRIFT_DUPLICATE] = "the store holds it twice",
         [DRIFT_STALE] = "OLTP changed and the store did not follow",
         [DRIFT_MISMATCH] = "same version, other content",
@@ -366,10 +367,37 @@ static void deploy(struct scenario_run *run, const struct operation *operation) 
                       });
 }
 
+/* On record with the alerts, which is where the pipeline's answer stands. */
+static void operation_tell(struct scenario_run *run, vtime now, const struct operation *o) {
+    const struct control_about *about = control_about(o->control);
+    char what[200] = "";
+    size_t at = 0;
+    if (o->control == CONTROL_SCALE) {
+        at += (size_t)snprintf(what, sizeof what, "%s: %" PRIu32 " workers",
+                               machine_kind_name(o->worker), o->workers);
+    } else if (o->control == CONTROL_DEPLOY || o->control == CONTROL_FINALISE) {
+        bool some = o->control == CONTROL_DEPLOY && machine_tenure(o->worker) == MACHINE_GROUPED;
+        at += (size_t)snprintf(what, sizeof what, "version %" PRIu32 "%s%s%s", o->version,
+                               some ? ", " : "", some ? machine_kind_name(o->worker) : "",
+                               o->forced ? ", by force" : "");
+    } else if (o->model_version != 0) {
+        at += (size_t)snprintf(what, sizeof what, "model %" PRIu32, o->model_version);
+    }
+    if (o->text != NULL) {
+        snprintf(what + at, sizeof what - at, "%s%.150s", at > 0 ? ", " : "", o->text);
+    }
+    run_result_add_alert(&run->result, &(struct run_alert){.at_ns = now.ns,
+                                                           .name = "operator",
+                                                           .subject = about->name,
+                                                           .evidence = what,
+                                                           .told = true});
+}
+
 /* An operator acts. */
 static void operation_due(void *ctx, vtime now, uint64_t index) {
     struct scenario_run *run = ctx;
     const struct operation *operation = &run->scenario->operations[index];
+    operation_tell(run, now, operation);
     if (operation->control == CONTROL_SCALE) {
         simulation_scale(run->simulation, operation->worker, operation->workers);
         return;

@@ -90,7 +90,7 @@ static int exit_status_of(const struct totals *all) {
 /* ---- Text ---- */
 
 static void line(FILE *out, const struct totals *t, const char *name, double rate) {
-    fprintf(out, "%-32s %8" PRId64 " %8" PRId64 " %7" PRId64 " %7" PRId64 " %7" PRId64 " %8.2f\n",
+    fprintf(out, "%-31s %7" PRId64 " %7" PRId64 " %6" PRId64 " %6" PRId64 " %6" PRId64 " %8.2f\n",
             name, t->runs, t->passed, t->failed, t->slo, t->error, rate);
 }
 
@@ -117,7 +117,7 @@ static int write_text(struct sweep_store *store, const struct sweep_closing *c,
     if (prepare(store, "SELECT scenario, " TOTALS " FROM run GROUP BY scenario", &s) != 0) {
         return -1;
     }
-    fprintf(out, "%-32s %8s %8s %7s %7s %7s %8s\n", "scenario", "runs", "passed", "failed", "slo",
+    fprintf(out, "%-31s %7s %7s %6s %6s %6s %8s\n", "scenario", "runs", "passed", "failed", "slo",
             "error", "seeds/s");
     int step;
     while ((step = sqlite3_step(s)) == SQLITE_ROW) {

@@ -283,7 +283,8 @@ const char *fault_survival_name(enum fault_survival survival);
       FAULT_DOWN, SURVIVES_WITHIN,                                                                 \
       "for the listing log and what the outbox publishes, where outputs are verified "             \
       "(unclean_leaders); records of media are lost for good",                                     \
-      "",                                                                                          \
+      "records of media have no second source; of a listing that is erased meanwhile, gold and a " \
+      "rebuild may name different versions of the same nothing",                                   \
       "another leader takes over that lacks what was appended within a lag of up to `delay`: "     \
       "acknowledged records are gone, and their offsets are given out once more",                  \
       "unclean.leader.election.enable=true and a follower that was behind [KIP-101, KIP-320]",     \

@@ -48,8 +48,12 @@ int folded_fold(struct folded *folded, const struct record *record, const struct
         folded_digest_keep(folded);
     }
     int changed = document_fold(&folded->document, record, position, logged->append, bugs);
-    /* One that is read a second time, behind what is known, was told already. */
-    bool own = folded_retold(record, logged, bugs) && position > folded->visible_version;
+    /* One that is read a second time, behind what is known, was told already; and what an erasure
+     * covers is told by nobody: bronze has none of it. */
+    bool covered = record->type != RECORD_ERASURE &&
+                   stamp_compare(record->stamp, folded->document.erased) <= 0;
+    bool own =
+        folded_retold(record, logged, bugs) && position > folded->visible_version && !covered;
     if (changed < 0 || (changed == 0 && !own)) {
         return changed < 0 ? changed : FOLD_NOT_NEWS;
     }

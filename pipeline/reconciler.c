@@ -352,7 +352,8 @@ static int classify(struct reconciler *self, const struct view *view) {
         if (class == DRIFT_CLASS_COUNT) {
             continue;
         }
-        if (young) {
+        /* Two rows of one key are no change on its way, however young the listing is. */
+        if (young && class != DRIFT_DUPLICATE) {
             drift_found(self, view, store, DRIFT_IN_FLIGHT);
             continue;
         }

@@ -506,7 +506,10 @@ static void alerts(struct page *p, const struct run_result *r) {
     for (size_t i = 0; i < r->alert_count && i < ALERTS_SHOWN; i++) {
         const struct run_alert *a = &r->alerts[i];
         char line[300];
-        snprintf(line, sizeof line, "%-7s %.100s: %.100s", run_alert_word(a), a->name, a->subject);
+        bool by_operator = strcmp(a->name, "operator") == 0;
+        snprintf(line, sizeof line, "%-7s %.60s: %.60s%s%.100s", run_alert_word(a), a->name,
+                 a->subject, by_operator && *a->evidence != '\0' ? " " : "",
+                 by_operator ? a->evidence : "");
         page_tab(p, LABEL_COLUMN);
         page_cell(p, 18, format_run_moment(r, a->at_ns).text);
         page_wrap(p, LABEL_COLUMN + 26, line);

@@ -369,8 +369,10 @@ static void log_appended(struct oracle *o, vtime now, uint32_t partition,
         return;
     }
     doc_version position = doc_version_pack(logged->epoch, logged->offset);
-    bool retold = (record.sections & SECTION_REPAIR) != 0 ||
-                  ((record.sections & SECTION_AGAIN) != 0 && logged->epoch > 0);
+    bool covered =
+        record.type != RECORD_ERASURE && stamp_compare(record.stamp, l->view.erased) <= 0;
+    bool retold = !covered && ((record.sections & SECTION_REPAIR) != 0 ||
+                               ((record.sections & SECTION_AGAIN) != 0 && logged->epoch > 0));
     bool news = changed == 1;
     changed = changed == 1 || retold;
     if (retold) {

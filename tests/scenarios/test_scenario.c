@@ -652,8 +652,9 @@ static void swarm_has_every_kind(void **state) {
 static void what_is_repaired_has_a_swarm(void **state) {
     (void)state;
     static const enum fault_kind without[] = {
-        FAULT_MODEL_DRIFT, FAULT_SILENT_MODEL, FAULT_EARLY_RETENTION, FAULT_UPSERT_DUPLICATES,
-        FAULT_ROWS_LOST,   FAULT_ROWS_SPOILED, FAULT_ROWS_RETURN,     FAULT_ROTTEN_STATE};
+        FAULT_UNCLEAN_LEADER,  FAULT_MODEL_DRIFT,       FAULT_SILENT_MODEL,
+        FAULT_EARLY_RETENTION, FAULT_UPSERT_DUPLICATES, FAULT_ROWS_LOST,
+        FAULT_ROWS_SPOILED,    FAULT_ROWS_RETURN,       FAULT_ROTTEN_STATE};
     struct scenario scenario;
     struct scenario_error error;
     assert_int_equal(scenario_load("swarm-repaired", "scenarios", NULL, 0, &scenario, &error), 0);
