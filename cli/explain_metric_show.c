@@ -21,6 +21,11 @@ static struct shown_text moment(vtime t) {
     return out;
 }
 
+/* To the millisecond, for people. */
+static struct shown_text moment_short(vtime t) {
+    return moment((vtime){t.ns - t.ns % VTIME_MILLISECOND});
+}
+
 /* Amounts in units of the currency. */
 static void number(const struct metric_walk *w, int64_t value, char text[NUMBER_TEXT]) {
     uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
@@ -166,11 +171,11 @@ static void show_verdict(const struct metric_walk *w) {
         duration_format(w->question->sla_ns, sla);
         printf(".\nIN FLIGHT: what differs is younger than its freshness SLA of %s.\n", sla);
     } else {
-        printf(".\nWRONG: %s %s since %s", lineage_layer_name(a->layer),
-               lineage_cause_name(a->cause), moment(a->since).text);
-        printf(a->until.ns == VTIME_NEVER.ns ? ", not made good in this run.\n"
-                                             : ", made good by %s.\n",
-               moment(a->until).text);
+        printf(".\nWRONG: %s %s since %s,\n", lineage_layer_name(a->layer),
+               lineage_cause_name(a->cause), moment_short(a->since).text);
+        printf(a->until.ns == VTIME_NEVER.ns ? "not made good in this run.\n"
+                                             : "made good by %s.\n",
+               moment_short(a->until).text);
     }
 }
 
@@ -199,7 +204,7 @@ static void show_said(const char *who, const struct metric_walk *w, const struct
     char amount[NUMBER_TEXT];
     snprintf(amount, sizeof amount, "%" PRId64 ".%02" PRId64, row->amount / 10000,
              row->amount % 10000 / 100);
-    printf("      %-8s \"%.*s\", hour %s, quantity %" PRId64 ", amount %s\n", who,
+    printf("      %-8s \"%.*s\", hour %s,\n               quantity %" PRId64 ", amount %s\n", who,
            (int)category.len, category.data, moment(row->hour).text, row->quantity, amount);
 }
 
@@ -220,9 +225,10 @@ static void show_finding(const struct metric_walk *w, const struct lineage_findi
         printf("\n    \"%.*s\" in the hour of %s", (int)category.len, category.data,
                moment(f->shown.hour).text);
     }
-    printf(": %s in %s since %s", lineage_flaw_name(f->flaw), layer, moment(f->since).text);
-    printf(f->until.ns == VTIME_NEVER.ns ? ", not made good in this run\n" : ", made good %s\n",
-           moment(f->until).text);
+    printf(": %s in %s\n      since %s, ", lineage_flaw_name(f->flaw), layer,
+           moment_short(f->since).text);
+    printf(f->until.ns == VTIME_NEVER.ns ? "not made good in this run\n" : "made good %s\n",
+           moment_short(f->until).text);
     if (!f->is_order) {
         show_sums(f->layer == LINEAGE_GOLD ? "silver" : "gold", &f->upstream);
         show_sums(layer, &f->shown);
@@ -238,7 +244,7 @@ static void show_finding(const struct metric_walk *w, const struct lineage_findi
     }
     if (f->carried.order_id != 0) {
         printf("      %-8s partition %u, offset %" PRId64 ", appended %s\n", "record",
-               f->carried.partition, f->carried.offset, moment(f->carried.from).text);
+               f->carried.partition, f->carried.offset, moment_short(f->carried.from).text);
     }
 }
 

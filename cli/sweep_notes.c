@@ -8,9 +8,9 @@
 /* Of each: scenario, name, value, runs, and of these how many held or needed it. */
 static const char *const queries[] = {
     [SWEEP_DRAWN] = "SELECT scenario, key, value, count(*), sum(verdict = 'pass') FROM run, "
-                    "json_each(run.drawn) GROUP BY 1, 2, 3",
+                    "json_each(run.drawn) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
     [SWEEP_ALLOWED] = "SELECT scenario, key, '', count(*), sum(value) FROM run, "
-                      "json_each(run.allowed) WHERE bug = '' GROUP BY 1, 2",
+                      "json_each(run.allowed) WHERE bug = '' GROUP BY 1, 2 ORDER BY 1, 2",
 };
 
 struct row {

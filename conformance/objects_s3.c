@@ -177,7 +177,9 @@ static int walk_listings(struct subject *s, const uint64_t *listing_ids, size_t 
 }
 
 static struct walk up_to(vtime until, bool drop) {
-    return (struct walk){.from = {INT64_MIN}, .to = {until.ns + 1}, .drop = drop};
+    return (struct walk){.from = {INT64_MIN},
+                         .to = {until.ns == INT64_MAX ? INT64_MAX : until.ns + 1},
+                         .drop = drop};
 }
 
 static int port_erase(void *ctx, vtime now, const uint64_t *listing_ids, size_t count,

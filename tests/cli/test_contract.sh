@@ -1,7 +1,7 @@
 #!/bin/bash
 # The contract of the command line: exit statuses, one message per mistake, no output left behind by
 # bad input or Ctrl-C, the same bytes from the same seed (D3, D12). Finds the program in MURPHY_BUILD.
-. tests/cli/expect.sh
+source tests/cli/expect.sh
 
 # STATUS FRAGMENT COMMAND...: the command leaves with that status and says the fragment: a refusal on
 # stderr, in one line and with nothing on stdout; anything else on stdout.

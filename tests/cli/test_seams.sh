@@ -1,7 +1,7 @@
 #!/bin/bash
 # Contracts of the seams are kept to (B2): editing one changes what fails, by the contract's id; one
 # that is malformed is refused before anything runs (D12). Finds the program in MURPHY_BUILD.
-. tests/cli/expect.sh
+source tests/cli/expect.sh
 ours=$(realpath contracts)
 
 # NAME SED-SCRIPT: a copy of our contracts in which that one is edited, and is another one then.
