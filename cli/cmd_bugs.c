@@ -55,7 +55,8 @@ static int parse(int argc, char **argv, struct request *r) {
         } else if (strcmp(arg, "--bug") == 0) {
             int bug = bug_find(argv[++i]);
             if (bug < 0) {
-                return usage_error("bugs", "murphy list bugs names them; there is no bug", argv[i]);
+                return usage_error("bugs", "murphy list bugs names what there is; there is no bug",
+                                   argv[i]);
             }
             r->bugs[bug] = r->any_bug = true;
         } else if (strcmp(arg, "--scenario") == 0) {

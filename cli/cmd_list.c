@@ -22,9 +22,20 @@
 
 /* Rows of a listing, printed as text or gathered into JSON. */
 struct listing {
-    json_t *array; /* NULL: text */
+    json_t *array;    /* NULL: text */
+    const char *word; /* only what has it in its name or text; NULL: all */
+    size_t shown;
     bool failed;
 };
+
+static bool is_wanted(struct listing *listing, const char *name, const char *about,
+                      const char *more) {
+    const char *word = listing->word;
+    bool wanted = word == NULL || strstr(name, word) != NULL || strstr(about, word) != NULL ||
+                  strstr(more, word) != NULL;
+    listing->shown += wanted;
+    return wanted;
+}
 
 /* A term below a name, or the name itself with an empty label. A terminal gets lines of 80 columns,
  * a file or another program one line for each term. */
@@ -47,6 +58,9 @@ static void print_term(const char *name, const char *label, const char *text) {
 
 static void listing_add(struct listing *listing, const char *name, const char *about,
                         const char *key, const char *value) {
+    if (!is_wanted(listing, name, about, value == NULL ? "" : value)) {
+        return;
+    }
     if (listing->array == NULL) {
         print_term(name, "", about);
         if (value != NULL) {
@@ -194,6 +208,10 @@ static int list_faults(struct listing *listing) {
         return status;
     }
     for (int i = 0; i < FAULT_KIND_COUNT; i++) {
+        const struct fault_about *about = &fault_table()[i];
+        if (!is_wanted(listing, about->name, about->about, about->models)) {
+            continue;
+        }
         if (listing->array == NULL) {
             fault_print((enum fault_kind)i, &list);
         } else if (json_array_append_new(listing->array, fault_json((enum fault_kind)i, &list)) !=
@@ -282,6 +300,10 @@ static int list_contracts(struct listing *listing) {
         return EXIT_INPUT;
     }
     for (int seam = 0; seam < SEAM_COUNT; seam++) {
+        if (!is_wanted(listing, set.contracts[seam].id, set.contracts[seam].about,
+                       set.contracts[seam].owner)) {
+            continue;
+        }
         if (listing->array == NULL) {
             print_contract(&set.contracts[seam]);
             continue;
@@ -330,6 +352,9 @@ static int list_bugs(struct listing *listing) {
     }
     for (int i = 0; i < BUG_COUNT; i++) {
         enum bug_id bug = (enum bug_id)i;
+        if (!is_wanted(listing, table[i].name, table[i].about, table[i].check)) {
+            continue;
+        }
         if (listing->array == NULL) {
             bug_print(bug, &list);
         } else if (json_array_append_new(listing->array,
@@ -353,15 +378,16 @@ static const struct {
 };
 
 static void help(void) {
-    puts("usage: murphy list WHAT [--json]\n\n"
+    puts("usage: murphy list WHAT [WORD] [--json]\n\n"
          "WHAT is scenarios, faults, states, checks, operations, points, bugs or\n"
          "contracts. Prints what there is, and below each name what is to be said of it:\n"
-         "in lines of 80 columns on a terminal, a line for each term elsewhere. --json\n"
-         "prints an array of objects with at least `name` and `about`.");
+         "in lines of 80 columns on a terminal, a line for each term elsewhere. With\n"
+         "WORD only what has it in its name or text. --json prints an array of objects\n"
+         "with at least `name` and `about`.");
 }
 
 int cmd_list(int argc, char **argv) {
-    const char *what = NULL;
+    const char *what = NULL, *word = NULL;
     bool json = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
@@ -374,8 +400,10 @@ int cmd_list(int argc, char **argv) {
             return usage_error("list", "unknown option", argv[i]);
         } else if (what == NULL) {
             what = argv[i];
+        } else if (word == NULL) {
+            word = argv[i];
         } else {
-            return usage_error("list", "one kind at a time; not wanted:", argv[i]);
+            return usage_error("list", "one kind and one word at a time; not wanted:", argv[i]);
         }
     }
     if (what == NULL) {
@@ -385,8 +413,11 @@ int cmd_list(int argc, char **argv) {
         if (strcmp(kinds[i].name, what) != 0) {
             continue;
         }
-        struct listing listing = {.array = json ? json_array() : NULL};
+        struct listing listing = {.array = json ? json_array() : NULL, .word = word};
         int status = kinds[i].list(&listing);
+        if (!json && status == EXIT_HELD && listing.shown == 0) {
+            return usage_error("list", "nothing has this in its name or text:", word);
+        }
         if (json && status == EXIT_HELD) {
             listing.failed =
                 listing.failed || json_dumpf(listing.array, stdout, JSON_INDENT(2)) != 0;

@@ -86,7 +86,8 @@ static int parse(int argc, char **argv, struct arguments *a, bool *done) {
         }
         if (strcmp(arg, "--bug") == 0) {
             if (bug_find(value) < 0) {
-                return usage_error("run", "murphy list bugs names them; there is no bug", value);
+                return usage_error("run", "murphy list bugs names what there is; there is no bug",
+                                   value);
             }
             a->bug = value;
         }

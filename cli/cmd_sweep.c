@@ -61,7 +61,8 @@ static int take_value(struct sweep *sweep, const char *option, const char *value
         }
     } else if (strcmp(option, "--bug") == 0) {
         if (bug_find(value) < 0) {
-            return usage_error("sweep", "murphy list bugs names them; there is no bug", value);
+            return usage_error("sweep", "murphy list bugs names what there is; there is no bug",
+                               value);
         }
         sweep->bug = value;
     } else if (strcmp(option, "--cover") == 0) {

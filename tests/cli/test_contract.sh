@@ -59,6 +59,10 @@ help_and_lists() {
     wants 0 'convergence' "$murphy" list checks
     wants 0 'vectors.write' "$murphy" list points
     wants 0 'no-tombstone' "$murphy" list bugs
+    wants 0 'stale-write' "$murphy" list faults 21095
+    [ "$(grep -c '^[^ ]' "$folder/out")" = 1 ]
+    holds 'murphy list with a word lists only what has it' $?
+    wants 64 "nothing has this in its name or text: 'nonesuch'" "$murphy" list bugs nonesuch
     for kind in scenarios faults checks points bugs; do
         "$murphy" list "$kind" >"$folder/text"
         "$murphy" list "$kind" --json >"$folder/json"
