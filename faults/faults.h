@@ -365,7 +365,7 @@ const char *fault_survival_name(enum fault_survival survival);
       "ahead of what is in",                                                                       \
       "channels of streaming ingestion: whoever opens one can overwrite its token [FIELD: "        \
       "warehouse]",                                                                                \
-      "convergence history", "token-trusted")                                                      \
+      "audit-stream history", "token-trusted")                                                     \
     X(DISK_FULL, "disk-full", PLACE_VECTORS | PLACE_KEYWORDS | PLACE_WAREHOUSE | PLACE_STATE,      \
       FAULT_SINK, FAULT_DOWN, SURVIVES_WITHIN,                                                     \
       "shorter than the retention of the topic that is read", "",                                  \

@@ -206,7 +206,7 @@
     X(TOKEN_TRUSTED, "token-trusted",                                                              \
       "the loader reads on from the token that the warehouse's channel tells, whatever its "       \
       "checkpoint says",                                                                           \
-      "history")                                                                                   \
+      "audit-stream")                                                                              \
     X(BATCH_TAKES_REFUSED, "batch-takes-refused",                                                  \
       "the nightly batch counts orders of bronze that broke their contract when they were loaded", \
       "no-false-alarm")                                                                            \
