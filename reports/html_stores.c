@@ -122,8 +122,11 @@ static void freshness_row(FILE *out, const struct run_result *r, const struct ru
     const struct histogram *v = &f->visibility;
     enum run_slo_status status = run_freshness_status(f);
     fputs("<tr><td>", out);
-    html_tag(out, html_look_of_slo(status),
-             status == RUN_SLO_NO_DATA ? "no data" : run_slo_status_name(status));
+    if (f->objective_ns == 0 && v->count > 0)
+        html_tag(out, "none", "no objective");
+    else
+        html_tag(out, html_look_of_slo(status),
+                 status == RUN_SLO_NO_DATA ? "no data" : run_slo_status_name(status));
     fprintf(out,
             "</td><th scope=\"row\" class=\"name\"><span class=\"key\">"
             "<i style=\"background:var(--p%d)\"></i>",

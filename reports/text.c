@@ -344,7 +344,10 @@ static void duration_cell(struct page *p, int width, int64_t ns) {
 
 static void freshness_row(struct page *p, const struct run_freshness *f) {
     const struct histogram *v = &f->visibility;
-    put_mark(p, slo_mark(run_freshness_status(f)));
+    if (f->objective_ns == 0 && v->count > 0)
+        page_put(p, "  "); /* nobody asked for any */
+    else
+        put_mark(p, slo_mark(run_freshness_status(f)));
     page_cell(p, 18, f->store);
     page_cell_right(p, 9, v->count ? format_count(v->count).text : "no data");
     duration_cell(p, 8, histogram_quantile_ns(v, 500));
