@@ -46,6 +46,14 @@ struct log_loss {
     vtime at;
 };
 
+/* One that was taken for a repeat of what is not there. It may be on its way: late, by a feed that
+ * holds it back. */
+struct log_promise {
+    uint64_t hash;
+    uint32_t partition;
+    vtime at;
+};
+
 struct log_partition {
     struct log_entry *entries; /* ascending offsets */
     size_t count, capacity;
@@ -58,6 +66,8 @@ struct log_topic {
     size_t partition_count, partition_capacity;
     struct log_loss *losses;
     size_t loss_count, loss_capacity;
+    struct log_promise *promises;
+    size_t promise_count, promise_capacity;
     uint64_t lost; /* ever, before anybody passed it on */
 };
 
@@ -84,6 +94,7 @@ void log_history_release(struct oracle *o) {
         }
         free(topic->partitions);
         free(topic->losses);
+        free(topic->promises);
     }
     if (o->log != NULL) {
         free(o->log->unread.ranges);
@@ -198,6 +209,16 @@ static void said_again(struct log_topic *t, enum topic_id topic, struct bytes va
     t->loss_count = kept;
 }
 
+static void promise_kept(struct log_topic *t, uint32_t partition, uint64_t hash) {
+    size_t left = 0;
+    for (size_t i = 0; i < t->promise_count; i++) {
+        if (t->promises[i].partition != partition || t->promises[i].hash != hash) {
+            t->promises[left++] = t->promises[i];
+        }
+    }
+    t->promise_count = left;
+}
+
 void log_appended_note(struct oracle *o, enum topic_id topic, uint32_t partition,
                        const struct log_record *record) {
     struct log_partition *p = partition_at(o, topic, partition);
@@ -213,6 +234,7 @@ void log_appended_note(struct oracle *o, enum topic_id topic, uint32_t partition
                                                 .hash = hash_of(record->value),
                                                 .epoch = record->epoch,
                                                 .event = said.event};
+    promise_kept(&o->log->topics[topic], partition, p->entries[p->count - 1].hash);
     said_again(&o->log->topics[topic], topic, record->value);
     if (topic == TOPIC_LISTING_LOG || topic == TOPIC_LATE) {
         said_again(&o->log->topics[TOPIC_LISTING], topic, record->value);
@@ -294,10 +316,23 @@ void log_repeated_note(struct oracle *o, vtime now, const struct produce_item *i
         there = p->entries[i - 1].hash == hash;
     }
     o->checks[CHECK_LOG_WRITTEN].looked_at++;
-    if (!there) {
-        check_violated(o, CHECK_LOG_WRITTEN, now,
+    struct log_topic *t = &o->log->topics[item->topic];
+    if (there) {
+        return;
+    }
+    if (ARRAY_RESERVE(t->promises, t->promise_capacity, t->promise_count + 1) != 0) {
+        o->out_of_memory = true;
+        return;
+    }
+    t->promises[t->promise_count++] = (struct log_promise){hash, partition, now};
+}
+
+static void promises_judge(struct oracle *o, enum topic_id topic) {
+    const struct log_topic *t = &o->log->topics[topic];
+    for (size_t i = 0; i < t->promise_count; i++) {
+        check_violated(o, CHECK_LOG_WRITTEN, t->promises[i].at,
                        "lost-write: %s/%" PRIu32 " took a record for a repeat that it never had",
-                       topic_name(item->topic), partition);
+                       topic_name(topic), t->promises[i].partition);
     }
 }
 
@@ -566,6 +601,7 @@ static void unseen_judge(struct oracle *o, vtime now, enum topic_id topic, uint3
 void log_history_judge(struct oracle *o, vtime now) {
     for (size_t i = 0; o->log != NULL && i < TOPIC_COUNT; i++) {
         losses_judge(o, now, (enum topic_id)i);
+        promises_judge(o, (enum topic_id)i);
         for (size_t p = 0; o->log->told && p < o->log->topics[i].partition_count; p++) {
             unseen_judge(o, now, (enum topic_id)i, (uint32_t)p);
         }

@@ -199,8 +199,17 @@ static void taken_for_a_repeat(void **state) {
     oracle_repeated(t->o, text_time(1), &item, PARTITION, 0);
     oracle_repeated(t->o, text_time(1), &item, PARTITION, -1);
     assert_violated(t, CHECK_LOG_WRITTEN, NULL);
+    /* One that is held back on its way comes after all. */
+    item.value = t->values[2];
+    oracle_repeated(t->o, text_time(1), &item, PARTITION, -1);
+    append(t, 0, 1, 2);
+    poll(t, MACHINE_BUILDER, 0, 0, 2);
+    poll(t, MACHINE_LOADER, 0, 0, 2);
+    log_history_judge(t->o, text_time(200));
+    assert_violated(t, CHECK_LOG_WRITTEN, NULL);
     item.value = t->values[1];
     oracle_repeated(t->o, text_time(1), &item, PARTITION, 0);
+    log_history_judge(t->o, text_time(200));
     assert_violated(t, CHECK_LOG_WRITTEN, "lost-write");
     log_free(t);
 }
