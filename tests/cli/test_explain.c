@@ -379,7 +379,9 @@ static void waits_in_an_outage(void **state) {
         " b.subject = 'keywords' AND r.recorded_at_ns BETWEEN b.from_ns AND b.to_ns JOIN"
         " topic_record l ON l.topic = 'listing-log' AND l.subject_id = r.listing_id AND"
         " l.epoch = 0 AND l.\"offset\" = r.version - 1 WHERE l.type = 'listing' AND r.store = "
-        "'keyword' AND r.times > 9"
+        "'keyword' AND r.times > 9 AND EXISTS (SELECT 1 FROM gold_document g WHERE"
+        " g.listing_id = r.listing_id AND g.version = r.version AND"
+        " g.recorded_from_ns < r.recorded_at_ns)"
         " ORDER BY r.recorded_at_ns LIMIT 1";
     char sql[800], event[64];
     int64_t listing, at;
