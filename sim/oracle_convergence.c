@@ -202,6 +202,7 @@ static void listings_compare(struct comparison *c) {
         source_compare(c, l, &d);
         remade_compare(c, l, &d);
     }
+    vectors_compared(c);
     if (row_journal_each(fake_keyword_journal(c->stores->keyword), keyword_text_compare, c) != 0) {
         o->out_of_memory = true;
     }

@@ -688,6 +688,7 @@ struct comparison {
     struct scanned gold;
     uint64_t *ids; /* of every listing that the reference or a store knows, in order */
     size_t id_count, id_capacity;
+    bool served; /* some listing is to have a vector */
     struct fake_embedding *embedding;
     float *made[MODALITY_COUNT]; /* vectors of the listing at hand */
     char *attributes;            /* their text */
@@ -748,6 +749,8 @@ bool presence_compare(struct comparison *c, const struct oracle_listing *l,
 
 void vectors_compare(struct comparison *c, const struct oracle_listing *l,
                      const struct reference_document *d);
+/* After all of them. That no listing is to have a vector, and none has, is as good as any row. */
+void vectors_compared(struct comparison *c);
 void gold_compare(struct comparison *c, const struct oracle_listing *l,
                   const struct reference_document *d);
 void silver_compare(struct comparison *c);

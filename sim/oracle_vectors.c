@@ -143,6 +143,7 @@ static void lane_compare(struct comparison *c, enum lane lane, const struct orac
                          const struct reference_document *d) {
     struct oracle *o = c->o;
     uint8_t wanted = reference_served(d) ? modalities_of(d) : 0;
+    c->served = c->served || wanted != 0;
     uint32_t made_by = 0; /* model of the vectors at hand */
     for (int m = 0; m < MODALITY_COUNT; m++) {
         uint32_t model = c->models[lane][m];
@@ -163,4 +164,13 @@ void vectors_compare(struct comparison *c, const struct oracle_listing *l,
                      const struct reference_document *d) {
     lane_compare(c, LANE_SERVED, l, d);
     lane_compare(c, LANE_STANDBY, l, d);
+}
+
+void vectors_compared(struct comparison *c) {
+    static const enum check_id checks[] = {CHECK_ROWS_AGREE, CHECK_NO_LOST_EMBEDDING,
+                                           CHECK_STANDBY_COMPLETE};
+    bool standby = c->models[LANE_STANDBY][MODALITY_TEXT] != 0;
+    for (size_t i = 0; !c->served && i < (standby ? 3 : 2); i++) {
+        c->o->checks[checks[i]].looked_at += c->id_count;
+    }
 }

@@ -126,6 +126,19 @@ static void no_data_is_no_pass(void **state) {
     world_free(w);
 }
 
+/* That nothing is to be there, and nothing is, was looked at like any row. */
+static void nothing_left_is_data(void **state) {
+    (void)state;
+    struct world *w = world_new();
+    done(w, creation(w, 1));
+    done(w, deletion(w, 1));
+    finish(w);
+    assert_status(w, "rows-agree", ORACLE_PASS);
+    assert_status(w, "no-lost-embedding", ORACLE_PASS);
+    assert_status(w, "standby-complete", ORACLE_NO_DATA);
+    world_free(w);
+}
+
 /* What is judged at the end says nothing before it. */
 static void end_checks_wait_for_the_end(void **state) {
     (void)state;
@@ -857,6 +870,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_run_passes),
         cmocka_unit_test(no_data_is_no_pass),
+        cmocka_unit_test(nothing_left_is_data),
         cmocka_unit_test(end_checks_wait_for_the_end),
         cmocka_unit_test(version_goes_back),
         cmocka_unit_test(version_goes_back_behind_a_deletion),
