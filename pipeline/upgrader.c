@@ -57,6 +57,7 @@ static int task_saved(struct partitioned *upgrader, struct task *head, vtime now
         return 0;
     }
     task->entering = false;
+    upgrader_tell_refusal(task, effects);
     return phase_begin(upgrader, task, now, effects);
 }
 

@@ -157,7 +157,9 @@ struct plan {
 struct upgrader_task {
     struct task task;
     struct plan plan;
-    bool entering; /* the phase is not in a checkpoint yet */
+    bool entering;            /* the phase is not in a checkpoint yet */
+    enum control_kind untold; /* nor is that such a command is refused; CONTROL_NONE: none */
+    struct sentence untold_why;
     bool fetching;
     bool tending;                               /* a walk mends what waits beside the served */
     size_t due;                                 /* answers that the phase waits for */
@@ -191,10 +193,13 @@ void upgrader_say(struct effects *effects, const char *name, const char *subject
 /* One sentence about a phase that begins. */
 void upgrader_say_phase(const struct plan *plan, struct effects *effects);
 /* A command is refused for what it lacks: an alert that stands until the command is obeyed, or
- * refused for another reason. */
+ * refused for another reason. Of one that was under judgement it is told with the phase that comes
+ * next, once both are in a checkpoint: whoever took over before would judge it anew. */
 void upgrader_refuse(struct partitioned *upgrader, struct upgrader_task *task,
                      enum control_kind kind, enum lacking lacking, const struct sentence *why,
                      struct effects *effects);
+/* Tells of the refusal that waits for its checkpoint, if there is one. */
+void upgrader_tell_refusal(struct upgrader_task *task, struct effects *effects);
 void upgrader_refuse_for(struct partitioned *upgrader, struct upgrader_task *task,
                          enum control_kind kind, enum lacking lacking, const char *why,
                          struct effects *effects);

@@ -96,7 +96,21 @@ void upgrader_refuse(struct partitioned *upgrader, struct upgrader_task *task,
         task->plan.last = CONTROL_NONE; /* given again it is no repeat */
     }
     machine_count(&upgrader->machine, COUNTER_UPGRADE_REFUSALS, 1);
-    upgrader_say(effects, refusal_name(kind), lacking_name(lacking), ALERT_WARN, why);
+    task->untold = kind;
+    task->untold_why = *why;
+    if (task->plan.phase != JUDGING && task->plan.phase != JUDGING_BACK) {
+        upgrader_tell_refusal(task, effects);
+    }
+}
+
+void upgrader_tell_refusal(struct upgrader_task *task, struct effects *effects) {
+    if (task->untold == CONTROL_NONE) {
+        return;
+    }
+    uint8_t lacking = task->plan.refused[task->untold - CONTROL_UPGRADE];
+    upgrader_say(effects, refusal_name(task->untold), lacking_name((enum lacking)lacking),
+                 ALERT_WARN, &task->untold_why);
+    task->untold = CONTROL_NONE;
 }
 
 void upgrader_refuse_for(struct partitioned *upgrader, struct upgrader_task *task,

@@ -947,6 +947,41 @@ static void crash_at_any_step(void **state) {
     }
 }
 
+/* A cutover that was told to be refused stays refused, though the upgrader dies at any step and its
+ * successor finds the gap filled: nobody tells what a crash may make untrue. */
+static void a_refusal_outlives_a_crash(void **state) {
+    (void)state;
+    size_t refused = 0, obeyed = 0;
+    for (size_t at = 0; at < 120; at++) {
+        struct shop *shop = ready_shop();
+        struct scan_row *row = &shop->rows[SHADOW][MODALITY_FUSED][4];
+        uint64_t listing_id = row->listing_id;
+        row->listing_id = 0;
+        shop->commands[shop->command_count++] = "control cutover @71";
+        for (size_t i = 0; i < at; i++) {
+            if (!answer_one(shop)) {
+                script_timer(shop->script);
+                listen(shop);
+            }
+        }
+        bool told = was_told(shop, "alert cutover-refused coverage warn");
+        row->listing_id = listing_id;
+        crash(shop);
+        for (int i = 0; i < 60; i++) {
+            work(shop);
+            script_timer(shop->script);
+            listen(shop);
+        }
+        if (told && shop->switches > 0) {
+            fail_msg("refused and obeyed, crash after %zu answers:\n%s", at, shop->told);
+        }
+        refused += told;
+        obeyed += shop->switches > 0;
+        shop_free(shop);
+    }
+    assert_true(refused > 0 && obeyed > 0);
+}
+
 /* Without the protections the aliases go where nothing is, and the former model is written off. */
 static void without_protection(void **state) {
     (void)state;
@@ -989,6 +1024,7 @@ int main(void) {
         cmocka_unit_test(judgement_ages),
         cmocka_unit_test(aliases_are_guarded),
         cmocka_unit_test(crash_at_any_step),
+        cmocka_unit_test(a_refusal_outlives_a_crash),
         cmocka_unit_test(without_protection),
     };
     return cmocka_run_group_tests_name("upgrader", tests, NULL, NULL);
