@@ -115,11 +115,23 @@ void orders_given(struct oracle *o, vtime now, enum control_kind kind, uint32_t 
     o->checks[CHECK_ORDERS_OBEYED].looked_at += orders->move_count - moves;
 }
 
-/* Some alias has made the move that an order asks for. */
+/* The orders that an order leads to: itself, and of an upgrade all up to the next one. */
+static size_t last_led_to(const struct orders *orders, size_t order) {
+    size_t last = order;
+    while (orders->given[order].kind == CONTROL_UPGRADE && last + 1 < orders->given_count &&
+           orders->given[last + 1].kind != CONTROL_UPGRADE) {
+        last++;
+    }
+    return last;
+}
+
+/* Some alias has made the move that an order asks for, or that only it made possible. */
 static bool is_carried_out(const struct orders *orders, size_t order) {
+    size_t last = last_led_to(orders, order);
     for (size_t i = 0; i < orders->move_count; i++) {
+        bool led_to = orders->moves[i].order >= order && orders->moves[i].order <= last;
         for (int m = 0; m < MODALITY_COUNT; m++) {
-            if (orders->moves[i].order == order && orders->moved[m] > i) {
+            if (led_to && orders->moved[m] > i) {
                 return true;
             }
         }

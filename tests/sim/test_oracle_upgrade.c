@@ -417,6 +417,20 @@ static void a_refused_order_is_none(void **state) {
     world_free(w);
 }
 
+/* Of two upgrades the one that led to a cutover was obeyed: what is refused is the other. */
+static void the_second_upgrade_is_refused(void **state) {
+    (void)state;
+    struct world *w = traded();
+    upgrade_begins(w, true);
+    cutover(w);
+    order_model(w, CONTROL_RETIRE, 0);
+    order_model(w, CONTROL_UPGRADE, 1);
+    assert_int_equal(oracle_standby_model(w->o), 1);
+    oracle_refused(w->o, CONTROL_UPGRADE);
+    assert_int_equal(oracle_standby_model(w->o), 0);
+    world_free(w);
+}
+
 /* Where the cutover never came, the collections that it should have led to are looked at too. */
 static void collections_of_a_cutover_that_never_came(void **state) {
     (void)state;
@@ -537,6 +551,7 @@ int main(void) {
         cmocka_unit_test(cutover_repeated_after_rollback),
         cmocka_unit_test(cutover_that_never_comes),
         cmocka_unit_test(a_refused_order_is_none),
+        cmocka_unit_test(the_second_upgrade_is_refused),
         cmocka_unit_test(collections_of_a_cutover_that_never_came),
         cmocka_unit_test(standby_that_lags),
         cmocka_unit_test(collections_that_are_left),
