@@ -65,7 +65,12 @@ int pipeline_state_find(const char *name);
 #define IMPOSSIBLE_CELLS(X)                                                                        \
     X(LOST_DELETES, STEADY, IMPOSSIBLE_BUT_ERASING)                                                \
     X(LATE_DELETES, STEADY, IMPOSSIBLE_BUT_ERASING)                                                \
-    X(LONGER_TIME_TRAVEL, STEADY, IMPOSSIBLE_BUT_ERASING)
+    X(SINK_RESTART, STEADY,                                                                        \
+      "it counts once somebody is turned away, or found a tombstone gone: the store is down, or "  \
+      "was a moment ago")                                                                          \
+    X(SLOW_LISTING, STEADY,                                                                        \
+      "listings are read for erasures, and by a re-embed, which the swarm orders while deletes "   \
+      "are in quarantine")
 #define IMPOSSIBLE_BUT_ERASING                                                                     \
     "it strikes where an erasure finds something, and one that still does has no certificate: "    \
     "somebody is being erased"
