@@ -149,17 +149,13 @@ static int summary(void *ctx, struct sweep_store *store, const struct sweep_clos
 
 static int play(struct request *r) {
     struct scenario_list list;
-    struct scenario_error error;
-    const char *directory = scenario_directory();
-    if (directory == NULL) {
-        return EXIT_INTERNAL;
-    }
-    if (scenario_list_load(directory, &list, &error) != 0) {
-        fprintf(stderr, "murphy bugs: %s\n", error.text);
-        return EXIT_INPUT;
+    int status = scenarios_listed("bugs", &list);
+    if (status != EXIT_HELD) {
+        sweep_release(&r->sweep);
+        return status;
     }
     struct kill_matrix matrix = {.sweep = &r->sweep, .whole = !r->any_bug && r->name_count == 0};
-    int status = add_scenarios(r, directory, &list);
+    status = add_scenarios(r, scenario_directory(), &list);
     for (size_t i = 0; status == EXIT_HELD && i < r->sweep.scenario_count; i++) {
         status = add_cases(r, i);
     }

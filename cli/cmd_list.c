@@ -77,22 +77,9 @@ static void listing_add(struct listing *listing, const char *name, const char *a
     }
 }
 
-static int load_scenarios(struct scenario_list *list) {
-    const char *directory = scenario_directory();
-    struct scenario_error error;
-    if (directory == NULL) {
-        return EXIT_INTERNAL;
-    }
-    if (scenario_list_load(directory, list, &error) != 0) {
-        fprintf(stderr, "murphy list: %s\n", error.text);
-        return EXIT_INPUT;
-    }
-    return EXIT_HELD;
-}
-
 static int list_scenarios(struct listing *listing) {
     struct scenario_list list;
-    int status = load_scenarios(&list);
+    int status = scenarios_listed("list", &list);
     if (status != EXIT_HELD) {
         return status;
     }
@@ -203,7 +190,7 @@ static void fault_print(enum fault_kind kind, const struct scenario_list *list) 
 
 static int list_faults(struct listing *listing) {
     struct scenario_list list;
-    int status = load_scenarios(&list);
+    int status = scenarios_listed("list", &list);
     if (status != EXIT_HELD) {
         return status;
     }
@@ -346,7 +333,7 @@ static void bug_print(enum bug_id bug, const struct scenario_list *list) {
 static int list_bugs(struct listing *listing) {
     const struct bug_about *table = bug_table();
     struct scenario_list list;
-    int status = load_scenarios(&list);
+    int status = scenarios_listed("list", &list);
     if (status != EXIT_HELD) {
         return status;
     }

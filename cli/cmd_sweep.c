@@ -146,16 +146,12 @@ static int summary(void *ctx, struct sweep_store *store, const struct sweep_clos
 
 static int sweep_all(struct sweep *sweep, const char *const *names, size_t count) {
     struct scenario_list list;
-    struct scenario_error error;
-    const char *directory = scenario_directory();
-    if (directory == NULL) {
-        return EXIT_INTERNAL;
+    int status = scenarios_listed("sweep", &list);
+    if (status != EXIT_HELD) {
+        sweep_release(sweep);
+        return status;
     }
-    if (scenario_list_load(directory, &list, &error) != 0) {
-        fprintf(stderr, "murphy sweep: %s\n", error.text);
-        return EXIT_INPUT;
-    }
-    int status = load(sweep, names, count, &list, directory);
+    status = load(sweep, names, count, &list, scenario_directory());
     if (status == EXIT_HELD) {
         status = sweep_drive(
             sweep,

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "scenarios/scenario.h"
+
 struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -86,6 +88,19 @@ static const char *folder_of(const char *way, const char *what, char path[PATH_M
 const char *scenario_directory(void) {
     static char path[PATH_MAX];
     return folder_of(MURPHY_SCENARIOS_DIR, "scenarios", path);
+}
+
+int scenarios_listed(const char *command, struct scenario_list *list) {
+    const char *directory = scenario_directory();
+    struct scenario_error error;
+    if (directory == NULL) {
+        return EXIT_INTERNAL;
+    }
+    if (scenario_list_load(directory, list, &error) != 0) {
+        fprintf(stderr, "murphy %s: %s\n", command, error.text);
+        return EXIT_INPUT;
+    }
+    return EXIT_HELD;
 }
 
 const char *contract_directory(void) {

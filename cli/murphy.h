@@ -40,6 +40,11 @@ const char *scenario_directory(void);
 /* Likewise that of the seams' contracts. */
 const char *contract_directory(void);
 
+/* Reads the list of the scenarios in their folder, for that command. An exit status: EXIT_HELD, or
+ * another one after a message on stderr, and then there is nothing to release. */
+struct scenario_list;
+int scenarios_listed(const char *command, struct scenario_list *list);
+
 /* Prints to stderr "murphy COMMAND: TEXT 'WHAT'" (what may be NULL) and how to get help; returns
  * EXIT_USAGE. */
 int usage_error(const char *command, const char *text, const char *what);

@@ -261,6 +261,9 @@ static json_t *document_of(struct sweep_store *store, const struct sweep_closing
 /* The document on `out`, where it is asked for, and the page of the folder. */
 static int write_document(struct sweep_store *store, const struct sweep_closing *c,
                           const struct totals *all, const struct sweep_matrix *matrix, FILE *out) {
+    if (!c->json && c->page[0] == '\0') {
+        return 0;
+    }
     json_t *document = document_of(store, c, all, matrix);
     if (document == NULL) {
         return -1;

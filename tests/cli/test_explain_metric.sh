@@ -2,22 +2,7 @@
 # murphy explain --metric (B6): from a finished run's file the walk names the layer that the run
 # itself named, shows rows and numbers, gives SQL that runs, and refuses what it does not know. Finds
 # the program in MURPHY_BUILD.
-set -u
-murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-passed=0
-failed=0
-
-judge() {
-    if [ "$1" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $2"
-        sed 's/^/    /' "$folder/err" "$folder/out" | head -n 5
-    fi
-}
+source tests/cli/expect.sh
 
 # STATUS RUN OPTION...: leaves with the status; what it said is in out and err.
 explain() {
@@ -25,7 +10,7 @@ explain() {
     shift 2
     "$murphy" explain "$folder/$run" "$@" >"$folder/out" 2>"$folder/err" </dev/null
     [ $? = "$status" ]
-    judge $? "explain $run $* leaves with $status"
+    holds "explain $run $* leaves with $status" $?
 }
 
 # KEY: its value in the JSON of out, at the outermost level.
@@ -35,19 +20,20 @@ value() {
 
 says() {
     [ "$(value "$1")" = "$2" ]
-    judge $? "$1 is $2, not $(value "$1")"
+    local status=$?
+    holds "$1 is $2, not $(value "$1")" $status
 }
 
 shows() {
     grep -qE -- "$1" "$folder/out"
-    judge $? "it shows: $1"
+    holds "it shows: $1" $?
 }
 
 # What each layer's scenario expects of the walk, seen from outside.
 walks_to() {
     local layer=$1 cause=$2 at=$3
     "$murphy" run "lineage-$layer" --seed 3 --out "$folder/$layer" >"$folder/out" 2>"$folder/err"
-    judge $? "lineage-$layer passes"
+    holds "lineage-$layer passes" $?
     explain 0 "$layer" --metric sales_amount --at "$at" --json
     says verdict wrong
     says layer "$layer"
@@ -55,15 +41,15 @@ walks_to() {
     # The statements that it gives run, and each but that of an absent row finds something.
     sed -n '/^  "sql": \[/,/\]/s/^    "\(.*\)",\{0,1\}$/\1/p' "$folder/out" | sed 's/\\"/"/g' >"$folder/sql"
     [ "$(wc -l <"$folder/sql")" = 2 ]
-    judge $? "two statements for $layer"
+    holds "two statements for $layer" $?
     local sql rows=0
     while read -r sql; do
         "$murphy" query "$folder/$layer" --at "$at" --csv "$sql" >"$folder/rows" 2>"$folder/err"
-        judge $? "runs: $sql"
+        holds "runs: $sql" $?
         [ "$(wc -l <"$folder/rows")" -gt 1 ] && rows=1
     done <"$folder/sql"
     [ $rows = 1 ]
-    judge $? "a statement for $layer finds rows"
+    holds "a statement for $layer finds rows" $?
     explain 0 "$layer" --metric sales_amount --json
     says verdict right
     says layer none
@@ -77,7 +63,7 @@ walks_to gold '' +1h45m
 walks_to view stalled +1h45m
 
 "$murphy" run lineage-silver --seed 3 --out "$folder/run" >"$folder/out" 2>"$folder/err"
-judge $? 'lineage-silver passes'
+holds 'lineage-silver passes' $?
 explain 0 run --metric sales_amount --at +1h45m
 shows '^WRONG: silver corrupted since '
 shows '^  silver .*<- here$'
@@ -98,6 +84,4 @@ explain 64 run --metric 'sales_amount{category="Books"'
 explain 64 run --metric sales_amount --listing 5
 explain 64 run --metric sales_amount --at never
 explain 65 nowhere --metric sales_amount
-
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+expect_end

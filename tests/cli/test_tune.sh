@@ -1,22 +1,7 @@
 #!/bin/bash
 # murphy tune (D8, D12): the point that it picks, what it refuses, files, the plot, and Ctrl-C. Finds
 # the program in MURPHY_BUILD. Recall is the same everywhere and compared; speed is only there.
-set -u
-murphy=$(realpath "${MURPHY_BUILD:-build}")/murphy
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-passed=0
-failed=0
-
-judge() {
-    if [ "$1" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not so: $2"
-        sed 's/^/    /' "$folder/err" | head -n 3
-    fi
-}
+source tests/cli/expect.sh
 
 # STATUS SENTENCE OPTION...: leaves with the status; what it said is in out and err.
 tune() {
@@ -25,13 +10,13 @@ tune() {
     "$murphy" tune "$@" >"$folder/out" 2>"$folder/err" </dev/null
     local got=$?
     [ $got = "$status" ]
-    judge $? "$sentence (status $got)"
+    holds "$sentence (status $got)" $?
 }
 
 # PATTERN SENTENCE: the pattern is in the output, or on stderr when the output is empty.
 says() {
     grep -qE -- "$1" "$folder/out" "$folder/err"
-    judge $? "$2"
+    holds "$2" $?
 }
 
 # STATUS PATTERN OPTION...: refused in one line, with nothing on stdout.
@@ -40,7 +25,7 @@ refuses() {
     shift 2
     tune "$status" "refuses $*" "$@"
     [ ! -s "$folder/out" ] && [ "$(wc -l <"$folder/err")" = 1 ] && grep -qE -- "$pattern" "$folder/err"
-    judge $? "says of $* in one line: $pattern"
+    holds "says of $* in one line: $pattern" $?
 }
 
 small='--count 600 --dim 24 --clusters 10 --queries-count 50 --m 4,8 --ef-construction 20 --ef 10,40'
@@ -50,7 +35,7 @@ tune 0 'a point is chosen' $small
 says 'The fastest of 4 points' 'the choice is explained'
 says ' \*$' 'the choice is marked in the table'
 [ "$(awk '{ if (length($0) > most) most = length($0) } END { print most }' "$folder/out")" -le 80 ]
-judge $? 'the text fits into 80 columns'
+holds 'the text fits into 80 columns' $?
 
 # shellcheck disable=SC2086
 tune 2 'an objective out of reach has a status of its own' $small --m 2 --ef 10 --deleted 50 --objective 1
@@ -59,12 +44,12 @@ says 'No point reaches' 'an objective out of reach is said'
 # shellcheck disable=SC2086
 tune 0 'JSON' $small --json --metric l2 --accept 20
 [ "$(grep -c '"queries_per_second"' "$folder/out")" = 5 ] && grep -q '"chosen": {' "$folder/out"
-judge $? 'JSON gives each point and the chosen one'
+holds 'JSON gives each point and the chosen one' $?
 grep '"recall"' "$folder/out" >"$folder/first"
 # shellcheck disable=SC2086
 tune 0 'JSON again' $small --json --metric l2 --accept 20
 grep '"recall"' "$folder/out" | head -n 4 | cmp -s - <(head -n 4 "$folder/first")
-judge $? 'recall is the same from the same seed'
+holds 'recall is the same from the same seed' $?
 
 refuses 64 "unknown option '--speed'" --speed 9
 refuses 64 "missing after '--ef'" --ef
@@ -91,10 +76,10 @@ refuses 65 'cut.fvecs: row 0 at byte 0 is cut off' --base "$folder/base.fvecs" -
 # shellcheck disable=SC2086
 tune 0 'a plot is drawn' $small --out "$folder/plot.svg"
 grep -q '</svg>' "$folder/plot.svg" && grep -q 'efConstruction' "$folder/plot.svg"
-judge $? 'the plot is an SVG'
+holds 'the plot is an SVG' $?
 PATH=/nowhere "$murphy" tune --out "$folder/other.svg" >"$folder/out" 2>"$folder/err"
 [ $? = 70 ] && grep -q 'gnuplot-nox' "$folder/err" && [ ! -s "$folder/out" ]
-judge $? 'without gnuplot it says so before it measures'
+holds 'without gnuplot it says so before it measures' $?
 
 "$murphy" tune --count 60000 --out "$folder/late.svg" >"$folder/out" 2>"$folder/err" &
 running=$!
@@ -104,9 +89,7 @@ began=$(date +%s%N)
 wait $running
 status=$?
 [ $status = 130 ] && [ $(($(date +%s%N) - began)) -lt 1000000000 ] && [ ! -s "$folder/out" ]
-judge $? "it stops within a second (status $status)"
+holds "it stops within a second (status $status)" $?
 [ -z "$(find "$folder" -name '*.svg*' ! -name plot.svg)" ]
-judge $? 'nothing half-written is left'
-
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+holds 'nothing half-written is left' $?
+expect_end
